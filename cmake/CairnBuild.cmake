@@ -1,0 +1,77 @@
+# Build rules shared by all floors: compiler settings, and the two functions that declare a floor.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS ON) # unsigned __int128
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+option(CAIRN_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+set(CAIRN_SANITIZE "" CACHE STRING "Sanitizers for every target, for example address,undefined")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
+                    -fno-omit-frame-pointer -fstack-protector-strong
+                    -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+# unsigned __int128 is used on purpose in 256-bit arithmetic.
+add_compile_options(-Wno-pedantic)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # libstdc++ 12 offers std::expected only to compilers that announce C++20 concepts in full.
+    add_compile_options(-Wno-missing-braces)
+endif()
+if(CAIRN_SANITIZE)
+    add_compile_options(-fsanitize=${CAIRN_SANITIZE} -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${CAIRN_SANITIZE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(GTest REQUIRED)
+enable_testing()
+include(GoogleTest)
+
+# cairn_floor(NAME LINKS floor... LIBRARIES external...)
+# Every *.cpp of the folder becomes the library cairn_NAME; *_test.cpp become one GoogleTest program;
+# each *_fuzz.cpp becomes one libFuzzer program. A folder without sources is an interface library.
+function(cairn_floor name)
+    cmake_parse_arguments(arg "" "" "LINKS;LIBRARIES;TEST_LIBRARIES;TEST_LINKS" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+    set(tests ${sources})
+    set(fuzzers ${sources})
+    list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+    list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cpp$")
+    list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main)\\.cpp$")
+
+    list(TRANSFORM arg_LINKS PREPEND cairn_ OUTPUT_VARIABLE links)
+    list(TRANSFORM arg_TEST_LINKS PREPEND cairn_ OUTPUT_VARIABLE test_links)
+    set_property(GLOBAL APPEND PROPERTY CAIRN_FLOORS ${name})
+    if(sources)
+        add_library(cairn_${name} STATIC ${sources})
+        target_include_directories(cairn_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+        target_link_libraries(cairn_${name} PUBLIC ${links} Threads::Threads PRIVATE ${arg_LIBRARIES})
+    else()
+        add_library(cairn_${name} INTERFACE)
+        target_include_directories(cairn_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+        target_link_libraries(cairn_${name} INTERFACE ${links})
+    endif()
+
+    if(CAIRN_FUZZ)
+        foreach(source ${fuzzers})
+            get_filename_component(program ${source} NAME_WE)
+            add_executable(${program} ${source})
+            target_compile_options(${program} PRIVATE -fsanitize=fuzzer)
+            target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+            target_link_libraries(${program} PRIVATE cairn_${name} ${arg_LIBRARIES})
+        endforeach()
+    elseif(tests)
+        add_executable(${name}_test ${tests})
+        target_link_libraries(${name}_test PRIVATE cairn_${name} ${test_links} ${arg_LIBRARIES}
+                              ${arg_TEST_LIBRARIES} GTest::gtest GTest::gmock GTest::gtest_main)
+        target_compile_definitions(${name}_test PRIVATE CAIRN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+        add_test(NAME ${name} COMMAND ${name}_test)
+    endif()
+endfunction()

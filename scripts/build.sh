@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Builds one preset: scripts/build.sh [release|debug|asan|tsan|fuzz] [target...]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+preset=${1:-release}
+shift || true
+scripts/packages.sh "$([[ $preset == fuzz ]] && echo --test || true)"
+[[ -f build/$preset/build.ninja ]] || cmake --preset "$preset" >/dev/null
+cmake --build --preset "$preset" ${1:+--target "$@"}

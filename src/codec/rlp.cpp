@@ -1,0 +1,113 @@
+#include "codec/rlp.hpp"
+
+namespace cairn::codec {
+namespace {
+
+void put_prefix(Bytes& out, std::size_t length, std::uint8_t short_base) {
+    if (length <= 55) {
+        out.push_back(static_cast<std::uint8_t>(short_base + length));
+        return;
+    }
+    const auto digits = to_minimal_big_endian(U256{length});
+    out.push_back(static_cast<std::uint8_t>(short_base + 55 + digits.size()));
+    append(out, digits);
+}
+
+} // namespace
+
+void RlpWriter::put(BytesView string) {
+    if (string.size() == 1 && string[0] < 0x80) {
+        bytes_.push_back(string[0]);
+        return;
+    }
+    put_prefix(bytes_, string.size(), 0x80);
+    append(bytes_, string);
+}
+
+void RlpWriter::put(const U256& value) { put(to_minimal_big_endian(value)); }
+
+void RlpWriter::put_integer(std::uint64_t value) {
+    std::uint8_t digits[8];
+    std::size_t count = 0;
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        const auto byte = static_cast<std::uint8_t>(value >> shift);
+        if (count != 0 || byte != 0) digits[count++] = byte;
+    }
+    put(BytesView{digits, count});
+}
+
+void RlpWriter::put_list(const RlpWriter& content) {
+    put_prefix(bytes_, content.bytes_.size(), 0xc0);
+    append(bytes_, content.bytes_);
+}
+
+Bytes RlpWriter::as_list() const {
+    RlpWriter out;
+    out.put_list(*this);
+    return out.take();
+}
+
+Result<RlpItem> RlpReader::next() {
+    const auto bad = [](const char* why) { return fail(ErrorCode::RlpInvalid, why); };
+    if (rest_.empty()) return bad("input ends where an item is expected");
+    const std::uint8_t first = rest_[0];
+    const bool is_list = first >= 0xc0;
+    std::size_t prefix = 0;
+    std::size_t length = 1;
+    if (first >= 0x80) {
+        const std::size_t code = first - (is_list ? 0xc0u : 0x80u);
+        if (code <= 55) {
+            prefix = 1;
+            length = code;
+        } else {
+            const std::size_t digits = code - 55;
+            if (rest_.size() < 1 + digits) return bad("input ends inside a length");
+            if (rest_[1] == 0) return bad("length with a leading zero");
+            length = 0;
+            for (std::size_t i = 0; i < digits; ++i) length = length << 8 | rest_[1 + i];
+            if (length <= 55) return bad("length is not in its shortest form");
+            prefix = 1 + digits;
+        }
+    }
+    if (length > rest_.size() - prefix) return bad("input ends inside an item");
+    if (!is_list && prefix == 1 && length == 1 && rest_[1] < 0x80) return bad("single byte is not in its shortest form");
+    RlpItem item{is_list, rest_.subspan(prefix, length), rest_.first(prefix + length)};
+    rest_ = rest_.subspan(prefix + length);
+    return item;
+}
+
+Result<BytesView> RlpReader::string() {
+    auto item = next();
+    if (!item) return std::unexpected(item.error());
+    if (item->is_list) return fail(ErrorCode::RlpInvalid, "list where a string is expected");
+    return item->payload;
+}
+
+Result<U256> RlpReader::u256() {
+    auto view = string();
+    if (!view) return std::unexpected(view.error());
+    if (view->size() > 32) return fail(ErrorCode::RlpInvalid, "integer is longer than 32 bytes");
+    if (!view->empty() && (*view)[0] == 0) return fail(ErrorCode::RlpInvalid, "integer with a leading zero");
+    return from_big_endian(*view);
+}
+
+Result<std::uint64_t> RlpReader::u64() {
+    auto value = u256();
+    if (!value) return std::unexpected(value.error());
+    if (!value->fits_u64()) return fail(ErrorCode::RlpInvalid, "integer is longer than 8 bytes");
+    return value->low();
+}
+
+Result<RlpReader> RlpReader::list() {
+    auto item = next();
+    if (!item) return std::unexpected(item.error());
+    if (!item->is_list) return fail(ErrorCode::RlpInvalid, "string where a list is expected");
+    return RlpReader{item->payload};
+}
+
+Status RlpReader::finish() const {
+    if (!rest_.empty()) return fail(ErrorCode::RlpInvalid, "bytes are left over");
+    return {};
+}
+
+} // namespace cairn::codec

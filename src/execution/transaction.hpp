@@ -1,0 +1,42 @@
+// One transaction against a journalled state: validity, gas purchase, EIP-7702 authorisations, run, refund, fees.
+#pragma once
+
+#include "base/result.hpp"
+#include "evm/machine.hpp"
+#include "ledger/receipt.hpp"
+#include "ledger/transaction.hpp"
+
+namespace cairn::execution {
+
+struct Rules {
+    evm::Revision revision = evm::Revision::osaka;
+    U256 chain_id;
+    std::uint64_t transaction_gas_cap = 16'777'216; // EIP-7825, Osaka
+    std::uint32_t code_bytes_max = 24'576;
+    const evm::NativeContracts* natives = nullptr;
+    /// eth_call and estimates: skip nonce, balance-for-gas, base fee, EIP-3607 and gas cap checks.
+    bool simulate = false;
+    evm::Tracer* tracer = nullptr;
+};
+
+struct TransactionOutcome {
+    ledger::Receipt receipt; // cumulative_gas_used holds this transaction's gas alone; logs included
+    evm::Outcome outcome = evm::Outcome::success;
+    Bytes output;
+};
+
+/// Gas that every transaction of this shape pays before it runs (EIP-2028, 2930, 3860, 7702), and its floor (EIP-7623).
+struct IntrinsicGas {
+    std::uint64_t standard = 0;
+    std::uint64_t floor = 0;
+};
+IntrinsicGas intrinsic_gas(const ledger::Transaction& transaction, evm::Revision revision);
+
+/// Changes `state` and ends the transaction in it. An error means the transaction is not valid here and nothing changed:
+/// NonceTooLow, NonceTooHigh, InsufficientFunds, IntrinsicGasTooLow, FeeBelowBase, GasOverBlock, GasOverCap, SenderHasCode,
+/// PriorityOverFee, InitCodeTooLarge, BlobInvalid, WrongChainId, TypeNotSupported.
+Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::SignedTransaction& transaction,
+                                             const evm::BlockEnvironment& block, std::uint64_t block_gas_left,
+                                             const Rules& rules);
+
+} // namespace cairn::execution

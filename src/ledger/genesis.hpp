@@ -1,0 +1,68 @@
+// The genesis file: what all organisations agree on and sign before the first block.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "base/u256.hpp"
+#include "ledger/block.hpp"
+#include "ledger/validators.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace cairn::ledger {
+
+enum class FeeMode : std::uint8_t { free, fixed };
+
+/// Rules of the chain that execution needs.
+struct ChainParameters {
+    std::uint64_t chain_id = 0;
+    FeeMode fee_mode = FeeMode::free;
+    U256 fixed_gas_price;                          // used with FeeMode::fixed
+    std::uint64_t block_gas_limit = 500'000'000;
+    std::uint64_t transaction_gas_cap = 16'777'216; // EIP-7825
+    std::uint32_t code_bytes_max = 24'576;          // EIP-170
+    std::uint64_t history_blocks = 10'000;          // state kept for queries
+    std::uint32_t min_block_interval_ms = 50;
+    bool operator==(const ChainParameters&) const = default;
+};
+
+struct GenesisAccount {
+    U256 balance;
+    std::uint64_t nonce = 0;
+    Bytes code;
+    std::map<U256, U256> storage;
+    bool operator==(const GenesisAccount&) const = default;
+};
+
+/// An organisation of the founding consortium. Its CA certificate vouches for its nodes' TLS certificates; its key signs genesis.
+struct Organisation {
+    std::string name;
+    std::string ca_certificate_pem;
+    crypto::ValidatorPublicKey signing_key; // Ed25519
+    Address account;                        // organisation's administrator on chain
+    bool operator==(const Organisation&) const = default;
+};
+
+struct Genesis {
+    ChainParameters parameters;
+    std::uint64_t timestamp = 0; // seconds
+    std::vector<Organisation> organisations; // by name, ascending
+    ValidatorSet validators;                 // epoch 0
+    std::map<Address, GenesisAccount> accounts;
+    /// organisation name -> signature over "cairn-genesis-v1" and hash_of(genesis)
+    std::map<std::string, crypto::Signature> signatures;
+};
+
+/// JSON with sorted keys; human-readable; the form on disk.
+std::string to_json(const Genesis& genesis);
+Result<Genesis> genesis_from_json(std::string_view json);
+/// Keccak-256 over the canonical binary form, without signatures. It is block 0's mix_hash, so the block 0 hash binds everything.
+Hash256 hash_of(const Genesis& genesis);
+/// GenesisUnsigned names organisations whose signature is missing or wrong.
+Status verify_signatures(const Genesis& genesis);
+/// Header of block 0 for the state root of the genesis accounts.
+BlockHeader genesis_header(const Genesis& genesis, const Hash256& state_root);
+
+} // namespace cairn::ledger

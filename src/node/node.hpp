@@ -1,0 +1,40 @@
+// A running validator: wires storage, state, execution, consensus, pool and network together.
+#pragma once
+
+#include "base/result.hpp"
+#include "node/chain.hpp"
+
+#include <memory>
+#include <string>
+
+namespace cairn::node {
+
+/// All paths absolute or relative to the working directory. Private keys stay in the files named here.
+struct NodeConfig {
+    std::string data_dir;
+    std::string genesis_file;
+    std::string validator_key_file;     // Ed25519 seed, PEM (crypto/certificate.hpp)
+    std::string tls_certificate_file;   // PEM: node certificate, then its CA
+    std::string tls_key_file;           // PEM
+    std::string listen_address = "127.0.0.1";
+    std::uint16_t listen_port = 0;
+    std::string rpc_address = "127.0.0.1"; // served by the caller with rpc::start_server
+    std::uint16_t rpc_port = 8545;
+    std::string rpc_token_file;            // required when rpc_address is not loopback
+    std::vector<std::string> rpc_cors_origins;
+    std::uint64_t disk_reserve_bytes = 64u << 20; // the node stops before the disk is fuller than this
+};
+
+/// Owns its threads; the destructor stops them in order and leaves the data directory clean.
+class Node {
+public:
+    /// Opens the data directory, recovers, joins the network. Errors name the file or port concerned.
+    static Result<std::unique_ptr<Node>> start(const NodeConfig& config);
+    virtual ~Node() = default;
+
+    virtual Chain& chain() = 0;
+    /// Set once the node had to stop by itself (disk failure, diverged result, ...); the process should end with it.
+    virtual std::optional<Error> fatal() const = 0;
+};
+
+} // namespace cairn::node

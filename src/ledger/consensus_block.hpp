@@ -38,8 +38,10 @@ struct Batch {
     std::shared_ptr<const Bytes> body;
 };
 Bytes encode_batch_body(const std::vector<BytesView>& transactions);
-/// Views into `body`; BatchInvalid if it does not match its header's counts and limits.
+/// Views into `body`; BatchInvalid if it is not of this form, is over a limit, or holds an empty transaction or none.
 Result<std::vector<BytesView>> split_batch_body(BytesView body);
+/// BatchInvalid if counts, length or hash of `body` are not those of its header.
+Status verify_batch_body(const BatchHeader& header, BytesView body);
 
 /// How far a cut reaches into one lane.
 struct LaneTip {
@@ -72,6 +74,7 @@ struct ConsensusBlock {
     std::optional<Hash256> next_validators;
     bool operator==(const ConsensusBlock&) const = default;
 };
+// The decoders below check limits and that each value has one encoding; failure sticks in the reader.
 void encode(codec::WireWriter& out, const ConsensusBlock& block);
 ConsensusBlock decode_consensus_block(codec::WireReader& in);
 Hash256 digest_of(const ConsensusBlock& block);

@@ -1,0 +1,96 @@
+#include "ledger/validators.hpp"
+
+#include "codec/wire.hpp"
+#include "crypto/hash.hpp"
+
+#include <set>
+
+namespace cairn::ledger {
+namespace {
+
+constexpr std::size_t kNameBytesMax = 64;
+constexpr std::size_t kAddressBytesMax = 256;
+/// Key and three empty strings.
+constexpr std::size_t kValidatorBytesMin = 32 + 3 * 4;
+constexpr std::string_view kVoteDomain = "cairn-vote-v1";
+
+} // namespace
+
+std::optional<ValidatorIndex> ValidatorSet::index_of(const crypto::ValidatorPublicKey& key) const {
+    for (std::size_t i = 0; i < members.size(); ++i)
+        if (members[i].key == key) return ValidatorIndex{static_cast<std::uint16_t>(i)};
+    return std::nullopt;
+}
+
+Bytes encode_validator_set(const ValidatorSet& set) {
+    codec::WireWriter out;
+    out.number(set.epoch);
+    out.u32(static_cast<std::uint32_t>(set.members.size()));
+    for (const auto& member : set.members) {
+        out.text(member.name);
+        out.text(member.organisation);
+        out.fixed(member.key);
+        out.text(member.address);
+    }
+    return out.take();
+}
+
+Result<ValidatorSet> decode_validator_set(BytesView bytes) {
+    codec::WireReader in{bytes};
+    ValidatorSet set;
+    set.epoch = in.number<Epoch>();
+    const auto count = in.count(kValidatorsMax, kValidatorBytesMin);
+    std::set<crypto::ValidatorPublicKey> keys;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        Validator member;
+        member.name = in.text(kNameBytesMax);
+        member.organisation = in.text(kNameBytesMax);
+        member.key = in.fixed<crypto::ValidatorPublicKey>();
+        member.address = in.text(kAddressBytesMax);
+        // One key with two seats would have two votes.
+        if (!keys.insert(member.key).second) in.set_failed();
+        set.members.push_back(std::move(member));
+    }
+    CRN_CHECK(in.finish());
+    if (set.members.empty()) return fail(ErrorCode::WireInvalid, "validator set without members");
+    return set;
+}
+
+Hash256 hash_of(const ValidatorSet& set) { return crypto::keccak256(encode_validator_set(set)); }
+
+Bytes signed_bytes(std::uint64_t chain_id, const VoteStatement& statement) {
+    codec::WireWriter out;
+    out.raw(as_bytes(kVoteDomain));
+    out.u64(chain_id);
+    out.u8(static_cast<std::uint8_t>(statement.kind));
+    out.number(statement.epoch);
+    out.u64(statement.number);
+    out.u16(statement.lane);
+    out.fixed(statement.digest);
+    return out.take();
+}
+
+bool verify_vote(std::uint64_t chain_id, const ValidatorSet& set, const Vote& vote) {
+    if (vote.statement.epoch != set.epoch || vote.voter.value >= set.size()) return false;
+    return crypto::verify(set.members[vote.voter.value].key, signed_bytes(chain_id, vote.statement), vote.signature);
+}
+
+Status verify_certificate(std::uint64_t chain_id, const ValidatorSet& set, const Certificate& certificate) {
+    if (certificate.statement.epoch != set.epoch) return fail(ErrorCode::WireInvalid, "certificate of another epoch");
+    for (std::size_t i = 0; i < certificate.entries.size(); ++i) {
+        const auto voter = certificate.entries[i].voter;
+        if (voter.value >= set.size()) return fail(ErrorCode::WireInvalid, "certificate names an unknown voter");
+        if (i > 0 && certificate.entries[i - 1].voter >= voter)
+            return fail(ErrorCode::WireInvalid, "voters of a certificate are not ascending");
+    }
+    if (certificate.entries.size() < set.quorum())
+        return fail(ErrorCode::CertificateNoQuorum, std::to_string(certificate.entries.size()) + " of " +
+                                                        std::to_string(set.quorum()) + " votes");
+    const auto message = signed_bytes(chain_id, certificate.statement);
+    for (const auto& entry : certificate.entries)
+        if (!crypto::verify(set.members[entry.voter.value].key, message, entry.signature))
+            return fail(ErrorCode::SignatureInvalid, "vote of validator " + std::to_string(entry.voter.value));
+    return {};
+}
+
+} // namespace cairn::ledger

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# All tests, in stages. `scripts/test.sh STAGE...` runs only those; `--list` names them.
+# Each stage's output goes to build/test-logs/STAGE.log and is shown when it fails.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+jobs=$(nproc)
+logs=build/test-logs
+fuzz_seconds=${CAIRN_FUZZ_SECONDS:-5}
+
+stage_packages() { scripts/packages.sh --test; }
+stage_vectors()  { tests/unpack_vectors.sh; }
+stage_build()    { scripts/build.sh release; }
+stage_floors()   { python3 tests/floors_test.py; }
+stage_unit()     { ctest --test-dir build/release --output-on-failure -j "$jobs"; }
+stage_model()    { tests/model.sh; }
+stage_docs()     { tests/docs.sh; }
+stage_cli()      { tests/cli/run.sh; }
+stage_network()  { tests/network/run.sh; }
+stage_tour()     { tests/tour/run.sh; }
+stage_clients()  { tests/clients/run.sh; }
+stage_asan()     { scripts/build.sh asan && ctest --test-dir build/asan --output-on-failure -j "$jobs"; }
+stage_tsan() {
+    scripts/build.sh tsan base_test storage_test state_test network_test rpc_test node_test &&
+        ctest --test-dir build/tsan --output-on-failure -j "$jobs" -R '^(base|storage|state|network|rpc|node)$'
+}
+stage_fuzz() {
+    scripts/build.sh fuzz || return 1
+    local program count=0
+    for program in $(find build/fuzz/src -type f -name '*_fuzz' -executable | sort); do
+        echo "fuzz: $(basename "$program") for $fuzz_seconds s"
+        "$program" -max_total_time="$fuzz_seconds" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
+            -artifact_prefix="$logs/" 2>&1 | grep -E 'stat::number_of_executed_units|ERROR|SUMMARY|ALARM' || true
+        [[ ${PIPESTATUS[0]} -eq 0 ]] || return 1
+        count=$((count + 1))
+    done
+    echo "fuzz: $count programs without a finding"
+    [[ $count -gt 0 ]]
+}
+
+all=(packages vectors build floors unit model docs cli network tour clients asan tsan fuzz)
+if [[ ${1:-} == --list ]]; then printf '%s\n' "${all[@]}"; exit 0; fi
+stages=("$@")
+[[ ${#stages[@]} -eq 0 ]] && stages=("${all[@]}")
+
+mkdir -p "$logs"
+passed=0 failed=0
+for stage in "${stages[@]}"; do
+    start=$SECONDS
+    printf '%-10s ' "$stage"
+    if "stage_$stage" >"$logs/$stage.log" 2>&1; then
+        passed=$((passed + 1))
+        printf 'ok     %4d s  %s\n' $((SECONDS - start)) "$(grep -aE '[0-9]+ (passed|checked|programs)|tests passed' "$logs/$stage.log" | tail -n 1)"
+    else
+        failed=$((failed + 1))
+        printf 'FAILED %4d s\n' $((SECONDS - start))
+        tail -n 60 "$logs/$stage.log" | sed 's/^/    /'
+        case $stage in packages | build) break ;; esac
+    fi
+done
+echo "$passed passed, $failed failed"
+[[ $failed -eq 0 ]]

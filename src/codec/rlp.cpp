@@ -8,9 +8,10 @@ void put_prefix(Bytes& out, std::size_t length, std::uint8_t short_base) {
         out.push_back(static_cast<std::uint8_t>(short_base + length));
         return;
     }
-    const auto digits = to_minimal_big_endian(U256{length});
-    out.push_back(static_cast<std::uint8_t>(short_base + 55 + digits.size()));
-    append(out, digits);
+    const auto bits = static_cast<unsigned>(std::bit_width(length));
+    const unsigned digits = (bits + 7) / 8;
+    out.push_back(static_cast<std::uint8_t>(short_base + 55 + digits));
+    for (unsigned i = digits; i-- > 0;) out.push_back(static_cast<std::uint8_t>(length >> (8 * i)));
 }
 
 } // namespace
@@ -24,7 +25,14 @@ void RlpWriter::put(BytesView string) {
     append(bytes_, string);
 }
 
-void RlpWriter::put(const U256& value) { put(to_minimal_big_endian(value)); }
+void RlpWriter::put(const U256& value) {
+    if (value.fits_u64()) {
+        put_integer(value.low());
+        return;
+    }
+    const auto digits = to_big_endian(value);
+    put(BytesView{digits}.last(value.byte_length()));
+}
 
 void RlpWriter::put_integer(std::uint64_t value) {
     std::uint8_t digits[8];

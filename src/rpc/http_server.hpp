@@ -1,0 +1,62 @@
+// HTTP and WebSocket as the service sees them: texts in, texts out. No Boost in here.
+//
+// The server owns one thread that does all network I/O and calls the handler there: a handler must be quick, or hand the
+// work to another thread and answer later.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "rpc/limits.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cairn::rpc {
+
+using SharedText = std::shared_ptr<const std::string>;
+
+/// One WebSocket client. Thread-safe.
+class WsConnection {
+public:
+    virtual ~WsConnection() = default;
+    virtual std::uint64_t id() const = 0; // unique in the process's life
+    /// Queues a text message. False if the connection is closed, or was closed now because its reader is too slow.
+    virtual bool send(SharedText text) = 0;
+    virtual void close() = 0;
+};
+
+/// Answers one request; may be called once, by any thread. An empty text: nothing to say (only notifications).
+using Reply = std::function<void(std::string)>;
+
+struct HttpHandler {
+    std::function<void(std::string body, Reply reply)> on_request;
+    std::function<void(const std::shared_ptr<WsConnection>&, std::string text, Reply reply)> on_message;
+    std::function<void(std::uint64_t connection)> on_close;
+};
+
+struct HttpConfig {
+    std::string address = "127.0.0.1";
+    std::vector<std::uint16_t> ports = {0};
+    std::optional<Hash256> token_digest; // SHA-256 of the bearer token
+    std::vector<std::string> cors_origins;
+    std::vector<std::string> host_names;
+    HttpLimits limits;
+};
+
+class HttpServer {
+public:
+    virtual ~HttpServer() = default;
+    virtual std::vector<std::uint16_t> ports() const = 0;
+    virtual std::size_t connections() const = 0;
+};
+
+/// PortInUse, RpcAddressInvalid, RpcServerFailed.
+Result<std::unique_ptr<HttpServer>> start_http_server(const HttpConfig& config, HttpHandler handler);
+
+/// True for 127.0.0.0/8 and ::1 in numeric form.
+bool is_loopback(const std::string& address);
+
+} // namespace cairn::rpc

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Runs every command block of a document, in order, in one shell and an empty folder.
+
+Blocks fenced as ```sh are run with `set -e`; a block whose first line is `# expect: refused` must fail. The binary
+`cairn` is on the PATH. So that a document can be tested beside a running network, `--base-port 30300` and every port
+derived from it are moved to a free range, and `cairn dev up` gets the same range.
+
+Usage: run_doc.py FILE.md [--keep]
+"""
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DEFAULT_BASE = 30300
+PORTS = 40
+
+
+def free_base():
+    for base in range(31000 + os.getpid() % 100 * 100, 60000, 100):
+        taken = False
+        for port in range(base, base + PORTS):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    taken = True
+                    break
+        if not taken:
+            return base
+    raise SystemExit("no free range of ports")
+
+
+def blocks(text):
+    for match in re.finditer(r"^```sh\n(.*?)^```", text, re.S | re.M):
+        yield text[: match.start()].count("\n") + 1, match.group(1)
+
+
+def main():
+    document = pathlib.Path(sys.argv[1]).resolve()
+    base = free_base()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="cairn-doc-"))
+    script = ["set -u"]
+    count = 0
+    for line, body in blocks(document.read_text()):
+        for offset in range(PORTS):
+            body = re.sub(rf"\b{DEFAULT_BASE + offset}\b", str(base + offset), body)
+        body = re.sub(r"cairn dev up\b(?!.*--base-port)", f"cairn dev up --base-port {base}", body)
+        refused = body.startswith("# expect: refused")
+        count += 1
+        script.append(f"echo '--- {document.name}:{line}'")
+        if refused:
+            script.append(f"if ( set -e\n{body}\n); then echo 'accepted, but must be refused'; exit 1; fi")
+        else:
+            script.append(f"set -e\n{body}\nset +e")
+    if count == 0:
+        raise SystemExit(f"{document}: no command blocks")
+    shutil.copy(ROOT / "README.md", folder / "README.md")
+    environment = dict(os.environ, PATH=f"{ROOT / 'build/release'}:{os.environ['PATH']}", CAIRN_SOURCE=str(ROOT),
+                       HOME=str(folder), XDG_CONFIG_HOME=str(folder / ".config"), XDG_DATA_HOME=str(folder / ".data"),
+                       XDG_STATE_HOME=str(folder / ".state"))
+    try:
+        done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, env=environment, timeout=600)
+        status = done.returncode
+    finally:
+        for state in folder.rglob("genesis.json"):
+            subprocess.run([ROOT / "build/release/cairn", "dev", "down", "--wipe", "--dir", state.parent],
+                           env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if "--keep" not in sys.argv:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"{document.relative_to(ROOT)}: {count} blocks, {'1 failed' if status else 'all passed'}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

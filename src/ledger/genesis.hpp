@@ -55,11 +55,23 @@ struct Genesis {
     std::map<std::string, crypto::Signature> signatures;
 };
 
+inline constexpr std::size_t kOrganisationsMax = 100;
+inline constexpr std::size_t kGenesisAccountsMax = 1'000'000;
+inline constexpr std::size_t kGenesisSlotsMax = 1'000'000;
+inline constexpr std::size_t kGenesisBytesMax = std::size_t{64} << 20; // of the JSON form
+
+/// The rules between the fields: limits, distinct names, keys and addresses, organisations that exist, sums that do not
+/// overflow. GenesisInvalid with the path of the bad field: "validators[3].organisation: is not among the organisations".
+Status check_genesis(const Genesis& genesis);
+
 /// JSON with sorted keys; human-readable; the form on disk.
 std::string to_json(const Genesis& genesis);
+/// Strict: a missing, unknown or repeated member is refused. The result has passed check_genesis, not verify_signatures.
 Result<Genesis> genesis_from_json(std::string_view json);
 /// Keccak-256 over the canonical binary form, without signatures. It is block 0's mix_hash, so the block 0 hash binds everything.
 Hash256 hash_of(const Genesis& genesis);
+/// What an organisation signs with its signing key: "cairn-genesis-v1", then the hash.
+Bytes genesis_signed_bytes(const Hash256& genesis_hash);
 /// GenesisUnsigned names organisations whose signature is missing or wrong.
 Status verify_signatures(const Genesis& genesis);
 /// Header of block 0 for the state root of the genesis accounts.

@@ -14,10 +14,16 @@ struct Rules {
     std::uint64_t transaction_gas_cap = 16'777'216; // EIP-7825, Osaka
     std::uint32_t code_bytes_max = 24'576;
     const evm::NativeContracts* natives = nullptr;
+    /// Type 3 is refused by a chain and accepted by runs of Ethereum's test vectors.
+    bool accept_blobs = false;
     /// eth_call and estimates: skip nonce, balance-for-gas, base fee, EIP-3607 and gas cap checks.
     bool simulate = false;
     evm::Tracer* tracer = nullptr;
 };
+
+/// EIP-4844: price of blob gas for the excess in a header; the most blobs in one transaction and block.
+U256 blob_base_fee(std::uint64_t excess_blob_gas, evm::Revision revision);
+std::size_t blobs_max(evm::Revision revision);
 
 struct TransactionOutcome {
     ledger::Receipt receipt; // cumulative_gas_used holds this transaction's gas alone; logs included
@@ -32,9 +38,13 @@ struct IntrinsicGas {
 };
 IntrinsicGas intrinsic_gas(const ledger::Transaction& transaction, evm::Revision revision);
 
+/// What can be judged without a state: type, chain id, gas limit, sizes, fees among themselves. Errors as below.
+Status check_shape(const ledger::Transaction& transaction, const Rules& rules);
+
 /// Changes `state` and ends the transaction in it. An error means the transaction is not valid here and nothing changed:
 /// NonceTooLow, NonceTooHigh, InsufficientFunds, IntrinsicGasTooLow, FeeBelowBase, GasOverBlock, GasOverCap, SenderHasCode,
-/// PriorityOverFee, InitCodeTooLarge, BlobInvalid, WrongChainId, TypeNotSupported.
+/// PriorityOverFee, InitCodeTooLarge, BlobInvalid, WrongChainId, TypeNotSupported, SetCodeInvalid, NonceOverflow,
+/// GasPriceOverflow.
 Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::SignedTransaction& transaction,
                                              const evm::BlockEnvironment& block, std::uint64_t block_gas_left,
                                              const Rules& rules);

@@ -54,7 +54,7 @@ evm::BlockEnvironment environment_of(const ledger::BlockHeader& header, const le
     out.coinbase = header.beneficiary;
     out.prev_randao = header.mix_hash;
     out.base_fee = header.base_fee_per_gas.value_or(U256{});
-    out.blob_base_fee = blob_base_fee(header.excess_blob_gas.value_or(0), evm::Revision::osaka);
+    out.blob_base_fee = blob_base_fee(header.excess_blob_gas.value_or(0), blob_fee_fraction(evm::Revision::osaka));
     out.chain_id = U256{parameters.chain_id};
     out.block_hash = std::move(block_hash);
     return out;

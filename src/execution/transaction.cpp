@@ -228,19 +228,24 @@ std::size_t blobs_max(Revision revision) {
     return 0;
 }
 
-U256 blob_base_fee(std::uint64_t excess_blob_gas, Revision revision) {
+std::uint64_t blob_fee_fraction(Revision revision) {
+    return revision == Revision::cancun ? 3'338'477 : 5'007'716; // EIP-4844, EIP-7691
+}
+
+U256 blob_base_fee(std::uint64_t excess_blob_gas, std::uint64_t update_fraction) {
     // fake_exponential of EIP-4844: 1 * e ** (excess / fraction), by its Taylor series in integers.
-    const U256 fraction{revision == Revision::cancun ? 3'338'477u : 5'007'716u};
+    CRN_ASSERT(update_fraction != 0);
+    const U256 fraction{update_fraction};
     const U256 excess{excess_blob_gas};
     U256 sum;
     U256 term = fraction;
     for (std::uint64_t i = 1; term; ++i) {
         sum += term;
-        // The real value has left 256 bits long before a term does.
+        // A price beyond any balance: not worth wider integers.
         if (term.bit_length() + excess.bit_length() > 256) return ~U256{};
-        term = divide(term * excess, fraction * U256{i}).quotient;
+        term = term * excess / (fraction * U256{i});
     }
-    return divide(sum, fraction).quotient;
+    return sum / fraction;
 }
 
 Status check_shape(const Transaction& tx, const Rules& rules) {

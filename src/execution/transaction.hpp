@@ -22,7 +22,8 @@ struct Rules {
 };
 
 /// EIP-4844: price of blob gas for the excess in a header; the most blobs in one transaction and block.
-U256 blob_base_fee(std::uint64_t excess_blob_gas, evm::Revision revision);
+U256 blob_base_fee(std::uint64_t excess_blob_gas, std::uint64_t update_fraction);
+std::uint64_t blob_fee_fraction(evm::Revision revision);
 std::size_t blobs_max(evm::Revision revision);
 
 struct TransactionOutcome {

@@ -1,0 +1,340 @@
+#include "crypto/certificate.hpp"
+
+#include "crypto/hash.hpp"
+#include "crypto/openssl_handle.hpp"
+
+#include <openssl/ec.h>
+#include <openssl/obj_mac.h>
+#include <openssl/pem.h>
+
+#include <algorithm>
+#include <ctime>
+#include <optional>
+
+namespace cairn::crypto {
+namespace {
+
+constexpr std::string_view kNodeUri = "cairn:node:";
+constexpr std::size_t kNameBytesMax = 64;
+constexpr std::size_t kDerBytesMax = 8 * 1024;
+/// 9999-12-31: the last instant that GeneralizedTime can express.
+constexpr std::int64_t kTimeMax = 253'402'300'799;
+
+std::unexpected<Error> invalid(std::string why) { return fail(ErrorCode::CertificateInvalid, std::move(why)); }
+
+Certificate parse_pem(std::string_view pem) {
+    if (pem.size() > kPemBytesMax) return {};
+    const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    if (!bio) return {};
+    const auto no_password = [](char*, int, int, void*) { return -1; };
+    return Certificate(PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr));
+}
+
+Certificate parse_der(BytesView der) {
+    if (der.size() > kDerBytesMax) return {};
+    const auto* at = der.data();
+    Certificate out(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+    if (out && at != der.data() + der.size()) return {};
+    return out;
+}
+
+std::string bio_text(BIO* bio) {
+    const char* data = nullptr;
+    const auto length = BIO_get_mem_data(bio, &data);
+    return {data, static_cast<std::size_t>(length)};
+}
+
+std::string name_text(const X509_NAME* name) {
+    const Bio bio(BIO_new(BIO_s_mem()));
+    const unsigned long flags = (XN_FLAG_RFC2253 & ~static_cast<unsigned long>(XN_FLAG_SEP_MASK)) | XN_FLAG_SEP_CPLUS_SPC;
+    if (!bio || X509_NAME_print_ex(bio.get(), name, 0, flags) < 0) return {};
+    return bio_text(bio.get());
+}
+
+std::optional<std::int64_t> seconds_of(const ASN1_TIME* time) {
+    std::tm fields{};
+    if (ASN1_TIME_to_tm(time, &fields) != 1) return std::nullopt;
+    return timegm(&fields);
+}
+
+bool is_p256(const EVP_PKEY* key) {
+    if (key == nullptr || EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) return false;
+    char group[64];
+    std::size_t length = 0;
+    return EVP_PKEY_get_group_name(key, group, sizeof group, &length) == 1 &&
+           std::string_view(group, length) == SN_X9_62_prime256v1;
+}
+
+Key generate_p256() { return Key(EVP_EC_gen(SN_X9_62_prime256v1)); }
+
+Hash256 key_id_of(const X509* certificate) {
+    unsigned char* der = nullptr;
+    const auto length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    if (length <= 0) return {};
+    const auto id = sha256({der, static_cast<std::size_t>(length)});
+    OPENSSL_free(der);
+    return id;
+}
+
+std::optional<ValidatorPublicKey> parse_node_uri(std::string_view uri) {
+    if (!uri.starts_with(kNodeUri)) return std::nullopt;
+    const auto digits = uri.substr(kNodeUri.size());
+    const bool lower = std::ranges::all_of(
+        digits, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+    if (!lower) return std::nullopt;
+    return fixed_from_hex<ValidatorPublicKey>("0x" + std::string(digits));
+}
+
+/// The key in the subject alternative name, which must be one node URI and nothing else.
+std::optional<ValidatorPublicKey> consensus_key_of(const X509* certificate) {
+    const auto free_names = [](GENERAL_NAMES* names) { GENERAL_NAMES_free(names); };
+    const std::unique_ptr<GENERAL_NAMES, decltype(free_names)> names(
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    if (!names || sk_GENERAL_NAME_num(names.get()) != 1) return std::nullopt;
+    const auto* name = sk_GENERAL_NAME_value(names.get(), 0);
+    if (name->type != GEN_URI) return std::nullopt;
+    const auto* text = name->d.uniformResourceIdentifier;
+    return parse_node_uri({reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                           static_cast<std::size_t>(ASN1_STRING_length(text))});
+}
+
+/// Signature, time, issuer and the constraints of RFC 5280, with `ca` as the only trust and no intermediates.
+Status verify_against(X509* certificate, X509* ca, std::int64_t now) {
+    const Store store(X509_STORE_new());
+    const StoreContext context(X509_STORE_CTX_new());
+    if (!store || !context || X509_STORE_add_cert(store.get(), ca) != 1 ||
+        X509_STORE_CTX_init(context.get(), store.get(), certificate, nullptr) != 1)
+        return invalid("cannot be checked");
+    auto* parameters = X509_STORE_CTX_get0_param(context.get());
+    X509_VERIFY_PARAM_set_time(parameters, static_cast<std::time_t>(now));
+    X509_VERIFY_PARAM_set_depth(parameters, 0);
+    X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT | X509_V_FLAG_CHECK_SS_SIGNATURE);
+    if (X509_verify_cert(context.get()) == 1) return {};
+    return invalid(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
+}
+
+Status check_ca_shape(X509* ca) {
+    if (!is_p256(X509_get0_pubkey(ca))) return invalid("the CA's key is not P-256");
+    // Values above 1 are OpenSSL's concessions to certificates without basicConstraints.
+    if (X509_check_ca(ca) != 1) return invalid("the issuer is no CA");
+    if (X509_get_pathlen(ca) != 0) return invalid("the CA's path length is not 0");
+    if ((X509_get_key_usage(ca) & KU_KEY_CERT_SIGN) == 0) return invalid("the CA may not sign certificates");
+    return {};
+}
+
+Status check_leaf_shape(X509* leaf) {
+    const auto flags = X509_get_extension_flags(leaf);
+    if ((flags & EXFLAG_INVALID) != 0) return invalid("an extension is malformed or there twice");
+    if ((flags & EXFLAG_CA) != 0 || X509_check_ca(leaf) != 0) return invalid("a CA certificate cannot be a node's");
+    if (!is_p256(X509_get0_pubkey(leaf))) return invalid("the key is not P-256");
+    if ((flags & EXFLAG_KUSAGE) == 0 || X509_get_key_usage(leaf) != KU_DIGITAL_SIGNATURE)
+        return invalid("the key usage is not digital signature alone");
+    if ((flags & EXFLAG_XKUSAGE) == 0 ||
+        X509_get_extended_key_usage(leaf) != (XKU_SSL_SERVER | XKU_SSL_CLIENT))
+        return invalid("the extended key usage is not TLS server and client");
+    return {};
+}
+
+/// Collects the steps of building a certificate; the first failure sticks.
+class Builder {
+public:
+    Builder() : certificate_(X509_new()) { require(certificate_ && X509_set_version(certificate_.get(), X509_VERSION_3)); }
+
+    void set_serial(Random& random) {
+        std::array<std::uint8_t, 16> bytes{};
+        random.fill(bytes);
+        bytes[0] = static_cast<std::uint8_t>((bytes[0] & 0x7f) | 0x40); // positive, always 16 bytes
+        BIGNUM* number = BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr);
+        require(number != nullptr && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate_.get())) != nullptr);
+        BN_free(number);
+    }
+    void set_validity(const Validity& validity) {
+        require(ASN1_TIME_set(X509_getm_notBefore(certificate_.get()), validity.not_before) != nullptr);
+        require(ASN1_TIME_set(X509_getm_notAfter(certificate_.get()), validity.not_after) != nullptr);
+    }
+    void set_subject(std::string_view organisation, std::string_view common_name) {
+        auto* name = X509_get_subject_name(certificate_.get());
+        add_name(name, NID_organizationName, organisation);
+        add_name(name, NID_commonName, common_name);
+    }
+    void set_issuer(const X509* issuer) {
+        require(X509_set_issuer_name(certificate_.get(), X509_get_subject_name(issuer)));
+    }
+    void set_key(EVP_PKEY* key) { require(X509_set_pubkey(certificate_.get(), key)); }
+    void add_extension(X509* issuer, int nid, const std::string& value) {
+        X509V3_CTX context;
+        X509V3_set_ctx_nodb(&context);
+        X509V3_set_ctx(&context, issuer, certificate_.get(), nullptr, nullptr, 0);
+        X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str());
+        require(extension != nullptr && X509_add_ext(certificate_.get(), extension, -1));
+        X509_EXTENSION_free(extension);
+    }
+    X509* get() { return certificate_.get(); }
+    bool sign(EVP_PKEY* key) {
+        require(X509_sign(certificate_.get(), key, EVP_sha256()) > 0);
+        return good_;
+    }
+
+private:
+    void require(int success) { good_ = good_ && success == 1; }
+    void require(bool success) { good_ = good_ && success; }
+    void add_name(X509_NAME* name, int nid, std::string_view text) {
+        require(X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(text.data()),
+                                           static_cast<int>(text.size()), -1, 0));
+    }
+
+    Certificate certificate_;
+    bool good_ = true;
+};
+
+std::string certificate_pem(X509* certificate) {
+    const Bio bio(BIO_new(BIO_s_mem()));
+    if (!bio || PEM_write_bio_X509(bio.get(), certificate) != 1) return {};
+    return bio_text(bio.get());
+}
+
+Status check_request(std::string_view name, const Validity& validity) {
+    const auto printable = [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; };
+    if (name.empty() || name.size() > kNameBytesMax || !std::ranges::all_of(name, printable))
+        return invalid("a name must be 1 to 64 printable characters");
+    if (validity.not_before < 0 || validity.not_after <= validity.not_before || validity.not_after > kTimeMax)
+        return invalid("the validity must end after it begins and before the year 10000");
+    return {};
+}
+
+Result<CertifiedKey> finish(Builder& builder, EVP_PKEY* key, EVP_PKEY* issuer_key) {
+    if (!builder.sign(issuer_key)) return invalid("OpenSSL refused to build it");
+    CertifiedKey out{certificate_pem(builder.get()), SecretText(private_key_pem(key))};
+    if (out.certificate_pem.empty() || out.key_pem.view().empty()) return invalid("OpenSSL refused to encode it");
+    return out;
+}
+
+} // namespace
+
+Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& validity, Random& random) {
+    const ErrorScope errors;
+    CRN_CHECK(check_request(organisation, validity));
+    const auto key = generate_p256();
+    if (!key) return fail(ErrorCode::KeyInvalid, "OpenSSL cannot generate a P-256 key");
+
+    Builder builder;
+    builder.set_serial(random);
+    builder.set_validity(validity);
+    builder.set_subject(organisation, "Cairn CA");
+    builder.set_issuer(builder.get());
+    builder.set_key(key.get());
+    builder.add_extension(builder.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
+    builder.add_extension(builder.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
+    builder.add_extension(builder.get(), NID_subject_key_identifier, "hash");
+    builder.add_extension(builder.get(), NID_authority_key_identifier, "keyid:always");
+    return finish(builder, key.get(), key.get());
+}
+
+Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity, const Validity& validity,
+                                            Random& random) {
+    const ErrorScope errors;
+    CRN_CHECK(check_request(identity.organisation, validity));
+    CRN_CHECK(check_request(identity.node, validity));
+    const auto ca_certificate = parse_pem(ca.certificate_pem);
+    if (!ca_certificate) return invalid("the CA's certificate is malformed");
+    CRN_CHECK(check_ca_shape(ca_certificate.get()));
+    CRN_CHECK(verify_key_pair(ca.certificate_pem, ca.key_pem.view()));
+    const auto ca_key = parse_private_key(ca.key_pem.view());
+    const auto ca_end = seconds_of(X509_get0_notAfter(ca_certificate.get()));
+    const auto ca_begin = seconds_of(X509_get0_notBefore(ca_certificate.get()));
+    if (!ca_end || !ca_begin || validity.not_after > *ca_end || validity.not_before < *ca_begin)
+        return invalid("the validity is not within the CA's");
+    const auto key = generate_p256();
+    if (!key) return fail(ErrorCode::KeyInvalid, "OpenSSL cannot generate a P-256 key");
+
+    Builder builder;
+    builder.set_serial(random);
+    builder.set_validity(validity);
+    builder.set_subject(identity.organisation, identity.node);
+    builder.set_issuer(ca_certificate.get());
+    builder.set_key(key.get());
+    auto* issuer = ca_certificate.get();
+    builder.add_extension(issuer, NID_basic_constraints, "critical,CA:FALSE");
+    builder.add_extension(issuer, NID_key_usage, "critical,digitalSignature");
+    builder.add_extension(issuer, NID_ext_key_usage, "serverAuth,clientAuth");
+    builder.add_extension(issuer, NID_subject_alt_name,
+                          "URI:" + std::string(kNodeUri) + to_hex_digits(identity.consensus_key));
+    builder.add_extension(issuer, NID_subject_key_identifier, "hash");
+    builder.add_extension(issuer, NID_authority_key_identifier, "keyid:always");
+    return finish(builder, key.get(), ca_key.get());
+}
+
+Result<CertificateInfo> inspect_certificate(std::string_view pem) {
+    const ErrorScope errors;
+    const auto certificate = parse_pem(pem);
+    if (!certificate) return invalid("not a certificate in PEM form");
+    const auto not_before = seconds_of(X509_get0_notBefore(certificate.get()));
+    const auto not_after = seconds_of(X509_get0_notAfter(certificate.get()));
+    if (!not_before || !not_after) return invalid("its validity is malformed");
+
+    CertificateInfo out;
+    out.subject = name_text(X509_get_subject_name(certificate.get()));
+    out.issuer = name_text(X509_get_issuer_name(certificate.get()));
+    const auto* serial = X509_get0_serialNumber(certificate.get());
+    out.serial = to_hex_digits({ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))});
+    out.validity = {*not_before, *not_after};
+    out.is_ca = X509_check_ca(certificate.get()) == 1;
+    out.key_id = key_id_of(certificate.get());
+    out.consensus_key = consensus_key_of(certificate.get());
+    return out;
+}
+
+Result<Bytes> certificate_der(std::string_view pem) {
+    const ErrorScope errors;
+    const auto certificate = parse_pem(pem);
+    unsigned char* der = nullptr;
+    const auto length = certificate ? i2d_X509(certificate.get(), &der) : 0;
+    if (length <= 0) return invalid("not a certificate in PEM form");
+    Bytes out(der, der + length);
+    OPENSSL_free(der);
+    return out;
+}
+
+Status verify_ca_certificate(std::string_view ca_pem, std::int64_t now) {
+    const ErrorScope errors;
+    const auto ca = parse_pem(ca_pem);
+    if (!ca) return invalid("not a certificate in PEM form");
+    CRN_CHECK(check_ca_shape(ca.get()));
+    return verify_against(ca.get(), ca.get(), now);
+}
+
+Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::string_view ca_pem, std::int64_t now) {
+    const ErrorScope errors;
+    const auto leaf = parse_der(leaf_der);
+    if (!leaf) return invalid("malformed, or longer than 8 KiB");
+    const auto ca = parse_pem(ca_pem);
+    if (!ca) return invalid("the CA's certificate is malformed");
+    CRN_CHECK(check_ca_shape(ca.get()));
+    CRN_CHECK(check_leaf_shape(leaf.get()));
+    const auto key = consensus_key_of(leaf.get());
+    if (!key) return invalid("the subject alternative name is not one cairn:node URI");
+    CRN_CHECK(verify_against(leaf.get(), ca.get(), now));
+    return *key;
+}
+
+Result<ValidatorPublicKey> claimed_consensus_key(BytesView leaf_der) {
+    const ErrorScope errors;
+    const auto leaf = parse_der(leaf_der);
+    if (!leaf) return invalid("malformed, or longer than 8 KiB");
+    const auto key = consensus_key_of(leaf.get());
+    if (!key) return invalid("the subject alternative name is not one cairn:node URI");
+    return *key;
+}
+
+Status verify_key_pair(std::string_view certificate_pem, std::string_view key_pem) {
+    const ErrorScope errors;
+    const auto certificate = parse_pem(certificate_pem);
+    const auto key = parse_private_key(key_pem);
+    if (!certificate) return invalid("not a certificate in PEM form");
+    if (!key) return fail(ErrorCode::KeyInvalid, "not a private key in PEM form");
+    if (X509_check_private_key(certificate.get(), key.get()) != 1)
+        return fail(ErrorCode::KeyInvalid, "the private key does not belong to the certificate");
+    return {};
+}
+
+} // namespace cairn::crypto

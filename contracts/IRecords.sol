@@ -5,9 +5,9 @@ pragma solidity >=0.8.20 <0.9.0;
 /// @notice System contract of every Cairn chain at 0x000000000000000000000000000000000000cA02. It keeps, for the digest of a
 /// document, who recorded it and when. Entries are never changed or removed; recording a digest again appends to its history.
 /// @dev The node runs it natively. Storage is laid out as Solidity would:
-///   slot 0  uint256 total
-///   slot 1  mapping(bytes32 digest => Entry[]) history
-/// so that eth_getProof proves any entry. Calls with value, and delegatecalls, are refused.
+///   slot 0  mapping(bytes32 digest => Entry[]) history
+/// so that eth_getProof proves any entry. There is no counter over all digests: recording different digests touches different
+/// slots and can run in parallel. Calls with value, and delegatecalls, are refused.
 interface IRecords {
     struct Entry {
         /// Account that called `record`.
@@ -49,7 +49,4 @@ interface IRecords {
 
     /// @notice Entries `offset` to `offset + limit - 1` of `digest`, oldest first; fewer at the end; at most 100.
     function history(bytes32 digest, uint256 offset, uint256 limit) external view returns (Entry[] memory page);
-
-    /// @notice Number of entries of all digests.
-    function total() external view returns (uint256);
 }

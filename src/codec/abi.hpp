@@ -75,7 +75,7 @@ struct AbiValue {
 private:
     static constexpr U256 extended(std::integral auto number) {
         const U256 low{static_cast<std::uint64_t>(number)};
-        return number < 0 ? low | U256{0, ~0ull, ~0ull, ~0ull} : low;
+        return std::signed_integral<decltype(number)> && number < 0 ? low | U256{0, ~0ull, ~0ull, ~0ull} : low;
     }
 };
 

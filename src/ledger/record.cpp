@@ -6,10 +6,11 @@ namespace cairn::ledger {
 
 namespace {
 
-constexpr std::uint64_t kHistorySlot = 1;
+constexpr std::uint64_t kHistorySlot = 0;
 constexpr std::uint64_t kEntrySlots = 2;
 constexpr unsigned kSenderBits = 160;
 constexpr unsigned kNumberBits = 48;
+constexpr U256 kNumberMask{(1ull << kNumberBits) - 1};
 
 /// Metadata's length as the words of a valid entry hold it.
 Result<std::uint64_t> metadata_length(const U256& head, const U256& metadata_word) {
@@ -53,7 +54,6 @@ Result<Record> load_record(const Hash256& digest, std::uint64_t index,
     CRN_TRY(length, metadata_length(head, word));
 
     Record record;
-    constexpr U256 kNumberMask{(1ull << kNumberBits) - 1};
     record.sender = *Address::from(BytesView{to_big_endian(head)}.last(Address::kSize));
     record.block_number = (head >> kSenderBits & kNumberMask).low();
     record.timestamp = (head >> (kSenderBits + kNumberBits)).low();
@@ -74,7 +74,7 @@ Result<Record> load_record(const Hash256& digest, std::uint64_t index,
 }
 
 U256 pack_record_head(const Record& record) {
-    return from_big_endian(record.sender) | U256{record.block_number} << kSenderBits |
+    return from_big_endian(record.sender) | (U256{record.block_number} & kNumberMask) << kSenderBits |
            U256{record.timestamp} << (kSenderBits + kNumberBits);
 }
 

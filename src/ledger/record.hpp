@@ -1,7 +1,6 @@
 // One entry of the system contract Records, as it stands in that contract's storage (contracts/IRecords.sol):
 //
-//     uint256 total;                              // slot 0
-//     mapping(bytes32 digest => Entry[]) history; // slot 1
+//     mapping(bytes32 digest => Entry[]) history; // slot 0
 //     struct Entry { address sender; uint48 blockNumber; uint48 timestamp; string metadata; } // two slots
 //
 // It lies here and not with the contract because a proof bundle is checked without a node.

@@ -1,0 +1,59 @@
+// Storage of Members, entry by entry. Private to this folder.
+#pragma once
+
+#include "system/members.hpp"
+
+namespace cairn::system {
+
+struct OrganisationEntry {
+    std::string name;
+    Address account;
+    bool active = false;
+    Hash256 signing_key;
+    std::string ca_certificate;
+};
+
+struct ValidatorEntry {
+    std::string name;
+    std::uint32_t organisation = 0;
+    bool active = false;
+    Hash256 key;
+    std::string network_address;
+};
+
+/// The variables of the contract over any storage. Indices must be below the counts, except in the append functions.
+class MemberStorage {
+public:
+    explicit MemberStorage(Slots& slots) : slots_(slots) {}
+
+    std::uint64_t organisation_count();
+    std::uint64_t validator_count();
+    OrganisationEntry organisation(std::uint64_t index);
+    ValidatorEntry validator(std::uint64_t index);
+    bool is_active(std::uint64_t organisation);
+    std::uint64_t active_organisations();
+
+    // By name or account; nothing if unknown.
+    std::optional<std::uint64_t> find_organisation(std::string_view name);
+    std::optional<std::uint64_t> find_validator(std::string_view name);
+    /// Only an active organisation has an administrator.
+    std::optional<std::uint64_t> administered_by(const Address& account);
+
+    std::uint64_t append(const OrganisationEntry& entry);
+    std::uint64_t append(const ValidatorEntry& entry);
+    void set_network_address(std::uint64_t validator, std::string_view address);
+    /// The organisation and its validators become inactive, its account administers nothing.
+    void remove(std::uint64_t organisation);
+
+    U256 round();
+    void next_round();
+    static U256 approvals_slot();
+
+private:
+    Slots& slots_;
+};
+
+/// "host:port" of printable characters with a port from 1 to 65535.
+bool is_network_address(std::string_view text);
+
+} // namespace cairn::system

@@ -1,0 +1,269 @@
+// Organisations and validators. Interface: contracts/IMembers.sol.
+#include "system/members.hpp"
+
+#include "system/addresses.hpp"
+#include "system/approval.hpp"
+#include "system/contract.hpp"
+#include "system/member_storage.hpp"
+
+namespace cairn::system {
+
+namespace {
+
+constexpr Event kNetworkAddressChanged{.name = "NetworkAddressChanged", .indexed = "uint256", .data = "string"};
+constexpr Event kOrganisationAdded{.name = "OrganisationAdded", .indexed = "uint256", .data = "string,address"};
+constexpr Event kOrganisationRemoved{.name = "OrganisationRemoved", .indexed = "uint256", .data = "string"};
+
+constexpr std::string_view kOrganisationUnknown = "OrganisationUnknown(string)";
+constexpr std::string_view kValidatorUnknown = "ValidatorUnknown(string)";
+constexpr std::string_view kNameTaken = "NameTaken(string)";
+constexpr std::string_view kAccountTaken = "AccountTaken(address)";
+constexpr std::string_view kFieldInvalid = "FieldInvalid(string)";
+constexpr std::string_view kIndexOutOfRange = "IndexOutOfRange(uint256,uint256)";
+constexpr std::string_view kLimitReached = "LimitReached()";
+
+AbiValue value_of(const OrganisationEntry& entry) {
+    return AbiValue::List{entry.name, entry.account, entry.active, entry.signing_key,
+                          entry.ca_certificate};
+}
+
+AbiValue value_of(const ValidatorEntry& entry) {
+    return AbiValue::List{entry.name, entry.organisation, entry.active, entry.key,
+                          entry.network_address};
+}
+
+/// Field of an organisation that is empty, too long or malformed; empty if none is.
+std::string_view invalid_field(const OrganisationEntry& entry) {
+    if (!is_name(entry.name, kMemberNameBytesMax)) return "name";
+    if (entry.account.is_zero()) return "account";
+    if (entry.signing_key.is_zero()) return "signingKey";
+    if (entry.ca_certificate.empty() || entry.ca_certificate.size() > kCaCertificateBytesMax ||
+        !is_utf8(entry.ca_certificate))
+        return "caCertificate";
+    return {};
+}
+
+Reply organisation_count(Call& call, const AbiValue::List&) {
+    return AbiValue::List{MemberStorage{call.own()}.organisation_count()};
+}
+
+Reply validator_count(Call& call, const AbiValue::List&) {
+    return AbiValue::List{MemberStorage{call.own()}.validator_count()};
+}
+
+Reply organisation(Call& call, const AbiValue::List& arguments) {
+    MemberStorage members{call.own()};
+    const U256 count = members.organisation_count();
+    if (arguments[0].number() >= count) return revert(kIndexOutOfRange, {arguments[0], count});
+    return AbiValue::List{value_of(members.organisation(arguments[0].number().low()))};
+}
+
+Reply validator(Call& call, const AbiValue::List& arguments) {
+    MemberStorage members{call.own()};
+    const U256 count = members.validator_count();
+    if (arguments[0].number() >= count) return revert(kIndexOutOfRange, {arguments[0], count});
+    return AbiValue::List{value_of(members.validator(arguments[0].number().low()))};
+}
+
+/// A name that nobody can have is not looked up: it would only cost.
+bool could_be_name(const AbiValue& value) { return value.bytes().size() <= kMemberNameBytesMax; }
+
+Reply organisation_by_name(Call& call, const AbiValue::List& arguments) {
+    if (!could_be_name(arguments[0])) return revert(kFieldInvalid, {"name"});
+    MemberStorage members{call.own()};
+    const auto index = members.find_organisation(arguments[0].as_text());
+    if (!index) return revert(kOrganisationUnknown, {arguments[0]});
+    return AbiValue::List{*index, value_of(members.organisation(*index))};
+}
+
+Reply validator_by_name(Call& call, const AbiValue::List& arguments) {
+    if (!could_be_name(arguments[0])) return revert(kFieldInvalid, {"name"});
+    MemberStorage members{call.own()};
+    const auto index = members.find_validator(arguments[0].as_text());
+    if (!index) return revert(kValidatorUnknown, {arguments[0]});
+    return AbiValue::List{*index, value_of(members.validator(*index))};
+}
+
+Reply organisation_of_account(Call& call, const AbiValue::List& arguments) {
+    MemberStorage members{call.own()};
+    const auto index = members.administered_by(arguments[0].as_address());
+    return AbiValue::List{index ? members.organisation(*index).name : std::string{}};
+}
+
+Reply needed(Call& call, const AbiValue::List&) {
+    MemberStorage members{call.own()};
+    return AbiValue::List{approvals_needed(members)};
+}
+
+Reply approvals(Call& call, const AbiValue::List& arguments) {
+    MemberStorage members{call.own()};
+    return AbiValue::List{
+        approvals_of(call.own(), MemberStorage::approvals_slot(), arguments[0].as_hash(), members)};
+}
+
+Reply round(Call& call, const AbiValue::List&) { return AbiValue::List{MemberStorage{call.own()}.round()}; }
+
+Reply set_network_address(Call& call, const AbiValue::List& arguments) {
+    const std::string address = arguments[1].as_text();
+    if (!could_be_name(arguments[0])) return revert(kFieldInvalid, {"validatorName"});
+    if (!is_network_address(address)) return revert(kFieldInvalid, {"networkAddress"});
+    MemberStorage members{call.own()};
+    const auto index = members.find_validator(arguments[0].as_text());
+    if (!index) return revert(kValidatorUnknown, {arguments[0]});
+    const ValidatorEntry entry = members.validator(*index);
+    const auto caller = members.administered_by(call.caller());
+    if (!caller || *caller != entry.organisation) return revert(kNotAuthorised, {call.caller()});
+    members.set_network_address(*index, address);
+    call.emit(kNetworkAddressChanged, {*index}, {address});
+    return AbiValue::List{};
+}
+
+Reply approve_addition(Call& call, const AbiValue::List& arguments) {
+    const OrganisationEntry entry{.name = arguments[0].as_text(),
+                                  .account = arguments[1].as_address(),
+                                  .active = true,
+                                  .signing_key = arguments[2].as_hash(),
+                                  .ca_certificate = arguments[3].as_text()};
+    if (const auto field = invalid_field(entry); !field.empty()) return revert(kFieldInvalid, {field});
+    MemberStorage members{call.own()};
+    if (members.find_organisation(entry.name)) return revert(kNameTaken, {entry.name});
+    if (members.administered_by(entry.account)) return revert(kAccountTaken, {entry.account});
+    if (members.organisation_count() >= kOrganisationsMax) return revert(kLimitReached, {});
+
+    const Hash256 change =
+        change_id(call, "(uint256,string,string,address,bytes32,string)",
+                  {members.round(), "add", entry.name, entry.account, entry.signing_key, entry.ca_certificate});
+    const auto decided = approve(call, MemberStorage::approvals_slot(), change, members);
+    if (!decided) return std::unexpected(decided.error());
+    if (*decided) {
+        const std::uint64_t index = members.append(entry);
+        members.next_round();
+        call.emit(kOrganisationAdded, {index}, {entry.name, entry.account});
+    }
+    return AbiValue::List{change};
+}
+
+Reply approve_removal(Call& call, const AbiValue::List& arguments) {
+    if (!could_be_name(arguments[0])) return revert(kFieldInvalid, {"name"});
+    const std::string name = arguments[0].as_text();
+    MemberStorage members{call.own()};
+    const auto index = members.find_organisation(name);
+    if (!index || !members.is_active(*index)) return revert(kOrganisationUnknown, {name});
+    if (members.active_organisations() == 1) return revert(kLimitReached, {});
+
+    const Hash256 change = change_id(call, "(uint256,string,string)", {members.round(), "remove", name});
+    const auto decided = approve(call, MemberStorage::approvals_slot(), change, members);
+    if (!decided) return std::unexpected(decided.error());
+    if (*decided) {
+        members.remove(*index);
+        members.next_round();
+        call.emit(kOrganisationRemoved, {*index}, {name});
+    }
+    return AbiValue::List{change};
+}
+
+} // namespace
+
+const Contract& members_contract() {
+    constexpr std::string_view kOrganisation = "((string,address,bool,bytes32,string))";
+    constexpr std::string_view kValidator = "((string,uint32,bool,bytes32,string))";
+    static const Contract contract{
+        "IMembers",
+        kMembersAddress,
+        {
+            {"organisationCount", "()", "(uint256)", Access::view, organisation_count},
+            {"organisation", "(uint256)", kOrganisation, Access::view, organisation},
+            {"organisationByName", "(string)", "(uint256,(string,address,bool,bytes32,string))", Access::view,
+             organisation_by_name},
+            {"organisationOf", "(address)", "(string)", Access::view, organisation_of_account},
+            {"validatorCount", "()", "(uint256)", Access::view, validator_count},
+            {"validator", "(uint256)", kValidator, Access::view, validator},
+            {"validatorByName", "(string)", "(uint256,(string,uint32,bool,bytes32,string))", Access::view,
+             validator_by_name},
+            {"approvalsNeeded", "()", "(uint256)", Access::view, needed},
+            {"approvals", "(bytes32)", "(uint256)", Access::view, approvals},
+            {"round", "()", "(uint256)", Access::view, round},
+            {"setNetworkAddress", "(string,string)", "()", Access::write, set_network_address},
+            {"approveAddition", "(string,address,bytes32,string)", "(bytes32)", Access::write, approve_addition},
+            {"approveRemoval", "(string)", "(bytes32)", Access::write, approve_removal},
+        },
+        {kNetworkAddressChanged, kChangeApproved, kOrganisationAdded, kOrganisationRemoved},
+        {kNotAuthorised, kOrganisationUnknown, kValidatorUnknown, kNameTaken, kAccountTaken, kAlreadyApproved,
+         kFieldInvalid, kIndexOutOfRange, kLimitReached}};
+    return contract;
+}
+
+std::vector<ledger::Organisation> organisations_of(const ledger::StateView& view) {
+    ViewSlots slots{view, kMembersAddress};
+    MemberStorage members{slots};
+    std::vector<ledger::Organisation> out;
+    const std::uint64_t count = std::min<std::uint64_t>(members.organisation_count(), kOrganisationsMax);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        OrganisationEntry entry = members.organisation(i);
+        if (!entry.active) continue;
+        out.push_back({.name = std::move(entry.name),
+                       .ca_certificate_pem = std::move(entry.ca_certificate),
+                       .signing_key = *crypto::ValidatorPublicKey::from(entry.signing_key),
+                       .account = entry.account});
+    }
+    return out;
+}
+
+ledger::ValidatorSet validators_of(const ledger::StateView& view, Epoch epoch) {
+    ViewSlots slots{view, kMembersAddress};
+    MemberStorage members{slots};
+    ledger::ValidatorSet set{.epoch = epoch, .members = {}};
+    const std::uint64_t count = members.validator_count();
+    for (std::uint64_t i = 0; i < count; ++i) {
+        ValidatorEntry entry = members.validator(i);
+        if (!entry.active) continue;
+        set.members.push_back({.name = std::move(entry.name),
+                               .organisation = members.organisation(entry.organisation).name,
+                               .key = *crypto::ValidatorPublicKey::from(entry.key),
+                               .address = std::move(entry.network_address)});
+    }
+    return set;
+}
+
+std::optional<std::string> organisation_of(const ledger::StateView& view, const Address& account) {
+    ViewSlots slots{view, kMembersAddress};
+    MemberStorage members{slots};
+    const auto index = members.administered_by(account);
+    if (!index) return std::nullopt;
+    return members.organisation(*index).name;
+}
+
+Status write_members(Slots& slots, const ledger::Genesis& genesis) {
+    MemberStorage members{slots};
+    if (genesis.organisations.size() > kOrganisationsMax || genesis.validators.size() > ledger::kValidatorsMax)
+        return fail(ErrorCode::GenesisInvalid, "too many organisations or validators");
+    for (const auto& organisation : genesis.organisations) {
+        const OrganisationEntry entry{.name = organisation.name,
+                                      .account = organisation.account,
+                                      .active = true,
+                                      .signing_key = *Hash256::from(organisation.signing_key),
+                                      .ca_certificate = organisation.ca_certificate_pem};
+        if (const auto field = invalid_field(entry); !field.empty())
+            return fail(ErrorCode::GenesisInvalid, "organisation " + entry.name + ": " + std::string{field});
+        if (members.find_organisation(entry.name) || members.administered_by(entry.account))
+            return fail(ErrorCode::GenesisInvalid, "organisation " + entry.name + ": name or account occurs twice");
+        members.append(entry);
+    }
+    for (const auto& validator : genesis.validators.members) {
+        const auto organisation = members.find_organisation(validator.organisation);
+        if (!organisation)
+            return fail(ErrorCode::GenesisInvalid, "validator " + validator.name + ": no such organisation");
+        if (!is_name(validator.name, kMemberNameBytesMax) || !is_network_address(validator.address) ||
+            members.find_validator(validator.name))
+            return fail(ErrorCode::GenesisInvalid,
+                        "validator " + validator.name + ": name or network address is malformed or occurs twice");
+        members.append(ValidatorEntry{.name = validator.name,
+                                      .organisation = static_cast<std::uint32_t>(*organisation),
+                                      .active = true,
+                                      .key = *Hash256::from(validator.key),
+                                      .network_address = validator.address});
+    }
+    return {};
+}
+
+} // namespace cairn::system

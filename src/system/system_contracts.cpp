@@ -1,0 +1,66 @@
+#include "system/system_contracts.hpp"
+
+#include "system/contract.hpp"
+#include "system/members.hpp"
+#include "system/parameters.hpp"
+
+namespace cairn::system {
+
+namespace {
+
+void put_contract(ledger::StateDiff& diff, const Address& address, const MemorySlots& slots) {
+    ledger::AccountDiff account;
+    const Bytes code{kMarkerCode};
+    account.account = ledger::Account{.nonce = 1, .balance = {}, .code_hash = crypto::keccak256(code)}; // EIP-161: not empty
+    account.code = std::make_shared<const Bytes>(code);
+    account.storage = slots.words();
+    diff.emplace(address, std::move(account));
+}
+
+ledger::AccountDiff account_of(const ledger::GenesisAccount& founder) {
+    ledger::AccountDiff account;
+    account.account = ledger::Account{.nonce = founder.nonce, .balance = founder.balance};
+    if (!founder.code.empty()) {
+        account.account->code_hash = crypto::keccak256(founder.code);
+        account.code = std::make_shared<const Bytes>(founder.code);
+    }
+    for (const auto& [slot, value] : founder.storage)
+        if (value) account.storage.emplace(slot, value);
+    return account;
+}
+
+} // namespace
+
+const evm::NativeContracts& native_contracts() {
+    static const evm::NativeContracts contracts{{kMembersAddress, &members_contract()},
+                                                {kRecordsAddress, &records_contract()},
+                                                {kParametersAddress, &parameters_contract()}};
+    return contracts;
+}
+
+Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis) {
+    ledger::StateDiff diff;
+    for (const auto& [address, account] : genesis.accounts) {
+        if (native_contracts().contains(address))
+            return fail(ErrorCode::GenesisInvalid, to_hex(address) + " is the address of a system contract");
+        diff.emplace(address, account_of(account));
+    }
+    MemorySlots members;
+    MemorySlots parameters;
+    CRN_CHECK(write_members(members, genesis));
+    write_parameters(parameters, genesis.parameters);
+    put_contract(diff, kMembersAddress, members);
+    put_contract(diff, kRecordsAddress, {});
+    put_contract(diff, kParametersAddress, parameters);
+    return diff;
+}
+
+std::vector<std::string> interface_lines() {
+    std::vector<std::string> lines;
+    for (const auto* contract : {&members_contract(), &records_contract(), &parameters_contract()})
+        for (auto& line : contract->interface_lines()) lines.push_back(std::move(line));
+    std::sort(lines.begin(), lines.end());
+    return lines;
+}
+
+} // namespace cairn::system

@@ -94,8 +94,8 @@ public:
     Machine& operator=(const Machine&) = delete;
 
     /// Transfers the value, runs code, precompile or native contract; on failure all changes of the message are undone.
-    /// Creations: computes the address, bumps the sender's nonce (the caller of the outermost creation has bumped it for
-    /// the transaction already: see `nonce_bumped`), checks collision, runs init code, charges 200 gas a byte, stores.
+    /// Creations: computes the address, bumps the sender's nonce (but not at depth 0, where the transaction has bumped it
+    /// already: there the address comes from nonce - 1), checks collision, runs init code, charges 200 gas a byte, stores.
     /// EIP-7702 delegations of code_address are followed here; the access cost of a delegation is charged by the CALL
     /// instructions, and for the outermost message by nobody (the transaction makes the target warm).
     CallResult run(const Message& message);

@@ -11,6 +11,8 @@
 
 namespace cairn::evm {
 
+struct Program;
+
 class State {
 public:
     explicit State(const ledger::StateView& base);
@@ -25,6 +27,11 @@ public:
     U256 balance(const Address& address);
     Hash256 code_hash(const Address& address); // zero if the account does not exist
     std::shared_ptr<const Bytes> code(const Address& address);
+    /// The code ready to run (see program.hpp); never null, analysed once per code hash and thread.
+    std::shared_ptr<const Program> program(const Address& address);
+    /// Target of the account's EIP-7702 designator, if it has one.
+    std::optional<Address> delegation(const Address& address);
+    /// True if any slot may be non-zero (EIP-7610). Slots of the base view that this block zeroed still count.
     bool has_storage(const Address& address);
 
     void set_nonce(const Address& address, std::uint64_t nonce);
@@ -45,6 +52,13 @@ public:
     U256 storage(const Address& address, const U256& slot);
     U256 original_storage(const Address& address, const U256& slot);
     void set_storage(const Address& address, const U256& slot, const U256& value);
+    /// Makes the slot warm and tells all that SLOAD and SSTORE have to know, in one look-up.
+    struct SlotAccess {
+        U256 current;
+        U256 original;
+        bool was_cold;
+    };
+    SlotAccess access_storage(const Address& address, const U256& slot);
     U256 transient(const Address& address, const U256& slot); // EIP-1153
     void set_transient(const Address& address, const U256& slot, const U256& value);
 

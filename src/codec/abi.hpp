@@ -75,7 +75,9 @@ struct AbiValue {
 private:
     static constexpr U256 extended(std::integral auto number) {
         const U256 low{static_cast<std::uint64_t>(number)};
-        return std::signed_integral<decltype(number)> && number < 0 ? low | U256{0, ~0ull, ~0ull, ~0ull} : low;
+        if constexpr (std::signed_integral<decltype(number)>)
+            if (number < 0) return low | U256{0, ~0ull, ~0ull, ~0ull};
+        return low;
     }
 };
 

@@ -25,10 +25,17 @@ struct AccountProof {
 };
 
 struct StateOptions {
+    /// States of the head and this many blocks below it can be read.
     std::uint64_t history_blocks = 10'000;
+    // Bounds of what is kept in memory; none of them changes a result.
+    std::size_t node_cache_bytes = 48u << 20;
+    std::size_t code_cache_bytes = 8u << 20;
+    std::size_t account_cache_entries = 1u << 17;
+    std::size_t slot_cache_entries = 1u << 17;
 };
 
-/// One writer thread; views may be read by any thread at any time and stay valid while they are held.
+/// One writer thread; views may be read by any thread at any time and stay valid while they are held, as long as the
+/// key-value store lives: what a held view can see is not pruned. A read error in a view stops the process.
 class StateStore {
 public:
     virtual ~StateStore() = default;

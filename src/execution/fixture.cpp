@@ -1,5 +1,6 @@
 #include "execution/fixture.hpp"
 
+#include "evm/precompiles.hpp"
 #include "ledger/receipt.hpp"
 #include "state/state_store.hpp"
 
@@ -91,6 +92,60 @@ std::string differences(const StateTest& test, const StateTestCase& test_case, c
     return out;
 }
 
+struct Run {
+    std::optional<Error> rejection;
+    std::vector<ledger::Log> logs;
+    ledger::StateDiff diff;
+};
+
+Run execute(const StateTest& test, const StateTestCase& test_case, const state::MemoryState& view,
+            const ledger::SignedTransaction& transaction, evm::Tracer* tracer) {
+    auto block = test.block;
+    const auto fraction = test.blob_fee_fractions.find(test_case.revision);
+    block.blob_base_fee =
+        blob_base_fee(test.excess_blob_gas, fraction != test.blob_fee_fractions.end()
+                                                ? fraction->second
+                                                : blob_fee_fraction(test_case.revision));
+    auto rules = rules_for(test, test_case.revision);
+    rules.tracer = tracer;
+    evm::State state(view);
+    auto outcome = apply_transaction(state, transaction, block, block.gas_limit, rules);
+    if (!outcome) return {outcome.error(), {}, state.diff()};
+    return {std::nullopt, std::move(outcome->receipt.logs), state.diff()};
+}
+
+/// Notices calls of precompiles that the EVM does not have yet.
+class MissingPrecompiles final : public evm::Tracer {
+public:
+    explicit MissingPrecompiles(evm::Revision revision) : revision_(revision) {}
+    void on_enter(const evm::Message& message, BytesView) override {
+        const auto number = evm::precompile_number(message.code_address, revision_);
+        if (number && evm::is_precompile_missing(*number)) called_ = number;
+    }
+    std::optional<unsigned> called() const { return called_; }
+
+private:
+    evm::Revision revision_;
+    std::optional<unsigned> called_;
+};
+
+/// What the case should have given and did not; nothing if all is as expected.
+std::optional<std::string> fault_of(const StateTest& test, const StateTestCase& test_case, state::MemoryState& view,
+                                    const Run& run) {
+    const auto& expected = test_case.exception;
+    if (run.rejection && expected.empty()) return "rejected: " + run.rejection->text();
+    if (!run.rejection && !expected.empty()) return "accepted, expected " + expected;
+    if (run.rejection && !matches_exception(*run.rejection, expected))
+        return "rejected for another reason: " + run.rejection->text() + ", expected " + expected;
+    view.apply(run.diff);
+    if (const auto root = view.root(); root != test_case.root)
+        return "state root " + to_hex(root) + ", expected " + to_hex(test_case.root) +
+               differences(test, test_case, view, run.diff);
+    if (const auto hash = ledger::logs_hash(run.logs); hash != test_case.logs_hash)
+        return "logs hash " + to_hex(hash) + ", expected " + to_hex(test_case.logs_hash);
+    return std::nullopt;
+}
+
 } // namespace
 
 std::string_view name_of(evm::Revision revision) {
@@ -111,49 +166,32 @@ std::optional<evm::Revision> revision_from_name(std::string_view name) {
     return std::nullopt;
 }
 
-std::optional<std::string> run_state_test_case(const StateTest& test, const StateTestCase& test_case) {
+CaseResult run_state_test_case(const StateTest& test, const StateTestCase& test_case) {
+    const auto failed = [](std::string reason) { return CaseResult{Verdict::failed, std::move(reason)}; };
     state::MemoryState view;
     view.apply(as_diff(test.accounts));
 
-    auto transaction = signed_transaction(test, test_case);
+    const auto transaction = signed_transaction(test, test_case);
     if (transaction && test_case.txbytes) {
-        if (test.sender && transaction->sender != *test.sender) return "sender recovered as " + to_hex(transaction->sender);
-        if (!test_case.transaction) return "a field does not fit its type, but txbytes decode";
-        if (auto fault = compare_fields(transaction->body, *test_case.transaction); !fault.empty()) return fault;
+        if (test.sender && transaction->sender != *test.sender)
+            return failed("sender recovered as " + to_hex(transaction->sender));
+        if (!test_case.transaction) return failed("a field does not fit its type, but txbytes decode");
+        if (auto fault = compare_fields(transaction->body, *test_case.transaction); !fault.empty())
+            return failed(std::move(fault));
     }
-
-    std::optional<Error> rejection;
-    std::vector<ledger::Log> logs;
-    ledger::StateDiff diff;
     if (!transaction) {
-        rejection = transaction.error();
-    } else {
-        auto block = test.block;
-        const auto fraction = test.blob_fee_fractions.find(test_case.revision);
-        block.blob_base_fee = blob_base_fee(test.excess_blob_gas, fraction != test.blob_fee_fractions.end()
-                                                                      ? fraction->second
-                                                                      : blob_fee_fraction(test_case.revision));
-        evm::State state(view);
-        auto outcome = apply_transaction(state, *transaction, block, block.gas_limit, rules_for(test, test_case.revision));
-        if (outcome)
-            logs = std::move(outcome->receipt.logs);
-        else
-            rejection = outcome.error();
-        diff = state.diff();
+        auto fault = fault_of(test, test_case, view, {transaction.error(), {}, {}});
+        return fault ? failed(std::move(*fault)) : CaseResult{};
     }
 
-    if (rejection && test_case.exception.empty()) return "rejected: " + rejection->text();
-    if (!rejection && !test_case.exception.empty()) return "accepted, expected " + test_case.exception;
-    if (rejection && !matches_exception(*rejection, test_case.exception))
-        return "rejected for another reason: " + rejection->text() + ", expected " + test_case.exception;
-
-    view.apply(diff);
-    if (const auto root = view.root(); root != test_case.root)
-        return "state root " + to_hex(root) + ", expected " + to_hex(test_case.root) +
-               differences(test, test_case, view, diff);
-    if (const auto hash = ledger::logs_hash(logs); hash != test_case.logs_hash)
-        return "logs hash " + to_hex(hash) + ", expected " + to_hex(test_case.logs_hash);
-    return std::nullopt;
+    auto after = view;
+    auto fault = fault_of(test, test_case, after, execute(test, test_case, view, *transaction, nullptr));
+    if (!fault) return {};
+    MissingPrecompiles missing(test_case.revision);
+    (void)execute(test, test_case, view, *transaction, &missing);
+    if (missing.called())
+        return {Verdict::skipped, "calls precompile " + to_quantity(std::uint64_t{*missing.called()}) + ", not there yet"};
+    return failed(std::move(*fault));
 }
 
 } // namespace cairn::execution

@@ -56,8 +56,15 @@ struct StateTest {
 /// FixtureInvalid with the place of the fault.
 Result<std::vector<StateTest>> parse_state_tests(std::string_view json);
 
-/// Nothing if the case passes, else what differs; lines of account differences where the fixture carries the state.
-std::optional<std::string> run_state_test_case(const StateTest& test, const StateTestCase& test_case);
+enum class Verdict { passed, failed, skipped };
+
+struct CaseResult {
+    Verdict verdict = Verdict::passed;
+    /// What differs, with lines of account differences where the fixture carries the state; or why it was skipped.
+    std::string reason;
+};
+/// Skipped is only what calls a precompile that the EVM does not have yet (BLS12-381, KZG) and fails for it.
+CaseResult run_state_test_case(const StateTest& test, const StateTestCase& test_case);
 
 std::string_view name_of(evm::Revision revision);
 /// "Cancun", "Prague", "Osaka" in any case.
@@ -65,8 +72,6 @@ std::optional<evm::Revision> revision_from_name(std::string_view name);
 
 /// Names in an expectException of which `error` is a proper instance: "TransactionException.A|TransactionException.B".
 bool matches_exception(const Error& error, std::string_view expected);
-
-enum class Verdict { passed, failed, skipped };
 
 struct StateTestResult {
     std::string file;
@@ -79,10 +84,8 @@ struct StateTestResult {
 
 struct StateTestOptions {
     std::optional<evm::Revision> revision; // all if not set
-    /// Also tests that take seconds to minutes (slow_state_tests).
-    bool slow = false;
-    /// Also tests listed as not yet supported.
-    bool not_yet = false;
+    /// File path ends to leave out: for a caller who runs slow tests apart.
+    std::vector<std::string_view> without;
 };
 
 struct StateTestReport {
@@ -96,11 +99,5 @@ struct StateTestReport {
 /// failure. `sink` sees every result as it comes; may be empty.
 StateTestReport run_state_tests(const std::vector<std::string>& paths, const StateTestOptions& options,
                                 const std::function<void(const StateTestResult&)>& sink);
-
-/// Names of tests that need BLS12-381 (EIP-2537) or KZG (EIP-4844): each matches a test of that name, or a file whose
-/// path ends with it.
-const std::vector<std::string_view>& not_yet_state_tests();
-/// File path ends of tests that are valid but slow.
-const std::vector<std::string_view>& slow_state_tests();
 
 } // namespace cairn::execution

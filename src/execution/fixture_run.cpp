@@ -31,12 +31,6 @@ std::vector<fs::path> files_under(const std::string& path) {
     return out;
 }
 
-bool listed(const std::vector<std::string_view>& names, const std::string& file, const std::string& test) {
-    return std::ranges::any_of(names, [&](std::string_view name) {
-        return test == name || (name.ends_with(".json") && file.ends_with(name));
-    });
-}
-
 class Run {
 public:
     Run(const StateTestOptions& options, const std::function<void(const StateTestResult&)>& sink)
@@ -44,10 +38,7 @@ public:
 
     void file(const fs::path& path) {
         const auto name = path.generic_string();
-        if (!options_.slow && listed(slow_state_tests(), name, "")) {
-            take({name, "", options_.revision.value_or(evm::Revision::osaka), 0, Verdict::skipped, "slow: run apart"});
-            return;
-        }
+        if (std::ranges::any_of(options_.without, [&](std::string_view end) { return name.ends_with(end); })) return;
         auto text = read_file(path);
         auto tests = text ? parse_state_tests(*text) : std::unexpected(text.error());
         if (!tests) {
@@ -63,15 +54,8 @@ public:
 
 private:
     void run(const std::string& file, const StateTest& test, const StateTestCase& test_case) {
-        StateTestResult result{file, test.name, test_case.revision, test_case.index, Verdict::passed, ""};
-        if (!options_.not_yet && listed(not_yet_state_tests(), file, test.name)) {
-            result.verdict = Verdict::skipped;
-            result.reason = "needs BLS12-381 or KZG";
-        } else if (auto fault = run_state_test_case(test, test_case)) {
-            result.verdict = Verdict::failed;
-            result.reason = std::move(*fault);
-        }
-        take(std::move(result));
+        auto result = run_state_test_case(test, test_case);
+        take({file, test.name, test_case.revision, test_case.index, result.verdict, std::move(result.reason)});
     }
 
     void take(StateTestResult result) {
@@ -92,21 +76,6 @@ private:
 };
 
 } // namespace
-
-const std::vector<std::string_view>& not_yet_state_tests() {
-    static const std::vector<std::string_view> names = {
-#include "execution/fixtures_not_yet.inc"
-    };
-    return names;
-}
-
-const std::vector<std::string_view>& slow_state_tests() {
-    static const std::vector<std::string_view> names = {
-        "VMTests/vmPerformance/loopMul.json",               // 5 s
-        "stTimeConsuming/CALLBlake2f_MaxRounds.json",       // 2^32 rounds
-    };
-    return names;
-}
 
 StateTestReport run_state_tests(const std::vector<std::string>& paths, const StateTestOptions& options,
                                 const std::function<void(const StateTestResult&)>& sink) {

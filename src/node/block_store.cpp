@@ -106,6 +106,8 @@ Result<std::unique_ptr<BlockStore>> BlockStore::open(storage::RecordLog& log, st
         start = {in.u32(), in.u64()};
         CRN_CHECK(in.finish());
     }
+    if (const auto certified = store->get(as_bytes("c-last")))
+        store->last_certified_ = codec::WireReader{*certified}.number<Height>();
     Status status;
     CRN_CHECK(log.replay(start, [&](storage::RecordPosition position, BytesView record) {
         auto block = decode_stored_block(record);
@@ -170,7 +172,19 @@ Status BlockStore::put_certificate(Height height, const ledger::Certificate& cer
     ledger::encode(out, certificate);
     storage::WriteBatch batch;
     batch.put(storage::Column::index, big_endian_key('c', height.value), out.bytes());
+    const std::lock_guard lock(mutex_);
+    if (height > last_certified_) {
+        last_certified_ = height;
+        codec::WireWriter last;
+        last.number(height);
+        batch.put(storage::Column::index, as_bytes("c-last"), last.bytes());
+    }
     return index_.write(batch, /*sync=*/false);
+}
+
+Height BlockStore::last_certified() const {
+    const std::lock_guard lock(mutex_);
+    return last_certified_;
 }
 
 std::optional<Bytes> BlockStore::get(BytesView key) const {

@@ -29,6 +29,8 @@ public:
     Status append(std::shared_ptr<const StoredBlock> block);
     /// The execution certificate of a block. Certificates may come later than their block.
     Status put_certificate(Height height, const ledger::Certificate& certificate);
+    /// Highest height with a certificate; 0 if there is none. It vouches for all blocks below by their parent hashes.
+    Height last_certified() const;
 
     std::shared_ptr<const StoredBlock> block(Height height) const;
     std::optional<Height> height_of(const Hash256& block_hash) const;
@@ -46,6 +48,7 @@ private:
     storage::KeyValueStore& index_;
     mutable std::mutex mutex_;
     std::optional<Height> last_;                                          // guarded by mutex_
+    Height last_certified_;                                               // guarded by mutex_
     mutable std::map<Height, std::shared_ptr<const StoredBlock>> recent_; // guarded by mutex_; bounded
 };
 

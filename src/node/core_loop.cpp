@@ -1,0 +1,118 @@
+#include "node/core_loop.hpp"
+
+#include "base/log.hpp"
+
+namespace cairn::node {
+namespace {
+
+constexpr std::size_t kInputsPerTurnMax = 64;
+constexpr Microseconds kBatchDelay{5'000}; // consensus.md L3: a batch waits so long for company
+constexpr std::size_t kBatchBytes = 256u << 10;
+constexpr std::size_t kCheckpointBytes = 64u << 20;
+constexpr Microseconds kReportInterval{1'000'000};
+
+} // namespace
+
+/// Everything that one sync of the log covers.
+struct CoreLoop::Turn {
+    std::vector<consensus::Actions> actions;
+};
+
+CoreLoop::CoreLoop(consensus::Core core, storage::RecordLog& wal, Inbox& inbox, const Clock& clock, Ports ports)
+    : core_(std::move(core)), wal_(wal), inbox_(inbox), clock_(clock), ports_(std::move(ports)),
+      status_(core_.status()), thread_([this] { run(); }) {}
+
+CoreLoop::~CoreLoop() { inbox_.close(); }
+
+consensus::CoreStatus CoreLoop::status() const {
+    const std::lock_guard lock(status_mutex_);
+    return status_;
+}
+
+void CoreLoop::run() {
+    auto status = turn(consensus::Tick{});
+    while (status && !inbox_.closed()) {
+        auto deadline = wake_at_;
+        if (batch_due_) deadline = std::min(deadline, *batch_due_);
+        const auto wait = std::max(Microseconds{0}, deadline - clock_.monotonic());
+        status = turn(inbox_.pop_until(std::chrono::steady_clock::now() + wait));
+    }
+    if (!status) ports_.on_failure(status.error());
+}
+
+Status CoreLoop::turn(std::optional<consensus::Input> first) {
+    Turn turn;
+    for (std::size_t n = 0; first && n < kInputsPerTurnMax; ++n) {
+        step(turn, std::move(*first));
+        first = inbox_.try_pop();
+    }
+    if (first) step(turn, std::move(*first));
+    const auto now = clock_.monotonic();
+    if (now >= wake_at_) step(turn, consensus::Tick{});
+
+    if (!batch_due_ && ports_.has_ready()) batch_due_ = now + kBatchDelay;
+    if (batch_due_ && now >= *batch_due_) {
+        batch_due_.reset();
+        const auto room = core_.lane_room();
+        if (room.batches > 0 && room.bytes > 4) {
+            auto batch = ports_.take_batch(std::min<std::size_t>(room.bytes - 4, kBatchBytes));
+            if (!batch.transactions.empty()) step(turn, std::move(batch));
+        }
+        if (ports_.has_ready()) batch_due_ = now + kBatchDelay;
+    }
+    CRN_CHECK(carry_out(turn));
+    const std::lock_guard lock(status_mutex_);
+    status_ = core_.status();
+    return {};
+}
+
+void CoreLoop::step(Turn& turn, consensus::Input input) {
+    turn.actions.push_back(core_.step({clock_.monotonic(), clock_.wall(), std::move(input)}));
+    wake_at_ = turn.actions.back().wake_at;
+}
+
+Status CoreLoop::carry_out(Turn& turn) {
+    bool sync = false;
+    for (const auto& actions : turn.actions) {
+        for (const auto& record : actions.records) {
+            CRN_TRY(position, wal_.append(*record));
+            (void)position;
+            logged_bytes_ += record->size();
+        }
+        sync |= actions.sync;
+    }
+    if (sync) CRN_CHECK(wal_.sync());
+    for (auto& actions : turn.actions) {
+        for (const auto& message : actions.messages) ports_.send(message);
+        for (auto& block : actions.finalized) ports_.deliver(std::move(block));
+        for (const auto& certificate : actions.execution_certificates) CRN_CHECK(ports_.certified(certificate));
+        for (const auto& evidence : actions.evidence)
+            log(LogLevel::error, "consensus", "a validator contradicted itself; proof of guilt",
+                {{"validator", std::to_string(evidence.offender.value)},
+                 {"evidence", to_hex(consensus::encode_evidence(evidence))}});
+        for (const auto& report : actions.reports) {
+            if (clock_.monotonic() - last_report_ < kReportInterval) continue;
+            last_report_ = clock_.monotonic();
+            log(LogLevel::warning, "consensus", report.error.text(), {{"peer", std::to_string(report.peer.value)}});
+        }
+        if (actions.halt) {
+            ports_.on_divergence(*actions.halt);
+            return std::unexpected(*actions.halt);
+        }
+    }
+    if (logged_bytes_ > kCheckpointBytes) CRN_CHECK(shorten_log());
+    return {};
+}
+
+Status CoreLoop::shorten_log() {
+    logged_bytes_ = 0;
+    std::optional<storage::RecordPosition> first;
+    for (const auto& record : core_.checkpoint()) {
+        CRN_TRY(position, wal_.append(*record));
+        if (!first) first = position;
+    }
+    CRN_CHECK(wal_.sync());
+    return first ? wal_.drop_before(*first) : Status{};
+}
+
+} // namespace cairn::node

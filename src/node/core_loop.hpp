@@ -1,0 +1,60 @@
+// The core's thread: feeds consensus with what arrives, and carries out its actions: durable first, then sent.
+#pragma once
+
+#include "base/clock.hpp"
+#include "consensus/core.hpp"
+#include "network/network.hpp"
+#include "node/inbox.hpp"
+#include "storage/log.hpp"
+
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace cairn::node {
+
+class CoreLoop {
+public:
+    /// What the loop needs from the rest of the node. Called on the core's thread.
+    struct Ports {
+        std::function<void(const consensus::Outgoing&)> send;
+        std::function<void(consensus::FinalizedBlockPtr)> deliver;
+        std::function<Status(const ledger::Certificate&)> certified;
+        /// Transactions of at most so many body bytes for the own lane.
+        std::function<consensus::LocalBatch(std::size_t bytes)> take_batch;
+        std::function<bool()> has_ready;
+        std::function<void(Error)> on_failure;
+        /// This node's result contradicts the certified one.
+        std::function<void(const Error&)> on_divergence;
+    };
+    /// References must outlive the object; the core must have recovered.
+    CoreLoop(consensus::Core core, storage::RecordLog& wal, Inbox& inbox, const Clock& clock, Ports ports);
+    ~CoreLoop();
+
+    consensus::CoreStatus status() const;
+
+private:
+    struct Turn;
+    void run();
+    Status turn(std::optional<consensus::Input> first);
+    void step(Turn& turn, consensus::Input input);
+    Status carry_out(Turn& turn);
+    Status shorten_log();
+
+    consensus::Core core_;
+    storage::RecordLog& wal_;
+    Inbox& inbox_;
+    const Clock& clock_;
+    const Ports ports_;
+
+    Microseconds wake_at_{};
+    std::optional<Microseconds> batch_due_; // when waiting transactions are packed at the latest
+    std::size_t logged_bytes_ = 0;          // since the last checkpoint
+    Microseconds last_report_{};
+
+    mutable std::mutex status_mutex_;
+    consensus::CoreStatus status_; // guarded by status_mutex_
+    std::jthread thread_;
+};
+
+} // namespace cairn::node

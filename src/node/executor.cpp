@@ -1,0 +1,87 @@
+#include "node/executor.hpp"
+
+#include "base/assert.hpp"
+
+namespace cairn::node {
+namespace {
+
+constexpr std::size_t kQueueMax = 4096;
+constexpr std::size_t kBlocksPerSyncMax = 32;
+
+std::size_t spare_threads() { return std::max(1u, std::thread::hardware_concurrency() / 2); }
+
+} // namespace
+
+Executor::Executor(OrderedStore& ordered, ExecutedChain& chain, LiveChain& live, TransactionCache& cache, Inbox& inbox,
+                   std::function<void(Error)> on_failure)
+    : ordered_(ordered), chain_(chain), live_(live), cache_(cache), inbox_(inbox), on_failure_(std::move(on_failure)),
+      queue_(kQueueMax), thread_([this] { run(); }) {}
+
+Executor::~Executor() { queue_.close(); }
+
+void Executor::deliver(consensus::FinalizedBlockPtr block) {
+    const bool accepted = queue_.try_push(std::move(block)) || queue_.closed();
+    CRN_ASSERT(accepted);
+}
+
+void Executor::run() {
+    auto status = catch_up();
+    while (status) {
+        auto block = queue_.pop();
+        if (!block) return;
+        std::vector<consensus::FinalizedBlockPtr> group;
+        for (; block; block = group.size() < kBlocksPerSyncMax ? queue_.try_pop() : std::nullopt) {
+            status = ordered_.append(*block);
+            if (!status) break;
+            group.push_back(std::move(*block));
+        }
+        if (status) status = ordered_.sync();
+        if (!status) break;
+        inbox_.push_own(consensus::BlocksDurable{ordered_.tip()});
+        for (const auto& one : group) {
+            if (queue_.closed()) return;
+            if (one->block.height > chain_.height()) status = execute(*one);
+            if (!status) break;
+        }
+    }
+    if (!status) on_failure_(status.error());
+}
+
+// A crash may have come between ordering and execution, or between execution and the certificate.
+Status Executor::catch_up() {
+    for (Height h = live_.head().next(); h <= chain_.height(); h = h.next())
+        inbox_.push_own(consensus::ExecutionFinished{h, chain_.blocks().hash_of(h)});
+    while (chain_.height() < ordered_.tip() && !queue_.closed()) {
+        const auto block = ordered_.block(chain_.height().next());
+        if (!block)
+            return fail(ErrorCode::StorageCorrupt,
+                        "ordered block " + std::to_string(chain_.height().next().value) + " cannot be read");
+        CRN_CHECK(execute(*block));
+    }
+    return {};
+}
+
+Status Executor::execute(const consensus::FinalizedBlock& block) {
+    CRN_ASSERT(block.block.height == chain_.height().next());
+    std::vector<BytesView> raws;
+    for (const auto& batch : block.batches) {
+        // A body that does not parse is the same for everyone, so everyone leaves it out.
+        const auto views = ledger::split_batch_body(*batch.body);
+        if (views) raws.insert(raws.end(), views->begin(), views->end());
+    }
+    auto candidates = cache_.decode_all(raws, spare_threads());
+    std::erase(candidates, nullptr);
+
+    const auto& validators = chain_.genesis().validators.members;
+    const auto& organisations = chain_.genesis().organisations;
+    Address beneficiary;
+    for (const auto& organisation : organisations)
+        if (organisation.name == validators[block.block.leader.value].organisation) beneficiary = organisation.account;
+
+    CRN_TRY(outcome, chain_.extend(block.block.timestamp_ms, block.digest, beneficiary, candidates));
+    inbox_.push_own(consensus::ExecutionFinished{block.block.height, outcome.block->hash});
+    live_.executed(outcome, candidates);
+    return {};
+}
+
+} // namespace cairn::node

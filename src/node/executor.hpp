@@ -1,0 +1,39 @@
+// The executor's thread: makes finalized blocks durable, executes them in order and reports the results.
+#pragma once
+
+#include "base/bounded_queue.hpp"
+#include "node/inbox.hpp"
+#include "node/live_chain.hpp"
+#include "node/ordered_store.hpp"
+
+#include <functional>
+#include <thread>
+
+namespace cairn::node {
+
+class Executor {
+public:
+    /// References must outlive the object. `on_failure` is called at most once, from the executor's thread.
+    Executor(OrderedStore& ordered, ExecutedChain& chain, LiveChain& live, TransactionCache& cache, Inbox& inbox,
+             std::function<void(Error)> on_failure);
+    ~Executor();
+
+    /// Blocks in height order. Never blocks: the core delivers only a bounded window beyond what is durable.
+    void deliver(consensus::FinalizedBlockPtr block);
+
+private:
+    void run();
+    Status catch_up();
+    Status execute(const consensus::FinalizedBlock& block);
+
+    OrderedStore& ordered_;
+    ExecutedChain& chain_;
+    LiveChain& live_;
+    TransactionCache& cache_;
+    Inbox& inbox_;
+    const std::function<void(Error)> on_failure_;
+    BoundedQueue<consensus::FinalizedBlockPtr> queue_;
+    std::jthread thread_;
+};
+
+} // namespace cairn::node

@@ -1,0 +1,78 @@
+// The node's ledger as the outside sees it: certified blocks only, the pool, and news as they come.
+#pragma once
+
+#include "node/chain.hpp"
+#include "node/executed_chain.hpp"
+#include "node/transaction_cache.hpp"
+#include "pool/pool.hpp"
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace cairn::node {
+
+/// Owns the publisher thread, which tells listeners of new blocks in order.
+class LiveChain final : public Chain {
+public:
+    struct Hooks {
+        std::function<void()> transactions_ready; // after each admission
+        std::function<NodeStatus()> status;       // everything but head and pool
+    };
+    /// References must outlive the object.
+    LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::NativeContracts& natives, Hooks hooks);
+    ~LiveChain() override;
+
+    // The executor and the core report here; the head follows both.
+    void executed(const ExecutedChain::Outcome& outcome, const std::vector<SharedTransaction>& candidates);
+    void certified(Height height);
+    /// Transactions for the own lane; empty if there are none.
+    std::vector<SharedTransaction> take_batch(const pool::BatchLimits& limits);
+    void give_back();
+    bool has_ready() const;
+
+    const ledger::Genesis& genesis() const override { return chain_.genesis(); }
+    const evm::NativeContracts& natives() const override { return natives_; }
+    Height head() const override;
+    std::shared_ptr<const StoredBlock> block(Height height) const override;
+    std::optional<Height> height_of(const Hash256& block_hash) const override;
+    std::optional<TransactionLocation> find_transaction(const Hash256& hash) const override;
+    Result<std::shared_ptr<const ledger::StateView>> state(Height height) const override;
+    Result<state::AccountProof> prove(Height height, const Address& address,
+                                      const std::vector<U256>& slots) const override;
+    Result<ledger::Certificate> certificate(Height height) const override;
+    Result<ledger::ValidatorSet> validators(Epoch epoch) const override;
+    Result<Hash256> submit(BytesView raw) override;
+    std::vector<SharedTransaction> pending() const override;
+    SharedTransaction pending(const Hash256& hash) const override;
+    std::uint64_t pending_nonce(const Address& sender) const override;
+    std::uint64_t listen(ChainListener listener) override;
+    void unlisten(std::uint64_t id) override;
+    NodeStatus status() const override;
+
+private:
+    void publish();
+
+    ExecutedChain& chain_;
+    TransactionCache& cache_;
+    const evm::NativeContracts& natives_;
+    const Hooks hooks_;
+
+    mutable std::mutex pool_mutex_;
+    pool::Pool pool_; // guarded by pool_mutex_
+
+    mutable std::mutex head_mutex_;
+    std::condition_variable head_changed_;
+    Height executed_, certified_, published_; // guarded by head_mutex_
+    bool stopping_ = false;                   // guarded by head_mutex_
+
+    std::mutex listeners_mutex_;
+    std::map<std::uint64_t, std::shared_ptr<const ChainListener>> listeners_; // guarded by listeners_mutex_
+    std::uint64_t next_listener_ = 1;                                         // guarded by listeners_mutex_
+
+    std::jthread publisher_;
+};
+
+} // namespace cairn::node

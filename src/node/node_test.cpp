@@ -1,0 +1,230 @@
+#include "node/test_network.hpp"
+
+#include "crypto/certificate.hpp"
+#include "crypto/hash.hpp"
+
+#include <arpa/inet.h>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+namespace cairn::node {
+namespace {
+
+constexpr std::uint64_t kChainId = 20261;
+constexpr std::int64_t kYear = 365 * 24 * 3600;
+
+/// Ports that were free a moment ago.
+std::vector<std::uint16_t> free_ports(std::size_t count) {
+    std::vector<int> sockets;
+    std::vector<std::uint16_t> ports;
+    for (std::size_t i = 0; i < count; ++i) {
+        const int s = ::socket(AF_INET, SOCK_STREAM, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t length = sizeof address;
+        EXPECT_EQ(::bind(s, reinterpret_cast<sockaddr*>(&address), length), 0);
+        EXPECT_EQ(::getsockname(s, reinterpret_cast<sockaddr*>(&address), &length), 0);
+        sockets.push_back(s);
+        ports.push_back(ntohs(address.sin_port));
+    }
+    for (const int s : sockets) ::close(s);
+    return ports;
+}
+
+} // namespace
+
+TestNetwork::TestNetwork(std::size_t nodes, std::string name)
+    : directory_(std::filesystem::temp_directory_path() / ("cairn-node-test-" + std::to_string(::getpid()) + "-" + name)),
+      key_(*crypto::AccountKey::from(crypto::keccak256(as_bytes("a funded account")))) {
+    std::filesystem::remove_all(directory_);
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall()).count();
+    const auto ports = free_ports(nodes);
+    genesis_.parameters.chain_id = kChainId;
+    genesis_.timestamp = static_cast<std::uint64_t>(now) - 1;
+    std::vector<crypto::ValidatorSeed> org_seeds;
+    for (std::size_t i = 0; i < nodes; ++i) {
+        const std::string organisation = "Org" + std::to_string(i);
+        const std::string node = "org" + std::to_string(i) + "-1";
+        const auto folder = directory_ + "/" + node;
+        std::filesystem::create_directories(folder);
+        const auto validator_seed = *crypto::ValidatorSeed::from(crypto::keccak256(as_bytes(node + name)));
+        org_seeds.push_back(*crypto::ValidatorSeed::from(crypto::keccak256(as_bytes(organisation + name))));
+        const auto key = crypto::ValidatorKey::from_seed(validator_seed);
+        const auto ca = crypto::create_ca(organisation, {now - 60, now + kYear}, crypto::system_random());
+        EXPECT_TRUE(ca);
+        const auto leaf = crypto::issue_node_certificate(*ca, {organisation, node, key.public_key()}, {now - 60, now + kYear / 2},
+                                                         crypto::system_random());
+        EXPECT_TRUE(leaf);
+        std::ofstream{folder + "/tls.pem"} << leaf->certificate_pem << ca->certificate_pem;
+        EXPECT_TRUE(crypto::write_secret_file(folder + "/tls.key", leaf->key_pem.view()));
+        EXPECT_TRUE(crypto::write_ed25519_key(folder + "/validator.key", validator_seed));
+        genesis_.organisations.push_back({.name = organisation,
+                                          .ca_certificate_pem = ca->certificate_pem,
+                                          .signing_key = crypto::ValidatorKey::from_seed(org_seeds[i]).public_key(),
+                                          .account = *Address::from(BytesView{crypto::keccak256(as_bytes(organisation))}.first(20))});
+        genesis_.validators.members.push_back(
+            {node, organisation, key.public_key(), "127.0.0.1:" + std::to_string(ports[i])});
+        configs_.push_back({.data_dir = folder + "/data",
+                            .genesis_file = directory_ + "/genesis.json",
+                            .validator_key_file = folder + "/validator.key",
+                            .tls_certificate_file = folder + "/tls.pem",
+                            .tls_key_file = folder + "/tls.key",
+                            .listen_port = ports[i]});
+    }
+    genesis_.accounts[crypto::address_of(*crypto::public_key(key_))].balance = U256{1} << 100;
+    for (std::size_t i = 0; i < nodes; ++i)
+        EXPECT_TRUE(ledger::sign_genesis(genesis_, genesis_.organisations[i].name, crypto::ValidatorKey::from_seed(org_seeds[i])));
+    std::ofstream{directory_ + "/genesis.json"} << ledger::to_json(genesis_);
+    nodes_.resize(nodes);
+}
+
+TestNetwork::~TestNetwork() {
+    nodes_.clear();
+    std::filesystem::remove_all(directory_);
+}
+
+Status TestNetwork::start(std::size_t i) {
+    CRN_TRY(node, Node::start(configs_[i]));
+    nodes_[i] = std::move(node);
+    return {};
+}
+
+Bytes TestNetwork::transfer(std::uint64_t nonce) const {
+    ledger::Transaction transaction{.type = ledger::TransactionType::dynamic_fee,
+                                    .chain_id = U256{kChainId},
+                                    .nonce = nonce,
+                                    .gas_limit = 21'000,
+                                    .to = *Address::from(BytesView{crypto::keccak256(as_bytes("someone"))}.first(20)),
+                                    .value = 1};
+    EXPECT_TRUE(ledger::sign_transaction(transaction, key_));
+    return ledger::encode_transaction(transaction);
+}
+
+bool TestNetwork::wait_for_height(std::uint64_t height, int seconds) const {
+    for (int i = 0; i < seconds * 20; ++i) {
+        bool all = true;
+        for (const auto& node : nodes_) all &= !node || node->chain().head().value >= height;
+        if (all) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    }
+    return false;
+}
+
+namespace {
+
+/// Submits transfers from `nonce` on, one after the other, each until it is final on node `i`.
+void transfer_until_final(TestNetwork& network, std::size_t i, std::uint64_t from, std::uint64_t to) {
+    for (std::uint64_t nonce = from; nonce < to; ++nonce) {
+        const auto hash = network.chain(i).submit(network.transfer(nonce));
+        ASSERT_TRUE(hash) << hash.error().text();
+        bool found = false;
+        for (int wait = 0; wait < 1200 && !found; ++wait) {
+            found = network.chain(i).find_transaction(*hash).has_value();
+            if (!found) std::this_thread::sleep_for(std::chrono::milliseconds{50});
+        }
+        ASSERT_TRUE(found) << "nonce " << nonce << " is not final after a minute";
+    }
+}
+
+void expect_same_blocks(TestNetwork& network, std::size_t nodes, std::uint64_t height) {
+    for (std::uint64_t h = 0; h <= height; ++h)
+        for (std::size_t i = 1; i < nodes; ++i)
+            if (network.runs(i)) {
+                EXPECT_EQ(network.chain(0).block(Height{h})->hash, network.chain(i).block(Height{h})->hash);
+            }
+}
+
+} // namespace
+
+TEST(Node, four_validators_agree_and_one_that_was_away_catches_up) {
+    TestNetwork network(4, "agree");
+    for (std::size_t i = 0; i < 4; ++i) {
+        const auto started = network.start(i);
+        ASSERT_TRUE(started) << started.error().text();
+    }
+    transfer_until_final(network, 0, 0, 3);
+    auto height = network.chain(0).head().value;
+    ASSERT_TRUE(network.wait_for_height(height));
+    expect_same_blocks(network, 4, height);
+
+    network.stop(3);
+    transfer_until_final(network, 1, 3, 8);
+    ASSERT_TRUE(network.start(3));
+    transfer_until_final(network, 2, 8, 9);
+    height = network.chain(2).head().value;
+    ASSERT_TRUE(network.wait_for_height(height));
+    expect_same_blocks(network, 4, height);
+}
+
+TEST(Node, two_of_four_stopped_stop_the_chain_and_nothing_acknowledged_is_lost_when_one_returns) {
+    TestNetwork network(4, "halt");
+    for (std::size_t i = 0; i < 4; ++i) ASSERT_TRUE(network.start(i));
+    transfer_until_final(network, 0, 0, 3);
+    const auto height = network.chain(0).head().value;
+    ASSERT_TRUE(network.wait_for_height(height));
+    network.stop(2);
+    network.stop(3);
+    const auto waiting = network.chain(0).submit(network.transfer(3));
+    ASSERT_TRUE(waiting);
+    std::this_thread::sleep_for(std::chrono::seconds{2});
+    EXPECT_FALSE(network.chain(0).find_transaction(*waiting));
+    ASSERT_TRUE(network.start(2));
+    bool found = false;
+    for (int wait = 0; wait < 600 && !found; ++wait) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
+        found = network.chain(2).find_transaction(*waiting).has_value();
+    }
+    EXPECT_TRUE(found);
+    ASSERT_TRUE(network.wait_for_height(height));
+    expect_same_blocks(network, 3, height);
+}
+
+TEST(Node, all_stopped_and_started_again_have_everything) {
+    TestNetwork network(4, "restart");
+    for (std::size_t i = 0; i < 4; ++i) ASSERT_TRUE(network.start(i));
+    transfer_until_final(network, 3, 0, 5);
+    const auto height = network.chain(3).head().value;
+    ASSERT_TRUE(network.wait_for_height(height));
+    const auto hash = network.chain(0).block(Height{height})->hash;
+    for (std::size_t i = 0; i < 4; ++i) network.stop(i);
+    for (std::size_t i = 0; i < 4; ++i) ASSERT_TRUE(network.start(i));
+    EXPECT_EQ(network.chain(1).block(Height{height})->hash, hash);
+    transfer_until_final(network, 0, 5, 7);
+}
+
+TEST(Node, refuses_a_data_directory_of_another_network) {
+    TestNetwork first(1, "first");
+    ASSERT_TRUE(first.start(0));
+    first.stop(0);
+    TestNetwork second(1, "second");
+    auto config = second.config(0);
+    config.data_dir = first.config(0).data_dir;
+    const auto node = Node::start(config);
+    ASSERT_FALSE(node);
+    EXPECT_EQ(node.error().code, ErrorCode::ForeignData);
+}
+
+TEST(Node, refuses_a_port_in_use) {
+    TestNetwork network(1, "port");
+    ASSERT_TRUE(network.start(0));
+    auto config = network.config(0);
+    config.data_dir += "-2";
+    const auto second = Node::start(config);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, ErrorCode::PortInUse);
+}
+
+TEST(Node, refuses_a_data_directory_in_use) {
+    TestNetwork network(1, "lock");
+    ASSERT_TRUE(network.start(0));
+    const auto second = Node::start(network.config(0));
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, ErrorCode::StorageLocked);
+}
+
+} // namespace cairn::node

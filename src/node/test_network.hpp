@@ -1,0 +1,40 @@
+// A real network of validators in one process, for tests: certificates, genesis, data directories and ports of its own.
+#pragma once
+
+#include "crypto/secp256k1.hpp"
+#include "node/node.hpp"
+
+#include <string>
+#include <vector>
+
+namespace cairn::node {
+
+class TestNetwork {
+public:
+    explicit TestNetwork(std::size_t nodes, std::string name);
+    ~TestNetwork();
+
+    /// Starts or restarts node `i`.
+    Status start(std::size_t i);
+    void stop(std::size_t i) { nodes_[i].reset(); }
+    Chain& chain(std::size_t i) { return nodes_[i]->chain(); }
+    Node& node(std::size_t i) { return *nodes_[i]; }
+    bool runs(std::size_t i) const { return nodes_[i] != nullptr; }
+    const NodeConfig& config(std::size_t i) const { return configs_[i]; }
+    const ledger::Genesis& genesis() const { return genesis_; }
+    /// A funded account.
+    const crypto::AccountKey& key() const { return key_; }
+    /// Raw transfer of 1 wei with the given nonce.
+    Bytes transfer(std::uint64_t nonce) const;
+    /// Waits until all running nodes have `height` at least; false after `seconds`.
+    bool wait_for_height(std::uint64_t height, int seconds = 60) const;
+
+private:
+    std::string directory_;
+    ledger::Genesis genesis_;
+    crypto::AccountKey key_;
+    std::vector<NodeConfig> configs_;
+    std::vector<std::unique_ptr<Node>> nodes_;
+};
+
+} // namespace cairn::node

@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::size_t kCachedTransactionsMax = 1u << 17;
 constexpr std::size_t kCachedBytesMax = 64u << 20;
-constexpr std::size_t kGenesisBytesMax = 64u << 20;
 constexpr auto kDiskCheckInterval = std::chrono::seconds{1};
 constexpr const char* kVersion = "0.1.0";
 
@@ -95,7 +94,7 @@ private:
 
 Status ValidatorNode::open(const NodeConfig& config) {
     config_ = config;
-    CRN_TRY(genesis_text, read_file(config.genesis_file, kGenesisBytesMax));
+    CRN_TRY(genesis_text, read_file(config.genesis_file, ledger::kGenesisBytesMax));
     CRN_TRY(genesis, ledger::genesis_from_json(genesis_text));
     CRN_CHECK(ledger::verify_signatures(genesis));
     genesis_ = std::move(genesis);

@@ -78,7 +78,8 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name)
     }
     genesis_.accounts[crypto::address_of(*crypto::public_key(key_))].balance = U256{1} << 100;
     for (std::size_t i = 0; i < nodes; ++i)
-        EXPECT_TRUE(ledger::sign_genesis(genesis_, genesis_.organisations[i].name, crypto::ValidatorKey::from_seed(org_seeds[i])));
+        genesis_.signatures[genesis_.organisations[i].name] =
+            crypto::ValidatorKey::from_seed(org_seeds[i]).sign(ledger::genesis_signed_bytes(ledger::hash_of(genesis_)));
     std::ofstream{directory_ + "/genesis.json"} << ledger::to_json(genesis_);
     nodes_.resize(nodes);
 }

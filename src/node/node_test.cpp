@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <thread>
@@ -38,14 +39,14 @@ std::vector<std::uint16_t> free_ports(std::size_t count) {
 
 } // namespace
 
-TestNetwork::TestNetwork(std::size_t nodes, std::string name)
+TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s)
     : directory_(std::filesystem::temp_directory_path() / ("cairn-node-test-" + std::to_string(::getpid()) + "-" + name)),
       key_(*crypto::AccountKey::from(crypto::keccak256(as_bytes("a funded account")))) {
     std::filesystem::remove_all(directory_);
     const auto now = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall()).count();
     const auto ports = free_ports(nodes);
     genesis_.parameters.chain_id = kChainId;
-    genesis_.timestamp = static_cast<std::uint64_t>(now) - 1;
+    genesis_.timestamp = static_cast<std::uint64_t>(now - 1 + genesis_delay_s);
     std::vector<crypto::ValidatorSeed> org_seeds;
     for (std::size_t i = 0; i < nodes; ++i) {
         const std::string organisation = "Org" + std::to_string(i);
@@ -226,6 +227,92 @@ TEST(Node, refuses_a_data_directory_in_use) {
     const auto second = Node::start(network.config(0));
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, ErrorCode::StorageLocked);
+}
+
+/// Changes the genesis file of `network` without its organisations' knowledge.
+void rewrite_genesis(TestNetwork& network, const std::function<void(ledger::Genesis&)>& change) {
+    auto genesis = network.genesis();
+    change(genesis);
+    std::ofstream{network.config(0).genesis_file} << ledger::to_json(genesis);
+}
+
+TEST(Node, refuses_a_genesis_that_lacks_a_signature_and_names_who_must_sign) {
+    TestNetwork network(4, "unsigned");
+    rewrite_genesis(network, [](ledger::Genesis& genesis) { genesis.signatures.erase("Org2"); });
+    const auto node = network.start(0);
+    ASSERT_FALSE(node);
+    EXPECT_EQ(node.error().code, ErrorCode::GenesisUnsigned);
+    EXPECT_NE(node.error().detail.find("Org2"), std::string::npos) << node.error().detail;
+}
+
+TEST(Node, refuses_a_genesis_that_was_changed_after_it_was_signed) {
+    TestNetwork network(4, "changed");
+    rewrite_genesis(network, [](ledger::Genesis& genesis) { genesis.parameters.block_gas_limit += 1; });
+    const auto node = network.start(0);
+    ASSERT_FALSE(node);
+    EXPECT_EQ(node.error().code, ErrorCode::GenesisUnsigned);
+}
+
+TEST(Node, refuses_a_key_that_is_no_validator) {
+    TestNetwork network(1, "stranger");
+    auto config = network.config(0);
+    config.validator_key_file += ".stranger";
+    ASSERT_TRUE(crypto::write_ed25519_key(config.validator_key_file,
+                                          *crypto::ValidatorSeed::from(crypto::keccak256(as_bytes("stranger")))));
+    const auto node = Node::start(config);
+    ASSERT_FALSE(node);
+    EXPECT_EQ(node.error().code, ErrorCode::NotAValidator);
+}
+
+TEST(Node, refuses_to_start_without_its_certificate_and_with_that_of_another_node) {
+    TestNetwork network(2, "certificate");
+    auto config = network.config(0);
+    config.tls_certificate_file += ".missing";
+    EXPECT_FALSE(Node::start(config));
+    config = network.config(0);
+    config.tls_certificate_file = network.config(1).tls_certificate_file;
+    config.tls_key_file = network.config(1).tls_key_file;
+    const auto foreign = Node::start(config);
+    ASSERT_FALSE(foreign);
+    EXPECT_EQ(foreign.error().code, ErrorCode::CertificateForeign);
+}
+
+TEST(Node, stops_before_the_disk_is_full_and_goes_on_from_there_when_there_is_room) {
+    TestNetwork network(1, "disk");
+    ASSERT_TRUE(network.start(0));
+    transfer_until_final(network, 0, 0, 2);
+    network.stop(0);
+    auto config = network.config(0);
+    config.disk_reserve_bytes = std::uint64_t{1} << 62;
+    {
+        const auto full = Node::start(config);
+        ASSERT_TRUE(full);
+        for (int i = 0; i < 200 && !(*full)->fatal(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds{50});
+        ASSERT_TRUE((*full)->fatal());
+        EXPECT_EQ((*full)->fatal()->code, ErrorCode::StorageFull);
+    }
+    ASSERT_TRUE(network.start(0));
+    transfer_until_final(network, 0, 2, 4);
+}
+
+TEST(Node, refuses_to_start_when_the_clock_is_before_genesis) {
+    TestNetwork network(1, "clock", 24 * 3600);
+    const auto node = network.start(0);
+    ASSERT_FALSE(node);
+    EXPECT_EQ(node.error().code, ErrorCode::ClockWrong);
+}
+
+TEST(Node, abstains_when_its_votes_were_lost_and_still_follows_the_chain) {
+    TestNetwork network(4, "amnesia");
+    for (std::size_t i = 0; i < 4; ++i) ASSERT_TRUE(network.start(i));
+    transfer_until_final(network, 0, 0, 4);
+    network.stop(3);
+    std::filesystem::remove_all(network.config(3).data_dir + "/consensus");
+    ASSERT_TRUE(network.start(3));
+    transfer_until_final(network, 1, 4, 8);
+    const auto height = network.chain(1).head().value;
+    ASSERT_TRUE(network.wait_for_height(height));
+    expect_same_blocks(network, 4, height);
 }
 
 } // namespace cairn::node

@@ -11,7 +11,7 @@ namespace cairn::node {
 
 class TestNetwork {
 public:
-    explicit TestNetwork(std::size_t nodes, std::string name);
+    TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s = 0);
     ~TestNetwork();
 
     /// Starts or restarts node `i`.

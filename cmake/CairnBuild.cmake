@@ -19,6 +19,10 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-con
                     -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 # unsigned __int128 is used on purpose in 256-bit arithmetic; fields left out of a designated initializer have defaults.
 add_compile_options(-Wno-pedantic -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC 12 reports these about its own vector and string code when it inlines at -O2 (GCC bugs 105329, 105651).
+    add_compile_options(-Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds -Wno-restrict)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     # libstdc++ 12 offers std::expected only to compilers that announce C++20 concepts in full.
     add_compile_options(-Wno-missing-braces)

@@ -1,7 +1,7 @@
 #include "node/executed_chain.hpp"
 
 #include "base/log.hpp"
-#include "system/genesis.hpp"
+#include "system/system_contracts.hpp"
 
 #include <filesystem>
 
@@ -40,7 +40,11 @@ Result<std::unique_ptr<ExecutedChain>> ExecutedChain::open(const std::string& di
 }
 
 Status ExecutedChain::start_from_genesis() {
-    if (!state_->is_initialised()) CRN_CHECK(state_->initialise(system::genesis_state(genesis_)));
+    if (!state_->is_initialised()) {
+        CRN_TRY(accounts, system::genesis_accounts(genesis_));
+        CRN_TRY(root, state_->initialise(accounts));
+        (void)root;
+    }
     if (blocks_->last()) return {};
     auto block = std::make_shared<StoredBlock>();
     block->block.header = ledger::genesis_header(genesis_, state_->root());

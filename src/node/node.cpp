@@ -5,7 +5,7 @@
 #include "node/core_loop.hpp"
 #include "node/divergence.hpp"
 #include "node/executor.hpp"
-#include "system/native.hpp"
+#include "system/system_contracts.hpp"
 
 #include <atomic>
 #include <filesystem>
@@ -185,14 +185,14 @@ CoreLoop::Ports ValidatorNode::ports() {
             },
         .deliver = [this](consensus::FinalizedBlockPtr block) { executor_->deliver(std::move(block)); },
         .certified =
-            [this](const ledger::Certificate& certificate) {
+            [this](const ledger::Certificate& certificate) -> Status {
                 const Height height{certificate.statement.number};
                 CRN_CHECK(executed_->certify(height, certificate));
                 live_->certified(height);
-                return Status{};
+                return {};
             },
         .take_batch =
-            [this](std::size_t bytes) {
+            [this](std::size_t bytes) -> consensus::LocalBatch {
                 consensus::LocalBatch batch;
                 for (const auto& transaction :
                      live_->take_batch({.bytes = bytes,

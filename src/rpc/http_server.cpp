@@ -1,0 +1,272 @@
+#include "rpc/http_server.hpp"
+
+#include "base/log.hpp"
+#include "rpc/access.hpp"
+#include "rpc/http_sessions.hpp"
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include <thread>
+
+namespace cairn::rpc {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using tcp = asio::ip::tcp;
+using Request = http::request<http::string_body>;
+using Response = http::response<http::string_body>;
+
+std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+
+/// One HTTP connection. All members belong to the I/O thread.
+class HttpSession final : public Session, public std::enable_shared_from_this<HttpSession> {
+public:
+    HttpSession(std::shared_ptr<HttpCore> core, tcp::socket&& socket)
+        : core_(std::move(core)), stream_(std::move(socket)) {}
+    ~HttpSession() override { core_->leave(id_); }
+
+    void start() {
+        beast::error_code ignored;
+        stream_.socket().set_option(tcp::no_delay(true), ignored);
+        id_ = core_->enter(weak_from_this());
+        read_header();
+    }
+    void stop() override { stream_.close(); }
+
+private:
+    void read_header() {
+        parser_.emplace();
+        parser_->body_limit(core_->config.limits.body_bytes_max);
+        parser_->header_limit(core_->config.limits.header_bytes_max);
+        stream_.expires_after(core_->config.limits.idle);
+        http::async_read_header(stream_, buffer_, *parser_,
+                                [self = shared_from_this()](beast::error_code error, std::size_t) {
+                                    self->on_header(error);
+                                });
+    }
+
+    void on_header(beast::error_code error) {
+        if (error == http::error::header_limit) return refuse(http::status::request_header_fields_too_large, "header too large");
+        if (error == http::error::body_limit) return refuse(http::status::payload_too_large, "request too large");
+        if (error.category() == http::make_error_code(http::error::end_of_stream).category() &&
+            error != http::error::end_of_stream && error != http::error::partial_message)
+            return refuse(http::status::bad_request, "not an HTTP request");
+        if (error) return close();
+
+        const auto& head = parser_->get();
+        const auto& config = core_->config;
+        const auto origin = view(head[http::field::origin]);
+        allow_origin_.clear();
+        if (!host_allowed(view(head[http::field::host]), config.host_names))
+            return refuse(http::status::forbidden, "invalid host specified");
+        if (!origin.empty()) {
+            if (!origin_allowed(origin, config.cors_origins)) return refuse(http::status::forbidden, "origin not allowed");
+            allow_origin_ = origin;
+        }
+        // A browser asks without credentials whether it may send them.
+        if (head.method() == http::verb::options) return answer_preflight();
+        if (config.token_digest && !token_accepted(view(head[http::field::authorization]), *config.token_digest))
+            return refuse(http::status::unauthorized, "missing or wrong bearer token");
+        const bool upgrade = head.method() == http::verb::get && http::token_list{head[http::field::connection]}.exists("upgrade") &&
+                             beast::iequals(head[http::field::upgrade], "websocket");
+        if (upgrade) return start_upgrade();
+        if (head.method() != http::verb::post)
+            return refuse(http::status::method_not_allowed, "send JSON-RPC by POST, or open a WebSocket");
+        // Pages of other sites can send a form or plain text without asking first, but not JSON.
+        const auto type = view(head[http::field::content_type]);
+        if (!type.starts_with("application/json"))
+            return refuse(http::status::unsupported_media_type, "invalid content type, only application/json is supported");
+        if (parser_->content_length() && *parser_->content_length() > config.limits.body_bytes_max)
+            return refuse(http::status::payload_too_large, "request too large");
+        if (beast::iequals(head[http::field::expect], "100-continue")) return send_continue();
+        read_body();
+    }
+
+    void send_continue() {
+        auto response = std::make_shared<http::response<http::empty_body>>(http::status::continue_, parser_->get().version());
+        stream_.expires_after(core_->config.limits.write);
+        http::async_write(stream_, *response,
+                          [self = shared_from_this(), response](beast::error_code error, std::size_t) {
+                              if (error) return self->close();
+                              self->read_body();
+                          });
+    }
+
+    void read_body() {
+        stream_.expires_after(core_->config.limits.read);
+        http::async_read(stream_, buffer_, *parser_,
+                         [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_body(error); });
+    }
+
+    void on_body(beast::error_code error) {
+        if (error == http::error::body_limit) return refuse(http::status::payload_too_large, "request too large");
+        if (error) return close();
+        stream_.expires_never();
+        keep_alive_ = parser_->get().keep_alive();
+        version_ = parser_->get().version();
+        core_->handler.on_request(std::move(parser_->get().body()), [self = shared_from_this()](std::string text) {
+            asio::dispatch(self->core_->io, [self, text = std::move(text)]() mutable {
+                self->respond(http::status::ok, "application/json", std::move(text));
+            });
+        });
+    }
+
+    void answer_preflight() {
+        keep_alive_ = false; // the body, if any, stays unread
+        version_ = parser_->get().version();
+        respond(http::status::no_content, "", {});
+    }
+
+    void refuse(http::status status, std::string_view reason) {
+        keep_alive_ = false;
+        version_ = 11;
+        respond(status, "text/plain; charset=utf-8", std::string{reason} + "\n");
+    }
+
+    void respond(http::status status, std::string_view type, std::string text) {
+        response_ = {};
+        response_.result(status);
+        response_.version(version_);
+        if (!type.empty()) response_.set(http::field::content_type, beast::string_view{type.data(), type.size()});
+        if (status == http::status::unauthorized) response_.set(http::field::www_authenticate, "Bearer");
+        if (status == http::status::method_not_allowed) response_.set(http::field::allow, "POST, OPTIONS");
+        if (!allow_origin_.empty()) {
+            response_.set(http::field::access_control_allow_origin, allow_origin_);
+            response_.set(http::field::vary, "Origin");
+            if (status == http::status::no_content) {
+                response_.set(http::field::access_control_allow_methods, "POST");
+                response_.set(http::field::access_control_allow_headers, "Content-Type, Authorization");
+                response_.set(http::field::access_control_max_age, "600");
+            }
+        }
+        response_.keep_alive(keep_alive_);
+        response_.body() = std::move(text);
+        response_.prepare_payload();
+        stream_.expires_after(core_->config.limits.write);
+        http::async_write(stream_, response_, [self = shared_from_this()](beast::error_code error, std::size_t) {
+            if (error || !self->keep_alive_ || self->core_->stopping) return self->close();
+            self->response_.body() = {};
+            self->read_header();
+        });
+    }
+
+    void start_upgrade() {
+        // An upgrade request has no body, so the header is all of it.
+        stream_.expires_never();
+        start_websocket(core_, std::move(stream_), parser_->release());
+    }
+
+    void close() {
+        beast::error_code ignored;
+        stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+        stream_.close();
+    }
+
+    const std::shared_ptr<HttpCore> core_;
+    std::uint64_t id_ = 0;
+    beast::tcp_stream stream_;
+    beast::flat_buffer buffer_;
+    std::optional<http::request_parser<http::string_body>> parser_;
+    Response response_;
+    std::string allow_origin_;
+    unsigned version_ = 11;
+    bool keep_alive_ = false;
+};
+
+class BeastServer final : public HttpServer {
+public:
+    BeastServer(HttpConfig config, HttpHandler handler)
+        : core_(std::make_shared<HttpCore>(std::move(config), std::move(handler))),
+          work_(asio::make_work_guard(core_->io)), pause_(core_->io) {}
+
+    ~BeastServer() override {
+        core_->stopping = true;
+        asio::post(core_->io, [this] {
+            beast::error_code ignored;
+            for (auto& acceptor : acceptors_) acceptor.close(ignored);
+            pause_.cancel();
+            for (const auto& session : core_->sessions()) session->stop();
+        });
+        work_.reset();
+        if (thread_.joinable()) thread_.join();
+    }
+
+    Status open() {
+        beast::error_code error;
+        const auto address = asio::ip::make_address(core_->config.address, error);
+        if (error) return fail(ErrorCode::RpcAddressInvalid, core_->config.address);
+        for (const auto port : core_->config.ports) {
+            const auto name = core_->config.address + ":" + std::to_string(port);
+            auto& acceptor = acceptors_.emplace_back(core_->io);
+            const tcp::endpoint endpoint{address, port};
+            acceptor.open(endpoint.protocol(), error);
+            if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+            if (!error) acceptor.bind(endpoint, error);
+            if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+            if (error == asio::error::address_in_use) return fail(ErrorCode::PortInUse, name);
+            if (error == asio::error::make_error_code(asio::error::basic_errors::access_denied))
+                return fail(ErrorCode::RpcAddressInvalid, name + ": " + error.message());
+            if (error == boost::system::errc::address_not_available)
+                return fail(ErrorCode::RpcAddressInvalid, name + ": " + error.message());
+            if (error) return fail(ErrorCode::RpcServerFailed, name + ": " + error.message());
+            ports_.push_back(acceptor.local_endpoint(error).port());
+        }
+        for (auto& acceptor : acceptors_) accept(acceptor);
+        thread_ = std::thread([core = core_] { core->io.run(); });
+        return {};
+    }
+
+    std::vector<std::uint16_t> ports() const override { return ports_; }
+    std::size_t connections() const override { return core_->connections(); }
+
+private:
+    void accept(tcp::acceptor& acceptor) {
+        acceptor.async_accept([this, &acceptor](beast::error_code error, tcp::socket socket) {
+            if (core_->stopping || error == asio::error::operation_aborted) return;
+            if (error) {
+                // Out of file handles: try again once some connections have gone.
+                pause_.expires_after(std::chrono::milliseconds(100));
+                pause_.async_wait([this, &acceptor](beast::error_code stopped) {
+                    if (!stopped) accept(acceptor);
+                });
+                return;
+            }
+            if (core_->connections() < core_->config.limits.connections_max)
+                std::make_shared<HttpSession>(core_, std::move(socket))->start();
+            accept(acceptor);
+        });
+    }
+
+    std::shared_ptr<HttpCore> core_;
+    asio::executor_work_guard<asio::io_context::executor_type> work_;
+    asio::steady_timer pause_;
+    std::vector<tcp::acceptor> acceptors_;
+    std::vector<std::uint16_t> ports_;
+    std::thread thread_;
+};
+
+} // namespace
+
+bool is_loopback(const std::string& address) {
+    beast::error_code error;
+    const auto parsed = asio::ip::make_address(address, error);
+    return !error && parsed.is_loopback();
+}
+
+Result<std::unique_ptr<HttpServer>> start_http_server(const HttpConfig& config, HttpHandler handler) {
+    auto server = std::make_unique<BeastServer>(config, std::move(handler));
+    CRN_CHECK(server->open());
+    return server;
+}
+
+} // namespace cairn::rpc

@@ -1,0 +1,139 @@
+// Our own methods: what Ethereum has no words for.
+#include "ledger/consensus_block.hpp"
+#include "rpc/json_writer.hpp"
+#include "rpc/lookup.hpp"
+#include "rpc/method.hpp"
+
+namespace cairn::rpc {
+namespace {
+
+/// EIP-7910: the rules in force. One protocol profile, from genesis on: Osaka without blobs.
+Answer config(Context& context, const Parameters&) {
+    static constexpr std::pair<const char*, std::uint16_t> kPrecompiles[] = {
+        {"BLAKE2F", 0x09}, {"BN254_ADD", 0x06},   {"BN254_MUL", 0x07}, {"BN254_PAIRING", 0x08}, {"ECREC", 0x01},
+        {"ID", 0x04},      {"MODEXP", 0x05},      {"P256VERIFY", 0x100}, {"RIPEMD160", 0x03},   {"SHA256", 0x02},
+    };
+    const auto genesis = context.chain.block(Height{0});
+    if (!genesis) return rpc_fail(code::kInternal, "no genesis block");
+    JsonWriter out;
+    out.begin_object();
+    out.key("current").begin_object();
+    out.key("activationTime").number(context.chain.genesis().timestamp);
+    out.key("blobSchedule").begin_object();
+    out.key("target").number(0u);
+    out.key("max").number(0u);
+    out.key("baseFeeUpdateFraction").number(5'007'716u);
+    out.end_object();
+    out.key("chainId").quantity(context.chain.genesis().parameters.chain_id);
+    out.key("forkId").hex(BytesView{genesis->hash}.first(4));
+    out.key("precompiles").begin_object();
+    for (const auto& [name, number] : kPrecompiles) {
+        Address address;
+        address.bytes[18] = static_cast<std::uint8_t>(number >> 8);
+        address.bytes[19] = static_cast<std::uint8_t>(number);
+        out.key(name).hex(address);
+    }
+    out.end_object();
+    out.key("systemContracts").begin_object();
+    out.key("HISTORY_STORAGE_ADDRESS").text("0x0000f90827f1c53a10cb7a02335b175320002935");
+    out.end_object();
+    out.end_object();
+    out.key("next").null();
+    out.key("last").null();
+    out.end_object();
+    return out.take();
+}
+
+Answer node_status(Context& context, const Parameters&) {
+    const auto status = context.chain.status();
+    JsonWriter out;
+    out.begin_object();
+    out.key("name").text(status.name);
+    out.key("organisation").text(status.organisation);
+    out.key("version").text(status.version);
+    out.key("head").quantity(status.head.value);
+    out.key("view").quantity(status.view.value);
+    out.key("syncing").boolean(status.syncing);
+    out.key("poolTransactions").quantity(status.pool_transactions);
+    out.key("peers").begin_array();
+    for (const auto& peer : status.peers) {
+        out.begin_object();
+        out.key("name").text(peer.name);
+        out.key("organisation").text(peer.organisation);
+        out.key("connected").boolean(peer.connected);
+        out.end_object();
+    }
+    out.end_array();
+    out.end_object();
+    return out.take();
+}
+
+void write_validators(JsonWriter& out, const ledger::ValidatorSet& set) {
+    out.begin_object();
+    out.key("epoch").quantity(set.epoch.value);
+    out.key("hash").hex(ledger::hash_of(set));
+    out.key("quorum").quantity(set.quorum());
+    out.key("members").begin_array();
+    for (const auto& member : set.members) {
+        out.begin_object();
+        out.key("name").text(member.name);
+        out.key("organisation").text(member.organisation);
+        out.key("publicKey").hex(member.key);
+        out.key("address").text(member.address);
+        out.end_object();
+    }
+    out.end_array();
+    out.end_object();
+}
+
+/// Who certified the block: the execution votes on its hash, with the set that voted and the bytes that each signed.
+Answer certificate(Context& context, const Parameters& parameters) {
+    CRN_TRY(at, parameters.block(0));
+    CRN_TRY(block, require_block(context.chain, at));
+    CRN_TRY(found, lift(context.chain.certificate(Height{block->block.header.number})));
+    CRN_TRY(validators, lift(context.chain.validators(found.statement.epoch)));
+    codec::WireWriter encoded;
+    ledger::encode(encoded, found);
+    JsonWriter out;
+    out.begin_object();
+    out.key("number").quantity(block->block.header.number);
+    out.key("hash").hex(block->hash);
+    out.key("epoch").quantity(found.statement.epoch.value);
+    out.key("signedBytes").hex(ledger::signed_bytes(context.chain.genesis().parameters.chain_id, found.statement));
+    out.key("votes").begin_array();
+    for (const auto& entry : found.entries) {
+        out.begin_object();
+        out.key("validator").quantity(entry.voter.value);
+        out.key("signature").hex(entry.signature);
+        out.end_object();
+    }
+    out.end_array();
+    out.key("validators");
+    write_validators(out, validators);
+    out.key("raw").hex(encoded.bytes());
+    out.end_object();
+    return out.take();
+}
+
+Answer validators(Context& context, const Parameters& parameters) {
+    CRN_TRY(epoch, parameters.u64(0));
+    CRN_TRY(set, lift(context.chain.validators(Epoch{epoch})));
+    JsonWriter out;
+    write_validators(out, set);
+    return out.take();
+}
+
+/// The genesis file as it lies on disk.
+Answer genesis(Context& context, const Parameters&) { return ledger::to_json(context.chain.genesis()); }
+
+} // namespace
+
+void add_cairn_methods(MethodTable& table) {
+    table["eth_config"] = {Cost::quick, 0, 0, config};
+    table["cairn_nodeStatus"] = {Cost::quick, 0, 0, node_status};
+    table["cairn_getCertificate"] = {Cost::heavy, 0, 1, certificate};
+    table["cairn_getValidators"] = {Cost::quick, 1, 1, validators};
+    table["cairn_getGenesis"] = {Cost::quick, 0, 0, genesis};
+}
+
+} // namespace cairn::rpc

@@ -1,0 +1,103 @@
+#include "rpc/server.hpp"
+
+#include "base/bounded_queue.hpp"
+#include "base/log.hpp"
+#include "rpc/access.hpp"
+#include "rpc/service.hpp"
+
+#include <thread>
+
+namespace cairn::rpc {
+namespace {
+
+constexpr std::size_t kWaitingMax = 1024; // requests that wait for a worker
+
+/// The workers: requests that are not answered at once, a bounded number of them.
+class Workers {
+public:
+    explicit Workers(unsigned threads) : queue_(kWaitingMax) {
+        for (unsigned i = 0; i < std::max(threads, 1u); ++i)
+            threads_.emplace_back([this] {
+                while (auto job = queue_.pop()) (*job)();
+            });
+    }
+    ~Workers() { stop(); }
+    /// Finishes what is queued and takes nothing more.
+    void stop() {
+        queue_.close();
+        for (auto& thread : threads_)
+            if (thread.joinable()) thread.join();
+    }
+    bool post(std::function<void()> job) { return queue_.try_push(std::move(job)); }
+
+private:
+    BoundedQueue<std::function<void()>> queue_;
+    std::vector<std::thread> threads_;
+};
+
+class ServiceServer final : public Server {
+public:
+    ServiceServer(const ServerConfig& config, node::Chain& chain)
+        : service_(std::make_unique<Service>(chain, config.rpc)), workers_(std::make_unique<Workers>(config.worker_threads)) {}
+    ~ServiceServer() override {
+        // First those that answer, then the sockets they answer to.
+        workers_->stop();
+        service_->stop();
+        http_.reset();
+    }
+
+    Status start(const HttpConfig& config) {
+        HttpHandler handler;
+        handler.on_request = [this](std::string body, Reply reply) { answer(std::move(body), nullptr, std::move(reply)); };
+        handler.on_message = [this](const std::shared_ptr<WsConnection>& connection, std::string text, Reply reply) {
+            answer(std::move(text), connection, std::move(reply));
+        };
+        handler.on_close = [this](std::uint64_t connection) { service_->forget(connection); };
+        CRN_TRY(http, start_http_server(config, std::move(handler)));
+        http_ = std::move(http);
+        return {};
+    }
+
+    std::uint16_t port() const override { return http_->ports().front(); }
+    std::uint16_t websocket_port() const override { return http_->ports().back(); }
+
+private:
+    /// On the I/O thread.
+    void answer(std::string body, std::shared_ptr<WsConnection> connection, Reply reply) {
+        auto work = std::make_shared<Service::Work>(service_->parse(body));
+        if (work->quick()) return service_->run(std::move(*work), std::move(connection), std::move(reply));
+        auto shared_reply = std::make_shared<Reply>(std::move(reply));
+        const bool taken = workers_->post([this, work, connection, shared_reply] {
+            service_->run(std::move(*work), connection, std::move(*shared_reply));
+        });
+        if (!taken) (*shared_reply)(service_->busy(*work));
+    }
+
+    std::unique_ptr<Service> service_;
+    std::unique_ptr<Workers> workers_;
+    std::unique_ptr<HttpServer> http_;
+};
+
+} // namespace
+
+Result<std::unique_ptr<Server>> start_server(const ServerConfig& config, node::Chain& chain) {
+    HttpConfig http;
+    http.address = config.address;
+    http.ports = {config.port};
+    if (config.websocket_port) http.ports.push_back(*config.websocket_port);
+    http.cors_origins = config.cors_origins;
+    http.host_names = config.host_names;
+    http.limits = config.http;
+    if (!config.token_file.empty()) {
+        CRN_TRY(digest, read_token_digest(config.token_file));
+        http.token_digest = digest;
+    } else if (!is_loopback(config.address)) {
+        return fail(ErrorCode::RpcTokenMissing, config.address);
+    }
+    auto server = std::make_unique<ServiceServer>(config, chain);
+    CRN_CHECK(server->start(http));
+    log(LogLevel::info, "rpc", "serving JSON-RPC", {{"address", config.address}, {"port", std::to_string(server->port())}});
+    return server;
+}
+
+} // namespace cairn::rpc

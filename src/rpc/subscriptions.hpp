@@ -1,0 +1,63 @@
+// WebSocket subscriptions: who wants to hear of what.
+#pragma once
+
+#include "node/chain.hpp"
+#include "rpc/http_server.hpp"
+#include "rpc/parameters.hpp"
+
+#include <map>
+#include <mutex>
+#include <variant>
+
+namespace cairn::rpc {
+
+struct HeadsTopic {};
+struct LogsTopic {
+    LogFilter criteria;
+};
+struct PendingTopic {
+    bool full = false; // whole transactions instead of hashes
+};
+struct SyncingTopic {};
+using Topic = std::variant<HeadsTopic, LogsTopic, PendingTopic, SyncingTopic>;
+
+/// Thread-safe. A reader that does not keep up is cut off by its connection and forgotten here.
+class Subscriptions {
+public:
+    explicit Subscriptions(const RpcLimits& limits) : limits_(limits) {}
+
+    /// Silent until `activate`, so that the client knows the id before the first event. kLimit if there are too many.
+    RpcResult<std::uint64_t> add(std::shared_ptr<WsConnection> connection, Topic topic);
+    void activate(std::uint64_t id);
+    /// Only the connection that made it can remove it.
+    bool remove(std::uint64_t id, std::uint64_t connection);
+    void forget(std::uint64_t connection);
+
+    bool wants_blocks() const;
+    bool wants_pending() const;
+    /// The head first, then its logs.
+    void on_block(const node::StoredBlock& block);
+    void on_pending(const node::Chain& chain, const std::vector<Hash256>& hashes);
+    void on_syncing(bool syncing);
+
+private:
+    struct Entry {
+        std::shared_ptr<WsConnection> connection;
+        Topic topic;
+        bool active = false;
+    };
+    struct Target {
+        std::uint64_t id;
+        std::shared_ptr<WsConnection> connection;
+        Topic topic;
+    };
+    std::vector<Target> active() const;
+    template <class T>
+    bool any() const;
+
+    const RpcLimits& limits_;
+    mutable std::mutex mutex_;
+    std::map<std::uint64_t, Entry> entries_; // guarded by mutex_
+};
+
+} // namespace cairn::rpc

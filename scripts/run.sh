@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The tour of `make run`: build, four organisations, a contract, a piece of evidence, a validator killed.
-# Leaves the network running. Settings: CAIRN_TOUR_DIR (default .cairn-tour), CAIRN_TOUR_PORT (default 30300).
+# Leaves the network running. Settings: CAIRN_TOUR_DIR (default .cairn-tour), CAIRN_TOUR_PORT (default 8545).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 dir=${CAIRN_TOUR_DIR:-$PWD/.cairn-tour}
-port=${CAIRN_TOUR_PORT:-30300}
+port=${CAIRN_TOUR_PORT:-8545}
 cairn=$PWD/build/release/cairn
 bundle=$dir/README.bundle.json
 
@@ -14,6 +14,8 @@ say() {
     step=$((step + 1))
     printf '\n\033[1m%d. %s\033[0m\n' "$step" "$*"
 }
+# Verbs that talk to a node find the network of the tour by themselves.
+export CAIRN_DEV_DIR=$dir
 show() {
     printf '   $ %s\n' "${*//$PWD\//}"
     "$@" | sed 's/^/     /'
@@ -33,8 +35,8 @@ say "A Solidity contract: an OpenZeppelin ERC-20, compiled here, deployed and us
 show node tests/tour/token.mjs "$dir/network.json" "$dir/Token.json"
 
 say "Evidence: this repository's README is recorded, proved and verified off line"
-show "$cairn" record add README.md --dir "$dir"
-show "$cairn" record prove README.md --out "$bundle" --dir "$dir"
+show "$cairn" record add README.md
+show "$cairn" record prove README.md --out "$bundle"
 show "$cairn" record verify README.md "$bundle" --genesis "$dir/genesis.json"
 
 say "One changed byte is refused"
@@ -57,6 +59,6 @@ cat <<EOF
 
 The network runs on. Try next:
   $cairn dev status --dir $dir
-  $cairn block show latest --dir $dir
+  CAIRN_DEV_DIR=$dir $cairn block show latest
   $cairn dev down --dir $dir            (stop; add --wipe to remove its data)
 EOF

@@ -2,8 +2,8 @@
 """Runs every command block of a document, in order, in one shell and an empty folder.
 
 Blocks fenced as ```sh are run with `set -e`; a block whose first line is `# expect: refused` must fail. The binary
-`cairn` is on the PATH. So that a document can be tested beside a running network, `--base-port 30300` and every port
-derived from it are moved to a free range, and `cairn dev up` gets the same range.
+`cairn` is on the PATH. So that a document can be tested beside a running network, the ports it names (from 8545 and from
+30300 on) are moved to free ranges, and `cairn dev up` gets the same one.
 
 Usage: run_doc.py FILE.md [--keep]
 """
@@ -17,14 +17,14 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-DEFAULT_BASE = 30300
-PORTS = 40
+CLIENT_PORTS, NODE_PORTS = 8545, 30300
+PORTS = 16
 
 
 def free_base():
     for base in range(31000 + os.getpid() % 100 * 100, 60000, 100):
         taken = False
-        for port in range(base, base + PORTS):
+        for port in range(base, base + 2 * PORTS):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     taken = True
@@ -47,7 +47,8 @@ def main():
     count = 0
     for line, body in blocks(document.read_text()):
         for offset in range(PORTS):
-            body = re.sub(rf"\b{DEFAULT_BASE + offset}\b", str(base + offset), body)
+            body = re.sub(rf"\b{CLIENT_PORTS + offset}\b", str(base + offset), body)
+            body = re.sub(rf"\b{NODE_PORTS + offset}\b", str(base + PORTS + offset), body)
         body = re.sub(r"cairn dev up\b(?!.*--base-port)", f"cairn dev up --base-port {base}", body)
         refused = body.startswith("# expect: refused")
         count += 1

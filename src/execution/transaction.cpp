@@ -72,8 +72,6 @@ Status check_type(const Transaction& tx, const Rules& rules) {
 }
 
 Status check_gas_limit(const Transaction& tx, const Rules& rules) {
-    if (tx.gas_limit > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-        return fail(ErrorCode::GasOverBlock, "gas limit is over 2^63-1");
     if (!rules.simulate && rules.revision >= Revision::osaka && tx.gas_limit > rules.transaction_gas_cap)
         return fail(ErrorCode::GasOverCap, "gas limit " + std::to_string(tx.gas_limit) + ", cap " +
                                                std::to_string(rules.transaction_gas_cap));
@@ -97,6 +95,8 @@ bool may_send(evm::State& state, const Address& sender, Revision revision) {
 Status check_against_state(evm::State& state, const ledger::SignedTransaction& signed_tx,
                            const evm::BlockEnvironment& block, std::uint64_t block_gas_left, const Rules& rules) {
     const auto& tx = signed_tx.body;
+    if (tx.gas_limit > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+        return fail(ErrorCode::GasOverBlock, "gas limit is over 2^63-1");
     if (rules.simulate) {
         if (state.balance(signed_tx.sender) < tx.value)
             return fail(ErrorCode::InsufficientFunds, "balance is below the value");

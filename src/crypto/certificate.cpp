@@ -110,7 +110,12 @@ Status verify_against(X509* certificate, X509* ca, std::int64_t now) {
     X509_VERIFY_PARAM_set_depth(parameters, 0);
     X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT | X509_V_FLAG_CHECK_SS_SIGNATURE);
     if (X509_verify_cert(context.get()) == 1) return {};
-    return invalid(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
+    const int reason = X509_STORE_CTX_get_error(context.get());
+    const bool foreign = reason == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+                         reason == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
+                         reason == X509_V_ERR_CERT_SIGNATURE_FAILURE;
+    return fail(foreign ? ErrorCode::CertificateForeign : ErrorCode::CertificateInvalid,
+                X509_verify_cert_error_string(reason));
 }
 
 Status check_ca_shape(X509* ca) {

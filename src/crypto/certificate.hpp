@@ -75,7 +75,8 @@ Result<Bytes> certificate_der(std::string_view pem);
 /// A CA as create_ca makes it: P-256, signed by itself, CA with path length 0, may sign certificates, valid at `now`.
 Status verify_ca_certificate(std::string_view ca_pem, std::int64_t now);
 /// The consensus key that the certificate names, if it was issued by exactly this CA, is valid at `now` (as is the CA),
-/// has a P-256 key, is no CA, and may serve as TLS client and server. Otherwise CertificateInvalid with the reason.
+/// has a P-256 key, is no CA, and may serve as TLS client and server. CertificateForeign if another CA issued it, otherwise
+/// CertificateInvalid with the reason.
 Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::string_view ca_pem, std::int64_t now);
 /// The consensus key that a certificate claims; nothing is verified. CertificateInvalid without exactly one node URI.
 Result<ValidatorPublicKey> claimed_consensus_key(BytesView leaf_der);

@@ -156,7 +156,7 @@ TEST(CertificateZoo, foreign_ca_with_the_same_name_is_refused) {
     const auto foreign = make_ca();
     const auto refused = verify_node(make_node(foreign), ours);
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, ErrorCode::CertificateInvalid);
+    EXPECT_EQ(refused.error().code, ErrorCode::CertificateForeign);
 }
 
 TEST(CertificateZoo, ca_cannot_serve_as_node) {

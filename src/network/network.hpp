@@ -2,11 +2,14 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "ledger/genesis.hpp"
 
+#include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,12 +32,42 @@ struct Handler {
     std::function<void(ValidatorIndex peer)> on_disconnected; // at least one stream is down
 };
 
+/// Largest payload of one frame. `send` refuses what is larger, and a peer that sends it is cut off.
+inline constexpr std::size_t payload_max(Stream stream) {
+    constexpr std::array<std::size_t, kStreams> kLimits{256u << 10, 2u << 20, 16u << 20};
+    return kLimits[static_cast<std::size_t>(stream)];
+}
+
+/// Unsent frames per peer and stream; above it the newest is dropped. Payloads that many peers get are held once.
+struct QueueLimit {
+    std::size_t frames = 0;
+    std::size_t bytes = 0;
+};
+
+/// Limits and intervals. The defaults suit production; tests choose smaller ones.
+struct NetworkTuning {
+    std::array<QueueLimit, kStreams> queues{QueueLimit{16'384, 32u << 20}, QueueLimit{1024, 32u << 20},
+                                            QueueLimit{64, 64u << 20}};
+    Milliseconds ping_interval{2'000};
+    Milliseconds silence_max{10'000};     // then the connection is dead
+    Milliseconds write_stall_max{30'000}; // a peer that takes nothing for so long is cut off
+    Milliseconds handshake_max{5'000};    // from the first byte to the hello
+    Milliseconds redial_min{50};          // back-off, doubled up to redial_max, each with jitter
+    Milliseconds redial_max{2'000};
+    std::size_t half_open_max = 64;       // incoming connections before their hello; above it the oldest goes
+    std::size_t accepts_per_second = 256; // the others wait in the system's backlog
+    std::uint64_t rekey_bytes = std::uint64_t{1} << 35; // new TLS traffic keys after so many bytes
+};
+
 struct NetworkConfig {
     std::string listen_address = "127.0.0.1";
     std::uint16_t listen_port = 0;
     std::string certificate_file; // PEM: node certificate, then its CA
     std::string key_file;         // PEM private key of the TLS certificate
     ValidatorIndex self;
+    /// Where to reach peers instead of their address in genesis: address translation, tunnels, tests.
+    std::map<ValidatorIndex, std::string> peer_addresses;
+    NetworkTuning tuning;
 };
 
 struct PeerState {
@@ -47,8 +80,22 @@ struct PeerState {
     std::string last_error;
 };
 
+/// Events since the start, for metrics and alarms.
+struct NetworkCounters {
+    std::uint64_t accepted = 0;              // incoming connections, before anything is known of them
+    std::uint64_t certificates_refused = 0;  // CertificateForeign, CertificateInvalid
+    std::uint64_t handshakes_failed = 0;     // plaintext, other TLS versions, no certificate, too slow
+    std::uint64_t half_open_evicted = 0;
+    std::uint64_t mismatches_refused = 0;    // PeerMismatch
+    std::uint64_t frames_invalid = 0;        // connections cut for FrameInvalid
+    std::uint64_t silent_cut = 0;            // PeerSilent
+    std::uint64_t replaced = 0;              // connections replaced by a newer one of the same peer and stream
+};
+
 /// Owns one thread. Identity of a peer: its TLS certificate chains to the CA of its organisation in genesis and names its
-/// consensus key (see crypto/certificate.hpp). Reconnects with back-off. Queues are bounded: `send` never blocks.
+/// consensus key (see crypto/certificate.hpp). Between two nodes the one of lower index dials, one connection per stream.
+/// Reconnects with back-off. Queues are bounded: `send` never blocks. The destructor ends all connections and the thread;
+/// the handler is not called any more once it has begun.
 class Network {
 public:
     virtual ~Network() = default;
@@ -58,6 +105,7 @@ public:
     virtual void broadcast(Stream stream, Frame frame) = 0;
     virtual std::vector<PeerState> peers() const = 0;
     virtual std::uint16_t port() const = 0;
+    virtual NetworkCounters counters() const { return {}; }
 };
 
 /// PortInUse, CertificateInvalid, CertificateForeign, KeyInvalid.

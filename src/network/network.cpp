@@ -1,0 +1,498 @@
+#include "network/connection.hpp"
+
+#include "base/log.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <charconv>
+#include <list>
+#include <mutex>
+#include <thread>
+
+namespace cairn::network {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr std::size_t at(Stream stream) { return static_cast<std::size_t>(stream); }
+Microseconds now() { return system_clock().monotonic(); }
+
+struct HostPort {
+    std::string host;
+    std::uint16_t port = 0;
+};
+
+/// "127.0.0.1:30300", "[::1]:30300", "node.example:30300".
+std::optional<HostPort> split_address(const std::string& address) {
+    const auto colon = address.rfind(':');
+    if (colon == std::string::npos || colon == 0) return std::nullopt;
+    HostPort out{address.substr(0, colon), 0};
+    if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']')
+        out.host = out.host.substr(1, out.host.size() - 2);
+    const auto* end = address.data() + address.size();
+    const auto parsed = std::from_chars(address.data() + colon + 1, end, out.port);
+    if (parsed.ec != std::errc{} || parsed.ptr != end || out.port == 0) return std::nullopt;
+    return out;
+}
+
+/// Lets through `per_second` log lines and says how many it kept back.
+class LogLimiter {
+public:
+    bool pass(Microseconds time, std::uint64_t& suppressed) {
+        constexpr int kPerSecond = 10;
+        if (time - window_ >= std::chrono::seconds(1)) {
+            window_ = time;
+            lines_ = 0;
+        }
+        if (++lines_ > kPerSecond) {
+            ++suppressed_;
+            return false;
+        }
+        suppressed = std::exchange(suppressed_, 0);
+        return true;
+    }
+
+private:
+    Microseconds window_{};
+    int lines_ = 0;
+    std::uint64_t suppressed_ = 0;
+};
+
+class Engine final : public Network, private Connection::Owner {
+public:
+    Engine(const NetworkConfig& config, const ledger::Genesis& genesis, Handler handler)
+        : config_(config), genesis_(genesis), genesis_hash_(ledger::hash_of(genesis)), handler_(std::move(handler)),
+          acceptor_(io_), accept_timer_(io_), tick_timer_(io_), resolver_(io_), peers_(genesis.validators.size()) {
+        for (std::size_t i = 0; i < peers_.size(); ++i) {
+            peers_[i].state.index = {static_cast<std::uint16_t>(i)};
+            peers_[i].state.name = genesis.validators.members[i].name;
+            for (auto& link : peers_[i].links) link.redial = std::make_unique<asio::steady_timer>(io_);
+        }
+    }
+
+    ~Engine() override {
+        if (!thread_.joinable()) return;
+        asio::post(io_, [this] { stop(); });
+        thread_.join();
+    }
+
+    Status start() {
+        if (config_.self.value >= peers_.size())
+            return fail(ErrorCode::CertificateForeign, "no validator has index " + std::to_string(config_.self.value));
+        CRN_TRY(tls, TlsContext::open(config_, genesis_));
+        tls_ = std::move(tls);
+        CRN_CHECK(listen());
+        thread_ = std::thread([this] {
+            accept_next();
+            schedule_tick();
+            for (std::uint16_t i = 0; i < peers_.size(); ++i)
+                for (std::size_t stream = 0; stream < kStreams; ++stream)
+                    if (we_dial({i})) dial({i}, static_cast<Stream>(stream));
+            io_.run();
+        });
+        return {};
+    }
+
+    void send(ValidatorIndex to, Stream stream, Frame frame) override {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!enqueue(to, stream, std::move(frame))) return;
+        }
+        asio::post(io_, [this, to, stream] { flush(to, stream); });
+    }
+
+    void broadcast(Stream stream, Frame frame) override {
+        std::vector<ValidatorIndex> idle;
+        {
+            const std::lock_guard lock(mutex_);
+            for (const auto& peer : peers_)
+                if (peer.state.index != config_.self && enqueue(peer.state.index, stream, frame))
+                    idle.push_back(peer.state.index);
+        }
+        if (idle.empty()) return;
+        asio::post(io_, [this, stream, idle = std::move(idle)] {
+            for (const auto to : idle) flush(to, stream);
+        });
+    }
+
+    std::vector<PeerState> peers() const override {
+        const std::lock_guard lock(mutex_);
+        std::vector<PeerState> out;
+        for (const auto& peer : peers_)
+            if (peer.state.index != config_.self) out.push_back(peer.state);
+        return out;
+    }
+
+    std::uint16_t port() const override { return port_; }
+
+    NetworkCounters counters() const override {
+        const std::lock_guard lock(mutex_);
+        return counters_;
+    }
+
+private:
+    struct Link {
+        // Guarded by mutex_.
+        std::deque<Frame> queue;
+        std::size_t frames = 0; // queued and in writing
+        std::size_t bytes = 0;
+        bool up = false;
+        bool flush_posted = false;
+        // Network thread only.
+        std::shared_ptr<Connection> current;
+        std::unique_ptr<asio::steady_timer> redial;
+        Milliseconds back_off{0};
+    };
+    struct Peer {
+        PeerState state; // guarded by mutex_, but for index and name
+        std::array<Link, kStreams> links;
+    };
+
+    // Sending, any thread.
+
+    /// True if the network's thread must be told. Holds mutex_.
+    bool enqueue(ValidatorIndex to, Stream stream, Frame frame) {
+        if (to.value >= peers_.size() || to == config_.self) return false;
+        auto& peer = peers_[to.value];
+        auto& link = peer.links[at(stream)];
+        const auto size = frame.payload ? frame.payload->size() : 0;
+        const auto& limit = config_.tuning.queues[at(stream)];
+        if (!link.up || size > payload_max(stream) || link.frames >= limit.frames ||
+            link.bytes + kFrameHeaderBytes + size > limit.bytes) {
+            ++peer.state.frames_dropped;
+            return false;
+        }
+        link.queue.push_back(std::move(frame));
+        ++link.frames;
+        link.bytes += kFrameHeaderBytes + size;
+        return !std::exchange(link.flush_posted, true);
+    }
+
+    void flush(ValidatorIndex to, Stream stream) {
+        auto& link = peers_[to.value].links[at(stream)];
+        {
+            const std::lock_guard lock(mutex_);
+            link.flush_posted = false;
+        }
+        if (link.current) link.current->flush();
+    }
+
+    std::vector<Frame> next_frames(Connection& connection, std::size_t bytes_max) override {
+        std::vector<Frame> out;
+        const std::lock_guard lock(mutex_);
+        auto& link = link_of(connection);
+        if (link.current.get() != &connection) return out;
+        for (std::size_t bytes = 0; !link.queue.empty() && bytes < bytes_max;) {
+            out.push_back(std::move(link.queue.front()));
+            link.queue.pop_front();
+            bytes += kFrameHeaderBytes + (out.back().payload ? out.back().payload->size() : 0);
+        }
+        return out;
+    }
+
+    void on_written(Connection& connection, std::size_t frames, std::size_t bytes) override {
+        const std::lock_guard lock(mutex_);
+        auto& link = link_of(connection);
+        if (link.current.get() != &connection) return;
+        link.frames -= frames;
+        link.bytes -= bytes;
+        peers_[connection.peer()->value].state.bytes_sent += bytes;
+    }
+
+    Link& link_of(const Connection& connection) {
+        return peers_[connection.peer()->value].links[at(connection.stream())];
+    }
+
+    // Network thread from here on.
+
+    bool we_dial(ValidatorIndex peer) const { return config_.self < peer; }
+    Hello hello_for(Stream stream) const {
+        Hello out;
+        out.chain_id = genesis_.parameters.chain_id;
+        out.genesis = genesis_hash_;
+        out.stream = stream;
+        return out;
+    }
+
+    Status listen() {
+        const auto where = config_.listen_address + ":" + std::to_string(config_.listen_port);
+        error_code code;
+        const auto address = asio::ip::make_address(config_.listen_address, code);
+        if (code) return fail(ErrorCode::PortInUse, where + " (not a numeric address)");
+        const tcp::endpoint endpoint(address, config_.listen_port);
+        acceptor_.open(endpoint.protocol(), code);
+        if (!code) acceptor_.set_option(tcp::acceptor::reuse_address(true), code);
+        if (!code) acceptor_.bind(endpoint, code);
+        if (!code) acceptor_.listen(asio::socket_base::max_listen_connections, code);
+        if (!code) port_ = acceptor_.local_endpoint(code).port();
+        if (code) return fail(ErrorCode::PortInUse, where + " (" + code.message() + ")");
+        return {};
+    }
+
+    void accept_next() {
+        acceptor_.async_accept([this](const error_code& code, tcp::socket socket) {
+            if (stopping_) return;
+            if (code) return pause_accepting(Milliseconds(100)); // most likely out of descriptors
+            admit(std::move(socket));
+            // Bursts of one second's worth pass; above that the system's backlog waits for us.
+            const auto interval = Microseconds(1'000'000) / static_cast<std::int64_t>(config_.tuning.accepts_per_second);
+            accept_credit_ = std::max(accept_credit_, now() - std::chrono::seconds(1)) + interval;
+            if (accept_credit_ <= now()) return accept_next();
+            pause_accepting(accept_credit_ - now());
+        });
+    }
+    void pause_accepting(Microseconds pause) {
+        accept_timer_.expires_after(pause);
+        accept_timer_.async_wait([this](const error_code& code) {
+            if (!code && !stopping_) accept_next();
+        });
+    }
+
+    std::shared_ptr<Connection> make_connection(tcp::socket socket) {
+        Connection::Owner& owner = *this;
+        auto out = std::make_shared<Connection>(owner, *tls_, std::move(socket), config_.tuning);
+        connections_.emplace(out.get(), out);
+        return out;
+    }
+
+    void admit(tcp::socket socket) {
+        if (half_open_.size() >= config_.tuning.half_open_max) {
+            count(&NetworkCounters::half_open_evicted);
+            // A copy: closing takes it off the list.
+            const auto oldest = half_open_.front();
+            oldest->close({ErrorCode::HandshakeFailed, "too many connections before their hello"});
+        }
+        count(&NetworkCounters::accepted);
+        const auto connection = make_connection(std::move(socket));
+        half_open_.push_back(connection);
+        connection->accept();
+    }
+
+    void dial(ValidatorIndex peer, Stream stream) {
+        if (stopping_) return;
+        const auto found = config_.peer_addresses.find(peer);
+        const auto& address = found != config_.peer_addresses.end() ? found->second
+                                                                    : genesis_.validators.members[peer.value].address;
+        const auto parts = split_address(address);
+        if (!parts) return dial_failed(peer, stream, {ErrorCode::PeerUnreachable, address + " is not host:port"});
+        error_code code;
+        const auto numeric = asio::ip::make_address(parts->host, code);
+        if (!code) return dial_endpoints(peer, stream, {tcp::endpoint(numeric, parts->port)});
+        resolver_.async_resolve(parts->host, std::to_string(parts->port),
+                                [this, peer, stream, address](const error_code& failure, const auto& results) {
+                                    if (stopping_) return;
+                                    if (failure)
+                                        return dial_failed(peer, stream,
+                                                           {ErrorCode::PeerUnreachable, address + ": " + failure.message()});
+                                    std::vector<tcp::endpoint> endpoints;
+                                    for (const auto& entry : results) endpoints.push_back(entry.endpoint());
+                                    dial_endpoints(peer, stream, endpoints);
+                                });
+    }
+
+    void dial_endpoints(ValidatorIndex peer, Stream stream, const std::vector<tcp::endpoint>& endpoints) {
+        const auto connection = make_connection(tcp::socket(io_));
+        connection->expected_peer = peer;
+        connection->expected_stream = stream;
+        connection->dial(endpoints, hello_for(stream));
+    }
+
+    void dial_failed(ValidatorIndex peer, Stream stream, const Error& error) {
+        if (stopping_) return;
+        note_error(peer, error);
+        auto& link = peers_[peer.value].links[at(stream)];
+        const auto& tuning = config_.tuning;
+        link.back_off = std::clamp(2 * link.back_off, tuning.redial_min, tuning.redial_max);
+        // Jitter of half the interval, so that many nodes do not come back in step.
+        std::array<std::uint8_t, 2> chance{};
+        crypto::system_random().fill(chance);
+        const auto part = (chance[0] << 8 | chance[1]) % 512;
+        link.redial->expires_after(link.back_off - link.back_off * part / 1024);
+        link.redial->async_wait([this, peer, stream](const error_code& code) {
+            if (!code) dial(peer, stream);
+        });
+    }
+
+    Status on_hello(Connection& connection, const Hello& hello) override {
+        const auto peer = *connection.peer();
+        const auto expected = hello_for(hello.stream);
+        if (hello.protocol != expected.protocol)
+            return fail(ErrorCode::PeerMismatch, "protocol " + std::to_string(hello.protocol));
+        if (hello.chain_id != expected.chain_id)
+            return fail(ErrorCode::PeerMismatch, "chain id " + std::to_string(hello.chain_id));
+        if (hello.genesis != expected.genesis) return fail(ErrorCode::PeerMismatch, "genesis " + to_hex(hello.genesis));
+        if (connection.was_dialled()) {
+            if (hello.stream != connection.expected_stream) return fail(ErrorCode::FrameInvalid, "answers for another stream");
+        } else {
+            if (peer == config_.self) return fail(ErrorCode::PeerMismatch, "uses this node's own certificate");
+            if (we_dial(peer)) return fail(ErrorCode::PeerMismatch, "dials although this node dials it");
+            half_open_.remove_if([&](const auto& other) { return other.get() == &connection; });
+        }
+        auto& link = peers_[peer.value].links[at(hello.stream)];
+        if (const auto old = link.current) {
+            count(&NetworkCounters::replaced);
+            old->close({ErrorCode::PeerUnreachable, "replaced by a newer connection"});
+        }
+        link.current = connection.shared_from_this();
+        bool all_up = true;
+        {
+            const std::lock_guard lock(mutex_);
+            link.up = true;
+            for (const auto& other : peers_[peer.value].links) all_up = all_up && other.up;
+            if (all_up) peers_[peer.value].state.connected = true;
+        }
+        connection.enter_ready(hello.stream, connection.was_dialled() ? std::nullopt : std::optional(expected));
+        if (all_up) {
+            log(LogLevel::info, "network", "peer connected", {{"peer", peers_[peer.value].state.name}});
+            if (handler_.on_connected) handler_.on_connected(peer);
+        }
+        return {};
+    }
+
+    void on_message(Connection& connection, Frame frame) override {
+        const auto peer = *connection.peer();
+        {
+            const std::lock_guard lock(mutex_);
+            peers_[peer.value].state.bytes_received += kFrameHeaderBytes + frame.payload->size();
+        }
+        if (!stopping_ && handler_.on_frame) handler_.on_frame(peer, connection.stream(), std::move(frame));
+    }
+
+    void on_closed(Connection& connection, const Error& error) override {
+        connections_.erase(&connection);
+        half_open_.remove_if([&](const auto& other) { return other.get() == &connection; });
+        if (stopping_) return;
+        note_refusal(connection, error);
+        if (connection.is_ready()) link_down(connection, error);
+        if (!connection.was_dialled()) return;
+        auto& link = peers_[connection.expected_peer->value].links[at(connection.expected_stream)];
+        // Only a connection that held resets the back-off: a peer that accepts and drops at once is not dialled in a loop.
+        if (connection.is_ready() && now() - connection.ready_since() > config_.tuning.redial_max) link.back_off = {};
+        dial_failed(*connection.expected_peer, connection.expected_stream, error);
+    }
+
+    void link_down(Connection& connection, const Error& error) {
+        const auto index = *connection.peer();
+        auto& peer = peers_[index.value];
+        auto& link = link_of(connection);
+        if (link.current.get() != &connection) return;
+        link.current.reset();
+        std::deque<Frame> forgotten; // freed outside the lock
+        bool was_connected = false;
+        {
+            const std::lock_guard lock(mutex_);
+            peer.state.frames_dropped += link.frames;
+            forgotten.swap(link.queue);
+            link.frames = link.bytes = 0;
+            link.up = false;
+            was_connected = std::exchange(peer.state.connected, false);
+            peer.state.last_error = error.text();
+        }
+        if (!was_connected) return;
+        log(LogLevel::warning, "network", "peer disconnected", {{"peer", peer.state.name}, {"error", error.text()}});
+        if (handler_.on_disconnected) handler_.on_disconnected(index);
+    }
+
+    void note_error(ValidatorIndex peer, const Error& error) {
+        const std::lock_guard lock(mutex_);
+        peers_[peer.value].state.last_error = error.text();
+    }
+
+    void count(std::uint64_t NetworkCounters::* counter) {
+        const std::lock_guard lock(mutex_);
+        ++(counters_.*counter);
+    }
+
+    /// Security events: counted always, logged unless there are too many.
+    void note_refusal(const Connection& connection, const Error& error) {
+        switch (error.code) {
+        case ErrorCode::CertificateForeign:
+        case ErrorCode::CertificateInvalid: count(&NetworkCounters::certificates_refused); break;
+        case ErrorCode::HandshakeFailed:
+            if (connection.was_dialled()) return; // dial_failed notes it
+            count(&NetworkCounters::handshakes_failed);
+            break;
+        case ErrorCode::PeerMismatch: count(&NetworkCounters::mismatches_refused); break;
+        case ErrorCode::FrameInvalid: count(&NetworkCounters::frames_invalid); break;
+        case ErrorCode::PeerSilent: count(&NetworkCounters::silent_cut); break;
+        default: return;
+        }
+        std::uint64_t suppressed = 0;
+        if (!refusal_log_.pass(now(), suppressed)) return;
+        const auto peer = connection.peer() ? connection.peer() : connection.expected_peer;
+        log(LogLevel::warning, "network", "connection refused",
+            {{"error", error.text()},
+             {"remote", connection.remote()},
+             {"peer", peer ? peers_[peer->value].state.name : std::string("unknown")},
+             {"suppressed", std::to_string(suppressed)}});
+    }
+
+    void schedule_tick() {
+        const auto& tuning = config_.tuning;
+        const auto shortest = std::min({tuning.ping_interval, tuning.silence_max, tuning.handshake_max});
+        tick_timer_.expires_after(std::clamp(shortest / 4, Milliseconds(5), Milliseconds(500)));
+        tick_timer_.async_wait([this](const error_code& code) {
+            if (code || stopping_) return;
+            std::vector<std::shared_ptr<Connection>> all; // closing changes connections_
+            all.reserve(connections_.size());
+            for (const auto& [key, connection] : connections_) all.push_back(connection);
+            const auto time = now();
+            for (const auto& connection : all) connection->tick(time);
+            schedule_tick();
+        });
+    }
+
+    void stop() {
+        stopping_ = true;
+        error_code ignored;
+        acceptor_.close(ignored);
+        accept_timer_.cancel();
+        tick_timer_.cancel();
+        resolver_.cancel();
+        for (auto& peer : peers_)
+            for (auto& link : peer.links) {
+                link.redial->cancel();
+                link.current.reset();
+            }
+        const auto all = std::exchange(connections_, {});
+        for (const auto& [key, connection] : all) connection->close({ErrorCode::PeerUnreachable, "this node stops"});
+    }
+
+    const NetworkConfig config_;
+    const ledger::Genesis genesis_;
+    const Hash256 genesis_hash_;
+    const Handler handler_;
+    std::uint16_t port_ = 0;
+
+    std::unique_ptr<TlsContext> tls_;
+    asio::io_context io_{1};
+    tcp::acceptor acceptor_;
+    asio::steady_timer accept_timer_;
+    asio::steady_timer tick_timer_;
+    tcp::resolver resolver_;
+    Microseconds accept_credit_{};
+    bool stopping_ = false;
+    std::map<const Connection*, std::shared_ptr<Connection>> connections_; // order does not matter
+    std::list<std::shared_ptr<Connection>> half_open_;                     // incoming, before their hello; oldest first
+    LogLimiter refusal_log_;
+
+    mutable std::mutex mutex_;
+    std::vector<Peer> peers_;
+    NetworkCounters counters_; // guarded by mutex_
+    std::thread thread_;
+};
+
+} // namespace
+
+Result<std::unique_ptr<Network>> start_network(const NetworkConfig& config, const ledger::Genesis& genesis,
+                                               Handler handler) {
+    auto engine = std::make_unique<Engine>(config, genesis, std::move(handler));
+    CRN_CHECK(engine->start());
+    return engine;
+}
+
+} // namespace cairn::network

@@ -1,0 +1,105 @@
+#include "network/tls_context.hpp"
+
+#include "base/clock.hpp"
+#include "crypto/certificate.hpp"
+#include "network/peer_identity.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/system/system_error.hpp>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <fstream>
+
+namespace cairn::network {
+namespace {
+
+constexpr long kPeerCertificateBytesMax = 16 * 1024;
+
+int verdict_slot() {
+    static const int slot = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    return slot;
+}
+
+std::int64_t wall_seconds() { return system_clock().wall().count() / 1000; }
+
+Result<std::string> read_text(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::string text(crypto::kPemBytesMax + 1, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    if (text.empty()) return fail(ErrorCode::CertificateInvalid, path + ": cannot be read, or is empty");
+    if (text.size() > crypto::kPemBytesMax) return fail(ErrorCode::CertificateInvalid, path + ": longer than 64 KiB");
+    return text;
+}
+
+Bytes der_of(X509* certificate) {
+    unsigned char* der = nullptr;
+    const auto length = i2d_X509(certificate, &der);
+    if (length <= 0) return {};
+    Bytes out(der, der + length);
+    OPENSSL_free(der);
+    return out;
+}
+
+} // namespace
+
+TlsContext::TlsContext(const ledger::Genesis& genesis)
+    : genesis_(genesis), context_(boost::asio::ssl::context::tls) {
+    auto* native = context_.native_handle();
+    SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
+    SSL_CTX_set_ciphersuites(native, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
+    SSL_CTX_set1_groups_list(native, "X25519:P-256");
+    SSL_CTX_set_options(native, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(native, 0);
+    SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_max_cert_list(native, kPeerCertificateBytesMax);
+    SSL_CTX_set_verify(native, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    SSL_CTX_set_cert_verify_callback(native, &TlsContext::judge, this);
+}
+
+Result<std::unique_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config, const ledger::Genesis& genesis) {
+    CRN_TRY(certificate, read_text(config.certificate_file));
+    CRN_TRY(key, crypto::read_secret_file(config.key_file));
+    CRN_CHECK(crypto::verify_key_pair(certificate, key.view()));
+    CRN_TRY(der, crypto::certificate_der(certificate));
+    CRN_TRY(index, identify_peer(der, genesis, wall_seconds()));
+    if (index != config.self)
+        return fail(ErrorCode::CertificateForeign, config.certificate_file + ": is the certificate of " +
+                                                       genesis.validators.members[index.value].name);
+    try {
+        auto out = std::unique_ptr<TlsContext>(new TlsContext(genesis));
+        auto& context = out->context_;
+        context.set_password_callback([](std::size_t, boost::asio::ssl::context::password_purpose) { return ""; });
+        context.use_certificate_chain(boost::asio::buffer(certificate));
+        context.use_private_key(boost::asio::buffer(key.view()), boost::asio::ssl::context::pem);
+        return out;
+    } catch (const boost::system::system_error& error) {
+        return fail(ErrorCode::CertificateInvalid, config.certificate_file + ": " + error.what());
+    }
+}
+
+void TlsContext::attach(SSL* connection, PeerVerdict* verdict) { SSL_set_ex_data(connection, verdict_slot(), verdict); }
+
+int TlsContext::judge(X509_STORE_CTX* store, void* self) {
+    const auto* connection = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    auto* verdict = static_cast<PeerVerdict*>(SSL_get_ex_data(connection, verdict_slot()));
+    auto* leaf = X509_STORE_CTX_get0_cert(store);
+    const auto refuse = [&](Error error) {
+        if (verdict != nullptr) verdict->refusal = std::move(error);
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+        return 0;
+    };
+    if (verdict == nullptr || leaf == nullptr) return refuse({ErrorCode::CertificateInvalid, "no certificate"});
+    // The node's own and its CA's; what is trusted comes from genesis, so there is nothing to search a path in.
+    if (sk_X509_num(X509_STORE_CTX_get0_untrusted(store)) > 2)
+        return refuse({ErrorCode::CertificateInvalid, "a chain of more than two certificates"});
+    auto peer = identify_peer(der_of(leaf), static_cast<TlsContext*>(self)->genesis_, wall_seconds());
+    if (!peer) return refuse(std::move(peer).error());
+    verdict->peer = *peer;
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+}
+
+} // namespace cairn::network

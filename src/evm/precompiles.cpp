@@ -62,6 +62,9 @@ PrecompileOutput output_of(unsigned number, Revision revision, BytesView input) 
     case 0x03: return padded_left(crypto::ripemd160(input));
     case 0x04: return to_bytes(input);
     case 0x05: return modexp(input, revision);
+    case 0x06: return bn254_add(input);
+    case 0x07: return bn254_multiply(input);
+    case 0x08: return bn254_pairing(input);
     case 0x09: return blake2f(input);
     case kP256Verify: return p256_verify(input);
     default: return std::nullopt;
@@ -87,9 +90,7 @@ bool is_precompile(const Address& address, Revision revision) {
     return precompile_number(address, revision).has_value();
 }
 
-bool is_precompile_missing(unsigned number) {
-    return (number >= 0x06 && number <= 0x08) || (number >= kPointEvaluation && number <= kBlsLast);
-}
+bool is_precompile_missing(unsigned number) { return number >= kPointEvaluation && number <= kBlsLast; }
 
 CallResult run_precompile(unsigned number, Revision revision, BytesView input, std::int64_t gas) {
     if (is_precompile_missing(number)) return {Outcome::precompile_failure, 0, {}, {}};

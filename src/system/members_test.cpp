@@ -1,0 +1,220 @@
+#include "system/members.hpp"
+
+#include "ledger/slot_layout.hpp"
+#include "system/test_chain.hpp"
+
+#include <gtest/gtest.h>
+
+namespace cairn::system {
+namespace {
+
+using codec::AbiValue;
+
+constexpr std::string_view kAdd = "approveAddition(string,address,bytes32,string)";
+constexpr std::string_view kRemove = "approveRemoval(string)";
+constexpr std::string_view kOrganisation = "((string,address,bool,bytes32,string))";
+constexpr std::string_view kValidator = "((string,uint32,bool,bytes32,string))";
+const Address kAlpha = filled<Address>(0xa0);
+const Address kBeta = filled<Address>(0xa1);
+const Address kDelta = filled<Address>(0xa2);
+const Address kGamma = filled<Address>(0xa3);
+const Address kStranger = filled<Address>(0x66);
+const Address kEpsilon = filled<Address>(0xe0);
+
+class Members : public testing::Test {
+protected:
+    Answer send(const Address& sender, std::string_view signature, const AbiValue::List& arguments) {
+        return chain.send(kMembersAddress, sender, signature, arguments);
+    }
+    AbiValue read(std::string_view signature, const AbiValue::List& arguments, std::string_view type) {
+        return send(kStranger, signature, arguments).value(type);
+    }
+    Answer add_epsilon(const Address& sender) {
+        return send(sender, kAdd, {"Epsilon", kEpsilon, filled<Hash256>(0x55), "certificate"});
+    }
+    std::vector<std::string> names() const {
+        std::vector<std::string> out;
+        for (const auto& organisation : organisations_of(chain.state())) out.push_back(organisation.name);
+        return out;
+    }
+    ledger::Genesis genesis = four_organisations();
+    TestChain chain{genesis};
+};
+
+TEST_F(Members, genesis_founders_are_read_back_as_they_were) {
+    EXPECT_EQ(organisations_of(chain.state()), genesis.organisations);
+    EXPECT_EQ(validators_of(chain.state(), Epoch{0}), genesis.validators);
+    EXPECT_EQ(organisation_of(chain.state(), kBeta), "Beta");
+    EXPECT_EQ(organisation_of(chain.state(), kStranger), std::nullopt);
+}
+
+TEST_F(Members, getters_tell_the_same_to_contracts) {
+    EXPECT_EQ(read("organisationCount()", {}, "(uint256)"), AbiValue{4});
+    EXPECT_EQ(read("validatorCount()", {}, "(uint256)"), AbiValue{4});
+    EXPECT_EQ(read("approvalsNeeded()", {}, "(uint256)"), AbiValue{3});
+    EXPECT_EQ(read("round()", {}, "(uint256)"), AbiValue{0});
+    const AbiValue beta = AbiValue::List{"Beta", kBeta, 1, filled<Hash256>(0x11), genesis.organisations[1].ca_certificate_pem};
+    EXPECT_EQ(read("organisation(uint256)", {1}, kOrganisation), beta);
+    EXPECT_EQ(send(kStranger, "organisationByName(string)", {"Beta"}).values("(uint256,(string,address,bool,bytes32,string))"),
+              (AbiValue::List{1, beta}));
+    const AbiValue validator = AbiValue::List{"Beta-1", 1, 1, filled<Hash256>(0x21), "127.0.0.1:30301"};
+    EXPECT_EQ(read("validator(uint256)", {1}, kValidator), validator);
+    EXPECT_EQ(send(kStranger, "validatorByName(string)", {"Beta-1"}).values("(uint256,(string,uint32,bool,bytes32,string))"),
+              (AbiValue::List{1, validator}));
+    EXPECT_EQ(read("organisationOf(address)", {kDelta}, "(string)"), AbiValue{"Delta"});
+    EXPECT_EQ(read("organisationOf(address)", {kStranger}, "(string)"), AbiValue{""});
+}
+
+TEST_F(Members, getters_refuse_what_does_not_exist) {
+    send(kStranger, "organisation(uint256)", {4}).expect_revert("IndexOutOfRange(uint256,uint256)", {4, 4});
+    send(kStranger, "validator(uint256)", {~U256{}}).expect_revert("IndexOutOfRange(uint256,uint256)", {~U256{}, 4});
+    send(kStranger, "organisationByName(string)", {"Omega"}).expect_revert("OrganisationUnknown(string)", {"Omega"});
+    send(kStranger, "validatorByName(string)", {"x"}).expect_revert("ValidatorUnknown(string)", {"x"});
+    send(kStranger, "validatorByName(string)", {std::string(65, 'x')}).expect_revert("FieldInvalid(string)", {"name"});
+}
+
+TEST_F(Members, network_address_is_changed_by_its_own_organisation_only) {
+    constexpr std::string_view kSet = "setNetworkAddress(string,string)";
+    send(kStranger, kSet, {"Alpha-1", "h:1"}).expect_revert("NotAuthorised(address)", {kStranger});
+    send(kBeta, kSet, {"Alpha-1", "h:1"}).expect_revert("NotAuthorised(address)", {kBeta});
+    send(kAlpha, kSet, {"nobody", "h:1"}).expect_revert("ValidatorUnknown(string)", {"nobody"});
+    for (const std::string_view bad : {"", ":1", "host", "host:", "host:0", "host:65536", "host:1x", "ho st:1", "h\n:1", "host:-1"})
+        send(kAlpha, kSet, {"Alpha-1", bad}).expect_revert("FieldInvalid(string)", {"networkAddress"});
+    send(kAlpha, kSet, {"Alpha-1", std::string(260, 'h') + ":1"}).expect_revert("FieldInvalid(string)", {"networkAddress"});
+    EXPECT_EQ(validators_of(chain.state(), Epoch{0}), genesis.validators);
+
+    const std::string long_address = std::string(50, 'h') + ".example:30303";
+    for (const std::string& good : {std::string{"node.alpha.example:443"}, long_address, std::string{"[::1]:9"}}) {
+        const auto answer = send(kAlpha, kSet, {"Alpha-1", good});
+        ASSERT_TRUE(answer.result.ok());
+        EXPECT_EQ(validators_of(chain.state(), Epoch{0}).members[0].address, good);
+        ASSERT_EQ(answer.logs.size(), 1u);
+        EXPECT_EQ(answer.logs[0].topics, (std::vector<Hash256>{ledger::event_topic("NetworkAddressChanged(uint256,string)"), Hash256{}}));
+        EXPECT_EQ(*codec::abi_decode("(string)", answer.logs[0].data), AbiValue::List{good});
+    }
+}
+
+TEST_F(Members, an_organisation_joins_when_the_majority_approves) {
+    const auto change = add_epsilon(kAlpha).value("(bytes32)").as_hash();
+    EXPECT_EQ(read("approvals(bytes32)", {change}, "(uint256)"), AbiValue{1});
+    EXPECT_EQ(add_epsilon(kGamma).value("(bytes32)").as_hash(), change);
+    EXPECT_EQ(names(), (std::vector<std::string>{"Alpha", "Beta", "Delta", "Gamma"}));
+    const auto last = add_epsilon(kBeta);
+    EXPECT_EQ(names(), (std::vector<std::string>{"Alpha", "Beta", "Delta", "Gamma", "Epsilon"}));
+    EXPECT_EQ(organisation_of(chain.state(), kEpsilon), "Epsilon");
+    EXPECT_EQ(read("round()", {}, "(uint256)"), AbiValue{1});
+    EXPECT_EQ(read("approvals(bytes32)", {change}, "(uint256)"), AbiValue{0});
+    ASSERT_EQ(last.logs.size(), 2u);
+    EXPECT_EQ(last.logs[0].topics[0], ledger::event_topic("ChangeApproved(bytes32,uint256,uint256,uint256)"));
+    EXPECT_EQ(*codec::abi_decode("(uint256,uint256)", last.logs[0].data), (AbiValue::List{3, 3}));
+    EXPECT_EQ(last.logs[1].topics, (std::vector<Hash256>{ledger::event_topic("OrganisationAdded(uint256,string,address)"),
+                                                         to_big_endian(U256{4})}));
+}
+
+TEST_F(Members, only_members_approve_and_only_once) {
+    add_epsilon(kStranger).expect_revert("NotAuthorised(address)", {kStranger});
+    const auto change = add_epsilon(kAlpha).value("(bytes32)").as_hash();
+    add_epsilon(kAlpha).expect_revert("AlreadyApproved(bytes32)", {change});
+    send(kStranger, kRemove, {"Beta"}).expect_revert("NotAuthorised(address)", {kStranger});
+}
+
+TEST_F(Members, approvals_of_different_changes_do_not_add_up) {
+    send(kAlpha, kAdd, {"Epsilon", kEpsilon, filled<Hash256>(1), "certificate"});
+    send(kBeta, kAdd, {"Epsilon", kEpsilon, filled<Hash256>(2), "certificate"});
+    send(kDelta, kAdd, {"Epsilon", kEpsilon, filled<Hash256>(1), "another"});
+    send(kGamma, kAdd, {"Epsilon!", kEpsilon, filled<Hash256>(1), "certificate"});
+    EXPECT_EQ(names().size(), 4u);
+}
+
+TEST_F(Members, approvals_of_an_earlier_round_do_not_count) {
+    send(kAlpha, kRemove, {"Gamma"});
+    send(kBeta, kRemove, {"Gamma"});
+    for (const auto& sender : {kAlpha, kBeta, kDelta}) add_epsilon(sender);
+    send(kDelta, kRemove, {"Gamma"}); // would be the third of the old round
+    EXPECT_EQ(organisation_of(chain.state(), kGamma), "Gamma");
+}
+
+TEST_F(Members, an_organisation_leaves_with_its_validators) {
+    for (const auto& sender : {kAlpha, kBeta, kDelta}) send(sender, kRemove, {"Gamma"});
+    EXPECT_EQ(names(), (std::vector<std::string>{"Alpha", "Beta", "Delta"}));
+    EXPECT_EQ(validators_of(chain.state(), Epoch{1}).size(), 3u);
+    EXPECT_EQ(organisation_of(chain.state(), kGamma), std::nullopt);
+    EXPECT_EQ(read("approvalsNeeded()", {}, "(uint256)"), AbiValue{2});
+    EXPECT_EQ(read("organisation(uint256)", {3}, kOrganisation).list()[2], AbiValue{0}); // still listed
+    // It has no say any more, and its name stays taken.
+    send(kGamma, kRemove, {"Alpha"}).expect_revert("NotAuthorised(address)", {kGamma});
+    send(kAlpha, kAdd, {"Gamma", kEpsilon, filled<Hash256>(1), "c"}).expect_revert("NameTaken(string)", {"Gamma"});
+    send(kAlpha, kRemove, {"Gamma"}).expect_revert("OrganisationUnknown(string)", {"Gamma"});
+    send(kGamma, "setNetworkAddress(string,string)", {"Gamma-1", "h:1"}).expect_revert("NotAuthorised(address)", {kGamma});
+}
+
+TEST_F(Members, the_last_organisation_stays) {
+    for (const auto& sender : {kAlpha, kBeta, kDelta}) send(sender, kRemove, {"Gamma"});
+    for (const auto& sender : {kAlpha, kBeta}) send(sender, kRemove, {"Delta"});
+    for (const auto& sender : {kAlpha, kBeta}) send(sender, kRemove, {"Beta"});
+    EXPECT_EQ(names(), (std::vector<std::string>{"Alpha"}));
+    send(kAlpha, kRemove, {"Alpha"}).expect_revert("LimitReached()", {});
+}
+
+TEST_F(Members, additions_with_bad_fields_are_refused) {
+    const Hash256 key = filled<Hash256>(1);
+    for (const std::string& name : {std::string{}, std::string(65, 'x'), std::string{"a\nb"}, std::string{"\xff"}})
+        send(kAlpha, kAdd, {name, kEpsilon, key, "c"}).expect_revert("FieldInvalid(string)", {"name"});
+    send(kAlpha, kAdd, {"E", Address{}, key, "c"}).expect_revert("FieldInvalid(string)", {"account"});
+    send(kAlpha, kAdd, {"E", kEpsilon, Hash256{}, "c"}).expect_revert("FieldInvalid(string)", {"signingKey"});
+    send(kAlpha, kAdd, {"E", kEpsilon, key, ""}).expect_revert("FieldInvalid(string)", {"caCertificate"});
+    send(kAlpha, kAdd, {"E", kEpsilon, key, std::string(kCaCertificateBytesMax + 1, 'c')})
+        .expect_revert("FieldInvalid(string)", {"caCertificate"});
+    send(kAlpha, kAdd, {"Beta", kEpsilon, key, "c"}).expect_revert("NameTaken(string)", {"Beta"});
+    send(kAlpha, kAdd, {"E", kBeta, key, "c"}).expect_revert("AccountTaken(address)", {kBeta});
+}
+
+TEST_F(Members, storage_is_where_solidity_would_put_it) {
+    const auto at = [&](const U256& slot) { return chain.state().storage(kMembersAddress, slot); };
+    EXPECT_EQ(at(0), U256{4});
+    EXPECT_EQ(at(1), U256{4});
+    const U256 beta = ledger::content_slot(0) + U256{4};
+    EXPECT_EQ(at(beta), ledger::string_word(as_bytes("Beta")));
+    EXPECT_EQ(at(beta + U256{1}), from_big_endian(kBeta) | U256{1} << 160);
+    EXPECT_EQ(at(beta + U256{2}), from_big_endian(filled<Hash256>(0x11)));
+    EXPECT_EQ(at(beta + U256{3}), U256{2 * genesis.organisations[1].ca_certificate_pem.size() + 1});
+    const U256 validator = ledger::content_slot(1) + U256{4};
+    EXPECT_EQ(at(validator + U256{1}), U256{1} | U256{1} << 32);
+    EXPECT_EQ(at(ledger::mapping_slot("Beta", 2)), U256{2});
+    EXPECT_EQ(at(ledger::mapping_slot("Beta-1", 3)), U256{2});
+    EXPECT_EQ(at(ledger::mapping_slot(to_big_endian(from_big_endian(kBeta)), 6)), U256{2});
+}
+
+TEST(MembersGenesis, refuses_founders_that_contradict_each_other) {
+    const auto refused = [](const std::function<void(ledger::Genesis&)>& change) {
+        auto genesis = four_organisations();
+        change(genesis);
+        const auto accounts = genesis_accounts(genesis);
+        ASSERT_FALSE(accounts);
+        EXPECT_EQ(accounts.error().code, ErrorCode::GenesisInvalid);
+    };
+    refused([](auto& g) { g.organisations[1].name = "Alpha"; });
+    refused([](auto& g) { g.organisations[1].account = g.organisations[0].account; });
+    refused([](auto& g) { g.organisations[1].account = {}; });
+    refused([](auto& g) { g.organisations[1].ca_certificate_pem.clear(); });
+    refused([](auto& g) { g.validators.members[1].organisation = "Omega"; });
+    refused([](auto& g) { g.validators.members[1].name = g.validators.members[0].name; });
+    refused([](auto& g) { g.validators.members[1].address = "nowhere"; });
+    refused([](auto& g) { g.accounts[kRecordsAddress].balance = 1; });
+}
+
+TEST(MembersGenesis, keeps_the_accounts_of_the_file) {
+    auto genesis = four_organisations();
+    auto& account = genesis.accounts[filled<Address>(0x42)];
+    account = {.balance = 5, .nonce = 3, .code = {0x60, 0x00}, .storage = {{U256{1}, U256{2}}}};
+    const TestChain chain{genesis};
+    const auto found = chain.state().account(filled<Address>(0x42));
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->balance, U256{5});
+    EXPECT_EQ(found->nonce, 3u);
+    EXPECT_EQ(*chain.state().code(found->code_hash), account.code);
+    EXPECT_EQ(chain.state().storage(filled<Address>(0x42), 1), U256{2});
+}
+
+} // namespace
+} // namespace cairn::system

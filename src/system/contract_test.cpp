@@ -1,6 +1,6 @@
 // What holds for every system contract: how it may be called, and what it answers to nonsense.
 #include "ledger/record.hpp"
-#include "system/test_chain.hpp"
+#include "system/chain_test.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #include "system/parameters.hpp"
 
 #include "ledger/slot_layout.hpp"
-#include "system/test_chain.hpp"
+#include "system/chain_test.hpp"
 
 #include <gtest/gtest.h>
 

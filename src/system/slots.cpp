@@ -17,7 +17,7 @@ void MemorySlots::store(const U256& slot, const U256& value) {
         words_.erase(slot);
 }
 
-void ViewSlots::store(const U256&, const U256&) { CRN_ASSERT(!"a finished state is not written"); }
+void ViewSlots::store(const U256&, const U256&) { CRN_ASSERT(false && "a finished state is not written"); }
 
 std::string load_text(Slots& slots, const U256& slot, std::size_t limit) {
     const U256 word = slots.load(slot);

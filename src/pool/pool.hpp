@@ -46,10 +46,11 @@ PoolConfig config_for(const ledger::ChainParameters& parameters);
 struct Added {
     bool executable = false;          // no nonce is missing before it
     std::optional<Hash256> replaced;  // transaction with the same nonce that left the pool for it
-    std::optional<Hash256> evicted;   // transaction behind a nonce gap that left a full pool for it
+    std::vector<Hash256> evicted;     // transactions behind a nonce gap that left a full pool for it
 };
 
-/// Limits of one batch. `bytes` counts 4 per transaction and its raw bytes, as in a batch body.
+/// Limits of one batch. `bytes` counts 4 per transaction and its raw bytes, as in a batch body. What does not fit into an
+/// empty batch is never taken: allow at least kTransactionBytesMax + 4 bytes and the gas cap of one transaction.
 struct BatchLimits {
     std::size_t bytes = 0;
     std::size_t transactions = 0;
@@ -85,7 +86,8 @@ public:
     /// After each executed block, with the state after it. Costs in proportion to the block, not to the pool: looks only
     /// at senders and recipients of its transactions. Heights ascend; some may be left out.
     void on_block(Height height, std::span<const SharedTransaction> included, const ledger::StateView& state);
-    /// A transaction was ordered but not executed. NonceTooHigh offers it again; any other reason removes it.
+    /// A transaction was ordered but not executed. NonceTooHigh offers it again; any other reason removes it. The next
+    /// `on_block` looks at its sender anew: call this before the `on_block` of the same block.
     void on_dropped(const Hash256& hash, ErrorCode reason);
     /// Offers everything that is in flight again (own lane restarts, epoch changes).
     void give_back();

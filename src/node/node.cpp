@@ -1,6 +1,7 @@
 #include "node/node.hpp"
 
 #include "base/log.hpp"
+#include "codec/wire.hpp"
 #include "crypto/certificate.hpp"
 #include "node/core_loop.hpp"
 #include "node/divergence.hpp"
@@ -18,6 +19,8 @@ namespace {
 constexpr std::size_t kCachedTransactionsMax = 1u << 17;
 constexpr std::size_t kCachedBytesMax = 64u << 20;
 constexpr auto kDiskCheckInterval = std::chrono::seconds{1};
+constexpr auto kInquiryPatience = std::chrono::seconds{3};
+constexpr Microseconds kResultRequestInterval{1'000'000};
 constexpr const char* kVersion = "0.1.0";
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
@@ -71,6 +74,8 @@ private:
     void set_fatal(const Error& error);
     void receive(ValidatorIndex from, network::Stream stream, network::Frame frame);
     void watch_disk(std::stop_token stop);
+    void report_divergence(const Error& error);
+    void answer_result_request(ValidatorIndex from, BytesView payload);
 
     ledger::Genesis genesis_;
     NodeConfig config_;
@@ -85,6 +90,9 @@ private:
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<network::Network> network_;
     std::unique_ptr<CoreLoop> loop_;
+    Inquiry inquiry_;
+    std::map<ValidatorIndex, Microseconds> last_result_request_; // network thread only
+    std::atomic<bool> ready_ = false; // everything below `open` is in place
     std::atomic<bool> stopping_ = false;
 
     mutable std::mutex fatal_mutex_;
@@ -137,6 +145,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
     network_ = std::move(network);
     executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);
     loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, inbox_, system_clock(), ports());
+    ready_ = true;
     disk_watch_ = std::jthread([this](std::stop_token stop) { watch_disk(stop); });
     log(LogLevel::info, "node", "started",
         {{"name", genesis_.validators.members[self_.value].name},
@@ -205,12 +214,43 @@ CoreLoop::Ports ValidatorNode::ports() {
             },
         .has_ready = [this] { return live_->has_ready(); },
         .on_failure = [this](const Error& error) { set_fatal(error); },
-        .on_divergence =
-            [this](const Error& error) { write_divergence_dump(config_.data_dir, *executed_, error); },
+        .on_divergence = [this](const Error& error) { report_divergence(error); },
     };
 }
 
+void ValidatorNode::report_divergence(const Error& error) {
+    // All certificates up to the head agreed with this node.
+    const auto height = std::min(live_->head().next(), executed_->height());
+    const auto here = executed_->blocks().block(height);
+    if (!here) return;
+    codec::WireWriter request;
+    request.number(height);
+    network_->broadcast(network::Stream::sync, {kResultRequest, std::make_shared<const Bytes>(request.take())});
+    // f+1 equal answers contain an honest one.
+    const auto there = inquiry_.wait(height, genesis_.validators.faults_tolerated() + 1, kInquiryPatience);
+    log(LogLevel::error, "node", "result differs from the certified one",
+        {{"dump", write_divergence_dump(config_.data_dir, *here, there, error)},
+         {"first_difference", there ? first_difference(*here, *there) : "unknown: the peers did not answer"}});
+}
+
+void ValidatorNode::answer_result_request(ValidatorIndex from, BytesView payload) {
+    const auto now = system_clock().monotonic();
+    const auto [last, is_first] = last_result_request_.try_emplace(from, now);
+    if (!is_first && now - last->second < kResultRequestInterval) return;
+    last->second = now;
+    codec::WireReader in{payload};
+    const auto height = in.number<Height>();
+    if (!in.finish()) return;
+    const auto stored = executed_->blocks().block(height);
+    auto answer = std::make_shared<Bytes>(stored ? encode_stored_block(*stored) : Bytes{});
+    if (answer->size() <= kResultAnswerBytesMax)
+        network_->send(from, network::Stream::sync, {kResultAnswer, std::move(answer)});
+}
+
 void ValidatorNode::receive(ValidatorIndex from, network::Stream stream, network::Frame frame) {
+    if (frame.type == kResultRequest && !ready_) return;
+    if (frame.type == kResultRequest) return answer_result_request(from, *frame.payload);
+    if (frame.type == kResultAnswer) return inquiry_.answer(from, *frame.payload);
     const auto bytes = frame.payload->size();
     consensus::MessageReceived message{from, frame.type, std::move(frame.payload)};
     if (stream == network::Stream::consensus)

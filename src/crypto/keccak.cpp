@@ -1,4 +1,6 @@
+#include "base/assert.hpp"
 #include "crypto/hash.hpp"
+#include "crypto/keccak_lanes.hpp"
 
 #include <bit>
 
@@ -47,6 +49,14 @@ void absorb(std::uint64_t* state, const std::uint8_t* block) {
     permute(state);
 }
 
+/// `rest` is shorter than a block. Original padding: 0x01, zeros, and 0x80 in the last byte.
+void fill_last_block(std::uint8_t* block, BytesView rest) {
+    std::memset(block, 0, kRate);
+    if (!rest.empty()) std::memcpy(block, rest.data(), rest.size());
+    block[rest.size()] = 0x01;
+    block[kRate - 1] |= 0x80;
+}
+
 } // namespace
 
 Hash256 keccak256(BytesView data) {
@@ -55,18 +65,112 @@ Hash256 keccak256(BytesView data) {
         absorb(state, data.data());
         data = data.subspan(kRate);
     }
-    std::uint8_t last[kRate] = {};
-    if (!data.empty()) std::memcpy(last, data.data(), data.size());
-    last[data.size()] = 0x01;
-    last[kRate - 1] |= 0x80;
+    std::uint8_t last[kRate];
+    fill_last_block(last, data);
     absorb(state, last);
     Hash256 out;
     std::memcpy(out.data(), state, 32);
     return out;
 }
 
+namespace {
+
+/// A permutation of several states at once, if this machine has one that pays.
+struct Kernel {
+    std::size_t lanes = 1;
+    void (*permute)(KeccakStates&) = nullptr;
+};
+
+Kernel best_kernel() {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f")) return {8, keccak_permute_avx512};
+    if (__builtin_cpu_supports("avx2")) return {4, keccak_permute_avx2};
+#endif
+    return {};
+}
+
+/// Keeps every lane busy: a lane whose message is done takes the next one, whatever their lengths.
+class ManyHasher {
+public:
+    ManyHasher(const Kernel& kernel, std::span<const BytesView> messages, std::span<Hash256> out)
+        : kernel_(kernel), messages_(messages), out_(out) {}
+
+    void run() {
+        for (std::size_t lane = 0; lane < kernel_.lanes; ++lane) start(lane);
+        while (active_ != 0) {
+            for (std::size_t lane = 0; lane < kernel_.lanes; ++lane)
+                if (lanes_[lane].busy) absorb_next(lane);
+            kernel_.permute(states_);
+            for (std::size_t lane = 0; lane < kernel_.lanes; ++lane)
+                if (lanes_[lane].busy && lanes_[lane].padded) end(lane);
+        }
+    }
+
+private:
+    struct Lane {
+        bool busy = false;
+        bool padded = false; // the last block is absorbed
+        std::size_t index = 0;
+        BytesView rest;
+    };
+
+    void start(std::size_t lane) {
+        if (next_ == messages_.size()) return;
+        for (auto& row : states_) row[lane] = 0;
+        lanes_[lane] = {true, false, next_, messages_[next_]};
+        ++next_;
+        ++active_;
+    }
+
+    void xor_block(std::size_t lane, const std::uint8_t* block) {
+        for (std::size_t i = 0; i < kRate / 8; ++i) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, block + 8 * i, 8);
+            states_[i][lane] ^= word;
+        }
+    }
+
+    void absorb_next(std::size_t lane) {
+        auto& at = lanes_[lane];
+        if (at.rest.size() >= kRate) {
+            xor_block(lane, at.rest.data());
+            at.rest = at.rest.subspan(kRate);
+            return;
+        }
+        std::uint8_t last[kRate];
+        fill_last_block(last, at.rest);
+        xor_block(lane, last);
+        at.padded = true;
+    }
+
+    void end(std::size_t lane) {
+        for (std::size_t i = 0; i < 4; ++i)
+            std::memcpy(out_[lanes_[lane].index].data() + 8 * i, &states_[i][lane], 8);
+        lanes_[lane].busy = false;
+        --active_;
+        start(lane);
+    }
+
+    const Kernel& kernel_;
+    std::span<const BytesView> messages_;
+    std::span<Hash256> out_;
+    alignas(64) KeccakStates states_ = {};
+    Lane lanes_[kKeccakLanesMax];
+    std::size_t next_ = 0;
+    std::size_t active_ = 0;
+};
+
+} // namespace
+
 void keccak256_many(std::span<const BytesView> messages, std::span<Hash256> out) {
-    for (std::size_t i = 0; i < messages.size(); ++i) out[i] = keccak256(messages[i]);
+    CRN_ASSERT(out.size() >= messages.size());
+    static const Kernel kernel = best_kernel();
+    // Below half of the lanes one after another is as fast.
+    if (kernel.permute == nullptr || messages.size() < kernel.lanes / 2) {
+        for (std::size_t i = 0; i < messages.size(); ++i) out[i] = keccak256(messages[i]);
+        return;
+    }
+    ManyHasher(kernel, messages, out).run();
 }
 
 } // namespace cairn::crypto

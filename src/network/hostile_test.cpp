@@ -1,0 +1,330 @@
+// What strangers, broken members and bad lines do to a node, and what it answers.
+#include "network/test_network.hpp"
+
+#include <malloc.h>
+
+namespace cairn::network {
+namespace {
+
+using namespace testing;
+
+class HostileTest : public ::testing::Test {
+protected:
+    static void SetUpTestSuite() { consortium_ = new Consortium; }
+    static void TearDownTestSuite() {
+        delete consortium_;
+        consortium_ = nullptr;
+    }
+    static Consortium& consortium() { return *consortium_; }
+    static NetworkTuning quick() {
+        NetworkTuning tuning;
+        tuning.redial_min = Milliseconds(5);
+        tuning.redial_max = Milliseconds(50);
+        return tuning;
+    }
+    /// Validator 3: dialled by all others, so a client with another member's certificate may play that member.
+    static std::unique_ptr<Node> last_node(const NetworkTuning& tuning = quick()) {
+        return std::make_unique<Node>(consortium(), std::uint16_t{3}, std::map<ValidatorIndex, std::string>{}, tuning);
+    }
+    /// Member 0 on one stream, hello done.
+    static std::unique_ptr<TlsClient> member(const Node& node, Stream stream, int receive_buffer = 0) {
+        auto out = std::make_unique<TlsClient>(node.port(), consortium().certificate(0, 0), receive_buffer);
+        EXPECT_TRUE(out->handshaken());
+        EXPECT_TRUE(out->say_hello(consortium(), stream));
+        return out;
+    }
+    static bool counter_is(Node& node, std::uint64_t NetworkCounters::* counter, std::uint64_t value) {
+        return eventually([&] { return node.network().counters().*counter == value; });
+    }
+    /// The node still serves: a member can connect and be heard.
+    static void expect_serving(Node& node) {
+        const auto before = node.received_count();
+        auto good = member(node, Stream::consensus);
+        EXPECT_TRUE(good->send_frame(FrameKind::message, 1, Bytes{1}));
+        EXPECT_TRUE(eventually([&] { return node.received_count() > before; }));
+    }
+
+private:
+    static inline Consortium* consortium_ = nullptr;
+};
+
+TEST_F(HostileTest, certificate_zoo_is_refused_and_counted) {
+    const auto node = last_node();
+    const auto now = consortium().now();
+    std::vector<TlsClient::Options> zoo;
+    const auto put = [&](const crypto::CertifiedKey& key, const std::string& more = {}) {
+        zoo.push_back({key.certificate_pem + more, std::string(key.key_pem.view())});
+    };
+    put(consortium().certificate(4, 0));                              // a CA that is nobody's, a member's consensus key
+    put(consortium().certificate(1, 0));                              // another member's CA
+    put(consortium().certificate(0, 9));                              // a consensus key that is nobody's
+    put(consortium().certificate(0, 0, {now - 3000, now - 1000}));    // expired
+    put(consortium().certificate(0, 0, {now + 1000, now + 3000}));    // not yet valid
+    put(consortium().ca(0));                                          // a CA as a node
+    std::string chain;
+    for (int i = 0; i < 12; ++i) chain += consortium().ca(0).certificate_pem;
+    put(consortium().certificate(0, 0), chain);                       // an absurd chain
+    std::uint64_t refused = 0;
+    for (const auto& animal : zoo) {
+        TlsClient client(node->port(), animal);
+        EXPECT_FALSE(client.handshaken() && client.say_hello(consortium(), Stream::consensus)) << refused;
+        EXPECT_TRUE(client.closed_by_peer());
+        ++refused;
+        EXPECT_TRUE(counter_is(*node, &NetworkCounters::certificates_refused, refused)) << refused;
+    }
+    EXPECT_EQ(node->connects(), 0);
+    expect_serving(*node);
+}
+
+TEST_F(HostileTest, giant_chain_is_refused_before_it_is_looked_at) {
+    const auto node = last_node();
+    const auto key = consortium().certificate(0, 0);
+    std::string chain = key.certificate_pem;
+    for (int i = 0; i < 100; ++i) chain += consortium().ca(0).certificate_pem;
+    TlsClient client(node->port(), TlsClient::Options{chain, std::string(key.key_pem.view())});
+    EXPECT_FALSE(client.handshaken() && client.say_hello(consortium(), Stream::consensus));
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_failed, 1));
+}
+
+TEST_F(HostileTest, plaintext_older_tls_and_no_certificate_are_refused) {
+    const auto node = last_node();
+    const TcpClient http(node->port());
+    EXPECT_TRUE(http.send(as_bytes("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+    EXPECT_TRUE(http.closed_by_peer());
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_failed, 1));
+
+    // The node's own frames without TLS.
+    const TcpClient bare(node->port());
+    Bytes hello;
+    append(hello, encode_frame_header({FrameKind::hello, 0, Hello::kBytes}));
+    append(hello, encode_hello({Hello::kProtocol, 77, ledger::hash_of(consortium().genesis()), Stream::consensus}));
+    EXPECT_TRUE(bare.send(hello));
+    EXPECT_TRUE(bare.closed_by_peer());
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_failed, 2));
+
+    const auto key = consortium().certificate(0, 0);
+    const TlsClient old(node->port(), TlsClient::Options{key.certificate_pem, std::string(key.key_pem.view()), TLS1_2_VERSION});
+    EXPECT_FALSE(old.handshaken());
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_failed, 3));
+
+    TlsClient nobody(node->port(), TlsClient::Options{});
+    EXPECT_FALSE(nobody.handshaken() && nobody.say_hello(consortium(), Stream::consensus));
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_failed, 4));
+    expect_serving(*node);
+}
+
+TEST_F(HostileTest, member_of_another_chain_or_version_is_refused) {
+    const auto node = last_node();
+    const Hello good{Hello::kProtocol, 77, ledger::hash_of(consortium().genesis()), Stream::data};
+    auto other_chain = good;
+    ++other_chain.chain_id;
+    auto other_genesis = good;
+    other_genesis.genesis[31] ^= 1;
+    auto other_protocol = good;
+    ++other_protocol.protocol;
+    std::uint64_t refused = 0;
+    for (const auto& hello : {other_chain, other_genesis, other_protocol}) {
+        TlsClient client(node->port(), consortium().certificate(0, 0));
+        ASSERT_TRUE(client.handshaken());
+        EXPECT_FALSE(client.say_hello(hello));
+        EXPECT_TRUE(counter_is(*node, &NetworkCounters::mismatches_refused, ++refused));
+    }
+    expect_serving(*node);
+}
+
+TEST_F(HostileTest, member_that_should_wait_to_be_dialled_is_refused) {
+    Node first(consortium(), 0, {}, quick());
+    TlsClient client(first.port(), consortium().certificate(1, 1));
+    ASSERT_TRUE(client.handshaken());
+    EXPECT_FALSE(client.say_hello(consortium(), Stream::consensus));
+    EXPECT_TRUE(counter_is(first, &NetworkCounters::mismatches_refused, 1));
+    TlsClient mirror(first.port(), consortium().certificate(0, 0));
+    EXPECT_FALSE(mirror.say_hello(consortium(), Stream::consensus)) << "a node's own certificate";
+}
+
+TEST_F(HostileTest, malformed_frames_cut_the_connection) {
+    struct Row {
+        const char* what;
+        bool after_hello;
+        Bytes bytes;
+    };
+    const auto header = [](FrameKind kind, std::uint8_t type, std::uint32_t length) {
+        const auto bytes = encode_frame_header({kind, type, length});
+        return Bytes(bytes.begin(), bytes.end());
+    };
+    const std::vector<Row> table{
+        {"message over the limit of its stream", true, header(FrameKind::message, 1, (256u << 10) + 1)},
+        {"message of 4 GiB", true, header(FrameKind::message, 1, 0xffffffff)},
+        {"garbage", true, Bytes(4096, 0x5a)},
+        {"unknown kind", true, header(static_cast<FrameKind>(9), 0, 0)},
+        {"second hello", true, header(FrameKind::hello, 0, Hello::kBytes)},
+        {"ping with a payload", true, header(FrameKind::ping, 0, 1)},
+        {"message before the hello", false, header(FrameKind::message, 1, 0)},
+        {"ping before the hello", false, header(FrameKind::ping, 0, 0)},
+        {"hello over its size", false, header(FrameKind::hello, 0, Hello::kBytes + 1)},
+        {"short hello", false, [&] { auto b = header(FrameKind::hello, 0, 3); b.resize(b.size() + 3); return b; }()},
+    };
+    const auto node = last_node();
+    std::uint64_t cut = 0;
+    for (const auto& [what, after_hello, bytes] : table) {
+        TlsClient client(node->port(), consortium().certificate(0, 0));
+        ASSERT_TRUE(client.handshaken());
+        if (after_hello) {
+            ASSERT_TRUE(client.say_hello(consortium(), Stream::consensus));
+        }
+        EXPECT_TRUE(client.send(bytes));
+        EXPECT_TRUE(client.closed_by_peer());
+        EXPECT_TRUE(counter_is(*node, &NetworkCounters::frames_invalid, ++cut)) << what;
+    }
+    EXPECT_EQ(node->received_count(), 0u);
+    if (cut != 0) {
+        EXPECT_NE(node->state_of(0).last_error.find("CRN-NET-0003"), std::string::npos);
+    }
+    expect_serving(*node);
+}
+
+TEST_F(HostileTest, frame_at_the_limit_of_its_stream_passes) {
+    const auto node = last_node();
+    auto client = member(*node, Stream::consensus);
+    EXPECT_TRUE(client->send_frame(FrameKind::message, 1, Bytes(256u << 10)));
+    EXPECT_TRUE(eventually([&] { return node->received_count() == 1; }));
+}
+
+TEST_F(HostileTest, newer_connection_of_a_member_replaces_the_older) {
+    const auto node = last_node();
+    auto older = member(*node, Stream::data);
+    auto newer = member(*node, Stream::data);
+    EXPECT_TRUE(older->closed_by_peer());
+    EXPECT_EQ(node->network().counters().replaced, 1u);
+    EXPECT_TRUE(newer->send_frame(FrameKind::message, 4, Bytes{4}));
+    EXPECT_TRUE(eventually([&] { return node->received_count() == 1; }));
+}
+
+TEST_F(HostileTest, garbage_at_line_speed_leaves_memory_flat_and_members_served) {
+    auto tuning = quick();
+    tuning.accepts_per_second = 10'000;
+    const auto node = last_node(tuning);
+    auto good = member(*node, Stream::consensus);
+    const Bytes garbage(64 * 1024, 0xa5);
+    const auto flood = [&](int connections) {
+        for (int i = 0; i < connections; ++i) {
+            const TcpClient stranger(node->port());
+            for (int k = 0; k < 16 && stranger.send(garbage); ++k) {
+            }
+        }
+    };
+    flood(50); // first, so that what is allocated once is there
+    const auto before = ::mallinfo2().uordblks;
+    std::thread attacker([&] { flood(300); });
+    for (std::uint8_t i = 0; i < 100; ++i) EXPECT_TRUE(good->send_frame(FrameKind::message, i, Bytes(100)));
+    EXPECT_TRUE(eventually([&] { return node->received_count() == 100; }));
+    attacker.join();
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_failed, 350));
+    const auto after = ::mallinfo2().uordblks;
+    EXPECT_LT(after, before + (1u << 20)) << "grew by " << after - before;
+    EXPECT_EQ(node->disconnects(), 0);
+}
+
+TEST_F(HostileTest, silent_strangers_are_limited_in_number) {
+    auto tuning = quick();
+    tuning.half_open_max = 8;
+    const auto node = last_node(tuning);
+    std::vector<std::unique_ptr<TcpClient>> strangers;
+    for (int i = 0; i < 40; ++i) strangers.push_back(std::make_unique<TcpClient>(node->port()));
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::half_open_evicted, 32));
+    for (int i = 0; i < 32; ++i) EXPECT_TRUE(strangers[static_cast<std::size_t>(i)]->closed_by_peer());
+    expect_serving(*node);
+}
+
+TEST_F(HostileTest, silent_strangers_are_limited_in_time) {
+    auto tuning = quick();
+    tuning.handshake_max = Milliseconds(100);
+    const auto node = last_node(tuning);
+    const TcpClient silent(node->port());
+    EXPECT_TRUE(silent.closed_by_peer());
+    TlsClient no_hello(node->port(), consortium().certificate(0, 0));
+    EXPECT_TRUE(no_hello.closed_by_peer());
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_failed, 2));
+}
+
+TEST_F(HostileTest, member_that_falls_silent_is_cut_and_pings_keep_others_alive) {
+    auto tuning = quick();
+    tuning.ping_interval = Milliseconds(20);
+    tuning.silence_max = Milliseconds(2000);
+    const auto node = last_node(tuning);
+    auto silent = member(*node, Stream::consensus);
+    const auto ping = silent->read_frame(Phase::ready);
+    ASSERT_TRUE(ping);
+    EXPECT_EQ(ping->header.kind, FrameKind::ping);
+    EXPECT_TRUE(silent->closed_by_peer());
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::silent_cut, 1));
+}
+
+TEST_F(HostileTest, slow_reader_holds_no_more_than_its_queue_and_no_other_stream_waits) {
+    auto tuning = quick();
+    tuning.queues[1] = {1000, 1u << 20};
+    const auto node = last_node(tuning);
+    auto consensus = member(*node, Stream::consensus);
+    auto data = member(*node, Stream::data, 4096); // never reads
+    auto sync = member(*node, Stream::sync);
+    ASSERT_TRUE(eventually([&] { return node->connected_to(0); }));
+
+    constexpr std::uint64_t kFrames = 2000;
+    constexpr std::size_t kSize = 16 * 1024;
+    for (std::uint64_t i = 0; i < kFrames; ++i) node->network().send({0}, Stream::data, frame_of(1, Bytes(kSize)));
+    const auto state = node->state_of(0);
+    // The queue's limit, and what the system's socket buffers took meanwhile (at most a few MiB).
+    const auto taken = (kFrames - state.frames_dropped) * kSize;
+    EXPECT_GT(state.frames_dropped, 0u);
+    EXPECT_LT(taken, (1u << 20) + (16u << 20));
+
+    for (std::uint8_t i = 0; i < 50; ++i) {
+        node->network().send({0}, Stream::consensus, frame_of(i, Bytes(200)));
+        std::optional<TlsClient::ReadFrame> frame;
+        do frame = consensus->read_frame(Phase::ready);
+        while (frame && frame->header.kind == FrameKind::ping);
+        ASSERT_TRUE(frame);
+        EXPECT_EQ(frame->header.type, i);
+    }
+    EXPECT_TRUE(node->connected_to(0));
+}
+
+TEST_F(HostileTest, reader_that_takes_nothing_is_cut_in_the_end) {
+    auto tuning = quick();
+    tuning.write_stall_max = Milliseconds(300);
+    tuning.silence_max = Milliseconds(60'000);
+    const auto node = last_node(tuning);
+    auto data = member(*node, Stream::data, 4096);
+    for (int i = 0; i < 2000; ++i) node->network().send({0}, Stream::data, frame_of(1, Bytes(16 * 1024)));
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::silent_cut, 1));
+}
+
+TEST_F(HostileTest, queue_counts_frames_as_well_as_bytes) {
+    auto tuning = quick();
+    tuning.queues[0] = {10, 1u << 20};
+    tuning.queues[2] = {1000, 1000};
+    const auto node = last_node(tuning);
+    auto consensus = member(*node, Stream::consensus, 4096);
+    auto sync = member(*node, Stream::sync);
+    // One frame larger than all that the queue may hold.
+    node->network().send({0}, Stream::sync, frame_of(1, Bytes(1001)));
+    EXPECT_EQ(node->state_of(0).frames_dropped, 1u);
+    node->network().send({0}, Stream::sync, frame_of(2, Bytes(1000 - kFrameHeaderBytes)));
+    EXPECT_EQ(node->state_of(0).frames_dropped, 1u);
+    const auto frame = sync->read_frame(Phase::ready);
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->header.type, 2);
+}
+
+TEST_F(HostileTest, sending_to_nobody_is_counted_or_ignored) {
+    const auto node = last_node();
+    node->network().send({0}, Stream::consensus, frame_of(1, {}));
+    EXPECT_EQ(node->state_of(0).frames_dropped, 1u);
+    node->network().send({3}, Stream::consensus, frame_of(1, {}));  // itself
+    node->network().send({99}, Stream::consensus, frame_of(1, {})); // no such validator
+    node->network().send({0}, Stream::consensus, Frame{});          // no payload
+    EXPECT_EQ(node->state_of(0).frames_dropped, 2u);
+}
+
+} // namespace
+} // namespace cairn::network

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 
 namespace cairn::ledger {
@@ -378,6 +379,23 @@ TEST(ProofBundle, refuses_what_is_over_its_limits) {
     Scene scene;
     scene.bundle.votes.assign(kValidatorsMax + 1, scene.bundle.votes[0]);
     EXPECT_FALSE(bundle_from_json(to_json(scene.bundle)));
+}
+
+// The examples with which the independent checker of tests/clients is tested. They were written by this program once and must stay
+// readable and be written the same for ever.
+TEST(ProofBundle, examples_in_the_client_tests_are_written_the_same_for_ever) {
+    const auto example = [](const std::string& name) {
+        std::ifstream file{std::string{CAIRN_SOURCE_DIR} + "/tests/clients/data/" + name};
+        EXPECT_TRUE(file) << name;
+        return std::string{std::istreambuf_iterator<char>{file}, {}};
+    };
+    Scene scene{"an example of metadata that is longer than a slot"};
+    EXPECT_EQ(to_json(scene.genesis), example("genesis.json"));
+    EXPECT_EQ(to_json(scene.bundle), example("storage.proof"));
+    scene.hand_over();
+    EXPECT_EQ(to_json(scene.bundle), example("handover.proof"));
+    scene.prove_by_receipt();
+    EXPECT_EQ(to_json(scene.bundle), example("receipt.proof"));
 }
 
 } // namespace

@@ -53,9 +53,10 @@ public:
     ~ValidatorNode() override {
         stopping_ = true;
         inbox_.close();
-        network_.reset(); // no more frames
+        // Each ends before what it uses.
         loop_.reset();
         executor_.reset();
+        network_.reset();
         live_.reset();
     }
 

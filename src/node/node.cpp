@@ -163,11 +163,14 @@ Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, Va
         return true;
     }));
     const StartMark mark{config.data_dir + "/consensus/started"};
-    auto memory = consensus::Memory::complete;
-    if (records.empty()) memory = mark.exists() || ordered_->tip().value > 0 ? consensus::Memory::lost : consensus::Memory::fresh;
+    // Without the mark no vote has left, whatever a crash during the first start may have written.
+    auto memory = records.empty() ? consensus::Memory::lost : consensus::Memory::complete;
+    if (!mark.exists() && ordered_->tip().value == 0) {
+        memory = consensus::Memory::fresh;
+        records.clear();
+    }
     if (memory == consensus::Memory::lost)
         log(LogLevel::warning, "node", "the write-ahead log of votes is gone: abstaining until it is safe to vote again");
-    CRN_CHECK(mark.set());
 
     consensus::CoreConfig core_config{.chain_id = genesis_.parameters.chain_id,
                                       .validators = genesis_.validators,
@@ -180,6 +183,15 @@ Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, Va
     consensus::Core core{core_config, *signer_, *ordered_};
     std::vector<BytesView> views{records.begin(), records.end()};
     CRN_CHECK(core.recover(views, memory));
+    if (memory != consensus::Memory::complete) {
+        // The log is never empty again once the mark is set, so an empty log beside a mark is a lost one.
+        for (const auto& record : core.checkpoint()) {
+            CRN_TRY(position, wal_->append(*record));
+            (void)position;
+        }
+        CRN_CHECK(wal_->sync());
+        CRN_CHECK(mark.set());
+    }
     return core;
 }
 

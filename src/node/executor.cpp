@@ -40,7 +40,11 @@ void Executor::run() {
         inbox_.push_own(consensus::BlocksDurable{ordered_.tip()});
         for (const auto& one : group) {
             if (queue_.closed()) return;
-            if (one->block.height > chain_.height()) status = execute(*one);
+            const auto height = one->block.height;
+            if (height > chain_.height())
+                status = execute(*one);
+            else
+                inbox_.push_own(consensus::ExecutionFinished{height, chain_.blocks().hash_of(height)});
             if (!status) break;
         }
     }

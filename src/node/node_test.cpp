@@ -2,6 +2,8 @@
 
 #include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
+#include "node/executed_chain.hpp"
+#include "system/system_contracts.hpp"
 
 #include <arpa/inet.h>
 #include <filesystem>
@@ -313,6 +315,32 @@ TEST(Node, abstains_when_its_votes_were_lost_and_still_follows_the_chain) {
     const auto height = network.chain(1).head().value;
     ASSERT_TRUE(network.wait_for_height(height));
     expect_same_blocks(network, 4, height);
+}
+
+TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_one) {
+    TestNetwork network(4, "diverge");
+    for (std::size_t i = 0; i < 4; ++i) ASSERT_TRUE(network.start(i));
+    transfer_until_final(network, 0, 0, 2);
+    const auto height = network.chain(0).head().value;
+    ASSERT_TRUE(network.wait_for_height(height));
+    network.stop(3);
+    {
+        // A block that the others will never make: the same height, another content.
+        auto alone = ExecutedChain::open(network.config(3).data_dir, network.genesis(), system::native_contracts());
+        ASSERT_TRUE(alone) << alone.error().text();
+        ASSERT_TRUE((*alone)->extend(4'000'000'000'000, {}, {}, {}));
+    }
+    transfer_until_final(network, 0, 2, 3);
+    ASSERT_TRUE(network.start(3));
+    for (int i = 0; i < 600 && !network.node(3).fatal(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    ASSERT_TRUE(network.node(3).fatal());
+    EXPECT_EQ(network.node(3).fatal()->code, ErrorCode::ResultDiffers) << network.node(3).fatal()->text();
+    const auto path = network.config(3).data_dir + "/divergence-" + std::to_string(height + 1) + ".json";
+    std::ifstream in{path};
+    const std::string dump{std::istreambuf_iterator<char>{in}, {}};
+    EXPECT_NE(dump.find("\"firstDifference\": \"header beneficiary"), std::string::npos) << path << ": " << dump;
+    // The others go on.
+    transfer_until_final(network, 1, 3, 4);
 }
 
 } // namespace cairn::node

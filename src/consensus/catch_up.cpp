@@ -1,0 +1,334 @@
+// Status, and fetching what is missing: bodies, headers, certificates, whole ranges of final blocks. Nothing that a peer claims
+// is believed: a claim only decides whom to ask, every answer is checked, every question goes to someone else after a while.
+#include "consensus/machine.hpp"
+
+namespace cairn::consensus {
+
+// Status ---------------------------------------------------------------------------------------------------------------
+
+void Machine::send_status(std::optional<ValidatorIndex> to) {
+    PeerStatus status;
+    status.view = view_;
+    status.finalized = anchor_.block.height;
+    status.executed = certified_.height;
+    for (std::uint16_t i = 0; i < n(); ++i) status.lanes.push_back(held_tip(i, committed(i)).position);
+    status.entry = entry_;
+    send(to, Channel::consensus, MessageType::status, encode_status(status));
+}
+
+void Machine::on_status(ValidatorIndex from, PeerStatus status) {
+    if (status.lanes.size() != n()) return report(from, ErrorCode::WireInvalid, "status of other lanes");
+    if (status.entry && status.entry->statement.kind != VoteKind::notarize &&
+        status.entry->statement.kind != VoteKind::nullify && status.entry->statement.kind != VoteKind::finalize)
+        return report(from, ErrorCode::WireInvalid, "status with a certificate that is not of a view");
+    if (status.entry && !absorb(*status.entry))
+        return report(from, ErrorCode::SignatureInvalid, "certificate of a status");
+    if (waiting_for_certificates_) remember_abstention(from, status);
+    if (status.view < view_ && entry_)
+        send(from, Channel::consensus, MessageType::certificate, encode_certificate_message(*entry_));
+    const auto lane = status.lanes[self().value];
+    peers_[from.value].status = std::move(status);
+    if (lane < own_tip().position) push_own_batches(from);
+}
+
+/// What a peer has not voted for although it had the time. A few at once; the next status asks for more.
+void Machine::push_own_batches(ValidatorIndex to) {
+    constexpr int kPushMax = 4;
+    const auto& lane = lanes_[self().value];
+    auto link = lane.chain.upper_bound(
+        std::max(peers_[to.value].status.lanes[self().value], committed(self().value).position).value);
+    for (int pushed = 0; link != lane.chain.end() && pushed < kPushMax; ++link, ++pushed) {
+        if (now_ - link->second.since < 2 * config_.timing.delta) return;
+        const auto* batch = held(link->second.digest);
+        if (batch == nullptr || !serve(to, batch->body->size())) return;
+        send(to, Channel::data, MessageType::batch, encode_batch_message(*batch, std::nullopt));
+    }
+}
+
+// Asking ---------------------------------------------------------------------------------------------------------------
+
+void Machine::want_batch(const LaneTip& tip, std::uint16_t lane, Height height, std::uint16_t depth,
+                         ValidatorIndex first, Microseconds delay) {
+    if (held(tip.digest)) return;
+    if (const auto early = lanes_[lane].early.find(tip.position.value);
+        early != lanes_[lane].early.end() && digest_of(early->second.header) == tip.digest) {
+        store_.try_emplace(tip.digest, early->second);
+        changed_ = true;
+        return;
+    }
+    if (const auto known = wants_.find(tip.digest); known != wants_.end()) {
+        known->second.height = std::max(known->second.height, height);
+        known->second.due = std::min(known->second.due, std::max(now_ + delay, now_ + fetch_timeout() * (known->second.tries > 0)));
+        return;
+    }
+    if (wants_.size() >= kWantsMax) return;
+    wants_.emplace(tip.digest, Want{lane, tip.position.value, height, depth, first, now_ + delay, 0});
+}
+
+void Machine::want_header(const Hash256& digest) {
+    if (header_wants_.size() < kRangeMax) header_wants_.try_emplace(digest, HeaderWant{now_, 0});
+}
+
+void Machine::fetch() {
+    if (n() == 1) return;
+    constexpr std::uint32_t kTriesMax = 16;
+    std::map<ValidatorIndex, FetchBatches> questions;
+    std::erase_if(wants_, [&](auto& entry) {
+        auto& want = entry.second;
+        // Data that is only proposed may vanish for ever; what is ordered is held by a quorum.
+        return held(entry.first) != nullptr || (want.height.value == 0 && want.tries > kTriesMax);
+    });
+    for (auto& [digest, want] : wants_) {
+        if (want.due > now_) continue;
+        const auto peer = peer_after(want.first, want.tries);
+        auto& question = questions[peer];
+        if (question.items.size() >= kRangeMax) continue;
+        question.items.push_back({digest, want.height, want.depth});
+        ++want.tries;
+        want.due = now_ + fetch_timeout() * std::min<std::uint32_t>(want.tries, 8);
+    }
+    for (const auto& [peer, question] : questions)
+        send(peer, Channel::consensus, MessageType::fetch_batches, encode_fetch_batches(question));
+
+    std::erase_if(header_wants_, [&](const auto& entry) { return entry.second.tries > kTriesMax; });
+    for (auto& [digest, want] : header_wants_) {
+        if (want.due > now_) continue;
+        send(peer_after({static_cast<std::uint16_t>((self().value + 1) % n())}, want.tries), Channel::consensus,
+             MessageType::fetch_proposal, to_bytes(digest));
+        ++want.tries;
+        want.due = now_ + fetch_timeout();
+    }
+    fetch_blocks();
+    fetch_certificates();
+}
+
+void Machine::fetch_blocks() {
+    const auto height = anchor_.block.height.value;
+    std::vector<ValidatorIndex> ahead;
+    std::uint64_t claimed = 0;
+    for (std::uint16_t i = 0; i < n(); ++i) {
+        if (peers_[i].status.finalized.value <= height) continue;
+        ahead.push_back({i});
+        claimed = std::max(claimed, peers_[i].status.finalized.value);
+    }
+    if (ahead.empty()) {
+        behind_since_.reset();
+        return;
+    }
+    if (!behind_since_) behind_since_ = now_;
+    constexpr std::uint64_t kFarBehind = 4;
+    if (claimed < height + kFarBehind && now_ < *behind_since_ + config_.timing.delta) return;
+    if (block_fetch_.active && now_ < block_fetch_.asked + fetch_timeout()) return;
+    if (pending_.size() >= kRangeMax) return;
+    if (block_fetch_.active) ++block_fetch_.tries; // no answer in time: ask another
+    const auto peer = ahead[block_fetch_.tries % ahead.size()];
+    block_fetch_.active = true;
+    block_fetch_.peer = peer;
+    block_fetch_.asked = now_;
+    send(peer, Channel::consensus, MessageType::fetch_blocks, encode_fetch_range({height + 1, height + kRangeMax}));
+}
+
+/// Certificates that a leader lacks to justify its block, and execution certificates of old heights.
+void Machine::fetch_certificates() {
+    if (now_ < certificate_fetch_due_) return;
+    const auto ask = [&](FetchCertificates::Kind kind, std::uint64_t from, std::uint64_t to) {
+        const auto peer =
+            peer_after({static_cast<std::uint16_t>((self().value + 1) % n())}, certificate_fetch_tries_++);
+        send(peer, Channel::consensus, MessageType::fetch_certificates, encode_fetch_certificates({kind, {from, to}}));
+        certificate_fetch_due_ = now_ + fetch_timeout();
+    };
+    if (leader_of(view_) == self() && active_since_) {
+        const auto state = views_.find(view_.value);
+        if (state == views_.end() || !state->second.proposed)
+            if (const auto gap = find_parent(view_).gap) {
+                const auto low = std::max(anchor_.block.view.value + 1, gap->value - std::min(gap->value, kRangeMax - 1));
+                ask(FetchCertificates::Kind::views, low, gap->value);
+            }
+    }
+    const auto next = execution_floor_ + 1;
+    auto highest = certified_.height.value;
+    for (const auto& peer : peers_) highest = std::max(highest, peer.status.executed.value);
+    highest = std::min(highest, anchor_.block.height.value);
+    if (const auto known = executions_.find(next);
+        next <= highest && next + config_.limits.execution_lag_max / 2 <= highest &&
+        (known == executions_.end() || !known->second.certificate))
+        ask(FetchCertificates::Kind::executions, next, std::min(highest, next + kRangeMax - 1));
+}
+
+// Answering ------------------------------------------------------------------------------------------------------------
+
+/// Takes from the peer's budget, so that nobody makes us read and send without end.
+bool Machine::serve(ValidatorIndex peer, std::size_t bytes) {
+    auto& state = peers_[peer.value];
+    const auto elapsed = static_cast<std::uint64_t>(std::max<std::int64_t>((now_ - state.refilled).count(), 0));
+    state.serve_bytes = std::min(kServeBytesMax, state.serve_bytes + std::min<std::uint64_t>(elapsed, 1'000'000) * (kServeBytesMax / 1'000'000));
+    state.refilled = now_;
+    constexpr std::size_t kQuestionCost = 4096;
+    const auto cost = bytes + kQuestionCost;
+    if (state.serve_bytes < cost) return false;
+    state.serve_bytes -= cost;
+    return true;
+}
+
+std::optional<BlocksAnswer::Item> Machine::finalized_item(std::uint64_t height) const {
+    BlocksAnswer::Item item;
+    const auto from_block = [&](const FinalizedBlock& block) {
+        auto proposal = decode_proposal(block.proposal);
+        if (!proposal) return false;
+        item.proposal = *proposal;
+        item.certificate = block.certificate;
+        return true;
+    };
+    if (height <= durable_.value) {
+        const auto block = history_.block(Height{height});
+        if (!block || !from_block(*block)) return std::nullopt;
+    } else if (height <= delivered_.value) {
+        if (!from_block(*unsaved_[height - durable_.value - 1])) return std::nullopt;
+    } else if (height <= delivered_.value + pending_.size()) {
+        const auto& pending = pending_[height - delivered_.value - 1];
+        item.proposal = pending.proposal;
+        item.certificate = pending.certificate;
+    } else {
+        return std::nullopt;
+    }
+    if (const auto known = executions_.find(height); known != executions_.end() && known->second.certificate)
+        item.execution = known->second.certificate;
+    else
+        item.execution = history_.execution_certificate(Height{height});
+    return item;
+}
+
+void Machine::on_fetch_blocks(ValidatorIndex from, const FetchRange& range) {
+    BlocksAnswer answer;
+    std::size_t bytes = 0;
+    for (auto height = range.from; height <= range.to && bytes < kBlocksAnswerBytes; ++height) {
+        auto item = finalized_item(height);
+        if (!item || !serve(from, item->proposal->encoded->size())) break;
+        bytes += item->proposal->encoded->size();
+        answer.items.push_back(std::move(*item));
+    }
+    // The last one must be final by itself: it vouches for all before it.
+    while (!answer.items.empty() && answer.items.back().certificate.statement.kind != VoteKind::finalize)
+        answer.items.pop_back();
+    send(from, Channel::sync, MessageType::blocks, encode_blocks_answer(answer));
+}
+
+void Machine::on_blocks(ValidatorIndex from, const BlocksAnswer& answer) {
+    if (!block_fetch_.active || block_fetch_.peer != from) return; // late
+    block_fetch_.active = false;
+    ++block_fetch_.tries; // spread the next questions, and leave a peer that has nothing
+    const auto* parent = &anchor_.block;
+    auto parent_digest = anchor_.digest;
+    std::vector<const BlocksAnswer::Item*> chain;
+    for (const auto& item : answer.items) {
+        const auto& block = item.proposal->block();
+        if (block.height <= anchor_.block.height) continue;
+        bool follows = block.height == parent->height.next() && block.parent == parent_digest &&
+                       block.parent_view == parent->view && block.epoch == config_.validators.epoch &&
+                       block.cut.size() == n() && block.leader == leader_of(block.view);
+        for (std::size_t i = 0; follows && i < n(); ++i) {
+            const auto &before = parent->cut[i], &after = block.cut[i];
+            follows = after == before || (after.position > before.position &&
+                                          after.position.value - before.position.value <= config_.limits.window_positions);
+        }
+        if (!follows) return report(from, ErrorCode::PeerMisbehaves, "blocks do not follow ours");
+        chain.push_back(&item);
+        parent = &block;
+        parent_digest = item.proposal->digest;
+    }
+    if (chain.empty()) return;
+    if (chain.back()->certificate.statement.kind != VoteKind::finalize ||
+        !check_.certificate(chain.back()->certificate, quorum()))
+        return report(from, ErrorCode::SignatureInvalid, "blocks without finalization");
+    // The blocks are final. We pass their proposals on to others, so these must be whole too.
+    for (const auto* item : chain) {
+        const auto& proposal = *item->proposal;
+        bool good = check_.proposal(proposal.signed_block) &&
+                    (!proposal.parent_certificate || check_.certificate(*proposal.parent_certificate, quorum()));
+        for (const auto& certificate : proposal.skipped) good = good && check_.certificate(certificate, quorum());
+        if (!good) return report(from, ErrorCode::SignatureInvalid, "justification of a final block");
+    }
+    for (const auto* item : chain) keep_block(item->proposal);
+    absorb(chain.back()->certificate, Trust::own);
+    for (const auto* item : chain)
+        if (item->certificate.statement.kind == VoteKind::finalize && !absorb(item->certificate))
+            report(from, ErrorCode::SignatureInvalid, "finalization");
+    commit();
+    for (const auto* item : chain)
+        if (item->execution && !absorb(*item->execution))
+            report(from, ErrorCode::SignatureInvalid, "execution certificate");
+}
+
+void Machine::on_fetch_batches(ValidatorIndex from, const FetchBatches& fetch) {
+    FinalizedBlockPtr block;
+    Height loaded{};
+    const auto find = [&](const Hash256& digest, Height height) -> const ledger::Batch* {
+        if (const auto* batch = held(digest)) return batch;
+        for (const auto& lane : lanes_)
+            for (const auto& [position, batch] : lane.early)
+                if (digest_of(batch.header) == digest) return &batch;
+        if (height.value == 0 || height > durable_) return nullptr;
+        if (height != loaded) {
+            block = history_.block(height);
+            loaded = height;
+        }
+        if (block)
+            for (const auto& batch : block->batches)
+                if (digest_of(batch.header) == digest) return &batch;
+        return nullptr;
+    };
+    for (const auto& item : fetch.items) {
+        auto digest = item.digest;
+        for (std::uint32_t step = 0; step <= item.depth; ++step) {
+            const auto* batch = find(digest, item.height);
+            if (batch == nullptr) break;
+            if (!serve(from, batch->body->size())) return;
+            send(from, Channel::data, MessageType::batch_answer, encode_batch_message(*batch, std::nullopt));
+            digest = batch->header.parent;
+        }
+        // The question itself costs too, also when there is no answer.
+        if (!serve(from, 0)) return;
+    }
+}
+
+void Machine::on_fetch_certificates(ValidatorIndex from, const FetchCertificates& fetch) {
+    const auto answer = [&](const std::optional<Certificate>& certificate) {
+        if (certificate && serve(from, 0))
+            send(from, Channel::sync, MessageType::certificate, encode_certificate_message(*certificate));
+    };
+    if (!serve(from, 0)) return;
+    if (fetch.kind == FetchCertificates::Kind::views) {
+        if (fetch.range.from <= anchor_.block.view.value) answer(anchor_.certificate);
+        for (auto state = views_.lower_bound(fetch.range.from); state != views_.end() && state->first <= fetch.range.to; ++state) {
+            answer(state->second.notarization);
+            answer(state->second.nullification);
+            answer(state->second.finalization);
+        }
+        return;
+    }
+    for (auto height = fetch.range.from; height <= fetch.range.to && height <= anchor_.block.height.value; ++height) {
+        const auto known = executions_.find(height);
+        if (known != executions_.end() && known->second.certificate) {
+            answer(known->second.certificate);
+        } else if (const auto stored = history_.execution_certificate(Height{height})) {
+            answer(stored);
+        } else if (known != executions_.end() && known->second.mine && serve(from, 0)) {
+            // Perhaps nobody has the certificate, and this vote was lost.
+            send(from, Channel::consensus, MessageType::vote, encode_vote(*known->second.mine));
+        }
+    }
+}
+
+void Machine::on_fetch_proposal(ValidatorIndex from, const Hash256& digest) {
+    const auto answer = [&](const SharedBytes& encoded) {
+        if (serve(from, encoded->size())) send(from, Channel::consensus, MessageType::proposal_answer, encoded);
+    };
+    if (!serve(from, 0)) return;
+    if (const auto found = blocks_.find(digest); found != blocks_.end()) return answer(found->second.proposal->encoded);
+    for (const auto& pending : pending_)
+        if (pending.proposal->digest == digest) return answer(pending.proposal->encoded);
+    for (const auto& block : unsaved_)
+        if (block->digest == digest) return answer(block->proposal);
+}
+
+} // namespace cairn::consensus

@@ -1,0 +1,267 @@
+// Proposals (consensus.md section 4): when and what a leader proposes, and when others vote for it.
+#include "consensus/machine.hpp"
+
+namespace cairn::consensus {
+
+const ledger::ConsensusBlock* Machine::header(const Hash256& digest) const {
+    if (digest == anchor_.digest) return &anchor_.block;
+    const auto found = blocks_.find(digest);
+    return found == blocks_.end() ? nullptr : &found->second.proposal->block();
+}
+
+Microseconds Machine::seen_at(const Hash256& digest) const {
+    if (digest == anchor_.digest) return anchor_seen_;
+    const auto found = blocks_.find(digest);
+    return found == blocks_.end() ? Microseconds{0} : found->second.seen;
+}
+
+void Machine::keep_block(const ProposalPtr& proposal) {
+    if (!blocks_.try_emplace(proposal->digest, BlockNode{proposal, now_, false}).second) return;
+    header_wants_.erase(proposal->digest);
+    log(record_proposal(*proposal->encoded), Barrier::none);
+    changed_ = true;
+}
+
+// Leading --------------------------------------------------------------------------------------------------------------
+
+Machine::Parent Machine::find_parent(View view) const {
+    Parent out;
+    for (auto number = view.value - 1; number > anchor_.block.view.value; --number) {
+        const auto found = views_.find(number);
+        if (found == views_.end()) {
+            out.gap = View{number};
+            return out;
+        }
+        const auto& state = found->second;
+        if (const auto& certificate = state.notarization ? state.notarization : state.finalization) {
+            out.certificate = certificate;
+            out.digest = certificate->statement.digest;
+            out.block = header(out.digest);
+            std::reverse(out.skipped.begin(), out.skipped.end());
+            return out;
+        }
+        if (!state.nullification) {
+            out.gap = View{number};
+            return out;
+        }
+        out.skipped.push_back(*state.nullification);
+    }
+    out.block = &anchor_.block;
+    out.digest = anchor_.digest;
+    out.certificate = anchor_.certificate;
+    std::reverse(out.skipped.begin(), out.skipped.end());
+    return out;
+}
+
+/// The certified result that a child of `parent` refers to.
+ledger::ExecutionReference Machine::best_execution(const ConsensusBlock& parent) const {
+    const bool newer = certified_.height > parent.executed.height && certified_.height <= parent.height;
+    return newer ? certified_ : parent.executed;
+}
+
+bool Machine::lag_allows(const ConsensusBlock& parent) const {
+    return parent.height.value + 1 <= best_execution(parent).height.value + config_.limits.execution_lag_max;
+}
+
+/// Per lane the highest tip that is certified, or held and not distrusted; as many batches as fit, lanes taking turns.
+ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
+    struct Source {
+        std::uint16_t lane;
+        std::vector<const ledger::Batch*> batches;
+        std::size_t taken = 0;
+    };
+    std::vector<Source> sources;
+    for (std::uint16_t i = 0; i < n(); ++i) {
+        const auto lane = static_cast<std::uint16_t>((parent.view.value + 1 + i) % n());
+        const auto& base = parent.cut[lane];
+        auto tip = certified_tip(lane, base);
+        if (!lanes_[lane].guilty && view_.value >= lanes_[lane].certified_only_until)
+            if (const auto optimistic = held_tip(lane, base); optimistic.position > tip.position) tip = optimistic;
+        if (tip.position > base.position) sources.push_back({lane, path(base, tip).batches});
+    }
+    auto cut = parent.cut;
+    std::uint64_t count = 0, bytes = 0, gas = 0;
+    for (bool taken = true; taken;) {
+        taken = false;
+        for (auto& source : sources) {
+            if (source.taken == source.batches.size()) continue;
+            const auto& header = source.batches[source.taken]->header;
+            const auto& limits = config_.limits;
+            if (count + 1 > limits.block_batches_max || bytes + header.body_bytes > limits.block_bytes_max ||
+                gas + header.gas_limit_sum > limits.block_gas_max || source.taken >= limits.window_positions) {
+                source.batches.resize(source.taken);
+                continue;
+            }
+            ++count;
+            bytes += header.body_bytes;
+            gas += header.gas_limit_sum;
+            ++source.taken;
+            cut[source.lane] = {header.position, digest_of(header)};
+            taken = true;
+        }
+    }
+    return cut;
+}
+
+void Machine::propose() {
+    if (leader_of(view_) != self() || !may_vote_in(view_)) return;
+    auto& state = views_[view_.value];
+    if (state.proposed || state.proposal || state.mine.nullify || state.mine.notarize) return;
+    const auto parent = find_parent(view_);
+    if (parent.block == nullptr) {
+        if (!parent.gap) want_header(parent.digest);
+        return; // fetch_certificates() closes a gap
+    }
+    if (parent.skipped.size() > kSkippedViewsMax) return;
+    if (parent.block->height.value > 0 && now_ < seen_at(parent.digest) + config_.timing.min_block_interval) return;
+
+    ConsensusBlock block;
+    block.cut = lag_allows(*parent.block) ? choose_cut(*parent.block) : parent.block->cut;
+    if (block.cut == parent.block->cut) {
+        // Without data a block only helps to finalize its ancestors, if they do not come to it by themselves.
+        const bool helps = parent.block->height > anchor_.block.height && active_since_ && now_ >= *active_since_ + delta();
+        if (!helps) return;
+    }
+    block.epoch = config_.validators.epoch;
+    block.view = view_;
+    block.height = parent.block->height.next();
+    block.parent = parent.digest;
+    block.parent_view = parent.block->view;
+    block.executed = best_execution(*parent.block);
+    std::optional<Certificate> execution;
+    if (block.executed != parent.block->executed) execution = certified_by_;
+    block.timestamp_ms =
+        std::max(static_cast<std::uint64_t>(std::max<std::int64_t>(wall_.count(), 0)), parent.block->timestamp_ms + 1);
+    block.leader = self();
+    const auto signature = signer_.sign_proposal(block);
+    const auto proposal = make_proposal({std::move(block), signature}, parent.certificate, parent.skipped, execution);
+    state.proposed = true;
+    state.proposal = proposal;
+    keep_block(proposal);
+    out_.sync = true; // a leader must not propose another block in this view after a restart
+    send(std::nullopt, Channel::consensus, MessageType::proposal, proposal->encoded);
+    changed_ = true;
+}
+
+// Following ------------------------------------------------------------------------------------------------------------
+
+void Machine::on_proposal(ValidatorIndex from, const ProposalPtr& proposal, bool answer) {
+    const auto& block = proposal->block();
+    if (block.epoch != config_.validators.epoch || block.cut.size() != n() || block.leader != leader_of(block.view) ||
+        (!answer && from != block.leader))
+        return report(from, ErrorCode::WireInvalid, "proposal of a wrong leader or for other lanes");
+    if (block.view <= floor_view()) return;
+    const bool wanted = header_wants_.contains(proposal->digest);
+    if (answer && !wanted) return;
+    if (!wanted) {
+        if (const auto known = views_.find(block.view.value); known != views_.end() && known->second.proposal)
+            if (known->second.proposal->digest == proposal->digest) return;
+        if (block.view < view_) return;
+    }
+    if (!check_.proposal(proposal->signed_block)) return report(from, ErrorCode::SignatureInvalid, "proposal");
+    // The justification moves us on if we are behind.
+    bool good = !proposal->parent_certificate || absorb(*proposal->parent_certificate);
+    for (const auto& certificate : proposal->skipped) good = good && absorb(certificate);
+    if (proposal->execution) good = good && absorb(*proposal->execution);
+    if (!good) return report(from, ErrorCode::SignatureInvalid, "justification of a proposal");
+    if (!wanted && block.view < view_) return;
+
+    auto& state = views_[block.view.value];
+    if (state.proposal && state.proposal->digest != proposal->digest) {
+        found({block.leader, ProposalPair{state.proposal->signed_block, proposal->signed_block}});
+        if (block.view == view_) state.refused = true;
+    }
+    if (!state.proposal) state.proposal = proposal;
+    if (wanted || state.proposal == proposal) keep_block(proposal);
+    changed_ = true;
+    finalize_if_allowed(block.view);
+}
+
+void Machine::consider_proposal() {
+    const auto found = views_.find(view_.value);
+    if (found == views_.end()) return;
+    auto& state = found->second;
+    if (!state.proposal || state.refused || !may_vote_in(view_)) return;
+    if (!guards_.may_notarize(state.mine, state.proposal->digest)) return;
+    switch (examine(*state.proposal)) {
+    case Verdict::wait: return;
+    case Verdict::invalid:
+        state.refused = true;
+        report(state.proposal->block().leader, ErrorCode::PeerMisbehaves, "proposal breaks a rule");
+        return nullify();
+    case Verdict::valid:
+        keep_block(state.proposal);
+        return cast(view_, VoteKind::notarize, state.proposal->digest);
+    }
+}
+
+/// The certificates were checked on receipt; here: does what they prove lead to this block?
+bool Machine::justified(const Proposal& proposal) const {
+    const auto& block = proposal.block();
+    if (block.parent_view < anchor_.block.view) return false;
+    if (block.parent_view == anchor_.block.view) return block.parent == anchor_.digest;
+    const auto state = views_.find(block.parent_view.value);
+    if (state == views_.end()) return false;
+    const auto names = [&](const std::optional<Certificate>& c) { return c && c->statement.digest == block.parent; };
+    return names(state->second.notarization) || names(state->second.finalization);
+}
+
+Machine::Verdict Machine::examine(const Proposal& proposal) {
+    const auto& block = proposal.block();
+    if (!justified(proposal)) return Verdict::invalid;
+    const auto* parent = header(block.parent);
+    if (parent == nullptr) {
+        want_header(block.parent);
+        return Verdict::wait;
+    }
+    const auto& limits = config_.limits;
+    if (block.height != parent->height.next() || block.parent_view != parent->view ||
+        block.timestamp_ms <= parent->timestamp_ms || block.next_validators)
+        return Verdict::invalid;
+
+    // Execution reference: certified, never falling, of an ancestor.
+    const auto& executed = block.executed;
+    if (executed.height < parent->executed.height || executed.height > parent->height) return Verdict::invalid;
+    if (executed.height == parent->executed.height) {
+        if (executed != parent->executed) return Verdict::invalid;
+    } else if (!proposal.execution) {
+        return Verdict::invalid;
+    }
+    const bool empty = block.cut == parent->cut;
+    if (!empty && block.height.value > executed.height.value + limits.execution_lag_max) return Verdict::invalid;
+
+    std::uint64_t count = 0, bytes = 0, gas = 0;
+    bool complete = true;
+    for (std::uint16_t i = 0; i < n(); ++i) {
+        const auto& from = parent->cut[i];
+        const auto& to = block.cut[i];
+        if (to == from) continue;
+        if (to.position <= from.position || to.position.value - from.position.value > limits.window_positions)
+            return Verdict::invalid;
+        count += to.position.value - from.position.value;
+        if (!acceptable(i, to)) {
+            complete = false;
+            const auto gap = path(from, to);
+            if (gap.state == Path::State::missing)
+                want_batch(gap.lacking, i, {},
+                           static_cast<std::uint16_t>(std::min<std::uint64_t>(
+                               gap.lacking.position.value - from.position.value - 1, kRangeMax)),
+                           block.leader, Microseconds{0});
+            continue;
+        }
+        const auto way = path(from, to);
+        if (way.state == Path::State::broken) return Verdict::invalid;
+        for (const auto* batch : way.batches) {
+            bytes += batch->header.body_bytes;
+            gas += batch->header.gas_limit_sum;
+        }
+    }
+    if (count > limits.block_batches_max || bytes > limits.block_bytes_max || gas > limits.block_gas_max)
+        return Verdict::invalid;
+    if (!complete) return Verdict::wait;
+    if (block.timestamp_ms > static_cast<std::uint64_t>(std::max<std::int64_t>((wall_ + config_.timing.drift).count(), 0)))
+        return Verdict::wait;
+    return Verdict::valid;
+}
+
+} // namespace cairn::consensus

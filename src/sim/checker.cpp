@@ -1,0 +1,150 @@
+#include "sim/checker.hpp"
+
+namespace cairn::sim {
+
+using consensus::MessageType;
+using ledger::VoteKind;
+
+Checker::Checker(std::size_t nodes, std::size_t byzantine)
+    : nodes_(nodes), byzantine_(byzantine), durable_votes_(nodes), durable_batches_(nodes), durable_proposals_(nodes) {}
+
+void Checker::broken(std::string what) {
+    constexpr std::size_t kViolationsMax = 20;
+    if (violations_.size() < kViolationsMax) violations_.push_back(std::move(what));
+}
+
+void Checker::durable(ValidatorIndex node, BytesView bytes) {
+    if (!honest(node)) return;
+    const auto record = consensus::decode_record(bytes);
+    if (!record) return broken("node " + std::to_string(node.value) + " wrote a record that does not decode");
+    if (const auto* part = std::get_if<consensus::Part>(&*record)) return durable(node, part->record);
+    if (const auto* vote = std::get_if<ledger::Vote>(&*record)) durable_votes_[node.value].insert(vote->statement);
+    if (const auto* batch = std::get_if<consensus::BatchRecord>(&*record); batch && batch->voted)
+        durable_batches_[node.value].insert(digest_of(batch->batch.header));
+    if (const auto* proposal = std::get_if<consensus::ProposalPtr>(&*record))
+        durable_proposals_[node.value].insert((*proposal)->digest);
+}
+
+void Checker::sent(ValidatorIndex node, const consensus::Outgoing& message) {
+    if (!honest(node)) return;
+    const auto who = "node " + std::to_string(node.value);
+    switch (static_cast<MessageType>(message.type)) {
+    case MessageType::vote: {
+        const auto vote = consensus::decode_vote_message(*message.payload);
+        if (!vote) return broken(who + " sent a vote that does not decode");
+        return vote_sent(node, *vote);
+    }
+    case MessageType::certificate: {
+        const auto certificate = consensus::decode_certificate_message(*message.payload);
+        if (!certificate) return broken(who + " sent a certificate that does not decode");
+        return certificate_seen(*certificate);
+    }
+    case MessageType::proposal: {
+        const auto proposal = consensus::decode_proposal(message.payload);
+        if (!proposal) return broken(who + " sent a proposal that does not decode");
+        const auto view = (*proposal)->block().view.value;
+        const auto [known, fresh] = proposals_.try_emplace({node.value, view}, (*proposal)->digest);
+        if (known->second != (*proposal)->digest) broken("(3) " + who + " proposed twice in view " + std::to_string(view));
+        if (!durable_proposals_[node.value].contains((*proposal)->digest))
+            broken("(4) " + who + " sent a proposal that was not durable");
+        if ((*proposal)->parent_certificate) certificate_seen(*(*proposal)->parent_certificate);
+        for (const auto& certificate : (*proposal)->skipped) certificate_seen(certificate);
+        return;
+    }
+    case MessageType::batch: {
+        const auto batch = consensus::decode_batch_message(*message.payload);
+        if (!batch) return broken(who + " sent a batch that does not decode");
+        const auto& header = batch->batch.header;
+        const auto digest = digest_of(header);
+        const auto [known, fresh] = batches_.try_emplace({node.value, header.position.value}, digest);
+        if (known->second != digest)
+            broken("(3) " + who + " made two batches at position " + std::to_string(header.position.value));
+        if (!durable_batches_[node.value].contains(digest)) broken("(4) " + who + " sent a batch that was not durable");
+        return;
+    }
+    default: return;
+    }
+}
+
+void Checker::vote_sent(ValidatorIndex node, const ledger::Vote& vote) {
+    const auto& statement = vote.statement;
+    const auto who = "node " + std::to_string(node.value);
+    if (vote.voter != node) return broken(who + " sent another's vote");
+    for (const auto& earlier : votes_[{node.value, statement.number}])
+        if (consensus::contradict(earlier, statement))
+            broken("(3) " + who + " contradicts itself: kinds " + std::to_string(static_cast<int>(earlier.kind)) + " and " +
+                   std::to_string(static_cast<int>(statement.kind)) + " at " + std::to_string(statement.number));
+    votes_[{node.value, statement.number}].insert(statement);
+    const bool stored = statement.kind == VoteKind::lane ? durable_batches_[node.value].contains(statement.digest)
+                                                         : durable_votes_[node.value].contains(statement);
+    if (!stored)
+        broken("(4) " + who + " sent a vote of kind " + std::to_string(static_cast<int>(statement.kind)) +
+               " that was not durable");
+}
+
+void Checker::certificate_seen(const ledger::Certificate& certificate) {
+    const auto& statement = certificate.statement;
+    const auto view = statement.number;
+    const auto at = " in view " + std::to_string(view);
+    if (statement.kind == VoteKind::notarize) {
+        if (notarized_.try_emplace(view, statement.digest).first->second != statement.digest)
+            broken("(2) two notarized blocks" + at);
+    } else if (statement.kind == VoteKind::finalize) {
+        if (finalized_.try_emplace(view, statement.digest).first->second != statement.digest)
+            broken("(2) two finalized blocks" + at);
+        if (nullified_.contains(view)) broken("(2) finalized and nullified" + at);
+        if (const auto known = notarized_.find(view); known != notarized_.end() && known->second != statement.digest)
+            broken("(2) finalized another block than the notarized one" + at);
+    } else if (statement.kind == VoteKind::nullify) {
+        nullified_.insert(view);
+        if (finalized_.contains(view)) broken("(2) finalized and nullified" + at);
+    }
+}
+
+void Checker::finalized(ValidatorIndex node, const consensus::FinalizedBlock& block) {
+    if (!honest(node)) return;
+    const auto height = block.block.height;
+    if (chain_.try_emplace(height, block.digest).first->second != block.digest)
+        broken("(1) node " + std::to_string(node.value) + " finalized another block at height " +
+               std::to_string(height.value));
+    certificate_seen(block.certificate);
+    for (const auto& batch : block.batches) {
+        const auto digest = digest_of(batch.header);
+        const auto key = std::pair{batch.header.lane.value, batch.header.position.value};
+        if (lanes_.try_emplace(key, digest).first->second != digest)
+            broken("(5) two batches were ordered at one position of lane " + std::to_string(key.first));
+        std::size_t holders = 0;
+        for (std::size_t i = 0; i < nodes_ - byzantine_; ++i) holders += durable_batches_[i].contains(digest) ? 1u : 0u;
+        if (holders < (nodes_ - 1) / 3 + 1)
+            broken("(5) an ordered batch is durable at " + std::to_string(holders) + " honest nodes only");
+    }
+}
+
+void Checker::executed(ValidatorIndex node, Height height, const Hash256& digest) {
+    if (!honest(node)) return;
+    if (results_.try_emplace(height, digest).first->second != digest)
+        broken("(6) results differ at height " + std::to_string(height.value));
+}
+
+void Checker::execution_certificate(ValidatorIndex node, const ledger::Certificate& certificate) {
+    if (!honest(node)) return;
+    const Height height{certificate.statement.number};
+    const auto result = results_.find(height);
+    if (result == results_.end() || result->second != certificate.statement.digest)
+        broken("(7) certified result of height " + std::to_string(height.value) + " is not the honest one");
+}
+
+void Checker::evidence(ValidatorIndex node, const consensus::Evidence& evidence) {
+    if (!honest(node)) return;
+    ++evidence_count_;
+    if (honest(evidence.offender))
+        broken("(13) honest node " + std::to_string(evidence.offender.value) + " is accused");
+}
+
+void Checker::report(ValidatorIndex node, const consensus::PeerReport& report) {
+    if (!honest(node) || !honest(report.peer)) return;
+    broken("node " + std::to_string(node.value) + " reports honest node " + std::to_string(report.peer.value) + ": " +
+           report.error.text());
+}
+
+} // namespace cairn::sim

@@ -1,0 +1,51 @@
+// Watches everything that honest members send, store and deliver, and names each broken invariant of consensus.md section 11.
+#pragma once
+
+#include "consensus/events.hpp"
+#include "consensus/log.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+
+namespace cairn::sim {
+
+class Checker {
+public:
+    Checker(std::size_t nodes, std::size_t byzantine);
+
+    bool honest(ValidatorIndex index) const { return index.value < nodes_ - byzantine_; }
+    /// What became durable in a node's log.
+    void durable(ValidatorIndex node, BytesView record);
+    /// The node's log was lost by the simulator itself: its votes in lanes no longer count as stored.
+    void sent(ValidatorIndex node, const consensus::Outgoing& message);
+    void finalized(ValidatorIndex node, const consensus::FinalizedBlock& block);
+    void executed(ValidatorIndex node, Height height, const Hash256& digest);
+    void execution_certificate(ValidatorIndex node, const ledger::Certificate& certificate);
+    void evidence(ValidatorIndex node, const consensus::Evidence& evidence);
+    void report(ValidatorIndex node, const consensus::PeerReport& report);
+    void broken(std::string what);
+
+    const std::vector<std::string>& violations() const { return violations_; }
+    std::uint64_t evidence_count() const { return evidence_count_; }
+
+private:
+    void vote_sent(ValidatorIndex node, const ledger::Vote& vote);
+    void certificate_seen(const ledger::Certificate& certificate);
+
+    std::size_t nodes_, byzantine_;
+    std::vector<std::string> violations_;
+    std::uint64_t evidence_count_ = 0;
+
+    std::map<Height, Hash256> chain_;                                              // 1
+    std::map<std::uint64_t, Hash256> notarized_, finalized_;                       // 2, by view
+    std::set<std::uint64_t> nullified_;                                            // 2
+    std::map<std::pair<std::uint16_t, std::uint64_t>, std::set<ledger::VoteStatement>> votes_; // 3, by voter and number
+    std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> proposals_, batches_; // 3, by leader and view, owner and position
+    std::vector<std::set<ledger::VoteStatement>> durable_votes_;                   // 4
+    std::vector<std::set<Hash256>> durable_batches_, durable_proposals_;           // 4, 5
+    std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> lanes_;             // 5
+    std::map<Height, Hash256> results_;                                            // 6
+};
+
+} // namespace cairn::sim

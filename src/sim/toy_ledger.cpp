@@ -1,0 +1,73 @@
+#include "sim/toy_ledger.hpp"
+
+#include "codec/wire.hpp"
+#include "crypto/hash.hpp"
+
+namespace cairn::sim {
+
+Bytes encode(const Transfer& transfer) {
+    codec::WireWriter out;
+    out.u16(transfer.from);
+    out.u16(transfer.to);
+    out.u64(transfer.nonce);
+    out.u32(transfer.amount);
+    return out.take();
+}
+
+std::optional<Transfer> decode_transfer(BytesView bytes) {
+    codec::WireReader in{bytes};
+    Transfer out;
+    out.from = in.u16();
+    out.to = in.u16();
+    out.nonce = in.u64();
+    out.amount = in.u32();
+    if (!in.finish() || out.from >= kAccounts || out.to >= kAccounts) return std::nullopt;
+    return out;
+}
+
+Hash256 toy_genesis() { return crypto::keccak256(as_bytes("genesis")); }
+
+ToyLedger::ToyLedger() : digest_(toy_genesis()) {
+    for (std::uint16_t i = 0; i < kAccounts; ++i) accounts_[i] = {};
+}
+
+Hash256 ToyLedger::execute(const consensus::FinalizedBlock& block) {
+    codec::WireWriter applied;
+    applied.fixed(digest_);
+    applied.fixed(block.digest);
+    for (const auto& batch : block.batches) {
+        const auto transactions = ledger::split_batch_body(*batch.body);
+        if (!transactions) continue;
+        for (const auto& raw : *transactions) {
+            const auto transfer = decode_transfer(raw);
+            if (!transfer) continue;
+            auto& from = accounts_[transfer->from];
+            if (transfer->nonce != from.nonce || transfer->amount > from.balance) continue;
+            ++from.nonce;
+            from.balance -= transfer->amount;
+            accounts_[transfer->to].balance += transfer->amount;
+            ++times_applied_[{transfer->from, transfer->nonce}];
+            applied.raw(raw);
+        }
+    }
+    for (const auto& [index, account] : accounts_) {
+        applied.u64(account.nonce);
+        applied.u64(account.balance);
+    }
+    height_ = block.block.height;
+    digest_ = crypto::keccak256(applied.bytes());
+    return digest_;
+}
+
+bool ToyLedger::sound() const {
+    std::uint64_t sum = 0, nonces = 0;
+    for (const auto& [index, account] : accounts_) {
+        sum += account.balance;
+        nonces += account.nonce;
+    }
+    for (const auto& [key, times] : times_applied_)
+        if (times != 1) return false;
+    return sum == kAccounts * kInitialBalance && nonces == times_applied_.size();
+}
+
+} // namespace cairn::sim

@@ -1,0 +1,346 @@
+#include "sim/world.hpp"
+
+#include "sim/fake_keys.hpp"
+
+namespace cairn::sim {
+namespace {
+
+constexpr std::uint64_t kChain = 1337;
+constexpr std::int64_t kEpochWall = 1'700'000'000'000;
+
+class BrokenGuards final : public consensus::Guards {
+public:
+    explicit BrokenGuards(Mistake mistake) : mistake_(mistake) {}
+    std::size_t quorum(const ledger::ValidatorSet& set) const override {
+        return set.quorum() - (mistake_ == Mistake::quorum_off_by_one ? 1 : 0);
+    }
+    bool may_notarize(const consensus::OwnVotes& votes, const Hash256& digest) const override {
+        if (mistake_ != Mistake::notarize_twice) return Guards::may_notarize(votes, digest);
+        return !votes.nullify && (!votes.notarize || votes.notarize->statement.digest != digest);
+    }
+    bool may_finalize(const consensus::OwnVotes& votes, const Hash256& digest) const override {
+        if (mistake_ != Mistake::finalize_after_nullify) return Guards::may_finalize(votes, digest);
+        return !votes.finalize && (!votes.notarize || votes.notarize->statement.digest == digest);
+    }
+
+private:
+    Mistake mistake_;
+};
+
+} // namespace
+
+World::World(std::uint64_t seed, const Scenario& scenario)
+    : seed_(seed), scenario_(scenario), chance_(seed), checker_(scenario.nodes, scenario.byzantine),
+      guards_(std::make_unique<BrokenGuards>(scenario.mistake)),
+      blocked_(scenario.nodes, std::vector<bool>(scenario.nodes)), side_(scenario.nodes) {
+    const auto honest = scenario.nodes - scenario.byzantine;
+    std::vector<crypto::ValidatorKey> keys;
+    for (std::size_t i = 0; i < scenario.nodes; ++i) {
+        crypto::ValidatorSeed key_seed;
+        key_seed[0] = static_cast<std::uint8_t>(i + 1);
+        keys.push_back(crypto::ValidatorKey::from_seed(key_seed));
+        set_.members.push_back({"v" + std::to_string(i), "Org", keys.back().public_key(), "127.0.0.1:1"});
+    }
+    for (std::size_t i = 0; i < honest + 2 * scenario.byzantine; ++i) {
+        auto node = std::make_unique<Node>();
+        const auto index = i < honest ? i : honest + (i - honest) / 2;
+        node->index = {static_cast<std::uint16_t>(index)};
+        node->honest = i < honest;
+        if (scenario.real_signatures)
+            node->signer = std::make_unique<consensus::KeySigner>(keys[index], kChain);
+        else
+            node->signer = std::make_unique<FakeSigner>(keys[index].public_key(), kChain);
+        node->clock_offset = between(0, 1'000'000'000);
+        if (scenario.skew.count() > 0)
+            node->wall_offset = Milliseconds{between(0, static_cast<std::uint64_t>(scenario.skew.count())).count() / 1000};
+        nodes_.push_back(std::move(node));
+    }
+}
+
+World::~World() = default;
+
+void World::after(Microseconds delay, std::function<void()> action) {
+    queue_.push({now_ + delay, chance_.next(), order_++, std::move(action)});
+}
+
+void World::after(Node& node, Microseconds delay, std::function<void()> action) {
+    after(delay, [&node, life = node.life, action = std::move(action)] {
+        if (node.core && node.life == life) action();
+    });
+}
+
+void World::run_until(Microseconds end) {
+    while (!queue_.empty() && queue_.top().at <= end) {
+        auto item = queue_.top();
+        queue_.pop();
+        now_ = item.at;
+        ++events_;
+        item.action();
+    }
+    now_ = end;
+}
+
+void World::step(Node& node, consensus::Input input) {
+    if (!node.core) return;
+    ++node.steps;
+    note(static_cast<std::uint64_t>(now_.count()) * 31 + node.index.value * 7 + input.index());
+    const Milliseconds wall{kEpochWall + now_.count() / 1000 + node.wall_offset.count()};
+    carry_out(node, node.core->step({now_ + node.clock_offset, wall, std::move(input)}));
+}
+
+/// The driver's duties of events.hpp, with a crash at any place in between.
+void World::carry_out(Node& node, consensus::Actions actions) {
+    enum class Crash { no, before_sync, before_send, between_sends };
+    auto dies = Crash::no;
+    constexpr std::uint64_t kStepsBetweenCrashes = 1500;
+    if (trouble_ && node.honest && scenario_.crashes && chance_.one_in(kStepsBetweenCrashes))
+        dies = static_cast<Crash>(1 + chance_.below(3));
+
+    for (auto& record : actions.records) node.log.push_back(std::move(record));
+    if (dies == Crash::before_sync) {
+        ++coverage_.crashes_before_sync;
+        return crash(node);
+    }
+    if (actions.sync && (scenario_.mistake != Mistake::no_sync || chance_.one_in(20))) sync(node);
+    if (dies == Crash::before_send) {
+        ++coverage_.crashes_before_send;
+        return crash(node);
+    }
+    auto sends = actions.messages.size();
+    if (dies == Crash::between_sends) sends = chance_.below(sends + 1);
+    for (std::size_t i = 0; i < sends; ++i) transmit(node, actions.messages[i]);
+    if (dies == Crash::between_sends) {
+        ++coverage_.crashes_between_sends;
+        return crash(node);
+    }
+
+    for (auto& block : actions.finalized) {
+        if (block->block.height != node.delivered.next()) checker_.broken("blocks are delivered out of order");
+        node.delivered = block->block.height;
+        checker_.finalized(node.index, *block);
+        for (const auto& batch : block->batches)
+            if (const auto views = ledger::split_batch_body(*batch.body))
+                for (const auto& raw : *views)
+                    if (markers_sent_.contains(to_bytes(raw))) node.markers.insert(to_bytes(raw));
+        node.to_execute.push_back(block);
+        node.to_store.push_back(block);
+        if (node.to_execute.size() == 1) after(node, between(200, 4000), [this, &node] { execute_next(node); });
+        if (node.to_store.size() == 1) after(node, between(500, 8000), [this, &node] { store_blocks(node); });
+    }
+    for (const auto& certificate : actions.execution_certificates) {
+        checker_.execution_certificate(node.index, certificate);
+        node.certificates.emplace(Height{certificate.statement.number}, certificate);
+    }
+    for (const auto& evidence : actions.evidence) checker_.evidence(node.index, evidence);
+    for (const auto& report : actions.reports) checker_.report(node.index, report);
+    if (actions.halt && node.honest)
+        checker_.broken("node " + std::to_string(node.index.value) + " halts: " + actions.halt->text());
+    const auto wake = actions.wake_at - node.clock_offset;
+    if (wake <= now_) checker_.broken("a node wants to be woken in the past");
+    after(node, wake - now_, [this, &node, token = ++node.wake_token] {
+        if (token == node.wake_token) step(node, consensus::Tick{});
+    });
+    constexpr std::uint64_t kStepsBetweenCheckpoints = 400;
+    if (node.core && chance_.one_in(kStepsBetweenCheckpoints)) checkpoint(node);
+}
+
+void World::sync(Node& node) {
+    for (; node.synced < node.log.size(); ++node.synced) checker_.durable(node.index, *node.log[node.synced]);
+}
+
+void World::checkpoint(Node& node) {
+    const auto records = node.core->checkpoint();
+    const auto old = node.log.size();
+    for (const auto& record : records) node.log.push_back(record);
+    if (trouble_ && node.honest && scenario_.crashes && chance_.one_in(4)) {
+        ++coverage_.torn_checkpoints;
+        return crash(node);
+    }
+    sync(node);
+    node.log.erase(node.log.begin(), node.log.begin() + static_cast<std::ptrdiff_t>(old));
+    node.synced = node.log.size();
+}
+
+void World::execute_next(Node& node) {
+    if (node.to_execute.empty()) return;
+    const auto block = node.to_execute.front();
+    node.to_execute.pop_front();
+    const auto digest = node.ledger.execute(*block);
+    node.results[block->block.height] = digest;
+    checker_.executed(node.index, block->block.height, digest);
+    if (!node.ledger.sound()) checker_.broken("(8) a transfer was applied twice, or money appeared");
+    if (!node.to_execute.empty()) after(node, between(200, 4000), [this, &node] { execute_next(node); });
+    step(node, consensus::ExecutionFinished{block->block.height, digest});
+}
+
+void World::store_blocks(Node& node) {
+    if (node.to_store.empty()) return;
+    while (!node.to_store.empty()) {
+        node.store.emplace(node.to_store.front()->block.height, node.to_store.front());
+        node.to_store.pop_front();
+    }
+    step(node, consensus::BlocksDurable{node.tip()});
+}
+
+void World::start(Node& node) {
+    ++node.life;
+    consensus::CoreConfig config;
+    config.chain_id = kChain;
+    config.validators = set_;
+    config.self = node.index;
+    config.genesis_hash = toy_genesis();
+    config.timing.delta = Microseconds{50'000};
+    config.timing.min_block_interval = Microseconds{20'000};
+    node.core = std::make_unique<consensus::Core>(
+        config, *node.signer, node, scenario_.real_signatures ? consensus::ed25519_verifier() : fake_verifier(),
+        guards_.get());
+    std::vector<BytesView> records;
+    for (const auto& record : node.log) {
+        const auto decoded = consensus::decode_record(*record);
+        if (scenario_.mistake == Mistake::forgotten_votes && decoded && std::holds_alternative<ledger::Vote>(*decoded)) continue;
+        if (scenario_.mistake == Mistake::forgotten_lanes && decoded && std::holds_alternative<consensus::BatchRecord>(*decoded)) continue;
+        records.push_back(*record);
+    }
+    const auto memory = node.lost_log ? consensus::Memory::lost : consensus::Memory::complete;
+    node.lost_log = false;
+    if (const auto status = node.core->recover(records, memory); !status) {
+        checker_.broken("node " + std::to_string(node.index.value) + " cannot recover: " + status.error().text());
+        node.core.reset();
+        return;
+    }
+    if (trouble_ && node.honest && scenario_.crashes && node.life > 1 && chance_.one_in(8)) {
+        ++coverage_.crashes_in_recovery;
+        return crash(node);
+    }
+    node.delivered = node.tip();
+    node.ledger = {};
+    node.results.clear();
+    for (const auto& [height, block] : node.store) node.results[height] = node.ledger.execute(*block);
+    step(node, consensus::Tick{});
+    // Results whose certificate is not known are announced again.
+    const auto again = node.results;
+    for (const auto& [height, digest] : again)
+        if (node.core && !node.certificates.contains(height)) step(node, consensus::ExecutionFinished{height, digest});
+}
+
+void World::crash(Node& node) {
+    node.core.reset();
+    ++node.life;
+    note(0xdead);
+    // Of what was not synced any prefix may have reached the disk.
+    const auto kept = node.synced + chance_.below(node.log.size() - node.synced + 1);
+    node.log.resize(kept);
+    sync(node);
+    node.to_execute.clear();
+    node.to_store.clear();
+    if (trouble_) after(between(20'000, 1'500'000), [this, &node] {
+            if (!node.core && &node != absent_) start(node);
+        });
+}
+
+void World::client() {
+    auto& node = *nodes_[chance_.below(nodes_.size())];
+    if (node.core) {
+        consensus::LocalBatch batch;
+        const auto count = 1 + chance_.below(4);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            Transfer transfer;
+            transfer.from = static_cast<std::uint16_t>(chance_.below(kAccounts));
+            transfer.to = static_cast<std::uint16_t>(chance_.below(kAccounts));
+            transfer.nonce = node.ledger.nonce(transfer.from) + (chance_.one_in(4) ? 1 : 0);
+            transfer.amount = static_cast<std::uint32_t>(chance_.below(1000));
+            batch.transactions.push_back(encode(transfer));
+        }
+        if (node.core->lane_room().batches > 0) step(node, std::move(batch));
+    }
+    if (trouble_) after(between(0, 2 * static_cast<std::uint64_t>(scenario_.batch_interval.count())), [this] { client(); });
+}
+
+bool World::submit_marker(Node& node) {
+    if (!node.core || node.core->lane_room().batches == 0) return false;
+    const auto text = "marker " + std::to_string(++markers_);
+    consensus::LocalBatch batch;
+    batch.transactions.push_back(to_bytes(as_bytes(text)));
+    markers_sent_.insert(batch.transactions.front());
+    step(node, std::move(batch));
+    return true;
+}
+
+bool World::agreed() const {
+    std::optional<Height> delivered;
+    for (const auto& node : nodes_) {
+        if (!node->honest) continue;
+        if (!node->core || node->markers.size() != markers_sent_.size()) return false;
+        const auto status = node->core->status();
+        if (delivered && *delivered != node->delivered) return false;
+        delivered = node->delivered;
+        if (status.executed != node->delivered || status.finalized != node->delivered || node->ledger.height() != node->delivered)
+            return false;
+    }
+    return true;
+}
+
+Outcome World::run() {
+    for (auto& node : nodes_) after(between(0, 20'000), [this, &node = *node] { start(node); });
+    after(Microseconds{100'000}, [this] { client(); });
+    plan_faults();
+    run_until(scenario_.trouble);
+    heal();
+
+    // Liveness: what every honest member submits from now on becomes final everywhere, and all agree.
+    run_until(now_ + Microseconds{1'000'000});
+    for (auto& node : nodes_)
+        if (node->honest)
+            for (int attempt = 0; attempt < 100 && !submit_marker(*node); ++attempt) run_until(now_ + Microseconds{50'000});
+    const auto deadline = now_ + scenario_.healing;
+    while (!agreed() && now_ < deadline && checker_.violations().empty()) run_until(now_ + Microseconds{20'000});
+    if (!agreed() && checker_.violations().empty()) {
+        std::string heights;
+        for (const auto& node : nodes_) {
+            if (!node->honest) continue;
+            heights += " " + std::to_string(node->delivered.value);
+            if (!node->core) continue;
+            const auto s = node->core->status();
+            heights += "/" + std::to_string(s.finalized.value) + "/x" + std::to_string(s.executed.value) + "/v" +
+                       std::to_string(s.view.value) + "/m" + std::to_string(node->markers.size());
+        }
+        checker_.broken("(15) no agreement after healing: delivered/finalized/executed/view/markers" + heights);
+    }
+
+    Outcome out;
+    const auto end = now_;
+    if (checker_.violations().empty()) {
+        constexpr std::int64_t kIdleSeconds = 5;
+        const auto before = nodes_[0]->steps;
+        run_until(now_ + Microseconds{kIdleSeconds * 1'000'000});
+        out.idle_steps_per_second = static_cast<double>(nodes_[0]->steps - before) / kIdleSeconds;
+    }
+    out.seed = seed_;
+    out.trace = trace_;
+    out.violations = checker_.violations();
+    out.end = end;
+    out.events = events_;
+    out.coverage = coverage_;
+    out.coverage.evidence = checker_.evidence_count();
+    std::optional<Height> lowest;
+    for (const auto& node : nodes_) {
+        if (!node->honest) continue;
+        lowest = lowest ? std::min(*lowest, node->delivered) : node->delivered;
+        if (node->core) out.view = std::max(out.view, node->core->status().view);
+    }
+    out.height = lowest.value_or(Height{0});
+    return out;
+}
+
+Outcome run(std::uint64_t seed, const Scenario& scenario) { return World{seed, scenario}.run(); }
+
+std::string describe(const Outcome& outcome, std::string_view scenario) {
+    std::string out = "seed " + std::to_string(outcome.seed) + " (sim_main " + std::to_string(outcome.seed) + " " +
+                      std::string{scenario} + "): height " + std::to_string(outcome.height.value) + ", view " +
+                      std::to_string(outcome.view.value) + ", " + std::to_string(outcome.end.count() / 1000) +
+                      " ms, " + std::to_string(outcome.events) + " events";
+    for (const auto& violation : outcome.violations) out += "\n  " + violation;
+    return out;
+}
+
+} // namespace cairn::sim

@@ -28,12 +28,12 @@ U256 take_short(codec::WireReader& in, std::size_t limit) {
 TrieRoot empty_trie() { return {ledger::kEmptyTrieRoot, 0}; }
 
 Bytes account_rlp(const AccountLeaf& leaf) {
-    codec::RlpWriter out;
-    out.put(leaf.account.nonce);
-    out.put(leaf.account.balance);
-    out.put(leaf.storage.hash);
-    out.put(leaf.account.code_hash);
-    return out.as_list();
+    codec::RlpWriter fields;
+    fields.put(leaf.account.nonce);
+    fields.put(leaf.account.balance);
+    fields.put(leaf.storage.hash);
+    fields.put(leaf.account.code_hash);
+    return fields.as_list();
 }
 
 Bytes slot_rlp(BytesView minimal_value) {

@@ -6,6 +6,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "storage/key_value.hpp"
 
 #include <functional>
 #include <optional>
@@ -17,6 +18,7 @@ namespace cairn::state {
 struct PageEntry {
     Bytes key;
     BytesView record;
+    storage::Column column{}; // where its newest version lies; not part of the pages
 };
 
 /// `entries`: ascending by key, not empty. The pages, page 0 first.

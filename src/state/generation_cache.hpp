@@ -38,6 +38,13 @@ public:
         young_weight_ -= Weight{}(at->second);
         at->second = value;
     }
+    void erase(const Key& key) {
+        if (const auto found = young_.find(key); found != young_.end()) {
+            young_weight_ -= Weight{}(found->second);
+            young_.erase(found);
+        }
+        old_.erase(key);
+    }
     void clear() {
         young_.clear();
         old_.clear();

@@ -87,18 +87,21 @@ void NodeStore::add_block(std::uint64_t height, TrieChanges& changes, const Hist
     }
     if (!saved.bytes().empty()) batch.put(Column::history, saved_list_key(height), saved.bytes());
 
+    if (changes.written.empty()) return;
     std::vector<PageEntry> entries;
     entries.reserve(changes.written.size());
     for (const auto& written : changes.written) {
         const NodeId id{written.owner, written.path, height};
-        entries.push_back({id.key(), *written.record});
-        codec::WireWriter value;
-        value.u64(height);
-        value.raw(*written.record);
-        batch.put(column_of(id), entries.back().key, value.bytes());
+        entries.push_back({id.key(), *written.record, column_of(id)});
     }
-    if (entries.empty()) return;
     std::ranges::sort(entries, {}, &PageEntry::key);
+    Bytes value;
+    for (const auto& entry : entries) {
+        value.clear();
+        for (int i = 0; i < 8; ++i) value.push_back(static_cast<std::uint8_t>(height >> (8 * i)));
+        append(value, entry.record);
+        batch.put(entry.column, entry.key, value);
+    }
     const auto pages = encode_pages(entries);
     for (std::size_t i = 0; i < pages.size(); ++i)
         batch.put(Column::history, page_key(height, static_cast<std::uint32_t>(i)), pages[i]);
@@ -131,7 +134,15 @@ Status NodeStore::prune(std::uint64_t floor, HistoryWindow& window, storage::Wri
     return {};
 }
 
-void NodeStore::remember(std::uint64_t height, const TrieChanges& changes) const {
+void NodeStore::remember(std::uint64_t height, TrieChanges& changes) {
+    // Readers of the state just replaced are many; those of older ones can go to the store.
+    for (const auto& old : retired_before_) {
+        auto& shard = shard_of(old);
+        const std::lock_guard lock(shard.mutex);
+        shard.records.erase(old);
+    }
+    retired_before_.clear();
+    for (const auto& retired : changes.retired) retired_before_.push_back(retired.id);
     for (const auto& written : changes.written) {
         const NodeId id{written.owner, written.path, height};
         auto& shard = shard_of(id);

@@ -38,8 +38,8 @@ public:
                    storage::WriteBatch& batch) const;
     /// Adds to `batch` the deletions that follow from raising window.floor to `floor`, and updates `window`.
     Status prune(std::uint64_t floor, HistoryWindow& window, storage::WriteBatch& batch) const;
-    /// After the batch is written: keeps the new records at hand.
-    void remember(std::uint64_t height, const TrieChanges& changes) const;
+    /// After the batch is written: keeps the new records at hand, and forgets those that the block before retired.
+    void remember(std::uint64_t height, TrieChanges& changes);
 
 private:
     struct RecordWeight {
@@ -56,6 +56,7 @@ private:
 
     storage::KeyValueStore& store_;
     mutable std::array<Shard, kShards> shards_;
+    std::vector<NodeId> retired_before_; // writer only
 };
 
 } // namespace cairn::state

@@ -30,7 +30,7 @@ struct StateOptions {
     // Bounds of what is kept in memory; none of them changes a result.
     std::size_t node_cache_bytes = 48u << 20;
     std::size_t code_cache_bytes = 8u << 20;
-    std::size_t account_cache_entries = 1u << 17;
+    std::size_t account_cache_entries = 3u << 16;
     std::size_t slot_cache_entries = 1u << 17;
 };
 

@@ -55,6 +55,32 @@ TrieRoot take_root(codec::WireReader& in) {
     return root;
 }
 
+/// Everything in a difference, to tell whether two are the same without keeping a copy of the maps.
+Bytes flat(const ledger::StateDiff& diff) {
+    codec::WireWriter out;
+    const auto number = [&](const U256& value) {
+        for (const auto limb : value.limb) out.u64(limb);
+    };
+    for (const auto& [address, change] : diff) {
+        out.fixed(address);
+        out.boolean(change.storage_cleared);
+        out.boolean(change.account.has_value());
+        if (change.account) {
+            out.u64(change.account->nonce);
+            number(change.account->balance);
+            out.fixed(change.account->code_hash);
+        }
+        out.boolean(change.code != nullptr);
+        if (change.code) out.string(*change.code);
+        out.u64(change.storage.size());
+        for (const auto& [slot, value] : change.storage) {
+            number(slot);
+            number(value);
+        }
+    }
+    return out.take();
+}
+
 /// A view cannot report an error, and must not answer wrongly: a damaged or unreadable store stops the node.
 template <class T>
 T or_stop(Result<T> result) {
@@ -221,10 +247,11 @@ public:
 
     Result<Hash256> prepare(const ledger::StateDiff& diff) override {
         CRN_ASSERT(initialised_);
-        if (prepared_ && prepared_->diff == diff) return prepared_->update.root.hash;
+        auto content = flat(diff);
+        if (prepared_ && prepared_->diff == content) return prepared_->update.root.hash;
         prepared_.reset();
         CRN_TRY(update, update_block(reader_->nodes, root_, diff, height_ + 1));
-        prepared_ = Prepared{diff, std::move(update)};
+        prepared_ = Prepared{std::move(content), std::move(update)};
         return prepared_->update.root.hash;
     }
 
@@ -259,7 +286,7 @@ public:
 private:
     enum class Durability { with_next_sync, synced };
     struct Prepared {
-        ledger::StateDiff diff;
+        Bytes diff; // flat
         BlockUpdate update;
     };
 

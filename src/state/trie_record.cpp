@@ -9,10 +9,22 @@ namespace {
 
 std::unexpected<Error> bad() { return fail(ErrorCode::StorageCorrupt, "a trie record is malformed"); }
 
-std::uint64_t load_u64(BytesView bytes) {
-    std::uint64_t out = 0;
-    for (std::size_t i = 0; i < 8; ++i) out |= static_cast<std::uint64_t>(bytes[i]) << (8 * i);
-    return out;
+/// Seven bits per byte, low ones first, in the fewest bytes: versions are heights, and mostly small.
+void put_varint(Bytes& out, std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) out.push_back(static_cast<std::uint8_t>(value | 0x80));
+    out.push_back(static_cast<std::uint8_t>(value));
+}
+
+/// Takes a number off the front; false if there is none.
+bool take_varint(BytesView& rest, std::uint64_t& value) {
+    value = 0;
+    for (unsigned shift = 0; shift < 64 && !rest.empty(); shift += 7) {
+        const auto byte = rest[0];
+        rest = rest.subspan(1);
+        value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+        if (byte < 0x80) return true;
+    }
+    return false;
 }
 
 void put_u16(Bytes& out, std::uint16_t value) {
@@ -105,11 +117,11 @@ Status RecordView::skip_child(BytesView& rest, unsigned nibble) const {
         size += 32 - (branch_depth() + 1) / 2;
         if (rest.size() <= size) return bad();
         size += 1 + rest[size];
-    } else {
-        size += 8;
     }
     if (rest.size() < size) return bad();
     rest = rest.subspan(size);
+    std::uint64_t version = 0;
+    if ((leaf_mask_ >> nibble & 1) == 0 && !take_varint(rest, version)) return bad();
     return {};
 }
 
@@ -120,7 +132,7 @@ Status RecordView::take_child(BytesView& rest, unsigned nibble, ChildView& out) 
     out.is_leaf = (leaf_mask_ >> nibble & 1) != 0;
     BytesView payload = whole.subspan(1 + whole[0], whole.size() - rest.size() - 1 - whole[0]);
     if (!out.is_leaf) {
-        out.version = load_u64(payload);
+        if (!take_varint(payload, out.version)) return bad();
         return {};
     }
     const std::size_t from = (branch_depth() + 1) / 2;
@@ -152,7 +164,7 @@ void put_record_header(Bytes& out, const TriePath& branch, unsigned slot_depth, 
 void put_record_branch(Bytes& out, const NodeReference& reference, std::uint64_t version) {
     out.push_back(reference.size);
     append(out, reference.view());
-    for (int i = 0; i < 8; ++i) out.push_back(static_cast<std::uint8_t>(version >> (8 * i)));
+    put_varint(out, version);
 }
 
 void put_record_leaf(Bytes& out, const NodeReference& reference, const Hash256& key, unsigned branch_depth,

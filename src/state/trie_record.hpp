@@ -7,7 +7,7 @@
 //   u8 number of skipped nibbles, one byte each   the extension
 //   u16 mask of children, u16 mask of those that are leaves      little-endian
 //   per child, ascending: u8 length and bytes of the reference that the branch's RLP holds (hash, or embedded node), then
-//     for a branch: u64 version
+//     for a branch: version, seven bits per byte, low ones first, upper bit set on all but the last
 //     for a leaf:   the bytes of the key from its first nibble below the branch on; u8 length and bytes of the value
 //
 // Only the record of a root may have a single child, and then that is a leaf: the trie has one entry.

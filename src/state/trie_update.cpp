@@ -4,15 +4,21 @@
 #include "crypto/hash.hpp"
 
 #include <bit>
+#include <deque>
+#include <memory_resource>
+#include <utility>
 
 namespace cairn::state {
 namespace {
+
+// The part of the trie that a block touches. It lives in one arena and is dropped as a whole, so everything in it is trivial
+// to destroy; values of leaves point into the records they were read from, or into the arena.
 
 struct WorkNode;
 
 struct WorkLeaf {
     Hash256 key;
-    Bytes value;
+    BytesView value;
 };
 
 /// Where something may hang: below a branch, or the root of the trie.
@@ -22,42 +28,40 @@ struct WorkSlot {
     bool dirty = false;        // the reference must be computed anew
     NodeReference reference;   // valid unless dirty
     std::uint64_t version = 0; // of a branch that is not dirty
-    std::unique_ptr<WorkLeaf> leaf;
-    std::unique_ptr<WorkNode> node; // null for a branch that nobody had to look into
+    WorkLeaf* leaf = nullptr;
+    WorkNode* node = nullptr; // null for a branch that nobody had to look into
 };
 
+/// The record that a node was read from, if any.
 struct Stored {
     TriePath path;
     std::uint64_t version = 0;
-    Record record;
+    const Record* record = nullptr;
 };
 
 struct WorkNode {
     TriePath branch;
     std::uint16_t mask = 0; // of children
-    std::vector<WorkSlot> children;
-    std::optional<Stored> stored; // the record this was read from
+    std::uint8_t count = 0;
+    std::uint8_t capacity = 0;
+    WorkSlot* slots = nullptr; // of the children, ascending
+    Stored stored;
 
     bool has(unsigned nibble) const { return (mask >> nibble & 1) != 0; }
     std::size_t index(unsigned nibble) const {
         return static_cast<std::size_t>(std::popcount(static_cast<unsigned>(mask & ((1u << nibble) - 1))));
     }
-    /// The child under `nibble`; made empty if there was none.
-    WorkSlot& child(unsigned nibble) {
-        const auto at = static_cast<std::ptrdiff_t>(index(nibble));
-        if (!has(nibble)) {
-            mask = static_cast<std::uint16_t>(mask | 1u << nibble);
-            return *children.emplace(children.begin() + at);
-        }
-        return children[static_cast<std::size_t>(at)];
-    }
+    std::span<WorkSlot> children() const { return {slots, count}; }
+    WorkSlot& child(unsigned nibble) const { return slots[index(nibble)]; }
     void remove_if_empty(unsigned nibble) {
         const auto at = index(nibble);
-        if (children[at].kind != WorkSlot::Kind::none) return;
-        children.erase(children.begin() + static_cast<std::ptrdiff_t>(at));
+        if (slots[at].kind != WorkSlot::Kind::none) return;
+        std::copy(slots + at + 1, slots + count, slots + at);
+        --count;
         mask = static_cast<std::uint16_t>(mask & ~(1u << nibble));
     }
 };
+static_assert(std::is_trivially_destructible_v<WorkNode> && std::is_trivially_copyable_v<WorkSlot>);
 
 TriePath below(const TriePath& branch, unsigned nibble) {
     TriePath out = branch;
@@ -79,6 +83,10 @@ struct TrieUpdate::Tree {
     WorkSlot root;
     bool changed = false;
     std::vector<RetiredRecord> retired;
+    Stored root_record; // of a lone leaf
+
+    std::pmr::monotonic_buffer_resource arena;
+    std::deque<Record> records; // that the arena points into
 
     Keys keys; // while `apply` runs
     const Merge* merge = nullptr;
@@ -86,20 +94,51 @@ struct TrieUpdate::Tree {
     Tree(const NodeSource& s, const Hash256& o, const TrieRoot& r, ValueRlp v)
         : source(s), owner(o), before(r), value_rlp(v) {}
 
-    Result<std::unique_ptr<WorkNode>> load(const TriePath& slot, std::uint64_t version) const {
+    template <class T>
+    T* make(T value) {
+        return new (arena.allocate(sizeof(T), alignof(T))) T(std::move(value));
+    }
+    BytesView keep(const Bytes& value) {
+        if (value.empty()) return {};
+        auto* copy = static_cast<std::uint8_t*>(arena.allocate(value.size(), 1));
+        std::ranges::copy(value, copy);
+        return {copy, value.size()};
+    }
+    void reserve(WorkNode& node, std::size_t capacity) {
+        if (capacity <= node.capacity) return;
+        auto* slots = static_cast<WorkSlot*>(arena.allocate(capacity * sizeof(WorkSlot), alignof(WorkSlot)));
+        std::uninitialized_copy_n(node.slots, node.count, slots);
+        node.slots = slots;
+        node.capacity = static_cast<std::uint8_t>(capacity);
+    }
+    /// The child under `nibble`; made empty if there was none. Invalidates references to other children.
+    WorkSlot& child_or_new(WorkNode& node, unsigned nibble) {
+        if (node.has(nibble)) return node.child(nibble);
+        reserve(node, std::min(16, node.count < node.capacity ? node.capacity : node.count + 2));
+        const auto at = node.index(nibble);
+        std::construct_at(node.slots + node.count);
+        std::copy_backward(node.slots + at, node.slots + node.count, node.slots + node.count + 1);
+        node.slots[at] = {};
+        ++node.count;
+        node.mask = static_cast<std::uint16_t>(node.mask | 1u << nibble);
+        return node.slots[at];
+    }
+
+    Result<WorkNode*> load(const TriePath& slot, std::uint64_t version) {
         CRN_TRY(record, source.node({owner, slot, version}));
         CRN_TRY(view, RecordView::parse(*record, slot));
-        auto node = std::make_unique<WorkNode>();
+        records.push_back(std::move(record));
+        auto* node = make(WorkNode{});
         node->branch = view.branch();
-        node->stored = Stored{slot, version, record};
-        node->children.reserve(view.child_count() + 1);
+        node->stored = {slot, version, &records.back()};
+        reserve(*node, view.child_count());
         CRN_CHECK(view.for_each_child([&](unsigned nibble, const ChildView& child) {
             node->mask = static_cast<std::uint16_t>(node->mask | 1u << nibble);
-            auto& out = node->children.emplace_back();
+            auto& out = *std::construct_at(node->slots + node->count++);
             out.reference = NodeReference::of(child.reference);
             if (child.is_leaf) {
                 out.kind = Kind::leaf;
-                out.leaf = std::make_unique<WorkLeaf>(child.key, to_bytes(child.value));
+                out.leaf = make(WorkLeaf{child.key, child.value});
             } else {
                 out.kind = Kind::branch;
                 out.version = child.version;
@@ -112,24 +151,23 @@ struct TrieUpdate::Tree {
     Status load_root() {
         if (before == empty_trie()) return {};
         CRN_TRY(node, load({}, before.version));
-        if (node->children.size() == 1) { // a lone leaf, see trie_record.hpp
-            if (node->children[0].kind != Kind::leaf) return fail(ErrorCode::StorageCorrupt, "a root has one branch");
-            root = std::move(node->children[0]);
-            root_record = std::move(node->stored);
+        if (node->count == 1) { // a lone leaf, see trie_record.hpp
+            if (node->slots[0].kind != Kind::leaf) return fail(ErrorCode::StorageCorrupt, "a root has one branch");
+            root = node->slots[0];
+            root_record = node->stored;
             return {};
         }
         root.kind = Kind::branch;
         root.reference = NodeReference::of(before.hash);
         root.version = before.version;
-        root.node = std::move(node);
+        root.node = node;
         return {};
     }
-    std::optional<Stored> root_record; // of a lone leaf
 
-    void retire(std::optional<Stored>& stored, Successor successor = Successor::none) {
-        if (!stored) return;
-        retired.push_back({{owner, stored->path, stored->version}, std::move(stored->record), successor});
-        stored.reset();
+    void retire(Stored& stored, Successor successor = Successor::none) {
+        if (stored.record == nullptr) return;
+        retired.push_back({{owner, stored.path, stored.version}, *stored.record, successor});
+        stored.record = nullptr;
     }
 
     std::optional<Bytes> merged(std::size_t index, std::optional<BytesView> old) const { return (*merge)(index, old); }
@@ -142,59 +180,55 @@ struct TrieUpdate::Tree {
     }
 
     Result<bool> update_leaf(WorkSlot& slot, unsigned depth, std::size_t low, std::size_t high) {
-        std::vector<std::unique_ptr<WorkLeaf>> leaves;
-        std::unique_ptr<WorkLeaf> existing = std::move(slot.leaf);
+        std::vector<WorkLeaf*> leaves;
+        WorkLeaf* existing = slot.leaf;
         bool different = false;
-        const auto keep_existing = [&] { leaves.push_back(std::move(existing)); };
         for (std::size_t i = low; i < high; ++i) {
-            if (existing && existing->key < keys[i]) keep_existing();
-            const bool same_key = existing && existing->key == keys[i];
-            auto value = merged(i, same_key ? std::optional<BytesView>{existing->value} : std::nullopt);
-            if (same_key && value && *value == existing->value) {
-                keep_existing();
+            if (existing != nullptr && existing->key < keys[i]) leaves.push_back(std::exchange(existing, nullptr));
+            const bool same_key = existing != nullptr && existing->key == keys[i];
+            const auto value = merged(i, same_key ? std::optional{existing->value} : std::nullopt);
+            if (same_key && value && std::ranges::equal(*value, existing->value)) {
+                leaves.push_back(std::exchange(existing, nullptr));
                 continue;
             }
-            if (same_key) existing.reset();
+            if (same_key) existing = nullptr;
             different = different || same_key || value;
-            if (value) leaves.push_back(std::make_unique<WorkLeaf>(keys[i], std::move(*value)));
+            if (value) leaves.push_back(make(WorkLeaf{keys[i], keep(*value)}));
         }
-        if (existing) keep_existing();
-        if (!different) { // at most the leaf that was there
-            if (!leaves.empty()) slot.leaf = std::move(leaves[0]);
-            return false;
-        }
+        if (!different) return false;
+        if (existing != nullptr) leaves.push_back(existing);
         slot = {};
         build(slot, depth, leaves);
         return true;
     }
 
     /// A fresh subtree over `leaves`, ascending by key.
-    void build(WorkSlot& slot, unsigned depth, std::span<std::unique_ptr<WorkLeaf>> leaves) {
+    void build(WorkSlot& slot, unsigned depth, std::span<WorkLeaf*> leaves) {
         if (leaves.empty()) return;
         slot.dirty = true;
         if (leaves.size() == 1) {
             slot.kind = Kind::leaf;
-            slot.leaf = std::move(leaves[0]);
+            slot.leaf = leaves[0];
             return;
         }
         const auto shared = common_nibbles(leaves.front()->key, leaves.back()->key, kKeyNibbles);
         CRN_ASSERT(shared >= depth && shared < kKeyNibbles);
         slot.kind = Kind::branch;
-        slot.node = std::make_unique<WorkNode>();
+        slot.node = make(WorkNode{});
         slot.node->branch = TriePath::prefix_of(leaves.front()->key, shared);
         while (!leaves.empty()) {
             const auto nibble = nibble_of(leaves.front()->key, shared);
             std::size_t count = 1;
             while (count < leaves.size() && nibble_of(leaves[count]->key, shared) == nibble) ++count;
-            build(slot.node->child(nibble), shared + 1, leaves.first(count));
+            build(child_or_new(*slot.node, nibble), shared + 1, leaves.first(count));
             leaves = leaves.subspan(count);
         }
     }
 
     Result<bool> update_branch(WorkSlot& slot, unsigned depth, std::size_t low, std::size_t high) {
-        if (!slot.node) {
+        if (slot.node == nullptr) {
             CRN_TRY(node, load(TriePath::prefix_of(keys[low], depth), slot.version));
-            slot.node = std::move(node);
+            slot.node = node;
         }
         bool different = split_extension(slot, depth, low, high);
         auto& node = *slot.node;
@@ -207,7 +241,7 @@ struct TrieUpdate::Tree {
             const auto nibble = nibble_of(keys[i], at);
             std::size_t end = i + 1;
             while (end < high && common_nibbles(keys[end], keys[i], at + 1) == at + 1) ++end;
-            CRN_TRY(child_changed, update(node.child(nibble), at + 1, i, end));
+            CRN_TRY(child_changed, update(child_or_new(node, nibble), at + 1, i, end));
             different = different || child_changed;
             node.remove_if_empty(nibble);
             i = end;
@@ -227,45 +261,45 @@ struct TrieUpdate::Tree {
             if (common < leaves_at && merged(i, std::nullopt)) leaves_at = common;
         }
         if (leaves_at == branch.depth) return false;
-        auto upper = std::make_unique<WorkNode>();
+        auto* upper = make(WorkNode{});
         upper->branch = TriePath::prefix_of(branch.nibbles, leaves_at);
         retire(slot.node->stored); // it hangs elsewhere from here on
-        auto& lower = upper->child(nibble_of(branch.nibbles, leaves_at));
+        auto& lower = child_or_new(*upper, nibble_of(branch.nibbles, leaves_at));
         lower.kind = Kind::branch;
         lower.dirty = true;
-        lower.node = std::move(slot.node);
-        slot.node = std::move(upper);
+        lower.node = slot.node;
+        slot.node = upper;
         return true;
     }
 
     /// A branch with fewer than two children must not stand.
     Status collapse(WorkSlot& slot) {
         auto& node = *slot.node;
-        if (node.children.size() > 1) return {};
+        if (node.count > 1) return {};
         retire(node.stored);
-        if (node.children.empty()) {
+        if (node.count == 0) {
             slot = {};
             return {};
         }
-        WorkSlot only = std::move(node.children[0]);
+        WorkSlot only = node.slots[0];
         if (only.kind == Kind::branch) {
-            if (!only.node) {
+            if (only.node == nullptr) {
                 const auto nibble = static_cast<unsigned>(std::countr_zero(node.mask));
                 CRN_TRY(loaded, load(below(node.branch, nibble), only.version));
-                only.node = std::move(loaded);
+                only.node = loaded;
             }
             retire(only.node->stored);
         }
         only.dirty = true;
-        slot = std::move(only);
+        slot = only;
         return {};
     }
 
     Status retire_all(WorkSlot& slot, const TriePath& path) {
         if (slot.kind != Kind::branch) return {};
-        if (!slot.node) {
+        if (slot.node == nullptr) {
             CRN_TRY(node, load(path, slot.version));
-            slot.node = std::move(node);
+            slot.node = node;
         }
         auto& node = *slot.node;
         for (unsigned nibble = 0; nibble < 16; ++nibble)
@@ -285,17 +319,17 @@ struct TrieUpdate::Tree {
     /// The records of a changed branch and of what changed below it.
     void write(WorkNode& node, const TriePath& path, std::uint64_t version, TrieChanges& out) {
         auto record = std::make_shared<Bytes>();
-        record->reserve(16 + 80 * node.children.size());
+        record->reserve(16 + 80u * node.count);
         std::uint16_t leaf_mask = 0;
         unsigned nibble = 0;
-        for (auto& child : node.children) {
+        for (auto& child : node.children()) {
             while (!node.has(nibble)) ++nibble;
             if (child.kind == Kind::leaf) leaf_mask = static_cast<std::uint16_t>(leaf_mask | 1u << nibble);
             if (child.kind == Kind::branch && child.dirty) write(*child.node, below(node.branch, nibble), version, out);
             ++nibble;
         }
         put_record_header(*record, node.branch, path.depth, node.mask, leaf_mask);
-        for (const auto& child : node.children) {
+        for (const auto& child : node.children()) {
             if (child.kind == Kind::leaf)
                 put_record_leaf(*record, child.reference, child.leaf->key, node.branch.depth, child.leaf->value);
             else
@@ -319,7 +353,7 @@ public:
         }
         if (slot.kind != WorkSlot::Kind::branch) return;
         levels_[depth].push_back(&slot);
-        for (auto& child : slot.node->children) add(child, slot.node->branch.depth + 1u, value_rlp);
+        for (auto& child : slot.node->children()) add(child, slot.node->branch.depth + 1u, value_rlp);
     }
 
     Status run() {
@@ -333,7 +367,7 @@ public:
             for (auto* slot : levels_[depth]) {
                 std::array<BytesView, 16> references{};
                 unsigned nibble = 0;
-                for (const auto& child : slot->node->children) {
+                for (const auto& child : slot->node->children()) {
                     while (!slot->node->has(nibble)) ++nibble;
                     references[nibble++] = child.reference.view();
                 }

@@ -16,24 +16,53 @@ namespace cairn::storage {
 enum class Column : std::uint8_t { accounts, slots, code, account_trie, storage_trie, history, index, meta };
 inline constexpr std::size_t kColumns = 8;
 
-/// Writes that become visible and durable together or not at all.
+/// Writes that become visible and durable together or not at all. Later ones of the same key win.
 class WriteBatch {
 public:
+    /// Views into the batch, good until it is changed.
     struct Write {
         Column column;
-        Bytes key;
-        std::optional<Bytes> value; // nothing: delete
+        BytesView key;
+        std::optional<BytesView> value; // nothing: delete
     };
     void put(Column column, BytesView key, BytesView value) {
-        writes_.push_back({column, to_bytes(key), to_bytes(value)});
+        entries_.push_back({column, false, bytes_.size(), key.size(), value.size()});
+        append(bytes_, key);
+        append(bytes_, value);
     }
-    void erase(Column column, BytesView key) { writes_.push_back({column, to_bytes(key), std::nullopt}); }
-    const std::vector<Write>& writes() const { return writes_; }
-    bool empty() const { return writes_.empty(); }
-    void clear() { writes_.clear(); }
+    void erase(Column column, BytesView key) {
+        entries_.push_back({column, true, bytes_.size(), key.size(), 0});
+        append(bytes_, key);
+    }
+    /// In the order they were made.
+    std::vector<Write> writes() const {
+        std::vector<Write> out;
+        out.reserve(entries_.size());
+        for (const auto& entry : entries_) {
+            const BytesView key = BytesView{bytes_}.subspan(entry.offset, entry.key_bytes);
+            const BytesView value = BytesView{bytes_}.subspan(entry.offset + entry.key_bytes, entry.value_bytes);
+            out.push_back({entry.column, key, entry.is_erase ? std::nullopt : std::optional{value}});
+        }
+        return out;
+    }
+    bool empty() const { return entries_.empty(); }
+    /// Of all keys and values together.
+    std::size_t bytes() const { return bytes_.size(); }
+    void clear() {
+        entries_.clear();
+        bytes_.clear();
+    }
 
 private:
-    std::vector<Write> writes_;
+    struct Entry {
+        Column column;
+        bool is_erase;
+        std::size_t offset;
+        std::size_t key_bytes;
+        std::size_t value_bytes;
+    };
+    std::vector<Entry> entries_;
+    Bytes bytes_; // key, value, key, value, ...
 };
 
 class KeyValueStore {

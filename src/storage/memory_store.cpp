@@ -58,9 +58,9 @@ public:
         for (const auto& write : batch.writes()) {
             auto& map = columns_[static_cast<std::size_t>(write.column)];
             if (write.value)
-                map.insert_or_assign(write.key, *write.value);
+                map.insert_or_assign(to_bytes(write.key), to_bytes(*write.value));
             else
-                map.erase(write.key);
+                map.erase(to_bytes(write.key));
         }
         return {};
     }

@@ -134,10 +134,9 @@ public:
     }
 
     Status write(const WriteBatch& batch, bool sync) override {
-        std::size_t bytes = 0;
-        for (const auto& write : batch.writes()) bytes += 16 + write.key.size() + (write.value ? write.value->size() : 0);
-        rocksdb::WriteBatch out{bytes};
-        for (const auto& write : batch.writes()) {
+        const auto writes = batch.writes();
+        rocksdb::WriteBatch out{batch.bytes() + 16 * writes.size()};
+        for (const auto& write : writes) {
             const auto status = write.value ? out.Put(family(write.column), slice(write.key), slice(*write.value))
                                             : out.Delete(family(write.column), slice(write.key));
             if (!status.ok()) return failed(status, "write " + directory_);

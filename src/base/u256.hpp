@@ -4,6 +4,7 @@
 #include "base/bytes.hpp"
 
 #include <bit>
+#include <type_traits>
 
 namespace cairn {
 
@@ -15,7 +16,10 @@ struct U256 {
     constexpr U256(std::uint64_t low) : limb{low, 0, 0, 0} {}
     constexpr U256(std::uint64_t l0, std::uint64_t l1, std::uint64_t l2, std::uint64_t l3) : limb{l0, l1, l2, l3} {}
 
-    constexpr bool operator==(const U256&) const = default;
+    constexpr bool operator==(const U256& other) const {
+        return ((limb[0] ^ other.limb[0]) | (limb[1] ^ other.limb[1]) | (limb[2] ^ other.limb[2]) |
+                (limb[3] ^ other.limb[3])) == 0;
+    }
     constexpr std::strong_ordering operator<=>(const U256& other) const {
         for (int i = 3; i >= 0; --i)
             if (limb[i] != other.limb[i]) return limb[i] <=> other.limb[i];
@@ -34,26 +38,65 @@ struct U256 {
     constexpr unsigned byte_length() const { return (bit_length() + 7) / 8; }
 };
 
-constexpr U256 operator+(const U256& a, const U256& b) {
-    U256 out;
-    unsigned __int128 carry = 0;
-    for (int i = 0; i < 4; ++i) {
-        carry += static_cast<unsigned __int128>(a.limb[i]) + b.limb[i];
-        out.limb[i] = static_cast<std::uint64_t>(carry);
-        carry >>= 64;
+/// x + y + carry, and the new carry in its place. The compilers see a chain of these as the processor's add-with-carry.
+constexpr std::uint64_t add_carry(std::uint64_t x, std::uint64_t y, std::uint8_t& carry) {
+#if defined(__x86_64__)
+    if (!std::is_constant_evaluated()) {
+        unsigned long long sum = 0;
+        carry = __builtin_ia32_addcarryx_u64(carry, x, y, &sum);
+        return sum;
     }
-    return out;
+#endif
+    const auto wide = static_cast<unsigned __int128>(x) + y + carry;
+    carry = static_cast<std::uint8_t>(wide >> 64);
+    return static_cast<std::uint64_t>(wide);
+}
+/// x - y - borrow, and the new borrow in its place.
+constexpr std::uint64_t subtract_borrow(std::uint64_t x, std::uint64_t y, std::uint8_t& borrow) {
+#if defined(__x86_64__)
+    if (!std::is_constant_evaluated()) {
+        unsigned long long difference = 0;
+#if defined(__clang__)
+        borrow = __builtin_ia32_subborrow_u64(borrow, x, y, &difference);
+#else
+        borrow = __builtin_ia32_sbb_u64(borrow, x, y, &difference);
+#endif
+        return difference;
+    }
+#endif
+    const auto wide = static_cast<unsigned __int128>(x) - y - borrow;
+    borrow = static_cast<std::uint8_t>(wide >> 64) & 1;
+    return static_cast<std::uint64_t>(wide);
+}
+
+// Written out limb by limb: GCC 12 keeps loops over four limbs, and then the result in memory.
+constexpr U256 operator+(const U256& a, const U256& b) {
+    std::uint8_t carry = 0;
+    const auto l0 = add_carry(a.limb[0], b.limb[0], carry);
+    const auto l1 = add_carry(a.limb[1], b.limb[1], carry);
+    const auto l2 = add_carry(a.limb[2], b.limb[2], carry);
+    const auto l3 = add_carry(a.limb[3], b.limb[3], carry);
+    return {l0, l1, l2, l3};
 }
 constexpr U256 operator-(const U256& a, const U256& b) {
-    U256 out;
-    std::uint64_t borrow = 0;
-    for (int i = 0; i < 4; ++i) {
-        const auto wide = static_cast<unsigned __int128>(a.limb[i]) - b.limb[i] - borrow;
-        out.limb[i] = static_cast<std::uint64_t>(wide);
-        borrow = static_cast<std::uint64_t>(wide >> 64) & 1;
-    }
-    return out;
+    std::uint8_t borrow = 0;
+    const auto l0 = subtract_borrow(a.limb[0], b.limb[0], borrow);
+    const auto l1 = subtract_borrow(a.limb[1], b.limb[1], borrow);
+    const auto l2 = subtract_borrow(a.limb[2], b.limb[2], borrow);
+    const auto l3 = subtract_borrow(a.limb[3], b.limb[3], borrow);
+    return {l0, l1, l2, l3};
 }
+constexpr bool operator<(const U256& a, const U256& b) {
+    std::uint8_t borrow = 0;
+    subtract_borrow(a.limb[0], b.limb[0], borrow);
+    subtract_borrow(a.limb[1], b.limb[1], borrow);
+    subtract_borrow(a.limb[2], b.limb[2], borrow);
+    subtract_borrow(a.limb[3], b.limb[3], borrow);
+    return borrow != 0;
+}
+constexpr bool operator>(const U256& a, const U256& b) { return b < a; }
+constexpr bool operator<=(const U256& a, const U256& b) { return !(b < a); }
+constexpr bool operator>=(const U256& a, const U256& b) { return !(a < b); }
 constexpr U256 operator~(const U256& a) { return {~a.limb[0], ~a.limb[1], ~a.limb[2], ~a.limb[3]}; }
 constexpr U256 operator-(const U256& a) { return U256{} - a; }
 constexpr U256 operator&(const U256& a, const U256& b) {
@@ -66,40 +109,45 @@ constexpr U256 operator^(const U256& a, const U256& b) {
     return {a.limb[0] ^ b.limb[0], a.limb[1] ^ b.limb[1], a.limb[2] ^ b.limb[2], a.limb[3] ^ b.limb[3]};
 }
 constexpr U256 operator*(const U256& a, const U256& b) {
-    U256 out;
-    for (int i = 0; i < 4; ++i) {
-        std::uint64_t carry = 0;
-        for (int j = 0; i + j < 4; ++j) {
-            const auto wide = static_cast<unsigned __int128>(a.limb[i]) * b.limb[j] + out.limb[i + j] + carry;
-            out.limb[i + j] = static_cast<std::uint64_t>(wide);
-            carry = static_cast<std::uint64_t>(wide >> 64);
-        }
-    }
-    return out;
+    using Wide = unsigned __int128;
+    const auto low = [](Wide wide) { return static_cast<std::uint64_t>(wide); };
+    const auto p00 = Wide{a.limb[0]} * b.limb[0];
+    const auto p01 = Wide{a.limb[0]} * b.limb[1];
+    const auto p10 = Wide{a.limb[1]} * b.limb[0];
+    const auto second = (p00 >> 64) + low(p01) + low(p10);
+    // The upper half, modulo 2^128.
+    auto upper = (second >> 64) + (p01 >> 64) + (p10 >> 64);
+    upper += Wide{a.limb[0]} * b.limb[2] + Wide{a.limb[1]} * b.limb[1] + Wide{a.limb[2]} * b.limb[0];
+    const auto top = a.limb[0] * b.limb[3] + a.limb[1] * b.limb[2] + a.limb[2] * b.limb[1] + a.limb[3] * b.limb[0];
+    upper += Wide{top} << 64;
+    return {low(p00), low(second), low(upper), low(upper >> 64)};
 }
 /// Shifts by 256 or more give zero.
 constexpr U256 operator<<(const U256& a, unsigned shift) {
-    U256 out;
-    if (shift >= 256) return out;
-    const unsigned words = shift / 64;
     const unsigned bits = shift % 64;
-    for (unsigned i = 3; i + 1 > words; --i) {
-        out.limb[i] = a.limb[i - words] << bits;
-        if (bits != 0 && i > words) out.limb[i] |= a.limb[i - words - 1] >> (64 - bits);
-        if (i == 0) break;
+    const unsigned rest = 63 - bits; // what is shifted out of a limb: first by one, so that 64 never occurs
+    const auto l0 = a.limb[0] << bits;
+    const auto l1 = a.limb[1] << bits | a.limb[0] >> 1 >> rest;
+    if (shift >= 128) {
+        if (shift >= 256) return {};
+        return shift < 192 ? U256{0, 0, l0, l1} : U256{0, 0, 0, l0};
     }
-    return out;
+    const auto l2 = a.limb[2] << bits | a.limb[1] >> 1 >> rest;
+    if (shift >= 64) return {0, l0, l1, l2};
+    return {l0, l1, l2, a.limb[3] << bits | a.limb[2] >> 1 >> rest};
 }
 constexpr U256 operator>>(const U256& a, unsigned shift) {
-    U256 out;
-    if (shift >= 256) return out;
-    const unsigned words = shift / 64;
     const unsigned bits = shift % 64;
-    for (unsigned i = 0; i + words < 4; ++i) {
-        out.limb[i] = a.limb[i + words] >> bits;
-        if (bits != 0 && i + words + 1 < 4) out.limb[i] |= a.limb[i + words + 1] << (64 - bits);
+    const unsigned rest = 63 - bits;
+    const auto l3 = a.limb[3] >> bits;
+    const auto l2 = a.limb[2] >> bits | a.limb[3] << 1 << rest;
+    if (shift >= 128) {
+        if (shift >= 256) return {};
+        return shift < 192 ? U256{l2, l3, 0, 0} : U256{l3, 0, 0, 0};
     }
-    return out;
+    const auto l1 = a.limb[1] >> bits | a.limb[2] << 1 << rest;
+    if (shift >= 64) return {l1, l2, l3, 0};
+    return {a.limb[0] >> bits | a.limb[1] << 1 << rest, l1, l2, l3};
 }
 constexpr U256& operator+=(U256& a, const U256& b) { return a = a + b; }
 constexpr U256& operator-=(U256& a, const U256& b) { return a = a - b; }

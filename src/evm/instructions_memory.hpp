@@ -51,16 +51,24 @@ inline std::int64_t word_price(const U256& size, std::int64_t per_word) {
     return static_cast<std::int64_t>((size.low() + 31) / 32) * per_word;
 }
 
+/// Eight bytes, most significant first.
+inline std::uint64_t load_limb(const std::uint8_t* bytes) {
+    std::uint64_t limb = 0;
+    std::memcpy(&limb, bytes, 8);
+    return __builtin_bswap64(limb);
+}
+inline void store_limb(std::uint8_t* bytes, std::uint64_t limb) {
+    const auto swapped = __builtin_bswap64(limb);
+    std::memcpy(bytes, &swapped, 8);
+}
 inline U256 load_word(const std::uint8_t* bytes) {
-    std::uint64_t limb[4];
-    std::memcpy(limb, bytes, 32);
-    return {__builtin_bswap64(limb[3]), __builtin_bswap64(limb[2]), __builtin_bswap64(limb[1]),
-            __builtin_bswap64(limb[0])};
+    return {load_limb(bytes + 24), load_limb(bytes + 16), load_limb(bytes + 8), load_limb(bytes)};
 }
 inline void store_word(std::uint8_t* bytes, const U256& value) {
-    const std::uint64_t limb[4] = {__builtin_bswap64(value.limb[3]), __builtin_bswap64(value.limb[2]),
-                                   __builtin_bswap64(value.limb[1]), __builtin_bswap64(value.limb[0])};
-    std::memcpy(bytes, limb, 32);
+    store_limb(bytes, value.limb[3]);
+    store_limb(bytes + 8, value.limb[2]);
+    store_limb(bytes + 16, value.limb[1]);
+    store_limb(bytes + 24, value.limb[0]);
 }
 inline U256 word_of(const Hash256& hash) { return load_word(hash.data()); }
 inline Hash256 hash_of(const U256& value) {

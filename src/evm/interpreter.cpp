@@ -6,23 +6,38 @@
 namespace cairn::evm {
 namespace {
 
+// Values are written limb by limb, straight to their place: a value put together elsewhere and copied in wide moves would
+// make the next reader wait until the narrow stores have reached the cache.
+
 /// Big-endian operand of a PUSH. The padding behind the code makes every read legal.
 template <unsigned kSize>
-U256 operand(const std::uint8_t* bytes) {
-    if constexpr (kSize == 0) return {};
-    if constexpr (kSize == 32) return ops::load_word(bytes);
-    U256 out;
+void read_operand(U256& out, const std::uint8_t* bytes) {
     constexpr unsigned kFull = kSize / 8;
     constexpr unsigned kRest = kSize % 8;
     std::uint64_t high = 0;
+#pragma GCC unroll 8
     for (unsigned i = 0; i < kRest; ++i) high = high << 8 | bytes[i];
-    if constexpr (kRest != 0) out.limb[kFull] = high;
-    for (unsigned i = 0; i < kFull; ++i) {
-        std::uint64_t limb = 0;
-        std::memcpy(&limb, bytes + kRest + 8 * i, 8);
-        out.limb[kFull - 1 - i] = __builtin_bswap64(limb);
-    }
-    return out;
+    const auto limb = [&](unsigned i) {
+        return i < kFull ? ops::load_limb(bytes + kRest + 8 * (kFull - 1 - i)) : i == kFull ? high : 0;
+    };
+    out.limb[0] = limb(0);
+    out.limb[1] = limb(1);
+    out.limb[2] = limb(2);
+    out.limb[3] = limb(3);
+}
+
+inline void copy(U256& to, const U256& from) {
+    to.limb[0] = from.limb[0];
+    to.limb[1] = from.limb[1];
+    to.limb[2] = from.limb[2];
+    to.limb[3] = from.limb[3];
+}
+
+inline void exchange(U256& a, U256& b) {
+    std::swap(a.limb[0], b.limb[0]);
+    std::swap(a.limb[1], b.limb[1]);
+    std::swap(a.limb[2], b.limb[2]);
+    std::swap(a.limb[3], b.limb[3]);
 }
 
 // The loop. One label per instruction; each checks what the traits table cannot rule out, runs the instruction and jumps
@@ -53,19 +68,19 @@ U256 operand(const std::uint8_t* bytes) {
     CAIRN_NEXT();
 #define CAIRN_RUN_push(name, code, change, immediate)                                                         \
     CAIRN_ANNOUNCE();                                                                                         \
-    *top = operand<immediate>(position + 1);                                                                  \
+    read_operand<immediate>(*top, position + 1);                                                                 \
     ++top;                                                                                                    \
     position += immediate + 1;                                                                                \
     CAIRN_NEXT();
 #define CAIRN_RUN_dup(name, code, change, immediate)                                                          \
     CAIRN_ANNOUNCE();                                                                                         \
-    *top = top[0x7f - code];                                                                                  \
+    copy(*top, top[0x7f - code]);                                                                              \
     ++top;                                                                                                    \
     ++position;                                                                                               \
     CAIRN_NEXT();
 #define CAIRN_RUN_swap(name, code, change, immediate)                                                         \
     CAIRN_ANNOUNCE();                                                                                         \
-    std::swap(top[-1], top[0x8f - 1 - code]);                                                                 \
+    exchange(top[-1], top[0x8f - 1 - code]);                                                                  \
     ++position;                                                                                               \
     CAIRN_NEXT();
 #define CAIRN_RUN_nothing(name, code, change, immediate)                                                      \

@@ -14,7 +14,19 @@ void put_prefix(Bytes& out, std::size_t length, std::uint8_t short_base) {
     for (unsigned i = digits; i-- > 0;) out.push_back(static_cast<std::uint8_t>(length >> (8 * i)));
 }
 
+std::size_t prefix_size(std::size_t length) {
+    return length <= 55 ? 1 : 1 + (static_cast<unsigned>(std::bit_width(length)) + 7) / 8;
+}
+
 } // namespace
+
+std::size_t rlp_string_size(BytesView string) {
+    return string.size() == 1 && string[0] < 0x80 ? 1 : prefix_size(string.size()) + string.size();
+}
+
+std::size_t rlp_list_size(std::size_t payload) { return prefix_size(payload) + payload; }
+
+void RlpWriter::begin_list(std::size_t payload) { put_prefix(bytes_, payload, 0xc0); }
 
 void RlpWriter::put(BytesView string) {
     if (string.size() == 1 && string[0] < 0x80) {

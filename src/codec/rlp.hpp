@@ -9,6 +9,10 @@
 
 namespace cairn::codec {
 
+/// Bytes that `string` takes when it is put; that a list of `payload` bytes takes.
+std::size_t rlp_string_size(BytesView string);
+std::size_t rlp_list_size(std::size_t payload);
+
 /// Appends items to a byte string. Lists: `RlpWriter list; list.put(...); out.put_list(list);`
 class RlpWriter {
 public:
@@ -17,8 +21,12 @@ public:
     void put(const U256& value);
     void put(std::unsigned_integral auto value) { put_integer(value); }
     void put_list(const RlpWriter& content);
+    /// The prefix of a list whose items, `payload` bytes encoded, are put next: saves a copy where the size is known.
+    void begin_list(std::size_t payload);
     /// An item that is encoded already.
     void put_raw(BytesView item) { append(bytes_, item); }
+    void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
+    std::size_t size() const { return bytes_.size(); }
 
     const Bytes& bytes() const { return bytes_; }
     Bytes take() { return std::move(bytes_); }

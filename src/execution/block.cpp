@@ -26,18 +26,18 @@ ledger::BlockHeader header_on(const BlockInput& input, const ledger::ChainParame
 
 /// Roots and bloom that follow from the transactions and receipts.
 void seal(ledger::Block& block, const std::vector<ledger::Receipt>& receipts) {
+    const auto blooms = ledger::blooms_of(receipts);
     std::vector<Bytes> encoded;
     encoded.reserve(receipts.size());
-    for (const auto& receipt : receipts) {
-        encoded.push_back(ledger::encode_receipt(receipt));
-        for (const auto& log : receipt.logs) {
-            ledger::add_to_bloom(block.header.logs_bloom, log.address);
-            for (const auto& topic : log.topics) ledger::add_to_bloom(block.header.logs_bloom, topic);
-        }
+    for (std::size_t i = 0; i < receipts.size(); ++i) {
+        encoded.push_back(ledger::encode_receipt(receipts[i], blooms[i]));
+        if (receipts[i].logs.empty()) continue;
+        for (std::size_t byte = 0; byte < ledger::Bloom::kSize; ++byte)
+            block.header.logs_bloom[byte] |= blooms[i][byte];
     }
     block.header.receipts_root = ledger::ordered_trie_root(encoded);
 
-    std::vector<Bytes> raw;
+    std::vector<BytesView> raw;
     raw.reserve(block.transactions.size());
     for (const auto& transaction : block.transactions) raw.push_back(transaction.raw);
     block.header.transactions_root = ledger::ordered_trie_root(raw);

@@ -23,23 +23,27 @@ consteval Hash256 digest(std::string_view digits) {
     return out;
 }
 
-/// Keys RLP(index) and the entries in ascending order of keys.
+/// Keys RLP(index) and the entries in ascending order of keys. Views into the items.
 struct OrderedEntries {
-    explicit OrderedEntries(const std::vector<Bytes>& items) {
-        keys.reserve(items.size());
+    explicit OrderedEntries(const auto& items) {
         entries.reserve(items.size());
+        ends.reserve(items.size());
         for (std::size_t i = 0; i < items.size(); ++i) {
-            RlpWriter key;
-            key.put(std::uint64_t{i});
-            keys.push_back(key.take());
+            keys.put(std::uint64_t{i});
+            ends.push_back(keys.size());
         }
         // RLP(0) is 0x80, between the one-byte keys of 1..127 and the longer keys, which ascend with their index.
-        const auto add = [&](std::size_t i) { entries.push_back({keys[i], items[i]}); };
+        const auto add = [&](std::size_t i) { entries.push_back({key(i), items[i]}); };
         for (std::size_t i = 1; i < std::min<std::size_t>(items.size(), 128); ++i) add(i);
         if (!items.empty()) add(0);
         for (std::size_t i = 128; i < items.size(); ++i) add(i);
     }
-    std::vector<Bytes> keys;
+    BytesView key(std::size_t i) const {
+        const std::size_t begin = i == 0 ? 0 : ends[i - 1];
+        return BytesView{keys.bytes()}.subspan(begin, ends[i] - begin);
+    }
+    RlpWriter keys; // one behind the other
+    std::vector<std::size_t> ends;
     std::vector<TrieEntry> entries;
 };
 
@@ -186,11 +190,12 @@ Result<Block> decode_block(BytesView rlp) {
 }
 
 Hash256 ordered_trie_root(const std::vector<Bytes>& items) { return trie_root(OrderedEntries{items}.entries); }
+Hash256 ordered_trie_root(std::span<const BytesView> items) { return trie_root(OrderedEntries{items}.entries); }
 
 std::vector<Bytes> prove_ordered_item(const std::vector<Bytes>& items, std::size_t index) {
     CRN_ASSERT(index < items.size());
     const OrderedEntries ordered{items};
-    return trie_proof(ordered.entries, ordered.keys[index]);
+    return trie_proof(ordered.entries, ordered.key(index));
 }
 
 } // namespace cairn::ledger

@@ -58,6 +58,7 @@ Result<Block> decode_block(BytesView rlp);
 
 /// Root of the trie index -> item (transactions, receipts): key RLP(index).
 Hash256 ordered_trie_root(const std::vector<Bytes>& items);
+Hash256 ordered_trie_root(std::span<const BytesView> items);
 /// Merkle proof of item `index` under ordered_trie_root(items): nodes from the root to the leaf.
 std::vector<Bytes> prove_ordered_item(const std::vector<Bytes>& items, std::size_t index);
 

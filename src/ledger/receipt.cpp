@@ -11,26 +11,39 @@ using codec::RlpWriter;
 
 /// Yellow paper, section 4.3.1: three bits, each from 11 bits of a byte pair of the hash, counted from the end.
 template <class Visit>
-void for_each_bloom_bit(BytesView value, Visit visit) {
-    const auto hash = crypto::keccak256(value);
+void for_each_bloom_bit(const Hash256& hash, Visit visit) {
     for (std::size_t pair = 0; pair < 6; pair += 2) {
         const unsigned bit = (static_cast<unsigned>(hash[pair]) << 8 | hash[pair + 1]) & 2047u;
         visit(255 - bit / 8, static_cast<std::uint8_t>(1u << (bit % 8)));
     }
 }
 
+void set_bloom_bits(Bloom& bloom, const Hash256& hash) {
+    for_each_bloom_bit(hash, [&](std::size_t byte, std::uint8_t mask) { bloom[byte] |= mask; });
+}
+
+constexpr std::size_t kAddressSize = 1 + Address::kSize;
+constexpr std::size_t kTopicSize = 1 + Hash256::kSize;
+
+std::size_t log_payload(const Log& log) {
+    return kAddressSize + codec::rlp_list_size(log.topics.size() * kTopicSize) + codec::rlp_string_size(log.data);
+}
+
+std::size_t logs_payload(const std::vector<Log>& logs) {
+    std::size_t out = 0;
+    for (const auto& log : logs) out += codec::rlp_list_size(log_payload(log));
+    return out;
+}
+
 void put_logs(RlpWriter& out, const std::vector<Log>& logs) {
-    RlpWriter list;
+    out.begin_list(logs_payload(logs));
     for (const auto& log : logs) {
-        RlpWriter topics;
-        for (const auto& topic : log.topics) topics.put(topic);
-        RlpWriter item;
-        item.put(log.address);
-        item.put_list(topics);
-        item.put(log.data);
-        list.put_list(item);
+        out.begin_list(log_payload(log));
+        out.put(log.address);
+        out.begin_list(log.topics.size() * kTopicSize);
+        for (const auto& topic : log.topics) out.put(topic);
+        out.put(log.data);
     }
-    out.put_list(list);
 }
 
 Result<std::vector<Log>> read_logs(RlpReader& in) {
@@ -56,14 +69,30 @@ Result<std::vector<Log>> read_logs(RlpReader& in) {
 
 } // namespace
 
-void add_to_bloom(Bloom& bloom, BytesView value) {
-    for_each_bloom_bit(value, [&](std::size_t byte, std::uint8_t mask) { bloom[byte] |= mask; });
-}
+void add_to_bloom(Bloom& bloom, BytesView value) { set_bloom_bits(bloom, crypto::keccak256(value)); }
 
 bool may_contain(const Bloom& bloom, BytesView value) {
     bool all = true;
-    for_each_bloom_bit(value, [&](std::size_t byte, std::uint8_t mask) { all = all && (bloom[byte] & mask) != 0; });
+    for_each_bloom_bit(crypto::keccak256(value),
+                       [&](std::size_t byte, std::uint8_t mask) { all = all && (bloom[byte] & mask) != 0; });
     return all;
+}
+
+std::vector<Bloom> blooms_of(const std::vector<Receipt>& receipts) {
+    std::vector<BytesView> values;
+    for (const auto& receipt : receipts)
+        for (const auto& log : receipt.logs) {
+            values.push_back(log.address);
+            values.insert(values.end(), log.topics.begin(), log.topics.end());
+        }
+    std::vector<Hash256> hashes(values.size());
+    crypto::keccak256_many(values, hashes);
+    std::vector<Bloom> out(receipts.size());
+    auto next = hashes.begin();
+    for (std::size_t i = 0; i < receipts.size(); ++i)
+        for (const auto& log : receipts[i].logs)
+            for (std::size_t n = 0; n <= log.topics.size(); ++n) set_bloom_bits(out[i], *next++);
+    return out;
 }
 
 Bloom bloom_of(const std::vector<Log>& logs) {
@@ -75,18 +104,24 @@ Bloom bloom_of(const std::vector<Log>& logs) {
     return bloom;
 }
 
-Bytes encode_receipt(const Receipt& receipt) {
-    RlpWriter fields;
-    fields.put(std::uint64_t{receipt.success ? 1u : 0u});
-    fields.put(receipt.cumulative_gas_used);
-    fields.put(bloom_of(receipt.logs));
-    put_logs(fields, receipt.logs);
+Bytes encode_receipt(const Receipt& receipt) { return encode_receipt(receipt, bloom_of(receipt.logs)); }
+
+Bytes encode_receipt(const Receipt& receipt, const Bloom& bloom) {
+    RlpWriter gas;
+    gas.put(receipt.cumulative_gas_used);
+    const auto payload =
+        1 + gas.size() + codec::rlp_list_size(Bloom::kSize) + codec::rlp_list_size(logs_payload(receipt.logs));
     RlpWriter out;
+    out.reserve(1 + codec::rlp_list_size(payload));
     if (receipt.type != TransactionType::legacy) {
         const std::uint8_t prefix = static_cast<std::uint8_t>(receipt.type);
         out.put_raw({&prefix, 1});
     }
-    out.put_list(fields);
+    out.begin_list(payload);
+    out.put(std::uint64_t{receipt.success ? 1u : 0u});
+    out.put_raw(gas.bytes());
+    out.put(bloom);
+    put_logs(out, receipt.logs);
     return out.take();
 }
 

@@ -34,8 +34,12 @@ Bloom bloom_of(const std::vector<Log>& logs);
 void add_to_bloom(Bloom& bloom, BytesView value);
 /// False only if no log of the block can have `value`.
 bool may_contain(const Bloom& bloom, BytesView value);
+/// The bloom of each receipt. Hashes what all of them contain together, which is several times faster.
+std::vector<Bloom> blooms_of(const std::vector<Receipt>& receipts);
 /// EIP-2718 form as in the receipts trie.
 Bytes encode_receipt(const Receipt& receipt);
+/// The same for a caller who has computed bloom_of(receipt.logs) already.
+Bytes encode_receipt(const Receipt& receipt, const Bloom& bloom);
 Result<Receipt> decode_receipt(BytesView raw);
 /// Keccak-256 of the RLP list of logs: the "logs hash" of state tests.
 Hash256 logs_hash(const std::vector<Log>& logs);

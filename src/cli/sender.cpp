@@ -1,0 +1,124 @@
+#include "cli/sender.hpp"
+
+#include "cli/dev_state.hpp"
+#include "cli/files.hpp"
+#include "cli/invocation.hpp"
+#include "cli/keystore.hpp"
+
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+namespace cairn::cli {
+namespace {
+
+/// Asks on the controlling terminal, so that piped data and the question do not meet.
+Result<std::string> prompt_secret(std::string_view prompt) {
+    const int tty = ::open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (tty < 0) return fail(ErrorCode::CliPassphraseMissing);
+    termios before{};
+    ::tcgetattr(tty, &before);
+    termios silent = before;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(tty, TCSAFLUSH, &silent);
+    const std::string text{prompt};
+    const bool asked = ::write(tty, text.data(), text.size()) >= 0;
+    std::string line;
+    char c = 0;
+    while (asked && ::read(tty, &c, 1) == 1 && c != '\n' && line.size() < 4096) line += c;
+    const bool ended = ::write(tty, "\n", 1) == 1;
+    ::tcsetattr(tty, TCSAFLUSH, &before);
+    ::close(tty);
+    if (!asked || !ended) return fail(ErrorCode::CliPassphraseMissing, "the terminal cannot be written to");
+    return line;
+}
+
+Result<Sender> with_key(crypto::AccountKey key) {
+    CRN_TRY(address, address_of(key));
+    return Sender{address, key};
+}
+
+Result<Sender> from_dev(const Invocation& invocation, std::string_view number) {
+    CRN_TRY(state, read_dev_state(dev_dir(invocation)));
+    if (state.accounts.empty()) return fail(ErrorCode::CliNoAccount, "the development network has no accounts");
+    CRN_TRY(index, parse_number("the account number after dev:", number, 0, state.accounts.size() - 1));
+    CRN_TRY(key, parse_private_key(state.accounts[index].private_key));
+    return with_key(key);
+}
+
+Result<Sender> from_keystore(const Invocation& invocation, const StoredKey& stored) {
+    CRN_TRY(text, read_secret_file(stored.path));
+    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + checksummed(stored.address) + ": ", Ask::once));
+    auto key = decrypt_key(text, passphrase);
+    wipe(passphrase);
+    if (!key) return fail(key.error().code, key.error().detail.empty() ? stored.path : key.error().detail);
+    return with_key(*key);
+}
+
+} // namespace
+
+std::vector<FlagSpec> sender_flags() {
+    return {
+        {.name = "from", .value = "ADDRESS", .help = "sending account: an address of the keystore, or dev:N for the Nth "
+                                                     "account of the development network",
+         .completes = Completes::account},
+        {.name = "keystore", .value = "DIR", .help = "directory of key files (default: ~/.local/share/cairn/keystore)",
+         .completes = Completes::directory},
+        {.name = "passphrase-file", .value = "FILE", .help = "file whose first line is the passphrase",
+         .completes = Completes::file},
+        {.name = "key-file", .value = "FILE", .help = "file with a private key in hex, instead of --from",
+         .completes = Completes::file},
+    };
+}
+
+std::string dev_dir(const Invocation& invocation) {
+    const auto directory = invocation.flag("dir");
+    return directory ? absolute(*directory) : default_dev_dir();
+}
+
+Result<std::string> read_passphrase(const Invocation& invocation, std::string_view prompt, Ask ask) {
+    if (const auto file = invocation.flag("passphrase-file")) {
+        CRN_TRY(text, read_secret_file(*file));
+        auto line = text.substr(0, text.find_first_of("\r\n"));
+        wipe(text);
+        return line;
+    }
+    if (!invocation.terminal().in_is_tty) return fail(ErrorCode::CliPassphraseMissing);
+    CRN_TRY(first, prompt_secret(prompt));
+    if (ask == Ask::twice) {
+        CRN_TRY(second, prompt_secret("Again: "));
+        if (first != second) return fail(ErrorCode::CliUsage, "the two passphrases differ");
+        wipe(second);
+    }
+    return std::move(first);
+}
+
+Result<Sender> choose_sender(const Invocation& invocation) {
+    if (const auto file = invocation.flag("key-file")) {
+        CRN_TRY(text, read_secret_file(*file));
+        auto key = parse_private_key(text);
+        wipe(text);
+        if (!key) return fail(key.error().code, *file);
+        return with_key(*key);
+    }
+    CRN_TRY(keys, list_keys(invocation.flag_or("keystore", default_keystore())));
+    if (const auto from = invocation.flag("from")) {
+        if (from->starts_with("dev:")) return from_dev(invocation, std::string_view{*from}.substr(4));
+        CRN_TRY(address, parse_address(*from));
+        for (const auto& stored : keys)
+            if (stored.address == address) return from_keystore(invocation, stored);
+        // The development network's accounts may be named by address too.
+        if (const auto state = read_dev_state(dev_dir(invocation)))
+            for (std::size_t i = 0; i < state->accounts.size(); ++i)
+                if (fixed_from_hex<Address>(state->accounts[i].address) == address)
+                    return from_dev(invocation, std::to_string(i));
+        return fail(ErrorCode::CliNoAccount, "no key of " + checksummed(address) + " in " +
+                                                 invocation.flag_or("keystore", default_keystore()));
+    }
+    // With --dir or a running development network its account is meant, before any real one.
+    if (!invocation.has("keystore") && exists(dev_dir(invocation) + "/state.json")) return from_dev(invocation, "0");
+    if (keys.size() == 1) return from_keystore(invocation, keys.front());
+    return fail(ErrorCode::CliNoAccount, keys.empty() ? "the keystore is empty" : "the keystore has several accounts");
+}
+
+} // namespace cairn::cli

@@ -1,0 +1,220 @@
+#include "cli/config.hpp"
+
+#include "cli/files.hpp"
+
+#define TOML_HEADER_ONLY 0
+#include <toml++/toml.h>
+
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <set>
+
+namespace cairn::cli {
+namespace {
+
+/// Reads values and remembers what was wrong and what was asked for.
+class Reader {
+public:
+    Reader(const toml::table& root, std::string path)
+        : root_(root), path_(std::move(path)),
+          folder_(std::filesystem::path(absolute(path_)).parent_path()) {}
+
+    template <class T>
+    std::optional<T> get(const char* section, const char* key, const char* kind) {
+        known_[section].insert(key);
+        const auto node = root_[section][key];
+        if (!node) return std::nullopt;
+        const auto value = node.value_exact<T>();
+        if (!value) problem(node.node()->source(), section, key, std::string{"must be "} + kind);
+        return value;
+    }
+    void text(const char* section, const char* key, std::string& out) {
+        if (auto value = get<std::string>(section, key, "text in quotes")) out = *std::move(value);
+    }
+    void file(const char* section, const char* key, std::string& out, bool required) {
+        if (auto value = get<std::string>(section, key, "a path in quotes"); value && !value->empty())
+            out = (folder_ / *value).lexically_normal().string();
+        else if (required)
+            missing(section, key);
+    }
+    void address(const char* section, const char* key, std::string& host, std::uint16_t& port, bool required) {
+        const auto value = get<std::string>(section, key, "\"HOST:PORT\"");
+        if (!value) {
+            if (required) missing(section, key);
+            return;
+        }
+        const auto parsed = parse_host_port(*value);
+        if (!parsed) return problem(root_[section][key].node()->source(), section, key, "must be \"HOST:PORT\"");
+        host = parsed->host;
+        port = parsed->port;
+    }
+    template <class T>
+    void number(const char* section, const char* key, T& out, std::int64_t low, std::int64_t high) {
+        const auto value = get<std::int64_t>(section, key, "a whole number");
+        if (!value) return;
+        if (*value < low || *value > high)
+            return problem(root_[section][key].node()->source(), section, key,
+                           "must be from " + std::to_string(low) + " to " + std::to_string(high));
+        out = static_cast<T>(*value);
+    }
+    void list(const char* section, const char* key, std::vector<std::string>& out) {
+        known_[section].insert(key);
+        const auto node = root_[section][key];
+        if (!node) return;
+        const auto* array = node.as_array();
+        if (!array) return problem(node.node()->source(), section, key, "must be a list of texts");
+        out.clear();
+        for (const auto& item : *array) {
+            if (const auto value = item.value_exact<std::string>()) out.push_back(*value);
+            else problem(item.source(), section, key, "must be a list of texts");
+        }
+    }
+    void problem(const toml::source_region& where, const std::string& section, const std::string& key,
+                 const std::string& what) {
+        problems_ += "\n" + path_ + ":" + std::to_string(where.begin.line) + ": " + section +
+                     (key.empty() ? "" : "." + key) + " " + what;
+    }
+    void missing(const char* section, const char* key) {
+        problems_ += "\n" + path_ + ": " + section + "." + key + " is missing";
+    }
+    /// CliConfigInvalid with everything that was wrong, unknown keys included.
+    Status finish() {
+        for (const auto& [section_key, section] : root_) {
+            const std::string name{section_key.str()};
+            const auto known = known_.find(name);
+            if (known == known_.end() || !section.is_table()) {
+                problem(section_key.source(), name, "", "is not a known section");
+                continue;
+            }
+            for (const auto& [key, value] : *section.as_table())
+                if (!known->second.contains(std::string{key.str()}))
+                    problem(key.source(), name, std::string{key.str()}, "is not a known key");
+        }
+        if (problems_.empty()) return {};
+        return fail(ErrorCode::CliConfigInvalid, problems_.substr(1));
+    }
+
+private:
+    const toml::table& root_;
+    std::string path_;
+    std::filesystem::path folder_;
+    std::string problems_;
+    std::map<std::string, std::set<std::string>> known_;
+};
+
+constexpr std::pair<std::string_view, LogLevel> kLevels[] = {{"debug", LogLevel::debug},
+                                                             {"info", LogLevel::info},
+                                                             {"warning", LogLevel::warning},
+                                                             {"error", LogLevel::error}};
+
+std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + "\"";
+}
+
+std::string quoted_list(const std::vector<std::string>& items) {
+    std::string out = "[";
+    for (const auto& item : items) out += (out.size() == 1 ? "" : ", ") + quoted(item);
+    return out + "]";
+}
+
+std::string host_port(const std::string& host, std::uint16_t port) {
+    return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+} // namespace
+
+std::optional<HostPort> parse_host_port(std::string_view text) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+    auto host = text.substr(0, colon);
+    const auto digits = text.substr(colon + 1);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    else if (host.find(':') != std::string_view::npos) return std::nullopt;
+    HostPort out{std::string{host}, 0};
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
+    if (error != std::errc{} || end != digits.data() + digits.size() || host.empty()) return std::nullopt;
+    return out;
+}
+
+Result<NodeSettings> parse_node_config(std::string_view text, const std::string& path) {
+    toml::table root;
+    try {
+        root = toml::parse(text);
+    } catch (const toml::parse_error& error) {
+        return fail(ErrorCode::CliConfigInvalid, path + ":" + std::to_string(error.source().begin.line) + ": " +
+                                                     std::string{error.description()});
+    }
+    NodeSettings out;
+    Reader read(root, path);
+    read.file("node", "data_dir", out.node.data_dir, true);
+    read.file("node", "genesis", out.node.genesis_file, true);
+    read.file("node", "validator_key", out.node.validator_key_file, true);
+    std::int64_t reserve_mib = static_cast<std::int64_t>(out.node.disk_reserve_bytes >> 20);
+    read.number("node", "disk_reserve_mib", reserve_mib, 1, 1 << 20);
+    out.node.disk_reserve_bytes = static_cast<std::uint64_t>(reserve_mib) << 20;
+
+    read.address("network", "listen", out.node.listen_address, out.node.listen_port, true);
+    read.file("network", "tls_certificate", out.node.tls_certificate_file, true);
+    read.file("network", "tls_key", out.node.tls_key_file, true);
+
+    read.address("rpc", "listen", out.rpc.address, out.rpc.port, false);
+    std::int64_t websocket = -1;
+    read.number("rpc", "websocket_port", websocket, 0, 65'535);
+    if (websocket >= 0) out.rpc.websocket_port = static_cast<std::uint16_t>(websocket);
+    read.file("rpc", "token_file", out.rpc.token_file, false);
+    read.list("rpc", "cors_origins", out.rpc.cors_origins);
+    read.list("rpc", "host_names", out.rpc.host_names);
+
+    read.file("log", "file", out.log_file, false);
+    std::string level = "info";
+    read.text("log", "level", level);
+    const auto* found = std::ranges::find(kLevels, level, &std::pair<std::string_view, LogLevel>::first);
+    if (found == std::end(kLevels))
+        read.problem(root["log"]["level"].node()->source(), "log", "level", "must be debug, info, warning or error");
+    else
+        out.log_level = found->second;
+    CRN_CHECK(read.finish());
+    out.node.rpc_address = out.rpc.address;
+    out.node.rpc_port = out.rpc.port;
+    out.node.rpc_token_file = out.rpc.token_file;
+    out.node.rpc_cors_origins = out.rpc.cors_origins;
+    return out;
+}
+
+Result<NodeSettings> read_node_config(const std::string& path) {
+    CRN_TRY(text, read_file(path, 1 << 20));
+    return parse_node_config(text, path);
+}
+
+std::string to_toml(const NodeSettings& settings) {
+    const auto& node = settings.node;
+    const auto& rpc = settings.rpc;
+    std::string out = "# Configuration of one validator; docs/reference/configuration.md explains every key.\n\n[node]\n";
+    out += "data_dir = " + quoted(node.data_dir) + "\n";
+    out += "genesis = " + quoted(node.genesis_file) + "\n";
+    out += "validator_key = " + quoted(node.validator_key_file) + "\n";
+    out += "disk_reserve_mib = " + std::to_string(node.disk_reserve_bytes >> 20) + "\n";
+    out += "\n[network]\n";
+    out += "listen = " + quoted(host_port(node.listen_address, node.listen_port)) + "\n";
+    out += "tls_certificate = " + quoted(node.tls_certificate_file) + "\n";
+    out += "tls_key = " + quoted(node.tls_key_file) + "\n";
+    out += "\n[rpc]\n";
+    out += "listen = " + quoted(host_port(rpc.address, rpc.port)) + "\n";
+    if (rpc.websocket_port) out += "websocket_port = " + std::to_string(*rpc.websocket_port) + "\n";
+    if (!rpc.token_file.empty()) out += "token_file = " + quoted(rpc.token_file) + "\n";
+    out += "cors_origins = " + quoted_list(rpc.cors_origins) + "\n";
+    out += "host_names = " + quoted_list(rpc.host_names) + "\n";
+    out += "\n[log]\n";
+    if (!settings.log_file.empty()) out += "file = " + quoted(settings.log_file) + "\n";
+    for (const auto& [name, level] : kLevels)
+        if (level == settings.log_level) out += "level = " + quoted(name) + "\n";
+    return out;
+}
+
+} // namespace cairn::cli

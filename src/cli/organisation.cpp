@@ -1,0 +1,171 @@
+#include "cli/organisation.hpp"
+
+#include "cli/files.hpp"
+#include "cli/keystore.hpp"
+#include "crypto/certificate.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace cairn::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kFormat = "cairn-organisation-v1";
+constexpr std::int64_t kDay = 86'400;
+constexpr std::int64_t kCaDays = 3650;
+/// Certificates begin a little earlier, for machines whose clock is behind.
+constexpr std::int64_t kClockSlack = 300;
+
+std::unexpected<Error> malformed(const std::string& what) {
+    return fail(ErrorCode::CliFileInvalid, "organisation file: " + what);
+}
+
+Status write_secret(const std::string& path, std::string_view text) {
+    return write_file(path, text, Access::secret, Existing::refuse);
+}
+
+Result<ledger::Validator> create_validator(const std::string& directory, const OrganisationPlan& plan,
+                                           const ValidatorPlan& validator, const crypto::CertifiedKey& ca,
+                                           Random& random, std::int64_t now) {
+    const auto folder = directory + "/validators/" + validator.name;
+    CRN_CHECK(make_directory(folder, Access::secret));
+    crypto::ValidatorSeed seed;
+    random.fill(seed.bytes);
+    const auto key = crypto::ValidatorKey::from_seed(seed).public_key();
+    CRN_CHECK(crypto::write_ed25519_key(folder + "/validator.key", seed));
+    const auto days = std::min<std::int64_t>(static_cast<std::int64_t>(plan.days), kCaDays);
+    CRN_TRY(tls, crypto::issue_node_certificate(ca, {plan.name, validator.name, key},
+                                                {now - kClockSlack, now + days * kDay - kClockSlack}, random));
+    CRN_CHECK(write_secret(folder + "/tls.key", tls.key_pem.view()));
+    CRN_CHECK(write_file(folder + "/tls.pem", tls.certificate_pem + ca.certificate_pem, Access::shared, Existing::refuse));
+    return ledger::Validator{validator.name, plan.name, key, validator.address};
+}
+
+Result<std::string> text_member(const json& object, const char* name) {
+    if (!object.is_object() || !object.contains(name) || !object[name].is_string())
+        return malformed(std::string{"no text member "} + name);
+    return object[name].get<std::string>();
+}
+
+template <class T>
+Result<T> hex_member(const json& object, const char* name) {
+    CRN_TRY(text, text_member(object, name));
+    const auto value = fixed_from_hex<T>(text);
+    if (!value) return malformed(std::string{name} + " is not hex of the right length");
+    return *value;
+}
+
+} // namespace
+
+std::string to_json(const Invitation& invitation) {
+    json validators = json::array();
+    for (const auto& validator : invitation.validators)
+        validators.push_back(
+            {{"name", validator.name}, {"key", to_hex(validator.key)}, {"address", validator.address}});
+    const auto& organisation = invitation.organisation;
+    return json{{"format", kFormat},
+                {"name", organisation.name},
+                {"ca_certificate", organisation.ca_certificate_pem},
+                {"signing_key", to_hex(organisation.signing_key)},
+                {"administrator", checksummed(organisation.account)},
+                {"validators", validators}}
+               .dump(2) +
+           "\n";
+}
+
+Result<Invitation> invitation_from_json(std::string_view text, std::int64_t now) {
+    const auto document = json::parse(text, nullptr, false);
+    if (!document.is_object()) return malformed("not a JSON object");
+    CRN_TRY(format, text_member(document, "format"));
+    if (format != kFormat) return malformed("format is not " + std::string{kFormat});
+    Invitation out;
+    CRN_TRY(name, text_member(document, "name"));
+    CRN_TRY(certificate, text_member(document, "ca_certificate"));
+    CRN_TRY(signing_key, hex_member<crypto::ValidatorPublicKey>(document, "signing_key"));
+    CRN_TRY(administrator, hex_member<Address>(document, "administrator"));
+    out.organisation = {name, certificate, signing_key, administrator};
+    CRN_CHECK(crypto::verify_ca_certificate(certificate, now));
+    if (!document.contains("validators") || !document["validators"].is_array()) return malformed("no validators");
+    for (const auto& entry : document["validators"]) {
+        CRN_TRY(validator, text_member(entry, "name"));
+        CRN_TRY(key, hex_member<crypto::ValidatorPublicKey>(entry, "key"));
+        CRN_TRY(address, text_member(entry, "address"));
+        out.validators.push_back({validator, name, key, address});
+    }
+    return out;
+}
+
+Result<Invitation> create_organisation(const std::string& directory, const OrganisationPlan& plan, Random& random,
+                                       std::int64_t now) {
+    if (exists(directory + "/organisation.json")) return fail(ErrorCode::CliFileExists, directory + "/organisation.json");
+    CRN_CHECK(make_directory(directory, Access::secret));
+    CRN_TRY(ca, crypto::create_ca(plan.name, {now - kClockSlack, now + kCaDays * kDay}, random));
+    CRN_CHECK(write_secret(directory + "/ca.key", ca.key_pem.view()));
+    CRN_CHECK(write_file(directory + "/ca.pem", ca.certificate_pem, Access::shared, Existing::refuse));
+
+    crypto::ValidatorSeed signing_seed;
+    random.fill(signing_seed.bytes);
+    CRN_CHECK(crypto::write_ed25519_key(directory + "/signing.key", signing_seed));
+
+    Invitation out;
+    out.organisation = {plan.name, ca.certificate_pem, crypto::ValidatorKey::from_seed(signing_seed).public_key(), {}};
+    if (plan.administrator) {
+        out.organisation.account = *plan.administrator;
+    } else {
+        const auto key = new_account_key(random);
+        CRN_TRY(address, address_of(key));
+        out.organisation.account = address;
+        CRN_CHECK(write_secret(directory + "/administrator.key", to_hex(key) + "\n"));
+    }
+    for (const auto& validator : plan.validators) {
+        CRN_TRY(made, create_validator(directory, plan, validator, ca, random, now));
+        out.validators.push_back(std::move(made));
+    }
+    CRN_CHECK(write_file(directory + "/organisation.json", to_json(out), Access::shared, Existing::refuse));
+    return out;
+}
+
+Result<ledger::Genesis> assemble_genesis(std::vector<Invitation> invitations, ledger::ChainParameters parameters,
+                                         std::map<Address, ledger::GenesisAccount> accounts, std::uint64_t timestamp) {
+    std::ranges::sort(invitations, {}, [](const Invitation& one) { return one.organisation.name; });
+    ledger::Genesis genesis;
+    genesis.parameters = std::move(parameters);
+    genesis.timestamp = timestamp;
+    genesis.accounts = std::move(accounts);
+    for (auto& invitation : invitations) {
+        genesis.organisations.push_back(invitation.organisation);
+        for (auto& validator : invitation.validators) genesis.validators.members.push_back(std::move(validator));
+    }
+    CRN_CHECK(ledger::check_genesis(genesis));
+    return genesis;
+}
+
+Result<std::string> sign_genesis(ledger::Genesis& genesis, const std::string& organisation_directory,
+                                 std::int64_t now) {
+    CRN_TRY(text, read_file(organisation_directory + "/organisation.json"));
+    CRN_TRY(own, invitation_from_json(text, now));
+    const auto& name = own.organisation.name;
+    const auto listed = std::ranges::find(genesis.organisations, name, &ledger::Organisation::name);
+    if (listed == genesis.organisations.end())
+        return fail(ErrorCode::CliPrecondition, "organisation \"" + name + "\" is not in the genesis file");
+    if (*listed != own.organisation)
+        return fail(ErrorCode::CliPrecondition,
+                    "the genesis file gives other keys for \"" + name + "\" than its own organisation.json");
+    std::vector<ledger::Validator> validators;
+    for (const auto& validator : genesis.validators.members)
+        if (validator.organisation == name) validators.push_back(validator);
+    if (validators != own.validators)
+        return fail(ErrorCode::CliPrecondition,
+                    "the genesis file lists other validators for \"" + name + "\" than its own organisation.json");
+    CRN_TRY(seed, crypto::read_ed25519_key(organisation_directory + "/signing.key"));
+    const auto key = crypto::ValidatorKey::from_seed(seed);
+    if (key.public_key() != own.organisation.signing_key)
+        return fail(ErrorCode::KeyInvalid, organisation_directory + "/signing.key is not the organisation's key");
+    genesis.signatures[name] = key.sign(ledger::genesis_signed_bytes(ledger::hash_of(genesis)));
+    return name;
+}
+
+} // namespace cairn::cli

@@ -15,10 +15,10 @@ class Invocation;
 enum class Completes { nothing, file, directory, dev_node, account };
 
 struct FlagSpec {
-    std::string_view name;       // without the dashes
+    std::string_view name = {};  // without the dashes
     char letter = 0;             // 0: no short form
     std::string_view value = {}; // name of its value in help; empty for a switch
-    std::string_view help;
+    std::string_view help = {};
     bool repeatable = false;
     std::vector<std::string_view> choices = {};
     Completes completes = Completes::nothing;
@@ -28,7 +28,7 @@ enum class Need { one, optional, one_or_more, any };
 
 struct ArgumentSpec {
     std::string_view name;
-    std::string_view help;
+    std::string_view help = {};
     Need need = Need::one;
     std::vector<std::string_view> choices = {};
     Completes completes = Completes::nothing;
@@ -41,9 +41,9 @@ struct Example {
 
 /// `cairn NOUN VERB`; a command whose noun says it all has no verb.
 struct Command {
-    std::string_view noun;
-    std::string_view verb;
-    std::string_view summary;     // one line, no full stop
+    std::string_view noun = {};
+    std::string_view verb = {};
+    std::string_view summary = {}; // one line, no full stop
     std::string_view details = {}; // a paragraph or two
     std::vector<ArgumentSpec> arguments = {};
     std::vector<FlagSpec> flags = {};

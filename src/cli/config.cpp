@@ -108,7 +108,7 @@ constexpr std::pair<std::string_view, LogLevel> kLevels[] = {{"debug", LogLevel:
                                                              {"warning", LogLevel::warning},
                                                              {"error", LogLevel::error}};
 
-std::string quoted(std::string_view text) {
+std::string toml_text(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') out += '\\';
@@ -117,9 +117,9 @@ std::string quoted(std::string_view text) {
     return out + "\"";
 }
 
-std::string quoted_list(const std::vector<std::string>& items) {
+std::string toml_list(const std::vector<std::string>& items) {
     std::string out = "[";
-    for (const auto& item : items) out += (out.size() == 1 ? "" : ", ") + quoted(item);
+    for (const auto& item : items) out += (out.size() == 1 ? "" : ", ") + toml_text(item);
     return out + "]";
 }
 
@@ -196,24 +196,24 @@ std::string to_toml(const NodeSettings& settings) {
     const auto& node = settings.node;
     const auto& rpc = settings.rpc;
     std::string out = "# Configuration of one validator; docs/reference/configuration.md explains every key.\n\n[node]\n";
-    out += "data_dir = " + quoted(node.data_dir) + "\n";
-    out += "genesis = " + quoted(node.genesis_file) + "\n";
-    out += "validator_key = " + quoted(node.validator_key_file) + "\n";
+    out += "data_dir = " + toml_text(node.data_dir) + "\n";
+    out += "genesis = " + toml_text(node.genesis_file) + "\n";
+    out += "validator_key = " + toml_text(node.validator_key_file) + "\n";
     out += "disk_reserve_mib = " + std::to_string(node.disk_reserve_bytes >> 20) + "\n";
     out += "\n[network]\n";
-    out += "listen = " + quoted(host_port(node.listen_address, node.listen_port)) + "\n";
-    out += "tls_certificate = " + quoted(node.tls_certificate_file) + "\n";
-    out += "tls_key = " + quoted(node.tls_key_file) + "\n";
+    out += "listen = " + toml_text(host_port(node.listen_address, node.listen_port)) + "\n";
+    out += "tls_certificate = " + toml_text(node.tls_certificate_file) + "\n";
+    out += "tls_key = " + toml_text(node.tls_key_file) + "\n";
     out += "\n[rpc]\n";
-    out += "listen = " + quoted(host_port(rpc.address, rpc.port)) + "\n";
+    out += "listen = " + toml_text(host_port(rpc.address, rpc.port)) + "\n";
     if (rpc.websocket_port) out += "websocket_port = " + std::to_string(*rpc.websocket_port) + "\n";
-    if (!rpc.token_file.empty()) out += "token_file = " + quoted(rpc.token_file) + "\n";
-    out += "cors_origins = " + quoted_list(rpc.cors_origins) + "\n";
-    out += "host_names = " + quoted_list(rpc.host_names) + "\n";
+    if (!rpc.token_file.empty()) out += "token_file = " + toml_text(rpc.token_file) + "\n";
+    out += "cors_origins = " + toml_list(rpc.cors_origins) + "\n";
+    out += "host_names = " + toml_list(rpc.host_names) + "\n";
     out += "\n[log]\n";
-    if (!settings.log_file.empty()) out += "file = " + quoted(settings.log_file) + "\n";
+    if (!settings.log_file.empty()) out += "file = " + toml_text(settings.log_file) + "\n";
     for (const auto& [name, level] : kLevels)
-        if (level == settings.log_level) out += "level = " + quoted(name) + "\n";
+        if (level == settings.log_level) out += "level = " + toml_text(name) + "\n";
     return out;
 }
 

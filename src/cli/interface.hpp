@@ -13,15 +13,15 @@
 namespace cairn::cli {
 
 struct Parameter {
-    std::string name;
-    codec::AbiType type;
-    std::vector<Parameter> members; // of a tuple, or of the tuple that the array holds
+    std::string name = {};
+    codec::AbiType type = {};
+    std::vector<Parameter> members = {}; // of a tuple, or of the tuple that the array holds
 };
 
 struct Function {
-    std::string name;
-    std::vector<Parameter> inputs;
-    std::vector<Parameter> outputs;
+    std::string name = {};
+    std::vector<Parameter> inputs = {};
+    std::vector<Parameter> outputs = {};
     bool payable = false;
     bool view = false;
     std::string signature() const; // "transfer(address,uint256)"

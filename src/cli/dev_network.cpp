@@ -1,0 +1,275 @@
+#include "cli/dev_network.hpp"
+
+#include "cli/config.hpp"
+#include "cli/files.hpp"
+#include "cli/keystore.hpp"
+#include "cli/organisation.hpp"
+#include "cli/process.hpp"
+#include "cli/rpc_client.hpp"
+#include "cli/transact.hpp"
+#include "crypto/ed25519.hpp"
+#include "crypto/hash.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+namespace cairn::cli {
+namespace {
+
+constexpr const char* kNames[] = {"Alpha", "Beta", "Gamma",   "Delta", "Epsilon", "Zeta", "Eta", "Theta",
+                                  "Iota",  "Kappa", "Lambda", "Mu",    "Nu",      "Xi",   "Omicron", "Pi",
+                                  "Rho",   "Sigma", "Tau",    "Upsilon", "Phi",   "Chi",  "Psi", "Omega"};
+constexpr std::string_view kHeartbeat = "heartbeat.key";
+
+/// The same bytes for the same seed: SHA-256 of seed and counter.
+class SeededRandom : public Random {
+public:
+    explicit SeededRandom(std::uint64_t seed) : seed_(seed) {}
+    void fill(std::span<std::uint8_t> out) override {
+        while (!out.empty()) {
+            const auto text = "cairn-dev-seed " + std::to_string(seed_) + " " + std::to_string(counter_++);
+            const auto block = crypto::sha256(as_bytes(text));
+            const auto count = std::min(out.size(), block.size());
+            std::copy_n(block.begin(), count, out.begin());
+            out = out.subspan(count);
+        }
+    }
+
+private:
+    std::uint64_t seed_;
+    std::uint64_t counter_ = 0;
+};
+
+std::string organisation_name(std::size_t index) {
+    return index < std::size(kNames) ? kNames[index] : "Org" + std::to_string(index + 1);
+}
+
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
+}
+
+std::uint16_t port_of(const DevPlan& plan, std::size_t node, std::size_t which) {
+    return static_cast<std::uint16_t>(plan.base_port + 2 * node + which);
+}
+
+} // namespace
+
+std::size_t faults_tolerated(std::size_t nodes) { return nodes == 0 ? 0 : (nodes - 1) / 3; }
+std::size_t quorum_of(std::size_t nodes) { return (nodes + faults_tolerated(nodes)) / 2 + 1; }
+
+Result<DevState> create_dev_network(const DevPlan& plan) {
+    std::optional<SeededRandom> seeded;
+    if (plan.seed) seeded.emplace(*plan.seed);
+    Random& random = seeded ? static_cast<Random&>(*seeded) : crypto::system_random();
+    const auto now = system_clock().wall().count() / 1000;
+
+    DevState state;
+    state.directory = plan.directory;
+    state.chain_id = plan.chain_id;
+    state.boot_id = current_boot_id();
+    state.genesis = plan.directory + "/genesis.json";
+    CRN_CHECK(make_directory(plan.directory, Access::secret));
+
+    // Accounts first, so that a seed gives the same ones whatever the number of nodes.
+    std::map<Address, ledger::GenesisAccount> accounts;
+    U256 balance{1'000'000};
+    for (int i = 0; i < 18; ++i) balance = balance * U256{10};
+    for (std::size_t i = 0; i <= kDevAccounts; ++i) {
+        const auto key = new_account_key(random);
+        CRN_TRY(address, address_of(key));
+        accounts[address].balance = balance;
+        if (i < kDevAccounts)
+            state.accounts.push_back({checksummed(address), to_hex(key)});
+        else
+            CRN_CHECK(write_file(plan.directory + "/" + std::string{kHeartbeat}, to_hex(key) + "\n", Access::secret,
+                                 Existing::replace));
+    }
+
+    std::vector<Invitation> invitations;
+    for (std::size_t i = 0; i < plan.nodes; ++i) {
+        const auto name = organisation_name(i);
+        const auto node = lower(name) + "-1";
+        OrganisationPlan organisation;
+        organisation.name = name;
+        organisation.validators = {{node, "127.0.0.1:" + std::to_string(port_of(plan, i, 1))}};
+        const auto folder = plan.directory + "/organisations/" + lower(name);
+        CRN_TRY(invitation, create_organisation(folder, organisation, random, now));
+        invitations.push_back(std::move(invitation));
+
+        NodeSettings settings;
+        const auto home = plan.directory + "/nodes/" + node;
+        const auto keys = folder + "/validators/" + node;
+        settings.node.data_dir = home + "/data";
+        settings.node.genesis_file = state.genesis;
+        settings.node.validator_key_file = keys + "/validator.key";
+        settings.node.tls_certificate_file = keys + "/tls.pem";
+        settings.node.tls_key_file = keys + "/tls.key";
+        settings.node.listen_port = port_of(plan, i, 1);
+        settings.rpc.port = port_of(plan, i, 0);
+        settings.rpc.cors_origins = plan.cors_origins;
+        CRN_CHECK(make_directory(home, Access::secret));
+        const auto config = home + "/node.toml";
+        CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::replace));
+        const auto endpoint = "127.0.0.1:" + std::to_string(settings.rpc.port);
+        state.nodes.push_back(
+            {node, name, "http://" + endpoint, "ws://" + endpoint, config, home + "/node.log", 0, 0});
+    }
+    ledger::ChainParameters parameters;
+    parameters.chain_id = plan.chain_id;
+    if (plan.gas_price) {
+        parameters.fee_mode = ledger::FeeMode::fixed;
+        parameters.fixed_gas_price = plan.gas_price;
+    }
+    CRN_TRY(genesis, assemble_genesis(std::move(invitations), std::move(parameters), std::move(accounts),
+                                      static_cast<std::uint64_t>(now)));
+    for (std::size_t i = 0; i < plan.nodes; ++i) {
+        CRN_TRY(name, sign_genesis(genesis, plan.directory + "/organisations/" + lower(organisation_name(i)), now));
+        static_cast<void>(name);
+    }
+    CRN_CHECK(write_file(state.genesis, ledger::to_json(genesis), Access::shared, Existing::replace));
+    CRN_CHECK(write_dev_state(state));
+    return state;
+}
+
+Status check_dev_ports(const DevState& state) {
+    std::string taken;
+    for (const auto& node : state.nodes) {
+        if (is_running(node)) continue;
+        CRN_TRY(settings, read_node_config(node.config));
+        for (const auto& [host, port] : {std::pair{settings.rpc.address, settings.rpc.port},
+                                         std::pair{settings.node.listen_address, settings.node.listen_port}})
+            if (!port_is_free(host, port)) taken += (taken.empty() ? "" : ", ") + host + ":" + std::to_string(port) + " (" + node.name + ")";
+    }
+    if (taken.empty()) return {};
+    return fail(ErrorCode::PortInUse, taken);
+}
+
+Status start_dev_node(DevState& state, DevNode& node) {
+    CRN_TRY(started, start_self({"node", "run", "--config", node.config}, node.log));
+    node.pid = started.pid;
+    node.started_ticks = started.started_ticks;
+    state.boot_id = current_boot_id();
+    return write_dev_state(state);
+}
+
+std::optional<std::uint64_t> height_of(const DevNode& node) {
+    auto rpc = RpcClient::open(node.rpc, {}, 2);
+    if (!rpc) return std::nullopt;
+    const auto answer = rpc->call("eth_blockNumber");
+    if (!answer) return std::nullopt;
+    const auto height = quantity_u64(*answer, "the height");
+    if (!height) return std::nullopt;
+    return *height;
+}
+
+Status nudge(const DevState& state) {
+    CRN_TRY(text, read_secret_file(state.directory + "/" + std::string{kHeartbeat}));
+    CRN_TRY(key, parse_private_key(text));
+    CRN_TRY(address, address_of(key));
+    Status last = fail(ErrorCode::CliRpcUnreachable, "no node of the development network");
+    for (const auto& node : state.nodes) {
+        if (!is_running(node)) continue;
+        auto rpc = RpcClient::open(node.rpc, {}, 5);
+        if (!rpc) continue;
+        const auto hash = submit(*rpc, {address, key}, {.to = address, .data = {}, .value = {}, .gas = 21'000, .nonce = {}});
+        if (hash) return {};
+        last = std::unexpected(hash.error());
+    }
+    return last;
+}
+
+Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t timeout_seconds) {
+    const auto& clock = system_clock();
+    const auto end = clock.monotonic() + std::chrono::seconds(timeout_seconds);
+    const auto quorum = quorum_of(state.nodes.size());
+    bool nudged = false;
+    Status nudge_status;
+    while (true) {
+        std::size_t answering = 0, advanced = 0, alive = 0;
+        for (const auto& node : state.nodes) {
+            reap(node.pid);
+            if (!is_running(node)) continue;
+            ++alive;
+            const auto height = height_of(node);
+            if (height) ++answering;
+            if (height && *height >= 1) ++advanced;
+        }
+        if (interrupted()) return fail(ErrorCode::CliInterrupted);
+        if (alive < state.nodes.size()) {
+            std::string ended;
+            for (const auto& node : state.nodes)
+                if (!is_running(node)) ended += (ended.empty() ? "" : ", ") + node.name;
+            return fail(ErrorCode::CliDevStart, "ended: " + ended);
+        }
+        if (advanced >= quorum && answering == state.nodes.size()) return {};
+        if (answering >= quorum && !nudged) {
+            nudge_status = nudge(state);
+            nudged = nudge_status.has_value();
+        }
+        progress.update(std::to_string(answering) + " of " + std::to_string(state.nodes.size()) + " answer, " +
+                        std::to_string(advanced) + " have block 1");
+        if (clock.monotonic() >= end) {
+            auto detail = std::to_string(answering) + " of " + std::to_string(state.nodes.size()) + " nodes answer, " +
+                          std::to_string(advanced) + " have block 1, " + std::to_string(quorum) + " are needed, after " +
+                          std::to_string(timeout_seconds) + " s";
+            if (!nudge_status) detail += "; the first transaction was refused: " + nudge_status.error().text();
+            return fail(ErrorCode::CliDevStart, detail);
+        }
+        std::this_thread::sleep_for(Milliseconds{50});
+    }
+}
+
+Status stop_dev_network(DevState& state, Progress& progress) {
+    progress.stage("Stopping " + std::to_string(state.nodes.size()) + " nodes");
+    for (const auto& node : state.nodes) signal_node(node, SIGTERM);
+    const auto& clock = system_clock();
+    const auto end = clock.monotonic() + std::chrono::seconds(10);
+    for (auto& node : state.nodes) {
+        const auto left = std::chrono::duration_cast<Milliseconds>(end - clock.monotonic());
+        if (!wait_for_end(node, std::max(left, Milliseconds{0}))) {
+            signal_node(node, SIGKILL);
+            if (!wait_for_end(node, Milliseconds{5'000}))
+                return fail(ErrorCode::CliTimedOut, "process " + std::to_string(node.pid) + " (" + node.name + ") does not end");
+        }
+        node.pid = 0;
+        node.started_ticks = 0;
+    }
+    progress.done();
+    return write_dev_state(state);
+}
+
+Status wipe_dev_network(const DevState& state) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    // state.json last: while it is there, the rest can be wiped again.
+    for (const char* name : {"nodes", "organisations", "genesis.json", "heartbeat.key", "state.json"}) {
+        fs::remove_all(state.directory + "/" + name, error);
+        if (error) return fail(ErrorCode::CliFileUnwritable, state.directory + "/" + name + " (" + error.message() + ")");
+    }
+    fs::remove(state.directory, error); // stays if the user keeps other files there
+    return {};
+}
+
+std::string tail(const std::string& path, std::size_t lines) {
+    const auto text = read_file(path);
+    if (!text) return {};
+    auto end = text->size();
+    if (end > 0 && text->back() == '\n') --end;
+    auto begin = end;
+    while (lines > 0 && begin > 0) {
+        const auto previous = text->rfind('\n', begin - 1);
+        --lines;
+        if (previous == std::string::npos) {
+            begin = 0;
+            break;
+        }
+        begin = previous;
+    }
+    if (begin > 0 || text->starts_with('\n')) ++begin;
+    return begin >= end ? std::string{} : text->substr(begin, end - begin) + "\n";
+}
+
+} // namespace cairn::cli

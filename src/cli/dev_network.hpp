@@ -1,0 +1,51 @@
+// Making and running a whole network on this machine. Everything lies in one directory:
+//     state.json  genesis.json  organisations/NAME/...  nodes/NAME/{node.toml,node.log,data/}
+#pragma once
+
+#include "cli/dev_state.hpp"
+#include "cli/terminal.hpp"
+#include "ledger/genesis.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cairn::cli {
+
+struct DevPlan {
+    std::string directory;
+    std::uint64_t nodes = 4;
+    std::uint16_t base_port = 8545; // node i takes base + 2i for clients and base + 2i + 1 for the other nodes
+    std::uint64_t chain_id = 8020;
+    U256 gas_price;                  // 0: free
+    std::vector<std::string> cors_origins;
+    std::optional<std::uint64_t> seed; // the same keys and addresses every time; not for secrets
+};
+
+inline constexpr std::uint64_t kDevNodesMax = 32;
+inline constexpr std::size_t kDevAccounts = 10;
+
+/// Writes keys, genesis, configurations and state; starts nothing.
+Result<DevState> create_dev_network(const DevPlan& plan);
+/// Starts one node and writes its pid into the state file.
+Status start_dev_node(DevState& state, DevNode& node);
+/// PortInUse that names every port that is taken.
+Status check_dev_ports(const DevState& state);
+
+/// Height by RPC; nothing if the node does not answer within two seconds.
+std::optional<std::uint64_t> height_of(const DevNode& node);
+/// Sends a transaction of an account that is not among the listed ones, so that a block has to be made.
+Status nudge(const DevState& state);
+/// Returns when a quorum of all nodes has block 1. CliDevStart, CliTimedOut, CliInterrupted.
+Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t timeout_seconds);
+/// SIGTERM to all, after ten seconds SIGKILL to what is left. Pids become 0.
+Status stop_dev_network(DevState& state, Progress& progress);
+/// Removes what create_dev_network and the nodes wrote, and the directory if nothing else is in it.
+Status wipe_dev_network(const DevState& state);
+
+std::size_t quorum_of(std::size_t nodes);
+std::size_t faults_tolerated(std::size_t nodes);
+/// The last lines of a file.
+std::string tail(const std::string& path, std::size_t lines);
+
+} // namespace cairn::cli

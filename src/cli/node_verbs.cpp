@@ -1,0 +1,206 @@
+#include "base/log.hpp"
+#include "cli/config.hpp"
+#include "cli/files.hpp"
+#include "cli/invocation.hpp"
+#include "cli/rpc_client.hpp"
+#include "crypto/certificate.hpp"
+#include "ledger/genesis.hpp"
+#include "rpc/server.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <ostream>
+#include <unistd.h>
+
+namespace cairn::cli {
+namespace {
+
+using nlohmann::json;
+
+Status node_status(Invocation& invocation) {
+    CRN_TRY(rpc, open_rpc(invocation));
+    CRN_TRY(answers, rpc.batch({{"web3_clientVersion"},
+                                {"eth_chainId"},
+                                {"eth_getBlockByNumber", {"latest", false}},
+                                {"eth_syncing"},
+                                {"net_peerCount"},
+                                {"cairn_status"}}));
+    for (const std::size_t i : {1u, 2u})
+        if (!answers[i]) return std::unexpected(answers[i].error());
+    CRN_TRY(chain_id, quantity_u64(*answers[1], "the chain id"));
+    CRN_TRY(height, quantity_u64(answers[2]->value("number", json{}), "the height"));
+    CRN_TRY(timestamp, quantity_u64(answers[2]->value("timestamp", json{}), "the timestamp"));
+    const auto version = answers[0] && answers[0]->is_string() ? answers[0]->get<std::string>() : std::string{"-"};
+    const bool syncing = answers[3] && answers[3]->is_object();
+    const auto peers = answers[4] ? quantity_u64(*answers[4], "peers") : Result<std::uint64_t>{0};
+    const json own = answers[5] && answers[5]->is_object() ? *answers[5] : json(nullptr);
+
+    const auto& terminal = invocation.terminal();
+    if (terminal.json) {
+        terminal.out << json{{"rpc", rpc.url()},   {"version", version}, {"chain_id", chain_id},
+                             {"height", height},   {"timestamp", timestamp}, {"syncing", syncing},
+                             {"peers", peers ? *peers : 0}, {"cairn", own}}
+                            .dump(2)
+                     << '\n';
+        return {};
+    }
+    const auto now = static_cast<std::uint64_t>(system_clock().wall().count() / 1000);
+    print_fields(terminal, {{"node", rpc.url()},
+                            {"version", version},
+                            {"chain id", std::to_string(chain_id)},
+                            {"height", std::to_string(height) + (height == 0 ? "" : ", " + std::to_string(now > timestamp ? now - timestamp : 0) + " s ago")},
+                            {"syncing", syncing ? "yes" : "no"},
+                            {"peers", peers ? std::to_string(*peers) : "-"}});
+    if (own.is_object() && own.contains("peers") && own["peers"].is_array()) {
+        terminal.out << '\n';
+        Table table({"PEER", "ORGANISATION", "CONNECTED"});
+        for (const auto& peer : own["peers"])
+            table.row({text_of(peer, "name"), text_of(peer, "organisation"),
+                       peer.is_object() && peer.value("connected", json(false)) == true ? "yes" : "no"});
+        table.print(terminal);
+    }
+    return {};
+}
+
+Status node_init(Invocation& invocation) {
+    const auto keys = invocation.flag("keys");
+    const auto genesis_file = invocation.flag("genesis");
+    if (!keys || !genesis_file)
+        return fail(ErrorCode::CliUsage, std::string{"missing "} + (keys ? "--genesis FILE" : "--keys DIR") + "\n" +
+                                             usage_of(invocation.command()));
+    NodeSettings settings;
+    const auto directory = absolute(invocation.flag_or("dir", "."));
+    settings.node.genesis_file = absolute(*genesis_file);
+    settings.node.validator_key_file = absolute(*keys + "/validator.key");
+    settings.node.tls_certificate_file = absolute(*keys + "/tls.pem");
+    settings.node.tls_key_file = absolute(*keys + "/tls.key");
+    settings.node.data_dir = directory + "/data";
+
+    CRN_TRY(text, read_file(settings.node.genesis_file));
+    CRN_TRY(genesis, ledger::genesis_from_json(text));
+    CRN_CHECK(ledger::verify_signatures(genesis));
+    CRN_TRY(seed, crypto::read_ed25519_key(settings.node.validator_key_file));
+    const auto index = genesis.validators.index_of(crypto::ValidatorKey::from_seed(seed).public_key());
+    if (!index)
+        return fail(ErrorCode::CliPrecondition, settings.node.validator_key_file + " is not a key of any validator in " +
+                                                    settings.node.genesis_file);
+    const auto& validator = genesis.validators.members[index->value];
+    const auto reached_at = parse_host_port(validator.address);
+    if (!reached_at) return fail(ErrorCode::GenesisInvalid, validator.address);
+    // The others reach the node by its name; it listens on that port of every interface unless told which.
+    settings.node.listen_address = reached_at->host.find_first_not_of("0123456789.") == std::string::npos
+                                       ? reached_at->host
+                                       : "0.0.0.0";
+    settings.node.listen_port = reached_at->port;
+    const auto address_flag = [&](const char* name, std::string& host, std::uint16_t& port) -> Status {
+        const auto given = invocation.flag(name);
+        if (!given) return {};
+        const auto parsed = parse_host_port(*given);
+        if (!parsed) return fail(ErrorCode::CliUsage, std::string{"--"} + name + " wants HOST:PORT, not \"" + *given + "\"");
+        host = parsed->host;
+        port = parsed->port;
+        return {};
+    };
+    CRN_CHECK(address_flag("listen", settings.node.listen_address, settings.node.listen_port));
+    CRN_CHECK(address_flag("rpc", settings.rpc.address, settings.rpc.port));
+    CRN_CHECK(make_directory(directory, Access::shared));
+    const auto config = directory + "/node.toml";
+    CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::refuse));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << json{{"validator", validator.name}, {"organisation", validator.organisation}, {"config", config}}.dump(2)
+                     << '\n';
+    else
+        print_fields(terminal, {{"validator", validator.name + " of " + validator.organisation}, {"config", config}});
+    if (!terminal.quiet) terminal.err << "Next: cairn node run --config " << config << "\n";
+    return {};
+}
+
+/// Ends when the node must, or when the system asks.
+Status serve(const NodeSettings& settings, const Terminal& terminal) {
+    // Blocked before any thread starts, so that every thread inherits it and only this one takes the signals.
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGINT);
+    ::sigaddset(&signals, SIGTERM);
+    ::sigaddset(&signals, SIGHUP);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+
+    CRN_TRY(node, node::Node::start(settings.node));
+    CRN_TRY(server, rpc::start_server(settings.rpc, node->chain()));
+    const auto url = settings.rpc.address + ":" + std::to_string(server->port());
+    log(LogLevel::info, "node", "ready",
+        {{"version", CAIRN_VERSION}, {"rpc", "http://" + url}, {"pid", std::to_string(::getpid())}});
+    if (terminal.out_is_tty) {
+        const auto status = node->chain().status();
+        print_fields(terminal, {{"validator", status.name + " of " + status.organisation},
+                                {"chain id", std::to_string(node->chain().genesis().parameters.chain_id)},
+                                {"rpc", "http://" + url},
+                                {"websocket", "ws://" + settings.rpc.address + ":" + std::to_string(server->websocket_port())},
+                                {"data", settings.node.data_dir},
+                                {"stop", "Ctrl-C"}});
+        terminal.out.flush();
+    }
+    while (true) {
+        const timespec pause{0, 200'000'000};
+        const int signal = ::sigtimedwait(&signals, nullptr, &pause);
+        if (signal == SIGINT || signal == SIGTERM) break;
+        if (auto fatal = node->fatal()) return std::unexpected(*std::move(fatal));
+    }
+    log(LogLevel::info, "node", "stopping");
+    server.reset(); // before the chain it reads
+    node.reset();
+    log(LogLevel::info, "node", "stopped");
+    return {};
+}
+
+Status node_run(Invocation& invocation) {
+    const auto config = invocation.flag("config");
+    if (!config) return fail(ErrorCode::CliUsage, "missing --config FILE\n" + usage_of(invocation.command()));
+    CRN_TRY(settings, read_node_config(*config));
+    if (!settings.log_file.empty()) log_to_file(settings.log_file);
+    set_log_level(settings.log_level);
+    auto status = serve(settings, invocation.terminal());
+    if (!status) log(LogLevel::error, "node", status.error().text());
+    return status;
+}
+
+} // namespace
+
+void declare_node(CommandList& out) {
+    out.push_back({.noun = "node",
+                   .verb = "init",
+                   .summary = "write the configuration of a validator's node",
+                   .details = "Checks that all organisations have signed the genesis file and that the key belongs to one of "
+                              "its validators. KEYS is the validator's folder that `cairn org init` made.",
+                   .flags = {{.name = "keys", .value = "DIR", .help = "folder with validator.key, tls.pem, tls.key (required)",
+                              .completes = Completes::directory},
+                             {.name = "genesis", .value = "FILE", .help = "the signed genesis file (required)",
+                              .completes = Completes::file},
+                             {.name = "dir", .value = "DIR", .help = "the node's directory (default: .)",
+                              .completes = Completes::directory},
+                             {.name = "listen", .value = "HOST:PORT",
+                              .help = "for the other validators (default: as genesis says)"},
+                             {.name = "rpc", .value = "HOST:PORT", .help = "for clients (default: 127.0.0.1:8545)"}},
+                   .examples = {{"cairn node init --keys Alpha/validators/alpha-1 --genesis genesis.json --dir /srv/cairn", ""}},
+                   .run = node_init});
+    out.push_back({.noun = "node",
+                   .verb = "run",
+                   .summary = "run a validator until it is told to stop",
+                   .details = "SIGTERM and Ctrl-C stop it cleanly. It also ends by itself, with an error, rather than sign "
+                              "what it cannot stand for: a failing disk, a full one, or a result that differs from the "
+                              "network's.",
+                   .flags = {{.name = "config", .value = "FILE", .help = "configuration, see docs/reference/configuration.md (required)",
+                              .completes = Completes::file}},
+                   .examples = {{"cairn node run --config /srv/cairn/node.toml", ""}},
+                   .run = node_run});
+    out.push_back({.noun = "node",
+                   .verb = "status",
+                   .summary = "show what a node is doing",
+                   .flags = rpc_flags(),
+                   .examples = {{"cairn node status", ""}, {"cairn node status --rpc http://10.0.0.2:8545 --json", ""}},
+                   .run = node_status});
+}
+
+} // namespace cairn::cli

@@ -24,7 +24,7 @@ Status node_status(Invocation& invocation) {
                                 {"eth_getBlockByNumber", {"latest", false}},
                                 {"eth_syncing"},
                                 {"net_peerCount"},
-                                {"cairn_status"}}));
+                                {"cairn_nodeStatus"}}));
     for (const std::size_t i : {1u, 2u})
         if (!answers[i]) return std::unexpected(answers[i].error());
     CRN_TRY(chain_id, quantity_u64(*answers[1], "the chain id"));

@@ -25,8 +25,6 @@ Status state_test(Invocation& invocation) {
         options.revision = execution::revision_from_name(*fork);
         if (!options.revision) return fail(ErrorCode::CliUsage, "--fork must be Cancun, Prague or Osaka, not \"" + *fork + "\"");
     }
-    options.slow = invocation.has("slow");
-    options.not_yet = invocation.has("not-yet");
     Progress progress(terminal, system_clock());
     progress.stage("Running fixtures");
     std::uint64_t seen = 0;
@@ -70,8 +68,6 @@ void declare_state_test(CommandList& out) {
                               "last line is one JSON object: passed, failed, skipped, failures.",
                    .arguments = {{"PATH", "fixture file or folder", Need::one_or_more, {}, Completes::file}},
                    .flags = {{.name = "fork", .value = "F", .help = "only this fork: Cancun, Prague or Osaka"},
-                             {.name = "slow", .help = "also cases that take seconds to minutes"},
-                             {.name = "not-yet", .help = "also cases that need precompiles which are not built yet"},
                              {.name = "skipped", .help = "name every skipped case"}},
                    .examples = {{"cairn state-test build/vectors/state-cancun --fork Cancun", ""}},
                    .run = state_test});

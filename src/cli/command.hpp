@@ -1,5 +1,5 @@
-// The declaration of the command line. One table of these feeds parsing, help, completion and the reference page, so
-// that none of them can say something else than the others.
+// The declaration of the command line. One table of these feeds parsing, help, completion and the reference
+// page, so that none of them can say something else than the others.
 #pragma once
 
 #include "base/result.hpp"

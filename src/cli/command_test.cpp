@@ -39,7 +39,8 @@ TEST(CommandTable, is_complete_and_has_no_two_of_a_kind) {
         EXPECT_NE(command.run, nullptr) << name;
         EXPECT_FALSE(command.summary.empty()) << name;
         EXPECT_FALSE(command.examples.empty()) << name;
-        EXPECT_TRUE(std::ranges::any_of(nouns(), [&](const Noun& noun) { return noun.name == command.noun; })) << name;
+        EXPECT_TRUE(std::ranges::any_of(nouns(), [&](const Noun& noun) { return noun.name == command.noun; }))
+            << name;
         std::set<std::string_view> flags;
         std::set<char> letters;
         for (const auto* list : {&command.flags, &common_flags()})
@@ -52,7 +53,8 @@ TEST(CommandTable, is_complete_and_has_no_two_of_a_kind) {
             }
     }
     for (const auto& noun : nouns())
-        EXPECT_TRUE(std::ranges::any_of(commands(), [&](const Command& c) { return c.noun == noun.name; })) << noun.name;
+        EXPECT_TRUE(std::ranges::any_of(commands(), [&](const Command& c) { return c.noun == noun.name; }))
+            << noun.name;
 }
 
 TEST(CommandTable, has_examples_that_parse) {
@@ -65,11 +67,14 @@ TEST(CommandTable, has_examples_that_parse) {
             for (std::string word; line >> word;) words.push_back(word);
             ASSERT_EQ(words.front(), "cairn");
             words.erase(words.begin());
-            if (const auto redirected = std::ranges::find(words, ">"); redirected != words.end()) words.erase(redirected, words.end());
+            if (const auto redirected = std::ranges::find(words, ">"); redirected != words.end())
+                words.erase(redirected, words.end());
             const auto found = find_command(words);
             ASSERT_TRUE(found) << example.line;
             EXPECT_EQ(found->command, &command) << example.line;
-            const auto parsed = parse(test.terminal, command, {words.begin() + static_cast<std::ptrdiff_t>(found->consumed), words.end()});
+            const auto parsed =
+                parse(test.terminal, command,
+                      {words.begin() + static_cast<std::ptrdiff_t>(found->consumed), words.end()});
             EXPECT_TRUE(parsed) << example.line << ": " << parsed.error().text();
         }
     }
@@ -103,9 +108,12 @@ TEST(Parser, takes_negative_numbers_and_a_lone_dash_as_arguments) {
 TEST(Parser, refuses_what_is_wrong_and_says_what) {
     TestTerminal test;
     const std::pair<std::vector<std::string>, std::string> cases[] = {
-        {{"--nods", "4"}, "did you mean \"nodes\""}, {{"--nodes"}, "needs a value"},
-        {{"--wipe=yes"}, "unknown flag"},            {{"extra"}, "unexpected argument \"extra\""},
-        {{"--json=1"}, "takes no value"},            {{"--nodes", "1", "--nodes", "2"}, "given twice"},
+        {{"--nods", "4"}, "did you mean \"nodes\""},
+        {{"--nodes"}, "needs a value"},
+        {{"--wipe=yes"}, "unknown flag"},
+        {{"extra"}, "unexpected argument \"extra\""},
+        {{"--json=1"}, "takes no value"},
+        {{"--nodes", "1", "--nodes", "2"}, "given twice"},
         {{"--color", "blue"}, "must be one of auto, always, never"},
     };
     for (const auto& [words, message] : cases) {
@@ -151,11 +159,13 @@ TEST(Help, of_a_bare_program_and_a_bare_noun_lists_what_there_is) {
     for (const auto& noun : nouns()) EXPECT_NE(bare.out.find(std::string{noun.name}), std::string::npos);
     const auto noun = run_words({"record"});
     EXPECT_EQ(noun.exit, 0);
-    for (const auto* verb : {"add", "prove", "verify", "show"}) EXPECT_NE(noun.out.find(verb), std::string::npos);
+    for (const auto* verb : {"add", "prove", "verify", "show"})
+        EXPECT_NE(noun.out.find(verb), std::string::npos);
 }
 
 TEST(Help, usage_is_not_dumped_after_a_failure_at_run_time) {
-    const auto failed = run_words({"record", "verify", "/nonexistent", "/nonexistent", "--genesis", "/nonexistent"});
+    const auto failed =
+        run_words({"record", "verify", "/nonexistent", "/nonexistent", "--genesis", "/nonexistent"});
     EXPECT_EQ(failed.exit, 1);
     EXPECT_EQ(failed.err.find("Usage:"), std::string::npos) << failed.err;
     EXPECT_EQ(failed.out, "");

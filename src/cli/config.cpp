@@ -17,7 +17,8 @@ namespace {
 class Reader {
 public:
     Reader(const toml::table& root, std::string path)
-        : root_(root), path_(std::move(path)),
+        : root_(root),
+          path_(std::move(path)),
           folder_(std::filesystem::path(absolute(path_)).parent_path()) {}
 
     template <class T>
@@ -38,14 +39,16 @@ public:
         else if (required)
             missing(section, key);
     }
-    void address(const char* section, const char* key, std::string& host, std::uint16_t& port, bool required) {
+    void address(const char* section, const char* key, std::string& host, std::uint16_t& port,
+                 bool required) {
         const auto value = get<std::string>(section, key, "\"HOST:PORT\"");
         if (!value) {
             if (required) missing(section, key);
             return;
         }
         const auto parsed = parse_host_port(*value);
-        if (!parsed) return problem(root_[section][key].node()->source(), section, key, "must be \"HOST:PORT\"");
+        if (!parsed)
+            return problem(root_[section][key].node()->source(), section, key, "must be \"HOST:PORT\"");
         host = parsed->host;
         port = parsed->port;
     }
@@ -66,8 +69,10 @@ public:
         if (!array) return problem(node.node()->source(), section, key, "must be a list of texts");
         out.clear();
         for (const auto& item : *array) {
-            if (const auto value = item.value_exact<std::string>()) out.push_back(*value);
-            else problem(item.source(), section, key, "must be a list of texts");
+            if (const auto value = item.value_exact<std::string>())
+                out.push_back(*value);
+            else
+                problem(item.source(), section, key, "must be a list of texts");
         }
     }
     void problem(const toml::source_region& where, const std::string& section, const std::string& key,
@@ -112,6 +117,12 @@ std::string toml_text(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') out += '\\';
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+            char escaped[8];
+            std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
+            out += escaped;
+            continue;
+        }
         out += c;
     }
     return out + "\"";
@@ -134,8 +145,10 @@ std::optional<HostPort> parse_host_port(std::string_view text) {
     if (colon == std::string_view::npos || colon == 0) return std::nullopt;
     auto host = text.substr(0, colon);
     const auto digits = text.substr(colon + 1);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    else if (host.find(':') != std::string_view::npos) return std::nullopt;
+    if (host.starts_with('[') && host.ends_with(']'))
+        host = host.substr(1, host.size() - 2);
+    else if (host.find(':') != std::string_view::npos)
+        return std::nullopt;
     HostPort out{std::string{host}, 0};
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
     if (error != std::errc{} || end != digits.data() + digits.size() || host.empty()) return std::nullopt;
@@ -147,8 +160,8 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     try {
         root = toml::parse(text);
     } catch (const toml::parse_error& error) {
-        return fail(ErrorCode::CliConfigInvalid, path + ":" + std::to_string(error.source().begin.line) + ": " +
-                                                     std::string{error.description()});
+        return fail(ErrorCode::CliConfigInvalid, path + ":" + std::to_string(error.source().begin.line) +
+                                                     ": " + std::string{error.description()});
     }
     NodeSettings out;
     Reader read(root, path);
@@ -176,7 +189,8 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.text("log", "level", level);
     const auto* found = std::ranges::find(kLevels, level, &std::pair<std::string_view, LogLevel>::first);
     if (found == std::end(kLevels))
-        read.problem(root["log"]["level"].node()->source(), "log", "level", "must be debug, info, warning or error");
+        read.problem(root["log"]["level"].node()->source(), "log", "level",
+                     "must be debug, info, warning or error");
     else
         out.log_level = found->second;
     CRN_CHECK(read.finish());
@@ -195,7 +209,8 @@ Result<NodeSettings> read_node_config(const std::string& path) {
 std::string to_toml(const NodeSettings& settings) {
     const auto& node = settings.node;
     const auto& rpc = settings.rpc;
-    std::string out = "# Configuration of one validator; docs/reference/configuration.md explains every key.\n\n[node]\n";
+    std::string out =
+        "# Configuration of one validator; docs/reference/configuration.md explains every key.\n\n[node]\n";
     out += "data_dir = " + toml_text(node.data_dir) + "\n";
     out += "genesis = " + toml_text(node.genesis_file) + "\n";
     out += "validator_key = " + toml_text(node.validator_key_file) + "\n";

@@ -1,5 +1,5 @@
-// The configuration file of `cairn node run`: TOML, every key with its line in error messages, all problems in one go.
-// docs/reference/configuration.md lists the keys.
+// The configuration file of `cairn node run`: TOML, every key with its line in error messages, all problems
+// in one go. docs/reference/configuration.md lists the keys.
 #pragma once
 
 #include "base/log.hpp"

@@ -44,7 +44,8 @@ Result<U256> value_of(const Invocation& invocation, const Function& function) {
 Status contract_deploy(Invocation& invocation) {
     CRN_TRY(artefact, load_artefact(invocation.argument(0)));
     if (artefact.bytecode.empty())
-        return fail(ErrorCode::CliFileInvalid, invocation.argument(0) + ": no bytecode (an interface or abstract contract?)");
+        return fail(ErrorCode::CliFileInvalid,
+                    invocation.argument(0) + ": no bytecode (an interface or abstract contract?)");
     const auto& words = invocation.arguments();
     CRN_TRY(arguments, encode_arguments(artefact.constructor, {words.begin() + 1, words.end()}));
     TransactionRequest request;
@@ -122,29 +123,36 @@ Status contract_send(Invocation& invocation) {
 } // namespace
 
 void declare_contract(CommandList& out) {
-    const FlagSpec value{.name = "value", .value = "AMOUNT", .help = "sent with it, e.g. 1.5ether (default: 0)"};
-    const FlagSpec abi{.name = "abi", .value = "FILE", .help = "the contract's ABI: artefact of solc or Hardhat (required)",
+    const FlagSpec value{
+        .name = "value", .value = "AMOUNT", .help = "sent with it, e.g. 1.5ether (default: 0)"};
+    const FlagSpec abi{.name = "abi",
+                       .value = "FILE",
+                       .help = "the contract's ABI: artefact of solc or Hardhat (required)",
                        .completes = Completes::file};
     const auto joined = [](std::vector<FlagSpec> flags, std::initializer_list<std::vector<FlagSpec>> lists) {
         for (const auto& list : lists) flags.insert(flags.end(), list.begin(), list.end());
         return flags;
     };
     const ArgumentSpec arguments{"ARGUMENT", "value; JSON for arrays and tuples", Need::any};
-    out.push_back({.noun = "contract",
-                   .verb = "deploy",
-                   .summary = "deploy a contract from a compiled artefact",
-                   .details = "ARTEFACT is JSON with `abi` and `bytecode` (Hardhat, solcjs) or `evm.bytecode.object` (solc's "
-                              "standard output).",
-                   .arguments = {{"ARTEFACT", "compiled contract", Need::one, {}, Completes::file}, arguments},
-                   .flags = joined({value}, {sender_flags(), transaction_flags(), rpc_flags()}),
-                   .examples = {{"cairn contract deploy Token.json", ""},
-                                {"cairn contract deploy Registry.json \"Land registry\" '[1,2,3]'",
-                                 "with arguments of the constructor"}},
-                   .run = contract_deploy});
+    out.push_back(
+        {.noun = "contract",
+         .verb = "deploy",
+         .summary = "deploy a contract from a compiled artefact",
+         .details =
+             "ARTEFACT is JSON with `abi` and `bytecode` (Hardhat, solcjs) or `evm.bytecode.object` (solc's "
+             "standard output).",
+         .arguments = {{"ARTEFACT", "compiled contract", Need::one, {}, Completes::file}, arguments},
+         .flags = joined({value}, {sender_flags(), transaction_flags(), rpc_flags()}),
+         .examples = {{"cairn contract deploy Token.json", ""},
+                      {"cairn contract deploy Registry.json \"Land registry\" '[1,2,3]'",
+                       "with arguments of the constructor"}},
+         .run = contract_deploy});
     std::vector<FlagSpec> call_flags = {
         abi,
         {.name = "from", .value = "ADDRESS", .help = "whom the call claims to come from"},
-        {.name = "block", .value = "BLOCK", .help = "state of this block: hex number or tag (default: latest)"}};
+        {.name = "block",
+         .value = "BLOCK",
+         .help = "state of this block: hex number or tag (default: latest)"}};
     out.push_back({.noun = "contract",
                    .verb = "call",
                    .summary = "read from a contract",

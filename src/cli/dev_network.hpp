@@ -15,9 +15,10 @@ namespace cairn::cli {
 struct DevPlan {
     std::string directory;
     std::uint64_t nodes = 4;
-    std::uint16_t base_port = 8545; // node i takes base + 2i for clients and base + 2i + 1 for the other nodes
+    std::uint16_t base_port =
+        8545; // node i takes base + 2i for clients and base + 2i + 1 for the other nodes
     std::uint64_t chain_id = 8020;
-    U256 gas_price;                  // 0: free
+    U256 gas_price; // 0: free
     std::vector<std::string> cors_origins;
     std::optional<std::uint64_t> seed; // the same keys and addresses every time; not for secrets
 };
@@ -29,7 +30,9 @@ inline constexpr std::size_t kDevAccounts = 10;
 Result<DevState> create_dev_network(const DevPlan& plan);
 /// Starts one node and writes its pid into the state file.
 Status start_dev_node(DevState& state, DevNode& node);
-/// PortInUse that names every port that is taken.
+/// PortInUse that names every port that is taken; the first before anything is made, the second before a
+/// start.
+Status check_plan_ports(const DevPlan& plan);
 Status check_dev_ports(const DevState& state);
 
 /// Height by RPC; nothing if the node does not answer within two seconds.

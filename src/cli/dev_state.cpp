@@ -72,8 +72,12 @@ Status write_dev_state(const DevState& state) {
                          {"started_ticks", node.started_ticks}});
     for (const auto& account : state.accounts)
         accounts.push_back({{"address", account.address}, {"private_key", account.private_key}});
-    const json document = {{"version", kStateVersion},     {"chain_id", state.chain_id}, {"boot_id", state.boot_id},
-                           {"genesis", state.genesis},     {"nodes", nodes},             {"accounts", accounts},
+    const json document = {{"version", kStateVersion},
+                           {"chain_id", state.chain_id},
+                           {"boot_id", state.boot_id},
+                           {"genesis", state.genesis},
+                           {"nodes", nodes},
+                           {"accounts", accounts},
                            {"purpose", "development only"}};
     return write_file(path_of(state.directory), document.dump(2) + "\n", Access::secret, Existing::replace);
 }

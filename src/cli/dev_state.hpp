@@ -16,7 +16,7 @@ struct DevNode {
     std::string ws;
     std::string config;
     std::string log;
-    std::int64_t pid = 0;           // 0: stopped by us
+    std::int64_t pid = 0;            // 0: stopped by us
     std::uint64_t started_ticks = 0; // field 22 of /proc/PID/stat: with the pid it names one process for ever
 };
 struct DevAccount {

@@ -1,4 +1,5 @@
-// Help texts, the reference page and the page of errors: all made from the one table of commands and the one of errors.
+// Help texts, the reference page and the page of errors: all made from the one table of commands and the one
+// of errors.
 #pragma once
 
 #include "cli/command.hpp"
@@ -22,7 +23,8 @@ std::string errors_page();
 /// Entry of one error for people; nothing if the id is unknown.
 std::string error_entry(const Terminal& terminal, std::string_view id);
 
-/// Candidates for the last of `words` (without the program's name), one per line; "value<TAB>explanation". The lines
+/// Candidates for the last of `words` (without the program's name), one per line; "value<TAB>explanation".
+/// The lines
 /// ":file" and ":directory" ask the shell for paths.
 std::string complete(const std::vector<std::string>& words);
 /// Small script that asks `cairn __complete`; empty for an unknown shell.

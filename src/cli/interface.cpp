@@ -46,7 +46,8 @@ Result<Parameter> parse_parameter(const json& entry, std::size_t depth) {
 Result<std::vector<Parameter>> parse_parameters(const json& list, std::size_t depth) {
     std::vector<Parameter> out;
     if (list.is_null()) return out;
-    if (!list.is_array() || list.size() > kParametersMax) return invalid("parameters of the ABI are not a list");
+    if (!list.is_array() || list.size() > kParametersMax)
+        return invalid("parameters of the ABI are not a list");
     for (const auto& entry : list) {
         CRN_TRY(parameter, parse_parameter(entry, depth));
         out.push_back(std::move(parameter));
@@ -68,9 +69,7 @@ std::unexpected<Error> misfit(const Parameter& parameter, std::string_view value
 }
 
 /// The same parameter seen as one element of its array.
-Parameter element_of(const Parameter& array) {
-    return {array.name, array.type.parts.front(), array.members};
-}
+Parameter element_of(const Parameter& array) { return {array.name, array.type.parts.front(), array.members}; }
 
 Result<AbiValue> number_value(const Parameter& parameter, std::string_view word) {
     const bool negative = word.starts_with('-');
@@ -81,9 +80,9 @@ Result<AbiValue> number_value(const Parameter& parameter, std::string_view word)
     if (negative && !is_signed) return misfit(parameter, word, "the type is unsigned");
     const unsigned bits = parameter.type.size;
     const U256 half = U256{1} << (bits - 1);
-    const bool fits = !is_signed   ? magnitude->bit_length() <= bits
-                      : negative   ? *magnitude <= half
-                                   : *magnitude < half;
+    const bool fits = !is_signed ? magnitude->bit_length() <= bits
+                      : negative ? *magnitude <= half
+                                 : *magnitude < half;
     if (!fits) return misfit(parameter, word, "out of range");
     return AbiValue{negative ? -*magnitude : *magnitude};
 }
@@ -115,9 +114,12 @@ Result<Artefact> parse_artefact(std::string_view text) {
         CRN_TRY(outputs, parse_parameters(entry.value("outputs", json{}), 0));
         function.inputs = std::move(inputs);
         function.outputs = std::move(outputs);
-        if (kind == "function") out.functions.push_back(std::move(function));
-        else if (kind == "error") out.errors.push_back(std::move(function));
-        else out.constructor = std::move(function);
+        if (kind == "function")
+            out.functions.push_back(std::move(function));
+        else if (kind == "error")
+            out.errors.push_back(std::move(function));
+        else
+            out.constructor = std::move(function);
     }
     if (document.is_object()) {
         auto code = member_text(document, "bytecode");
@@ -129,7 +131,8 @@ Result<Artefact> parse_artefact(std::string_view text) {
                 code = member_text(evm["bytecode"], "object");
         }
         if (!code.empty() && !code.starts_with("0x")) code = "0x" + code;
-        if (code.find("__") != std::string::npos) return invalid("the bytecode refers to libraries that are not linked");
+        if (code.find("__") != std::string::npos)
+            return invalid("the bytecode refers to libraries that are not linked");
         if (!code.empty()) {
             auto bytes = from_hex(code);
             if (!bytes) return invalid("the bytecode is not hex");
@@ -139,7 +142,8 @@ Result<Artefact> parse_artefact(std::string_view text) {
     return out;
 }
 
-Result<const Function*> find_function(const Artefact& artefact, std::string_view name, std::size_t arguments) {
+Result<const Function*> find_function(const Artefact& artefact, std::string_view name,
+                                      std::size_t arguments) {
     std::vector<const Function*> candidates;
     std::string list;
     for (const auto& function : artefact.functions) {
@@ -156,9 +160,9 @@ Result<const Function*> find_function(const Artefact& artefact, std::string_view
         if (function->inputs.size() == arguments) fitting.push_back(function);
     }
     if (fitting.size() == 1) return fitting.front();
-    return fail(ErrorCode::CliAbiArgument, fitting.empty()
-                                               ? std::to_string(arguments) + " arguments do not fit " + signatures
-                                               : "several functions fit, name one in full: " + signatures);
+    return fail(ErrorCode::CliAbiArgument,
+                fitting.empty() ? std::to_string(arguments) + " arguments do not fit " + signatures
+                                : "several functions fit, name one in full: " + signatures);
 }
 
 Result<AbiValue> value_of_json(const Parameter& parameter, const json& value) {
@@ -192,7 +196,8 @@ Result<AbiValue> value_of_json(const Parameter& parameter, const json& value) {
         break;
     }
     if (value.is_string()) return value_of_word(parameter, value.get<std::string>());
-    if (value.is_boolean() && parameter.type.kind == AbiKind::boolean) return AbiValue{U256{value.get<bool>() ? 1u : 0u}};
+    if (value.is_boolean() && parameter.type.kind == AbiKind::boolean)
+        return AbiValue{U256{value.get<bool>() ? 1u : 0u}};
     const bool number = parameter.type.kind == AbiKind::uint || parameter.type.kind == AbiKind::sint;
     if (value.is_number_integer() && number) return value_of_word(parameter, value.dump());
     return misfit(parameter, value.dump(), value.is_number_float() ? "write large numbers as strings" : "");
@@ -256,12 +261,15 @@ json json_of_value(const Parameter& parameter, const AbiValue& value) {
     }
     case AbiKind::tuple: {
         const auto& members = parameter.members;
-        const bool named = std::ranges::none_of(members, [](const Parameter& member) { return member.name.empty(); });
+        const bool named =
+            std::ranges::none_of(members, [](const Parameter& member) { return member.name.empty(); });
         json out = named ? json::object() : json::array();
         for (std::size_t i = 0; i < members.size(); ++i) {
             auto one = json_of_value(members[i], value.list()[i]);
-            if (named) out[members[i].name] = std::move(one);
-            else out.push_back(std::move(one));
+            if (named)
+                out[members[i].name] = std::move(one);
+            else
+                out.push_back(std::move(one));
         }
         return out;
     }
@@ -271,9 +279,10 @@ json json_of_value(const Parameter& parameter, const AbiValue& value) {
 
 Result<Bytes> encode_arguments(const Function& function, const std::vector<std::string>& words) {
     if (words.size() != function.inputs.size())
-        return fail(ErrorCode::CliAbiArgument, (function.name.empty() ? "the constructor" : function.signature()) +
-                                                   " takes " + std::to_string(function.inputs.size()) +
-                                                   " arguments, not " + std::to_string(words.size()));
+        return fail(ErrorCode::CliAbiArgument,
+                    (function.name.empty() ? "the constructor" : function.signature()) + " takes " +
+                        std::to_string(function.inputs.size()) + " arguments, not " +
+                        std::to_string(words.size()));
     AbiValue::List values;
     for (std::size_t i = 0; i < words.size(); ++i) {
         CRN_TRY(value, value_of_word(function.inputs[i], words[i]));
@@ -294,7 +303,8 @@ Result<Bytes> encode_call(const Function& function, const std::vector<std::strin
 Result<json> decode_outputs(const Function& function, BytesView data) {
     CRN_TRY(values, codec::abi_decode(tuple_of(function.outputs), data));
     json out = json::array();
-    for (std::size_t i = 0; i < values.size(); ++i) out.push_back(json_of_value(function.outputs[i], values[i]));
+    for (std::size_t i = 0; i < values.size(); ++i)
+        out.push_back(json_of_value(function.outputs[i], values[i]));
     return out;
 }
 

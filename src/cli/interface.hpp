@@ -1,4 +1,5 @@
-// A contract's interface as solc and Hardhat write it, and its values between words of the command line, JSON and the ABI.
+// A contract's interface as solc and Hardhat write it, and its values between words of the command line, JSON
+// and the ABI.
 #pragma once
 
 #include "base/result.hpp"
@@ -34,14 +35,14 @@ struct Artefact {
     Bytes bytecode; // creation code; empty in a bare ABI
 };
 
-/// {"abi", "bytecode"} (Hardhat, solcjs), {"abi", "evm": {"bytecode": {"object"}}} (solc's standard output) or a bare ABI
-/// array. CliFileInvalid; also for bytecode with libraries that are not linked.
+/// {"abi", "bytecode"} (Hardhat, solcjs), {"abi", "evm": {"bytecode": {"object"}}} (solc's standard output)
+/// or a bare ABI array. CliFileInvalid; also for bytecode with libraries that are not linked.
 Result<Artefact> parse_artefact(std::string_view text);
 /// By name, by name and number of arguments, or by full signature. CliAbiArgument lists what there is.
 Result<const Function*> find_function(const Artefact& artefact, std::string_view name, std::size_t arguments);
 
-/// A word of the command line: numbers in decimal or hex, hex for bytes, text for strings, JSON for arrays and tuples.
-/// CliAbiArgument.
+/// A word of the command line: numbers in decimal or hex, hex for bytes, text for strings, JSON for arrays
+/// and tuples. CliAbiArgument.
 Result<codec::AbiValue> value_of_word(const Parameter& parameter, std::string_view word);
 Result<codec::AbiValue> value_of_json(const Parameter& parameter, const nlohmann::json& value);
 /// Numbers become decimal strings, addresses and bytes hex, tuples objects if all members have names.
@@ -53,7 +54,8 @@ Result<Bytes> encode_call(const Function& function, const std::vector<std::strin
 Result<Bytes> encode_arguments(const Function& function, const std::vector<std::string>& words);
 /// One element per output.
 Result<nlohmann::json> decode_outputs(const Function& function, BytesView data);
-/// "InsufficientBalance(available: 1, required: 5)", Solidity's Error(string) and Panic(uint256) too; hex if unknown.
+/// "InsufficientBalance(available: 1, required: 5)", Solidity's Error(string) and Panic(uint256) too; hex if
+/// unknown.
 std::string explain_revert(const Artefact& artefact, BytesView data);
 
 } // namespace cairn::cli

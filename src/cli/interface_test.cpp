@@ -31,14 +31,15 @@ TEST(Artefact, is_read_in_the_forms_of_hardhat_solc_and_a_bare_list) {
     EXPECT_EQ(artefact().bytecode, (Bytes{0x60, 0x01}));
     EXPECT_EQ(artefact().functions.size(), 5u);
     EXPECT_TRUE(artefact().constructor.payable);
-    EXPECT_EQ(parse_artefact(R"({"abi":[],"evm":{"bytecode":{"object":"6002"}}})")->bytecode, (Bytes{0x60, 0x02}));
+    EXPECT_EQ(parse_artefact(R"({"abi":[],"evm":{"bytecode":{"object":"6002"}}})")->bytecode,
+              (Bytes{0x60, 0x02}));
     EXPECT_EQ(parse_artefact(R"({"abi":[],"bytecode":{"object":"0x6003"}})")->bytecode, (Bytes{0x60, 0x03}));
     EXPECT_TRUE(parse_artefact("[]")->bytecode.empty());
 }
 
 TEST(Artefact, refuses_what_is_none) {
-    for (const auto* text : {"", "{", "{}", "7", R"({"abi":7})", R"({"abi":[7]})", R"({"abi":[],"bytecode":"0x6"})",
-                             R"({"abi":[],"bytecode":"0x60__$abcd$__"})",
+    for (const auto* text : {"", "{", "{}", "7", R"({"abi":7})", R"({"abi":[7]})",
+                             R"({"abi":[],"bytecode":"0x6"})", R"({"abi":[],"bytecode":"0x60__$abcd$__"})",
                              R"({"abi":[{"type":"function","name":"f","inputs":[{"type":"uint7"}]}]})",
                              R"({"abi":[{"type":"function","name":"f","inputs":7}]})"}) {
         const auto parsed = parse_artefact(text);
@@ -51,17 +52,16 @@ TEST(Artefact, refuses_what_is_none) {
 TEST(Call, encodes_dynamic_arguments_as_the_specification_shows) {
     const auto data = call("sam", {"0x64617665", "true", "[1,\"2\",3]"});
     ASSERT_TRUE(data) << data.error().text();
-    EXPECT_EQ(to_hex(*data),
-              "0xa5643bf2"
-              "0000000000000000000000000000000000000000000000000000000000000060"
-              "0000000000000000000000000000000000000000000000000000000000000001"
-              "00000000000000000000000000000000000000000000000000000000000000a0"
-              "0000000000000000000000000000000000000000000000000000000000000004"
-              "6461766500000000000000000000000000000000000000000000000000000000"
-              "0000000000000000000000000000000000000000000000000000000000000003"
-              "0000000000000000000000000000000000000000000000000000000000000001"
-              "0000000000000000000000000000000000000000000000000000000000000002"
-              "0000000000000000000000000000000000000000000000000000000000000003");
+    EXPECT_EQ(to_hex(*data), "0xa5643bf2"
+                             "0000000000000000000000000000000000000000000000000000000000000060"
+                             "0000000000000000000000000000000000000000000000000000000000000001"
+                             "00000000000000000000000000000000000000000000000000000000000000a0"
+                             "0000000000000000000000000000000000000000000000000000000000000004"
+                             "6461766500000000000000000000000000000000000000000000000000000000"
+                             "0000000000000000000000000000000000000000000000000000000000000003"
+                             "0000000000000000000000000000000000000000000000000000000000000001"
+                             "0000000000000000000000000000000000000000000000000000000000000002"
+                             "0000000000000000000000000000000000000000000000000000000000000003");
 }
 
 TEST(Call, finds_overloads_by_signature_only) {
@@ -76,7 +76,9 @@ TEST(Call, refuses_values_that_do_not_fit_their_type) {
     const std::string to = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
     EXPECT_TRUE(call("transfer", {to, "5"}));
     EXPECT_TRUE(call("transfer", {to, "0xff"}));
-    for (const auto* value : {"-1", "", "1.5", "abc", "115792089237316195423570985008687907853269984665640564039457584007913129639936"})
+    for (const auto* value :
+         {"-1", "", "1.5", "abc",
+          "115792089237316195423570985008687907853269984665640564039457584007913129639936"})
         EXPECT_EQ(call("transfer", {to, value}).error().code, ErrorCode::CliAbiArgument) << value;
     EXPECT_EQ(call("transfer", {"0x12", "1"}).error().code, ErrorCode::CliAbiArgument);
     EXPECT_FALSE(call("over(uint8)", {"256"}));
@@ -122,8 +124,10 @@ TEST(Amount, is_read_with_units_and_refused_when_unclear) {
     EXPECT_EQ(to_decimal(parse_amount("20gwei").value()), "20000000000");
     EXPECT_EQ(to_decimal(parse_amount("7").value()), "7");
     EXPECT_EQ(to_decimal(parse_amount("7wei").value()), "7");
-    for (const auto* text : {"", "ether", "1.ether", ".5ether", "1.5", "1.5.5ether", "1eth", "-1", "1 ether", "0x10",
-                             "0.0000000000000000001ether", "115792089237316195423570985008687907853269984665640564039457584007913129639936"})
+    for (const auto* text :
+         {"", "ether", "1.ether", ".5ether", "1.5", "1.5.5ether", "1eth", "-1", "1 ether", "0x10",
+          "0.0000000000000000001ether",
+          "115792089237316195423570985008687907853269984665640564039457584007913129639936"})
         EXPECT_FALSE(parse_amount(text)) << text;
 }
 

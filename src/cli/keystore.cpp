@@ -25,7 +25,9 @@ using Derived = std::array<std::uint8_t, 32>; // 16 bytes of AES key, 16 bytes o
 constexpr std::uint64_t kScryptBytesMax = 1u << 30;
 constexpr std::uint64_t kPbkdf2RoundsMax = 10'000'000;
 
-std::unexpected<Error> malformed(std::string_view what) { return fail(ErrorCode::CliKeyFileInvalid, std::string{what}); }
+std::unexpected<Error> malformed(std::string_view what) {
+    return fail(ErrorCode::CliKeyFileInvalid, std::string{what});
+}
 
 Result<Bytes> hex_field(const json& object, const char* name, std::size_t least, std::size_t most) {
     if (!object.is_object() || !object.contains(name) || !object[name].is_string())
@@ -45,8 +47,8 @@ Result<std::uint64_t> number_field(const json& object, const char* name) {
 }
 
 Result<Derived> scrypt(std::string_view passphrase, BytesView salt, ScryptCost cost) {
-    if (cost.n < 2 || !std::has_single_bit(cost.n) || cost.r == 0 || cost.p == 0 || cost.p > 16 || cost.r > 64 ||
-        cost.n > kScryptBytesMax / 128 / cost.r)
+    if (cost.n < 2 || !std::has_single_bit(cost.n) || cost.r == 0 || cost.p == 0 || cost.p > 16 ||
+        cost.r > 64 || cost.n > kScryptBytesMax / 128 / cost.r)
         return malformed("scrypt parameters are outside of the limits");
     Derived out{};
     if (EVP_PBE_scrypt(passphrase.data(), passphrase.size(), salt.data(), salt.size(), cost.n, cost.r, cost.p,
@@ -91,8 +93,10 @@ Result<Bytes> aes_ctr(BytesView key, BytesView iv, BytesView input) {
                                                                                   EVP_CIPHER_CTX_free);
     Bytes out(input.size());
     int length = 0;
-    if (!context || EVP_EncryptInit_ex(context.get(), EVP_aes_128_ctr(), nullptr, key.data(), iv.data()) != 1 ||
-        EVP_EncryptUpdate(context.get(), out.data(), &length, input.data(), static_cast<int>(input.size())) != 1)
+    if (!context ||
+        EVP_EncryptInit_ex(context.get(), EVP_aes_128_ctr(), nullptr, key.data(), iv.data()) != 1 ||
+        EVP_EncryptUpdate(context.get(), out.data(), &length, input.data(), static_cast<int>(input.size())) !=
+            1)
         return malformed("AES failed");
     return out;
 }
@@ -133,7 +137,8 @@ Result<std::string> encrypt_key(const crypto::AccountKey& key, std::string_view 
           {"cipherparams", {{"iv", to_hex_digits(iv)}}},
           {"ciphertext", to_hex_digits(ciphertext)},
           {"kdf", "scrypt"},
-          {"kdfparams", {{"dklen", 32}, {"n", cost.n}, {"p", cost.p}, {"r", cost.r}, {"salt", to_hex_digits(salt)}}},
+          {"kdfparams",
+           {{"dklen", 32}, {"n", cost.n}, {"p", cost.p}, {"r", cost.r}, {"salt", to_hex_digits(salt)}}},
           {"mac", to_hex_digits(mac)}}},
         {"id", uuid(random)},
         {"version", 3}};
@@ -186,8 +191,9 @@ Result<std::vector<StoredKey>> list_keys(const std::string& directory) {
     return out;
 }
 
-Result<StoredKey> store_key(const std::string& directory, const crypto::AccountKey& key, std::string_view passphrase,
-                            Random& random, const Clock& clock, ScryptCost cost) {
+Result<StoredKey> store_key(const std::string& directory, const crypto::AccountKey& key,
+                            std::string_view passphrase, Random& random, const Clock& clock,
+                            ScryptCost cost) {
     CRN_TRY(address, address_of(key));
     CRN_TRY(present, list_keys(directory));
     for (const auto& other : present)
@@ -240,7 +246,8 @@ std::string checksummed(const Address& address) {
 Result<Address> parse_address(std::string_view text) {
     const auto address = fixed_from_hex<Address>(text);
     if (!address)
-        return fail(ErrorCode::CliUsage, "\"" + std::string{text} + "\" is not an address (0x and 40 hex digits)");
+        return fail(ErrorCode::CliUsage,
+                    "\"" + std::string{text} + "\" is not an address (0x and 40 hex digits)");
     const auto digits = text.substr(2);
     const bool lower = std::ranges::any_of(digits, [](char c) { return c >= 'a' && c <= 'f'; });
     const bool upper = std::ranges::any_of(digits, [](char c) { return c >= 'A' && c <= 'F'; });

@@ -1,5 +1,5 @@
-// Private keys of accounts on disk: Web3 Secret Storage version 3 (Ethereum's format: scrypt or PBKDF2, AES-128-CTR,
-// Keccak-256 check value), one file per account, as geth and wallets read and write it.
+// Private keys of accounts on disk: Web3 Secret Storage version 3 (Ethereum's format: scrypt or PBKDF2,
+// AES-128-CTR, Keccak-256 check value), one file per account, as geth and wallets read and write it.
 #pragma once
 
 #include "base/clock.hpp"
@@ -33,8 +33,9 @@ std::string default_keystore();
 /// Ordered by address; an absent directory has none. Files that are no key files are passed over.
 Result<std::vector<StoredKey>> list_keys(const std::string& directory);
 /// Writes <directory>/UTC--<time>--<address>; CliFileExists if the account is there already.
-Result<StoredKey> store_key(const std::string& directory, const crypto::AccountKey& key, std::string_view passphrase,
-                            Random& random, const Clock& clock, ScryptCost cost = {});
+Result<StoredKey> store_key(const std::string& directory, const crypto::AccountKey& key,
+                            std::string_view passphrase, Random& random, const Clock& clock,
+                            ScryptCost cost = {});
 
 /// 64 hex digits with or without 0x, surrounding white space allowed.
 Result<crypto::AccountKey> parse_private_key(std::string_view text);

@@ -15,11 +15,13 @@ namespace {
 constexpr ScryptCost kCheap{1 << 10, 8, 1};
 
 // Test vectors of the Web3 Secret Storage definition: the same key under PBKDF2 and scrypt.
-constexpr std::string_view kPbkdf2Vector = R"({"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"6087dab2f9fdbbfaddc31a909735c1e6"},
+constexpr std::string_view kPbkdf2Vector =
+    R"({"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"6087dab2f9fdbbfaddc31a909735c1e6"},
 "ciphertext":"5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46","kdf":"pbkdf2","kdfparams":{"c":262144,"dklen":32,
 "prf":"hmac-sha256","salt":"ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd"},
 "mac":"517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3})";
-constexpr std::string_view kScryptVector = R"({"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},
+constexpr std::string_view kScryptVector =
+    R"({"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},
 "ciphertext":"d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c","kdf":"scrypt","kdfparams":{"dklen":32,"n":262144,"p":8,"r":1,
 "salt":"ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19"},
 "mac":"2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3})";
@@ -40,13 +42,14 @@ TEST(Keystore, reads_the_vectors_of_the_definition) {
 TEST(Keystore, gives_back_what_it_stored_only_to_the_passphrase) {
     const TestDirectory directory;
     const auto key = new_account_key(crypto::system_random());
-    const auto stored = store_key(directory.file("keys"), key, "correct horse", crypto::system_random(), system_clock(), kCheap);
+    const auto stored = store_key(directory.file("keys"), key, "correct horse", crypto::system_random(),
+                                  system_clock(), kCheap);
     ASSERT_TRUE(stored) << stored.error().text();
     const auto text = read_secret_file(stored->path).value();
     EXPECT_EQ(decrypt_key(text, "correct horse").value(), key);
     EXPECT_EQ(decrypt_key(text, "correct hors").error().code, ErrorCode::CliPassphraseWrong);
     EXPECT_EQ(text.find(to_hex_digits(key)), std::string::npos);
-    struct stat info {};
+    struct stat info{};
     ASSERT_EQ(::stat(stored->path.c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, 0600u);
     ASSERT_EQ(::stat(directory.file("keys").c_str(), &info), 0);
@@ -67,7 +70,8 @@ TEST(Keystore, lists_accounts_and_passes_over_other_files) {
     EXPECT_TRUE(list_keys(directory.file("absent")).value().empty());
     ASSERT_TRUE(write_file(directory.file("note.txt"), "not a key", Access::shared, Existing::refuse));
     ASSERT_TRUE(write_file(directory.file("list.json"), "[1,2]", Access::shared, Existing::refuse));
-    const auto stored = store_key(directory.path(), new_account_key(crypto::system_random()), "a", crypto::system_random(), system_clock(), kCheap);
+    const auto stored = store_key(directory.path(), new_account_key(crypto::system_random()), "a",
+                                  crypto::system_random(), system_clock(), kCheap);
     const auto list = list_keys(directory.path()).value();
     ASSERT_EQ(list.size(), 1u);
     EXPECT_EQ(list[0].address, stored->address);
@@ -113,13 +117,17 @@ TEST(Keystore, refuses_a_key_file_that_others_may_read) {
 TEST(Files, refuse_to_replace_and_leave_nothing_beside) {
     const TestDirectory directory;
     ASSERT_TRUE(write_file(directory.file("a"), "one", Access::secret, Existing::refuse));
-    EXPECT_EQ(write_file(directory.file("a"), "two", Access::secret, Existing::refuse).error().code, ErrorCode::CliFileExists);
+    EXPECT_EQ(write_file(directory.file("a"), "two", Access::secret, Existing::refuse).error().code,
+              ErrorCode::CliFileExists);
     EXPECT_EQ(read_file(directory.file("a")).value(), "one");
     ASSERT_TRUE(write_file(directory.file("a"), "two", Access::secret, Existing::replace));
     EXPECT_EQ(read_file(directory.file("a")).value(), "two");
-    EXPECT_EQ(write_file(directory.file("no/such/folder"), "x", Access::secret, Existing::refuse).error().code, ErrorCode::CliFileUnwritable);
+    EXPECT_EQ(
+        write_file(directory.file("no/such/folder"), "x", Access::secret, Existing::refuse).error().code,
+        ErrorCode::CliFileUnwritable);
     std::size_t files = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(directory.path())) files += entry.is_regular_file() ? 1 : 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
+        files += entry.is_regular_file() ? 1 : 0;
     EXPECT_EQ(files, 1u);
     EXPECT_EQ(read_file(directory.file("a"), 2).error().code, ErrorCode::CliFileUnreadable);
 }
@@ -127,15 +135,17 @@ TEST(Files, refuse_to_replace_and_leave_nothing_beside) {
 TEST(PrivateKey, is_read_with_and_without_prefix_and_must_be_in_range) {
     EXPECT_TRUE(parse_private_key(std::string{kVectorKey}));
     EXPECT_TRUE(parse_private_key("  0x" + std::string{kVectorKey} + "\n"));
-    for (const auto* text : {"", "0x", "12", "0000000000000000000000000000000000000000000000000000000000000000",
-                             "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", "zz"})
+    for (const auto* text :
+         {"", "0x", "12", "0000000000000000000000000000000000000000000000000000000000000000",
+          "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", "zz"})
         EXPECT_FALSE(parse_private_key(text)) << text;
 }
 
 // Addresses of EIP-55.
 TEST(Address, is_written_and_checked_in_mixed_case) {
-    for (const std::string text : {"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
-                                   "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB", "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"}) {
+    for (const std::string text :
+         {"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+          "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB", "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"}) {
         const auto address = parse_address(text);
         ASSERT_TRUE(address) << text;
         EXPECT_EQ(checksummed(*address), text);
@@ -144,7 +154,8 @@ TEST(Address, is_written_and_checked_in_mixed_case) {
         mistyped[2] = mistyped[2] == '5' ? '6' : mistyped[2] == 'f' ? 'F' : mistyped[2] == 'D' ? 'd' : 'D';
         EXPECT_FALSE(parse_address(mistyped)) << mistyped;
     }
-    for (const auto* text : {"", "0x", "0x12", "5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"}) EXPECT_FALSE(parse_address(text));
+    for (const auto* text : {"", "0x", "0x12", "5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"})
+        EXPECT_FALSE(parse_address(text));
 }
 
 } // namespace

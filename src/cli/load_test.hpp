@@ -1,5 +1,6 @@
-// Load on an Ethereum JSON-RPC node: transactions signed beforehand, sent in batches over several connections, and timed
-// from sending (or, with a rate, from when each was due) until a watcher sees them in a block.
+// Load on an Ethereum JSON-RPC node: transactions signed beforehand, sent in batches over several
+// connections, and timed from sending (or, with a rate, from when each was due) until a watcher sees them in
+// a block.
 #pragma once
 
 #include "base/result.hpp"
@@ -40,7 +41,8 @@ struct LoadReport {
 /// `funder` pays for the accounts (fresh ones, made for the run). CliLoadFailed and the errors of RpcClient.
 Result<LoadReport> run_load(const LoadPlan& plan, const Sender& funder, Progress& progress);
 
-/// secp256k1 public-key recoveries per second with all cores: the yardstick that makes figures of two machines comparable.
+/// secp256k1 public-key recoveries per second with all cores: the yardstick that makes figures of two
+/// machines comparable.
 double calibrate_recovers_per_second(Milliseconds span);
 
 /// The value below which `share` of the sorted values lie; 0 for none.

@@ -37,8 +37,9 @@ ledger::ChainParameters chain() {
 TEST(Organisation, keeps_every_private_key_to_its_owner) {
     const TestDirectory directory;
     make(directory, "Alpha", 1000);
-    for (const auto* name : {"ca.key", "signing.key", "administrator.key", "validators/Alpha-1/validator.key", "validators/Alpha-1/tls.key"}) {
-        struct stat info {};
+    for (const auto* name : {"ca.key", "signing.key", "administrator.key", "validators/Alpha-1/validator.key",
+                             "validators/Alpha-1/tls.key"}) {
+        struct stat info{};
         ASSERT_EQ(::stat(directory.file("Alpha/" + std::string{name}).c_str(), &info), 0) << name;
         EXPECT_EQ(info.st_mode & 0777, 0600u) << name;
     }
@@ -49,7 +50,8 @@ TEST(Organisation, keeps_every_private_key_to_its_owner) {
 TEST(Organisation, public_file_reads_back_the_same) {
     const TestDirectory directory;
     const auto made = make(directory, "Alpha", 1000);
-    const auto read = invitation_from_json(read_file(directory.file("Alpha/organisation.json")).value(), kNow);
+    const auto read =
+        invitation_from_json(read_file(directory.file("Alpha/organisation.json")).value(), kNow);
     ASSERT_TRUE(read) << read.error().text();
     EXPECT_EQ(read->organisation, made.organisation);
     EXPECT_EQ(read->validators, made.validators);
@@ -60,8 +62,10 @@ TEST(Organisation, certificate_names_the_validators_key) {
     const auto made = make(directory, "Alpha", 1000);
     const auto pem = read_file(directory.file("Alpha/validators/Alpha-1/tls.pem")).value();
     const auto der = crypto::certificate_der(pem).value();
-    EXPECT_EQ(crypto::verify_node_certificate(der, made.organisation.ca_certificate_pem, kNow).value(), made.validators[0].key);
-    EXPECT_FALSE(crypto::verify_node_certificate(der, made.organisation.ca_certificate_pem, kNow + 900 * 86'400));
+    EXPECT_EQ(crypto::verify_node_certificate(der, made.organisation.ca_certificate_pem, kNow).value(),
+              made.validators[0].key);
+    EXPECT_FALSE(
+        crypto::verify_node_certificate(der, made.organisation.ca_certificate_pem, kNow + 900 * 86'400));
 }
 
 TEST(Organisation, is_never_made_over_another) {
@@ -70,7 +74,8 @@ TEST(Organisation, is_never_made_over_another) {
     OrganisationPlan plan;
     plan.name = "Alpha";
     plan.validators = {{"Alpha-1", "127.0.0.1:1000"}};
-    EXPECT_EQ(create_organisation(directory.file("Alpha"), plan, crypto::system_random(), kNow).error().code, ErrorCode::CliFileExists);
+    EXPECT_EQ(create_organisation(directory.file("Alpha"), plan, crypto::system_random(), kNow).error().code,
+              ErrorCode::CliFileExists);
 }
 
 TEST(Organisation, refuses_malformed_public_files) {
@@ -82,8 +87,10 @@ TEST(Organisation, refuses_malformed_public_files) {
         text.replace(text.find(from), from.size(), to);
         return text;
     };
-    for (const auto& text : {std::string{}, std::string{"[]"}, std::string{"{}"}, changed("organisation-v1", "organisation-v2"),
-                             changed("\"signing_key\"", "\"key_of_signing\""), changed("\"validators\": [", "\"validators\": 7, \"x\": [")})
+    for (const auto& text :
+         {std::string{}, std::string{"[]"}, std::string{"{}"}, changed("organisation-v1", "organisation-v2"),
+          changed("\"signing_key\"", "\"key_of_signing\""),
+          changed("\"validators\": [", "\"validators\": 7, \"x\": [")})
         EXPECT_FALSE(invitation_from_json(text, kNow)) << text;
     EXPECT_FALSE(invitation_from_json(good, kNow + 4000ll * 86'400)) << "expired CA";
 }
@@ -137,18 +144,22 @@ TEST(Config, reads_back_what_it_wrote) {
 }
 
 TEST(Config, tells_all_problems_at_once_with_their_lines) {
-    const auto read = parse_node_config("[node]\ndata_dir = 7\nvalidator_kye = \"x\"\n[network]\nlisten = \"nowhere\"\n[rcp]\nport = 1\n",
-                                        "/etc/node.toml");
+    const auto read = parse_node_config(
+        "[node]\ndata_dir = 7\nvalidator_kye = \"x\"\n[network]\nlisten = \"nowhere\"\n[rcp]\nport = 1\n",
+        "/etc/node.toml");
     ASSERT_FALSE(read);
     EXPECT_EQ(read.error().code, ErrorCode::CliConfigInvalid);
-    for (const auto* part : {"node.toml:2: node.data_dir", "node.genesis is missing", "node.toml:3: node.validator_kye is not a known key",
-                             "node.toml:5: network.listen", "node.toml:6: rcp is not a known section", "network.tls_key is missing"})
+    for (const auto* part :
+         {"node.toml:2: node.data_dir", "node.genesis is missing",
+          "node.toml:3: node.validator_kye is not a known key", "node.toml:5: network.listen",
+          "node.toml:6: rcp is not a known section", "network.tls_key is missing"})
         EXPECT_NE(read.error().detail.find(part), std::string::npos) << part << "\n" << read.error().detail;
     EXPECT_NE(parse_node_config("[node\n", "x").error().detail.find("x:1:"), std::string::npos);
 }
 
 TEST(Config, takes_paths_relative_to_its_folder) {
-    const auto read = parse_node_config("[node]\ndata_dir=\"data\"\ngenesis=\"../g.json\"\nvalidator_key=\"/k\"\n[network]\nlisten=\"127.0.0.1:1\"\n"
+    const auto read = parse_node_config("[node]\ndata_dir=\"data\"\ngenesis=\"../g.json\"\nvalidator_key=\"/"
+                                        "k\"\n[network]\nlisten=\"127.0.0.1:1\"\n"
                                         "tls_certificate=\"c\"\ntls_key=\"k\"\n",
                                         "/srv/cairn/node.toml");
     ASSERT_TRUE(read) << read.error().text();
@@ -160,7 +171,8 @@ TEST(Config, takes_paths_relative_to_its_folder) {
 TEST(HostPort, is_strict) {
     EXPECT_EQ(parse_host_port("a.example:80")->port, 80);
     EXPECT_EQ(parse_host_port("[::1]:80")->host, "::1");
-    for (const auto* text : {"", ":80", "a", "a:", "a:x", "a:65536", "::1:80", "a:80x"}) EXPECT_FALSE(parse_host_port(text)) << text;
+    for (const auto* text : {"", ":80", "a", "a:", "a:x", "a:65536", "::1:80", "a:80x"})
+        EXPECT_FALSE(parse_host_port(text)) << text;
 }
 
 TEST(DevNetwork, with_a_seed_has_the_same_accounts_and_validators_again) {
@@ -175,7 +187,9 @@ TEST(DevNetwork, with_a_seed_has_the_same_accounts_and_validators_again) {
     ASSERT_TRUE(first && second);
     ASSERT_EQ(first->accounts.size(), kDevAccounts);
     EXPECT_EQ(first->accounts[0].private_key, second->accounts[0].private_key);
-    const auto genesis = [](const DevState& state) { return ledger::genesis_from_json(read_file(state.genesis).value()).value(); };
+    const auto genesis = [](const DevState& state) {
+        return ledger::genesis_from_json(read_file(state.genesis).value()).value();
+    };
     EXPECT_EQ(genesis(*first).validators, genesis(*second).validators);
     EXPECT_TRUE(ledger::verify_signatures(genesis(*first)));
     plan.seed.reset();
@@ -217,7 +231,8 @@ TEST(DevNetwork, takes_no_other_process_for_its_own) {
 }
 
 TEST(DevNetwork, counts_quorums_as_consensus_does) {
-    const std::pair<std::size_t, std::size_t> expected[] = {{1, 1}, {2, 2}, {3, 2}, {4, 3}, {5, 4}, {6, 4}, {7, 5}, {10, 7}, {100, 67}};
+    const std::pair<std::size_t, std::size_t> expected[] = {{1, 1}, {2, 2}, {3, 2},  {4, 3},   {5, 4},
+                                                            {6, 4}, {7, 5}, {10, 7}, {100, 67}};
     for (const auto& [nodes, quorum] : expected) EXPECT_EQ(quorum_of(nodes), quorum) << nodes;
 }
 

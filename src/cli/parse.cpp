@@ -25,7 +25,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
     return above[b.size()];
 }
 
-std::string unknown(std::string_view kind, std::string_view word, const std::vector<std::string_view>& known) {
+std::string unknown(std::string_view kind, std::string_view word,
+                    const std::vector<std::string_view>& known) {
     std::string text = "unknown " + std::string{kind} + " \"" + std::string{word} + "\"";
     if (const auto guess = nearest(word, known)) text += "; did you mean \"" + *guess + "\"?";
     return text;
@@ -45,7 +46,8 @@ const FlagSpec* find_letter(const Command& command, char letter) {
     return nullptr;
 }
 
-Status check_choice(std::string_view what, std::string_view value, const std::vector<std::string_view>& choices) {
+Status check_choice(std::string_view what, std::string_view value,
+                    const std::vector<std::string_view>& choices) {
     if (choices.empty() || std::ranges::find(choices, value) != choices.end()) return {};
     std::string list;
     for (const auto choice : choices) list += (list.empty() ? "" : ", ") + std::string{choice};
@@ -104,15 +106,18 @@ Result<std::uint64_t> parse_number(std::string_view what, std::string_view text,
                                    std::uint64_t high) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || text.empty() || value < low || value > high)
-        return fail(ErrorCode::CliUsage, std::string{what} + " must be a number from " + std::to_string(low) + " to " +
-                                             std::to_string(high) + ", not \"" + std::string{text} + "\"");
+    if (error != std::errc{} || end != text.data() + text.size() || text.empty() || value < low ||
+        value > high)
+        return fail(ErrorCode::CliUsage, std::string{what} + " must be a number from " + std::to_string(low) +
+                                             " to " + std::to_string(high) + ", not \"" + std::string{text} +
+                                             "\"");
     return value;
 }
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string_view>& known) {
     std::optional<std::string> best;
-    std::size_t best_distance = word.size() <= 3 ? 2 : 3; // exclusive: a short word allows one slip, a longer one two
+    std::size_t best_distance =
+        word.size() <= 3 ? 2 : 3; // exclusive: a short word allows one slip, a longer one two
     for (const auto candidate : known) {
         const auto d = distance(word, candidate);
         if (d < best_distance) {
@@ -147,7 +152,8 @@ Result<Found> find_command(const std::vector<std::string>& words) {
     if (verbs.empty()) {
         std::vector<std::string_view> names;
         for (const auto& known : nouns()) names.push_back(known.name);
-        return fail(ErrorCode::CliUsage, unknown("command", noun, names) + "\n`cairn --help` lists all commands");
+        return fail(ErrorCode::CliUsage,
+                    unknown("command", noun, names) + "\n`cairn --help` lists all commands");
     }
     if (words.size() < 2) return fail(ErrorCode::CliUsage, "cairn " + noun + " needs a verb");
     std::string list;

@@ -41,8 +41,11 @@ Bytes call_data(std::string_view signature, std::string_view types, const AbiVal
 }
 
 Result<Bytes> call_records(RpcClient& rpc, const Bytes& data) {
-    CRN_TRY(answer, rpc.call("eth_call", {{{"to", to_hex(ledger::kRecordsContract)}, {"data", to_hex(data)}, {"input", to_hex(data)}},
-                                          "latest"}));
+    CRN_TRY(
+        answer,
+        rpc.call("eth_call",
+                 {{{"to", to_hex(ledger::kRecordsContract)}, {"data", to_hex(data)}, {"input", to_hex(data)}},
+                  "latest"}));
     auto bytes = answer.is_string() ? from_hex(answer.get<std::string>()) : std::nullopt;
     if (!bytes || bytes->empty())
         return fail(ErrorCode::CliRpcInvalid, rpc.url() + " has no Records contract: it is not a Cairn node");
@@ -104,8 +107,8 @@ Status record_show(Invocation& invocation) {
     // Pages of the contract's own limit.
     constexpr std::uint64_t kPage = 100;
     for (std::uint64_t offset = 0;; offset += kPage) {
-        CRN_TRY(bytes, call_records(rpc, call_data("history(bytes32,uint256,uint256)", "(bytes32,uint256,uint256)",
-                                                   {digest, offset, kPage})));
+        CRN_TRY(bytes, call_records(rpc, call_data("history(bytes32,uint256,uint256)",
+                                                   "(bytes32,uint256,uint256)", {digest, offset, kPage})));
         CRN_TRY(values, codec::abi_decode("((address,uint48,uint48,string)[])", bytes));
         const auto& page = values[0].list();
         for (const auto& item : page) {
@@ -125,7 +128,8 @@ Status record_show(Invocation& invocation) {
     if (list.empty()) return fail(ErrorCode::CliNotFound, "digest " + to_hex(digest) + " was never recorded");
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out << json{{"digest", to_hex(digest)}, {"entries", list}}.dump(2, ' ', false, json::error_handler_t::replace)
+        terminal.out << json{{"digest", to_hex(digest)}, {"entries", list}}.dump(
+                            2, ' ', false, json::error_handler_t::replace)
                      << '\n';
     else
         table.print(terminal);
@@ -140,11 +144,13 @@ Status record_prove(Invocation& invocation) {
     Progress progress(invocation.terminal(), system_clock());
     progress.stage("Asking for the proof of " + to_hex(digest));
     CRN_TRY(answer, rpc.call("cairn_getProofBundle", {to_hex(digest)}));
-    if (answer.is_null()) return fail(ErrorCode::CliNotFound, "digest " + to_hex(digest) + " was never recorded");
+    if (answer.is_null())
+        return fail(ErrorCode::CliNotFound, "digest " + to_hex(digest) + " was never recorded");
     // The one text of a bundle: sorted keys, two blanks, one line end.
     const auto text = answer.is_string() ? answer.get<std::string>() : answer.dump(2) + "\n";
     CRN_TRY(bundle, ledger::bundle_from_json(text));
-    if (bundle.digest != digest) return fail(ErrorCode::ProofInvalid, "the node's bundle is of another digest");
+    if (bundle.digest != digest)
+        return fail(ErrorCode::ProofInvalid, "the node's bundle is of another digest");
     // What the node says is believed by nobody later; better to find a bad bundle now.
     if (const auto genesis_file = invocation.flag("genesis")) {
         CRN_TRY(genesis_text, read_file(*genesis_file));
@@ -160,20 +166,23 @@ Status record_prove(Invocation& invocation) {
     CRN_CHECK(write_file(*out, text, Access::shared, Existing::replace));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out << json{{"digest", to_hex(digest)}, {"bundle", *out}, {"bytes", text.size()}}.dump(2) << '\n';
+        terminal.out << json{{"digest", to_hex(digest)}, {"bundle", *out}, {"bytes", text.size()}}.dump(2)
+                     << '\n';
     else
-        print_fields(terminal, {{"digest", to_hex(digest)},
-                                {"bundle", *out},
-                                {"size", std::to_string(text.size()) + " bytes"}});
+        print_fields(
+            terminal,
+            {{"digest", to_hex(digest)}, {"bundle", *out}, {"size", std::to_string(text.size()) + " bytes"}});
     if (!terminal.quiet)
-        terminal.err << "Anyone who has the genesis file can check it without a node: cairn record verify FILE " << *out
-                     << " --genesis GENESIS\n";
+        terminal.err
+            << "Anyone who has the genesis file can check it without a node: cairn record verify FILE "
+            << *out << " --genesis GENESIS\n";
     return {};
 }
 
 Status record_verify(Invocation& invocation) {
     const auto genesis_file = invocation.flag("genesis");
-    if (!genesis_file) return fail(ErrorCode::CliUsage, "missing --genesis GENESIS\n" + usage_of(invocation.command()));
+    if (!genesis_file)
+        return fail(ErrorCode::CliUsage, "missing --genesis GENESIS\n" + usage_of(invocation.command()));
     CRN_TRY(digest, digest_of_argument(invocation.argument(0)));
     CRN_TRY(bundle, read_file(invocation.argument(1), ledger::kBundleBytesMax));
     CRN_TRY(genesis_text, read_file(*genesis_file));
@@ -201,39 +210,47 @@ Status record_verify(Invocation& invocation) {
     }
     terminal.out << terminal.styled(Style::green, "Verified:") << " this document was on record at "
                  << time_text(proven.record.timestamp) << ".\n";
-    print_fields(terminal, {{"digest", to_hex(proven.digest)},
-                            {"recorded by", checksummed(proven.record.sender)},
-                            {"in block", std::to_string(proven.record.block_number) + " of chain " +
-                                             std::to_string(genesis.parameters.chain_id)},
-                            {"metadata", proven.record.metadata.empty() ? "(none)" : proven.record.metadata},
-                            {"certified by", std::to_string(proven.votes) + " of " + std::to_string(proven.validators) +
-                                                 " validators, in block " + std::to_string(proven.proven_at.value)},
-                            {"genesis", to_hex(ledger::hash_of(genesis))}});
+    print_fields(terminal,
+                 {{"digest", to_hex(proven.digest)},
+                  {"recorded by", checksummed(proven.record.sender)},
+                  {"in block", std::to_string(proven.record.block_number) + " of chain " +
+                                   std::to_string(genesis.parameters.chain_id)},
+                  {"metadata", proven.record.metadata.empty() ? "(none)" : proven.record.metadata},
+                  {"certified by", std::to_string(proven.votes) + " of " + std::to_string(proven.validators) +
+                                       " validators, in block " + std::to_string(proven.proven_at.value)},
+                  {"genesis", to_hex(ledger::hash_of(genesis))}});
     return {};
 }
 
 } // namespace
 
 void declare_record(CommandList& out) {
-    const ArgumentSpec subject{"DIGEST|FILE", "SHA-256 digest in hex, or the document itself", Need::one, {}, Completes::file};
-    std::vector<FlagSpec> flags = {
-        {.name = "metadata", .value = "TEXT", .help = "kept with the record, public for ever (at most 1024 bytes)"}};
+    const ArgumentSpec subject{
+        "DIGEST|FILE", "SHA-256 digest in hex, or the document itself", Need::one, {}, Completes::file};
+    std::vector<FlagSpec> flags = {{.name = "metadata",
+                                    .value = "TEXT",
+                                    .help = "kept with the record, public for ever (at most 1024 bytes)"}};
     for (const auto& list : {sender_flags(), transaction_flags(), rpc_flags()})
         flags.insert(flags.end(), list.begin(), list.end());
-    out.push_back({.noun = "record",
-                   .verb = "add",
-                   .summary = "put documents on record",
-                   .details = "Only the SHA-256 digest of each file goes on the chain, never its content.",
-                   .arguments = {{"FILE", "document; \"-\" is standard input", Need::one_or_more, {}, Completes::file}},
-                   .flags = std::move(flags),
-                   .examples = {{"cairn record add contract.pdf", ""},
-                                {"cairn record add *.pdf --metadata \"case 4711\"", "several at once"}},
-                   .run = record_add});
+    out.push_back(
+        {.noun = "record",
+         .verb = "add",
+         .summary = "put documents on record",
+         .details = "Only the SHA-256 digest of each file goes on the chain, never its content.",
+         .arguments = {{"FILE", "document; \"-\" is standard input", Need::one_or_more, {}, Completes::file}},
+         .flags = std::move(flags),
+         .examples = {{"cairn record add contract.pdf", ""},
+                      {"cairn record add *.pdf --metadata \"case 4711\"", "several at once"}},
+         .run = record_add});
     auto prove = rpc_flags();
-    prove.insert(prove.begin(), {.name = "out", .letter = 'o', .value = "BUNDLE",
+    prove.insert(prove.begin(), {.name = "out",
+                                 .letter = 'o',
+                                 .value = "BUNDLE",
                                  .help = "where to write the bundle; \"-\" is standard output (required)",
                                  .completes = Completes::file});
-    prove.insert(prove.begin() + 1, {.name = "genesis", .value = "GENESIS", .help = "verify the bundle at once with this genesis file",
+    prove.insert(prove.begin() + 1, {.name = "genesis",
+                                     .value = "GENESIS",
+                                     .help = "verify the bundle at once with this genesis file",
                                      .completes = Completes::file});
     out.push_back({.noun = "record",
                    .verb = "prove",
@@ -242,17 +259,21 @@ void declare_record(CommandList& out) {
                    .flags = std::move(prove),
                    .examples = {{"cairn record prove contract.pdf --out contract.bundle.json", ""}},
                    .run = record_prove});
-    out.push_back({.noun = "record",
-                   .verb = "verify",
-                   .summary = "check a document against its proof, without any node",
-                   .details = "Needs no network: the bundle carries the Merkle proof, the block's header, the votes that "
-                              "certified it and the chain of validator sets from genesis. Exit code 8 if anything does not "
-                              "hold.",
-                   .arguments = {subject, {"BUNDLE", "file written by `record prove`", Need::one, {}, Completes::file}},
-                   .flags = {{.name = "genesis", .value = "GENESIS", .help = "the network's genesis file (required)",
-                              .completes = Completes::file}},
-                   .examples = {{"cairn record verify contract.pdf contract.bundle.json --genesis genesis.json", ""}},
-                   .run = record_verify});
+    out.push_back(
+        {.noun = "record",
+         .verb = "verify",
+         .summary = "check a document against its proof, without any node",
+         .details =
+             "Needs no network: the bundle carries the Merkle proof, the block's header, the votes that "
+             "certified it and the chain of validator sets from genesis. Exit code 8 if anything does not "
+             "hold.",
+         .arguments = {subject, {"BUNDLE", "file written by `record prove`", Need::one, {}, Completes::file}},
+         .flags = {{.name = "genesis",
+                    .value = "GENESIS",
+                    .help = "the network's genesis file (required)",
+                    .completes = Completes::file}},
+         .examples = {{"cairn record verify contract.pdf contract.bundle.json --genesis genesis.json", ""}},
+         .run = record_verify});
     out.push_back({.noun = "record",
                    .verb = "show",
                    .summary = "show who recorded a document, and when",

@@ -61,7 +61,8 @@ Result<RpcClient> RpcClient::open(const std::string& url, std::string token, int
     if (origin.size() == scheme_end + 3) return fail(ErrorCode::CliUsage, "\"" + url + "\" names no host");
     auto connection = std::make_unique<Connection>(
         url, origin, path_at == std::string::npos ? "/" : url.substr(path_at), std::move(token));
-    if (!connection->client.is_valid()) return fail(ErrorCode::CliUsage, "\"" + url + "\" is not a valid URL");
+    if (!connection->client.is_valid())
+        return fail(ErrorCode::CliUsage, "\"" + url + "\" is not a valid URL");
     connection->client.set_keep_alive(true);
     connection->client.set_tcp_nodelay(true);
     connection->client.set_connection_timeout(5, 0);
@@ -89,17 +90,20 @@ Result<std::string> RpcClient::post(const std::string& body) {
                     connection_->url + " (" + httplib::to_string(result.error()) + ")");
     if (answer.empty()) answer = result->body;
     if (result->status == 401 || result->status == 403)
-        return fail(ErrorCode::CliRpcRefused, connection_->url + " answers HTTP " + std::to_string(result->status) +
+        return fail(ErrorCode::CliRpcRefused, connection_->url + " answers HTTP " +
+                                                  std::to_string(result->status) +
                                                   ": give the node's token with --rpc-token-file");
     if (answer.empty() || (answer.front() != '{' && answer.front() != '['))
-        return fail(ErrorCode::CliRpcInvalid, connection_->url + " answers HTTP " + std::to_string(result->status) +
+        return fail(ErrorCode::CliRpcInvalid, connection_->url + " answers HTTP " +
+                                                  std::to_string(result->status) +
                                                   (answer.empty() ? "" : ": " + excerpt(answer)));
     return answer;
 }
 
 Result<json> RpcClient::unwrap(const json& answer) {
     connection_->revert_data.clear();
-    if (!answer.is_object()) return fail(ErrorCode::CliRpcInvalid, connection_->url + ": answer is not an object");
+    if (!answer.is_object())
+        return fail(ErrorCode::CliRpcInvalid, connection_->url + ": answer is not an object");
     if (const auto error = answer.find("error"); error != answer.end() && error->is_object()) {
         const auto message = text_of(*error, "message");
         const auto code = error->contains("code") && (*error)["code"].is_number_integer()
@@ -114,7 +118,8 @@ Result<json> RpcClient::unwrap(const json& answer) {
             const auto rest = message.substr(std::min(message.size(), info->title.size()));
             return fail(info->code, rest.starts_with(": ") ? rest.substr(2) : connection_->url + rest);
         }
-        return fail(ErrorCode::CliRpcRefused, message + " (" + std::to_string(code) + ", " + connection_->url + ")");
+        return fail(ErrorCode::CliRpcRefused,
+                    message + " (" + std::to_string(code) + ", " + connection_->url + ")");
     }
     const auto result = answer.find("result");
     if (result == answer.end())
@@ -152,7 +157,8 @@ Result<std::vector<Result<json>>> RpcClient::batch(const std::vector<RpcCall>& c
     }
     if (!answers.is_array()) return fail(ErrorCode::CliRpcInvalid, connection_->url + ": " + excerpt(body));
     std::vector<Result<json>> out(
-        calls.size(), fail(ErrorCode::CliRpcInvalid, connection_->url + ": a call of the batch has no answer"));
+        calls.size(),
+        fail(ErrorCode::CliRpcInvalid, connection_->url + ": a call of the batch has no answer"));
     for (const auto& answer : answers) {
         if (!answer.is_object() || !answer.contains("id") || !answer["id"].is_number_unsigned()) continue;
         const auto id = answer["id"].get<std::uint64_t>();
@@ -163,10 +169,16 @@ Result<std::vector<Result<json>>> RpcClient::batch(const std::vector<RpcCall>& c
 
 std::vector<FlagSpec> rpc_flags() {
     return {
-        {.name = "rpc", .value = "URL", .help = "the node (default: the development network, else http://127.0.0.1:8545)"},
-        {.name = "dir", .value = "D", .help = "directory of the development network to use",
+        {.name = "rpc",
+         .value = "URL",
+         .help = "the node (default: the development network, else http://127.0.0.1:8545)"},
+        {.name = "dir",
+         .value = "D",
+         .help = "directory of the development network to use",
          .completes = Completes::directory},
-        {.name = "rpc-token-file", .value = "FILE", .help = "file with the node's access token",
+        {.name = "rpc-token-file",
+         .value = "FILE",
+         .help = "file with the node's access token",
          .completes = Completes::file},
     };
 }

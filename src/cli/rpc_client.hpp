@@ -1,5 +1,5 @@
-// JSON-RPC 2.0 over HTTP, as any Ethereum node speaks it: one kept-alive connection, single calls and batches.
-// Not thread-safe: one client per thread.
+// JSON-RPC 2.0 over HTTP, as any Ethereum node speaks it: one kept-alive connection, single calls and
+// batches. Not thread-safe: one client per thread.
 #pragma once
 
 #include "base/result.hpp"
@@ -29,9 +29,11 @@ public:
     RpcClient& operator=(RpcClient&&) noexcept;
     ~RpcClient();
 
-    /// The member "result". Errors: CliRpcUnreachable, CliRpcInvalid, CliReverted for a revert, the node's own code if
-    /// its message is one of Cairn's table (geth's wordings), otherwise CliRpcRefused with the node's message.
-    Result<nlohmann::json> call(const std::string& method, nlohmann::json parameters = nlohmann::json::array());
+    /// The member "result". Errors: CliRpcUnreachable, CliRpcInvalid, CliReverted for a revert, the node's
+    /// own code if its message is one of Cairn's table (geth's wordings), otherwise CliRpcRefused with the
+    /// node's message.
+    Result<nlohmann::json> call(const std::string& method,
+                                nlohmann::json parameters = nlohmann::json::array());
     /// Results in the order of the calls.
     Result<std::vector<Result<nlohmann::json>>> batch(const std::vector<RpcCall>& calls);
     /// Sends a text that is JSON-RPC already and returns the body of the answer.

@@ -40,7 +40,8 @@ Result<Sender> with_key(crypto::AccountKey key) {
 
 Result<Sender> from_dev(const Invocation& invocation, std::string_view number) {
     CRN_TRY(state, read_dev_state(dev_dir(invocation)));
-    if (state.accounts.empty()) return fail(ErrorCode::CliNoAccount, "the development network has no accounts");
+    if (state.accounts.empty())
+        return fail(ErrorCode::CliNoAccount, "the development network has no accounts");
     CRN_TRY(index, parse_number("the account number after dev:", number, 0, state.accounts.size() - 1));
     CRN_TRY(key, parse_private_key(state.accounts[index].private_key));
     return with_key(key);
@@ -48,7 +49,8 @@ Result<Sender> from_dev(const Invocation& invocation, std::string_view number) {
 
 Result<Sender> from_keystore(const Invocation& invocation, const StoredKey& stored) {
     CRN_TRY(text, read_secret_file(stored.path));
-    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + checksummed(stored.address) + ": ", Ask::once));
+    CRN_TRY(passphrase,
+            read_passphrase(invocation, "Passphrase of " + checksummed(stored.address) + ": ", Ask::once));
     auto key = decrypt_key(text, passphrase);
     wipe(passphrase);
     if (!key) return fail(key.error().code, key.error().detail.empty() ? stored.path : key.error().detail);
@@ -59,14 +61,22 @@ Result<Sender> from_keystore(const Invocation& invocation, const StoredKey& stor
 
 std::vector<FlagSpec> sender_flags() {
     return {
-        {.name = "from", .value = "ADDRESS", .help = "sending account: an address of the keystore, or dev:N for the Nth "
-                                                     "account of the development network",
+        {.name = "from",
+         .value = "ADDRESS",
+         .help = "sending account: an address of the keystore, or dev:N for the Nth "
+                 "account of the development network",
          .completes = Completes::account},
-        {.name = "keystore", .value = "DIR", .help = "directory of key files (default: ~/.local/share/cairn/keystore)",
+        {.name = "keystore",
+         .value = "DIR",
+         .help = "directory of key files (default: ~/.local/share/cairn/keystore)",
          .completes = Completes::directory},
-        {.name = "passphrase-file", .value = "FILE", .help = "file whose first line is the passphrase",
+        {.name = "passphrase-file",
+         .value = "FILE",
+         .help = "file whose first line is the passphrase",
          .completes = Completes::file},
-        {.name = "key-file", .value = "FILE", .help = "file with a private key in hex, instead of --from",
+        {.name = "key-file",
+         .value = "FILE",
+         .help = "file with a private key in hex, instead of --from",
          .completes = Completes::file},
     };
 }
@@ -116,9 +126,11 @@ Result<Sender> choose_sender(const Invocation& invocation) {
                                                  invocation.flag_or("keystore", default_keystore()));
     }
     // With --dir or a running development network its account is meant, before any real one.
-    if (!invocation.has("keystore") && exists(dev_dir(invocation) + "/state.json")) return from_dev(invocation, "0");
+    if (!invocation.has("keystore") && exists(dev_dir(invocation) + "/state.json"))
+        return from_dev(invocation, "0");
     if (keys.size() == 1) return from_keystore(invocation, keys.front());
-    return fail(ErrorCode::CliNoAccount, keys.empty() ? "the keystore is empty" : "the keystore has several accounts");
+    return fail(ErrorCode::CliNoAccount,
+                keys.empty() ? "the keystore is empty" : "the keystore has several accounts");
 }
 
 } // namespace cairn::cli

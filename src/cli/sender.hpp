@@ -17,8 +17,9 @@ struct Sender {
 
 /// --from, --keystore, --passphrase-file, --key-file.
 std::vector<FlagSpec> sender_flags();
-/// --key-file FILE, or --from ADDRESS of the keystore, or --from dev:N of the development network; without any of them the
-/// only account of the keystore, or dev:0 if there is a development network. CliNoAccount otherwise.
+/// --key-file FILE, or --from ADDRESS of the keystore, or --from dev:N of the development network; without
+/// any of them the only account of the keystore, or dev:0 if there is a development network. CliNoAccount
+/// otherwise.
 Result<Sender> choose_sender(const Invocation& invocation);
 
 enum class Ask { once, twice };

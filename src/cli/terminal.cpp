@@ -33,12 +33,23 @@ std::string seconds_text(Microseconds span) {
 std::string Terminal::styled(Style style, std::string_view text) const {
     const char* code = nullptr;
     switch (style) {
-    case Style::plain: break;
-    case Style::bold: code = "1"; break;
-    case Style::dim: code = "2"; break;
-    case Style::red: code = "31"; break;
-    case Style::green: code = "32"; break;
-    case Style::yellow: code = "33"; break;
+    case Style::plain:
+        break;
+    case Style::bold:
+        code = "1";
+        break;
+    case Style::dim:
+        code = "2";
+        break;
+    case Style::red:
+        code = "31";
+        break;
+    case Style::green:
+        code = "32";
+        break;
+    case Style::yellow:
+        code = "33";
+        break;
     }
     if (!colour || !code) return std::string{text};
     return "\x1b[" + std::string{code} + "m" + std::string{text} + "\x1b[0m";
@@ -67,7 +78,8 @@ void Table::print(const Terminal& terminal) const {
     std::vector<std::size_t> widths;
     for (const auto& heading : headings_) widths.push_back(display_width(heading));
     for (const auto& cells : rows_)
-        for (std::size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], display_width(cells[i]));
+        for (std::size_t i = 0; i < cells.size(); ++i)
+            widths[i] = std::max(widths[i], display_width(cells[i]));
 
     const auto line = [&](const std::vector<std::string>& cells, Style style) {
         std::string text;
@@ -87,8 +99,8 @@ void print_fields(const Terminal& terminal, const std::vector<std::pair<std::str
     for (const auto& [name, value] : fields) width = std::max(width, display_width(name) + 1);
     for (const auto& [name, value] : fields) {
         if (terminal.out_is_tty)
-            terminal.out << terminal.styled(Style::dim, padded(name + ":", width, false)) << "  " << printable(value)
-                         << '\n';
+            terminal.out << terminal.styled(Style::dim, padded(name + ":", width, false)) << "  "
+                         << printable(value) << '\n';
         else
             terminal.out << one_cell(name) << '\t' << one_cell(printable(value)) << '\n';
     }
@@ -133,7 +145,8 @@ const std::vector<ExitMeaning>& exit_meanings() {
         {Exit::conflict, "conflict: the file exists, the port is taken, the network already runs"},
         {Exit::time_out, "time-out: the result was not there in time"},
         {Exit::unreachable, "unreachable: no node answers"},
-        {Exit::verification, "verification failed: proof, signature, certificate or stored data is not what it claims"},
+        {Exit::verification,
+         "verification failed: proof, signature, certificate or stored data is not what it claims"},
         {Exit::interrupted, "interrupted by the user"},
     };
     return meanings;
@@ -196,7 +209,8 @@ void print_error(const Terminal& terminal, const Error& error) {
         terminal.err << document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
         return;
     }
-    terminal.err << terminal.styled(Style::red, "Error:") << ' ' << terminal.styled(Style::bold, info.title) << '\n';
+    terminal.err << terminal.styled(Style::red, "Error:") << ' ' << terminal.styled(Style::bold, info.title)
+                 << '\n';
     const auto line = [&](std::string_view name, std::string_view text) {
         if (text.empty()) return;
         std::string indented;

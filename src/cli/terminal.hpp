@@ -1,4 +1,5 @@
-// Where a command writes: data to `out`, talk to `err`. Tables are aligned for people and tab-separated for programs.
+// Where a command writes: data to `out`, talk to `err`. Tables are aligned for people and tab-separated for
+// programs.
 #pragma once
 
 #include "base/clock.hpp"
@@ -28,8 +29,8 @@ struct Terminal {
     std::string styled(Style style, std::string_view text) const;
 };
 
-/// Columns that `text` takes on a terminal: East-Asian wide characters count two, combining marks none. Bytes that are
-/// not UTF-8 count one each.
+/// Columns that `text` takes on a terminal: East-Asian wide characters count two, combining marks none. Bytes
+/// that are not UTF-8 count one each.
 std::size_t display_width(std::string_view text);
 /// `text` without control characters, so that data from outside cannot drive the terminal.
 std::string printable(std::string_view text);
@@ -51,7 +52,8 @@ private:
 /// "name:  value" lines for people, "name<TAB>value" for programs.
 void print_fields(const Terminal& terminal, const std::vector<std::pair<std::string, std::string>>& fields);
 
-/// Tells on stderr what long work is doing: one line that changes on a terminal, one line per stage elsewhere.
+/// Tells on stderr what long work is doing: one line that changes on a terminal, one line per stage
+/// elsewhere.
 class Progress {
 public:
     Progress(const Terminal& terminal, const Clock& clock);

@@ -101,16 +101,18 @@ TEST(ErrorShape, is_one_json_object_on_stderr_with_json) {
 
 TEST(ExitCodes, follow_the_documented_table) {
     const std::pair<ErrorCode, int> expected[] = {
-        {ErrorCode::CliReverted, 1},       {ErrorCode::CliUsage, 2},          {ErrorCode::CliNotFound, 3},
-        {ErrorCode::CliPassphraseWrong, 4}, {ErrorCode::CliFileExists, 5},     {ErrorCode::CliTimedOut, 6},
-        {ErrorCode::CliRpcUnreachable, 7}, {ErrorCode::ProofInvalid, 8},      {ErrorCode::CliInterrupted, 130},
+        {ErrorCode::CliReverted, 1},        {ErrorCode::CliUsage, 2},      {ErrorCode::CliNotFound, 3},
+        {ErrorCode::CliPassphraseWrong, 4}, {ErrorCode::CliFileExists, 5}, {ErrorCode::CliTimedOut, 6},
+        {ErrorCode::CliRpcUnreachable, 7},  {ErrorCode::ProofInvalid, 8},  {ErrorCode::CliInterrupted, 130},
         {ErrorCode::NonceTooLow, 1},
     };
-    for (const auto& [code, exit] : expected) EXPECT_EQ(static_cast<int>(exit_of(code)), exit) << error_id(code);
+    for (const auto& [code, exit] : expected)
+        EXPECT_EQ(static_cast<int>(exit_of(code)), exit) << error_id(code);
     std::size_t count = 0;
     const auto* table = error_table(count);
     for (std::size_t i = 0; i < count; ++i)
-        EXPECT_TRUE(std::ranges::any_of(exit_meanings(), [&](const ExitMeaning& m) { return m.code == exit_of(table[i].code); }));
+        EXPECT_TRUE(std::ranges::any_of(
+            exit_meanings(), [&](const ExitMeaning& m) { return m.code == exit_of(table[i].code); }));
 }
 
 TEST(ErrorTable, gives_each_id_once_and_a_cause_and_a_next_step_to_all) {
@@ -121,7 +123,8 @@ TEST(ErrorTable, gives_each_id_once_and_a_cause_and_a_next_step_to_all) {
     for (std::size_t i = 0; i < count; ++i) {
         EXPECT_TRUE(ids.insert(table[i].id).second) << table[i].id;
         EXPECT_EQ(table[i].id.size(), 12u) << table[i].id;
-        EXPECT_FALSE(table[i].title.empty() || table[i].cause.empty() || table[i].next.empty()) << table[i].id;
+        EXPECT_FALSE(table[i].title.empty() || table[i].cause.empty() || table[i].next.empty())
+            << table[i].id;
     }
 }
 

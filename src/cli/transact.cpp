@@ -50,7 +50,8 @@ Result<Hash256> submit(RpcClient& rpc, const Sender& sender, TransactionRequest 
     for (std::size_t i = 0; i < answers.size(); ++i) {
         if (i == 3 || answers[i]) continue; // a node without tips is fine
         // The contract's revert bytes of an estimate come with a call of its own.
-        if (i == 4 && answers[i].error().code == ErrorCode::CliReverted) CRN_CHECK(rpc.call("eth_call", {call_object(sender, request), "latest"}));
+        if (i == 4 && answers[i].error().code == ErrorCode::CliReverted)
+            CRN_CHECK(rpc.call("eth_call", {call_object(sender, request), "latest"}));
         return std::unexpected(answers[i].error());
     }
     ledger::Transaction transaction;
@@ -74,7 +75,10 @@ Result<Hash256> submit(RpcClient& rpc, const Sender& sender, TransactionRequest 
     } else {
         CRN_TRY(estimate, quantity_u64(*answers[4], "the gas estimate"));
         // State may move between estimate and execution; a plain transfer's 21000 does not.
-        transaction.gas_limit = estimate == 21'000 ? estimate : std::max(estimate, std::min<std::uint64_t>(estimate + estimate / 5, 16'777'216));
+        transaction.gas_limit =
+            estimate == 21'000
+                ? estimate
+                : std::max(estimate, std::min<std::uint64_t>(estimate + estimate / 5, 16'777'216));
     }
     transaction.to = request.to;
     transaction.value = request.value;
@@ -96,13 +100,15 @@ Result<json> wait_for_receipt(RpcClient& rpc, const Hash256& hash, std::uint64_t
         if (clock.monotonic() >= end)
             return fail(ErrorCode::CliTimedOut, "transaction " + to_hex(hash) + " is not final after " +
                                                     std::to_string(timeout_seconds) +
-                                                    " s; it may become so yet: cairn tx show " + to_hex(hash));
+                                                    " s; it may become so yet: cairn tx show " +
+                                                    to_hex(hash));
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, Milliseconds{200});
     }
 }
 
-Result<json> transact(const Invocation& invocation, RpcClient& rpc, const Sender& sender, TransactionRequest request) {
+Result<json> transact(const Invocation& invocation, RpcClient& rpc, const Sender& sender,
+                      TransactionRequest request) {
     if (invocation.has("gas")) {
         CRN_TRY(gas, invocation.number("gas", 0, 21'000, 1'000'000'000'000));
         request.gas = gas;
@@ -123,8 +129,8 @@ Result<json> transact(const Invocation& invocation, RpcClient& rpc, const Sender
     CRN_TRY(receipt, wait_for_receipt(rpc, hash, timeout));
     progress.done();
     if (text_of(receipt, "status") == "0x0")
-        return fail(ErrorCode::CliReverted, "transaction " + to_hex(hash) + " in block " +
-                                                text_of(receipt, "blockNumber"));
+        return fail(ErrorCode::CliReverted,
+                    "transaction " + to_hex(hash) + " in block " + text_of(receipt, "blockNumber"));
     return std::move(receipt);
 }
 
@@ -134,7 +140,8 @@ void print_receipt(const Invocation& invocation, const json& receipt) {
         terminal.out << receipt.dump(2) << '\n';
         return;
     }
-    std::vector<std::pair<std::string, std::string>> fields = {{"transaction", text_of(receipt, "transactionHash")}};
+    std::vector<std::pair<std::string, std::string>> fields = {
+        {"transaction", text_of(receipt, "transactionHash")}};
     if (receipt.contains("blockNumber")) {
         const auto number = quantity(receipt["blockNumber"], "block number");
         const auto gas = quantity(receipt.value("gasUsed", json{}), "gas");
@@ -154,16 +161,20 @@ void print_receipt(const Invocation& invocation, const json& receipt) {
 
 Result<U256> parse_amount(std::string_view text) {
     const auto bad = [&] {
-        return fail(ErrorCode::CliUsage, "\"" + std::string{text} +
-                                             "\" is not an amount: a number of wei, or one with gwei or ether behind it");
+        return fail(ErrorCode::CliUsage,
+                    "\"" + std::string{text} +
+                        "\" is not an amount: a number of wei, or one with gwei or ether behind it");
     };
     const auto unit_at = std::min(text.find_first_not_of("0123456789."), text.size());
     auto digits = std::string{text.substr(0, unit_at)};
     const auto unit = text.substr(unit_at);
     unsigned decimals = 0;
-    if (unit == "ether") decimals = 18;
-    else if (unit == "gwei") decimals = 9;
-    else if (!unit.empty() && unit != "wei") return bad();
+    if (unit == "ether")
+        decimals = 18;
+    else if (unit == "gwei")
+        decimals = 9;
+    else if (!unit.empty() && unit != "wei")
+        return bad();
     const auto point = digits.find('.');
     if (point != std::string::npos) {
         const auto behind = digits.size() - point - 1;

@@ -24,8 +24,8 @@ std::vector<FlagSpec> transaction_flags();
 Result<Hash256> submit(RpcClient& rpc, const Sender& sender, TransactionRequest request);
 /// Polls until the receipt is there. CliTimedOut.
 Result<nlohmann::json> wait_for_receipt(RpcClient& rpc, const Hash256& hash, std::uint64_t timeout_seconds);
-/// Reads the flags above, submits, waits and fails with CliReverted for a receipt with status 0. With --async the result
-/// is {"transactionHash"} only.
+/// Reads the flags above, submits, waits and fails with CliReverted for a receipt with status 0. With --async
+/// the result is {"transactionHash"} only.
 Result<nlohmann::json> transact(const Invocation& invocation, RpcClient& rpc, const Sender& sender,
                                 TransactionRequest request);
 /// Receipt or hash for people or as JSON.

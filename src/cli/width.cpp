@@ -1,5 +1,5 @@
-// Display width of text, after Unicode's East Asian Width property (UAX #11): the wide and fullwidth blocks, and the
-// combining blocks that take no column. Coarse on purpose: whole blocks, not single code points.
+// Display width of text, after Unicode's East Asian Width property (UAX #11): the wide and fullwidth blocks,
+// and the combining blocks that take no column. Coarse on purpose: whole blocks, not single code points.
 #include "cli/terminal.hpp"
 
 #include <algorithm>
@@ -46,8 +46,9 @@ constexpr std::array kNone = {
 
 template <std::size_t N>
 bool contains(const std::array<Range, N>& ranges, char32_t c) {
-    const auto after = std::upper_bound(ranges.begin(), ranges.end(), c,
-                                        [](char32_t value, const Range& range) { return value < range.first; });
+    const auto after =
+        std::upper_bound(ranges.begin(), ranges.end(), c,
+                         [](char32_t value, const Range& range) { return value < range.first; });
     return after != ranges.begin() && c <= std::prev(after)->last;
 }
 
@@ -60,8 +61,10 @@ struct Decoded {
 Decoded decode(std::string_view text) {
     const auto lead = static_cast<std::uint8_t>(text.front());
     if (lead < 0x80) return {lead, 1, true};
-    const std::size_t length = lead >= 0xf0 && lead <= 0xf4 ? 4 : lead >= 0xe0 && lead < 0xf0 ? 3
-                               : lead >= 0xc2 && lead < 0xe0 ? 2 : 0;
+    const std::size_t length = lead >= 0xf0 && lead <= 0xf4  ? 4
+                               : lead >= 0xe0 && lead < 0xf0 ? 3
+                               : lead >= 0xc2 && lead < 0xe0 ? 2
+                                                             : 0;
     if (length == 0 || text.size() < length) return {lead, 1, false};
     char32_t value = lead & (0xffu >> (length + 1));
     for (std::size_t i = 1; i < length; ++i) {

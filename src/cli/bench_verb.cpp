@@ -1,6 +1,6 @@
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
-#include "cli/load_test.hpp"
+#include "cli/load.hpp"
 #include "cli/rpc_client.hpp"
 #include "cli/sender.hpp"
 

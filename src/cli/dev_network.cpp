@@ -203,17 +203,22 @@ Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t 
     const auto& clock = system_clock();
     const auto end = clock.monotonic() + std::chrono::seconds(timeout_seconds);
     const auto quorum = quorum_of(state.nodes.size());
+    // A network that goes on after a stop must show that it still makes blocks, not that it has some.
+    std::optional<std::uint64_t> base;
     bool nudged = false;
     Status nudge_status;
     while (true) {
         std::size_t answering = 0, advanced = 0, alive = 0;
+        std::uint64_t highest = 0;
         for (const auto& node : state.nodes) {
             reap(node.pid);
             if (!is_running(node)) continue;
             ++alive;
             const auto height = height_of(node);
-            if (height) ++answering;
-            if (height && *height >= 1) ++advanced;
+            if (!height) continue;
+            ++answering;
+            highest = std::max(highest, *height);
+            if (base && *height > *base) ++advanced;
         }
         if (interrupted()) return fail(ErrorCode::CliInterrupted);
         if (alive < state.nodes.size()) {
@@ -223,15 +228,16 @@ Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t 
             return fail(ErrorCode::CliDevStart, "ended: " + ended);
         }
         if (advanced >= quorum && answering == state.nodes.size()) return {};
-        if (answering >= quorum && !nudged) {
+        if (answering >= quorum && !base) base = highest;
+        if (base && !nudged) {
             nudge_status = nudge(state);
             nudged = nudge_status.has_value();
         }
         progress.update(std::to_string(answering) + " of " + std::to_string(state.nodes.size()) +
-                        " answer, " + std::to_string(advanced) + " have block 1");
+                        " answer, " + std::to_string(advanced) + " have the next block");
         if (clock.monotonic() >= end) {
             auto detail = std::to_string(answering) + " of " + std::to_string(state.nodes.size()) +
-                          " nodes answer, " + std::to_string(advanced) + " have block 1, " +
+                          " nodes answer, " + std::to_string(advanced) + " have the next block, " +
                           std::to_string(quorum) + " are needed, after " + std::to_string(timeout_seconds) +
                           " s";
             if (!nudge_status)

@@ -39,7 +39,8 @@ Status check_dev_ports(const DevState& state);
 std::optional<std::uint64_t> height_of(const DevNode& node);
 /// Sends a transaction of an account that is not among the listed ones, so that a block has to be made.
 Status nudge(const DevState& state);
-/// Returns when a quorum of all nodes has block 1. CliDevStart, CliTimedOut, CliInterrupted.
+/// Returns when all nodes answer and a quorum of them has a block that was made after they started.
+/// CliDevStart, CliTimedOut, CliInterrupted.
 Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t timeout_seconds);
 /// SIGTERM to all, after ten seconds SIGKILL to what is left. Pids become 0.
 Status stop_dev_network(DevState& state, Progress& progress);

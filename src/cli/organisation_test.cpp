@@ -3,7 +3,7 @@
 #include "cli/config.hpp"
 #include "cli/dev_network.hpp"
 #include "cli/files.hpp"
-#include "cli/load_test.hpp"
+#include "cli/load.hpp"
 #include "cli/test_terminal.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/ed25519.hpp"

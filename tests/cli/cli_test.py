@@ -40,6 +40,13 @@ def free_base(count):
     raise RuntimeError("no free ports")
 
 
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 class Base(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -333,7 +340,7 @@ class Life(Base):
         height = json.loads(self.cairn("dev", "status", "--json").stdout)["nodes"][0]["height"]
         pid = first["nodes"][0]["pid"]
         self.cairn("dev", "down")
-        self.assertFalse(pathlib.Path(f"/proc/{pid}").exists())
+        self.assertFalse(alive(pid))
         again = json.loads(self.cairn(*up).stdout)
         self.assertEqual(again["accounts"], first["accounts"])
         self.assertGreaterEqual(again["nodes"][0]["height"], height)

@@ -1,4 +1,4 @@
-#include "cli/load_test.hpp"
+#include "cli/load.hpp"
 
 #include "cli/keystore.hpp"
 #include "cli/load_token.hpp"
@@ -112,8 +112,9 @@ struct Outcome {
 };
 
 bool is_full(const std::string& message) {
-    return message.find("full") != std::string::npos || message.find("exceed") != std::string::npos ||
-           message.find("too far ahead") != std::string::npos || message.find("limit") != std::string::npos;
+    return message.find("full") != std::string::npos ||
+           message.find("too far ahead") != std::string::npos ||
+           message.find("limit exceeded") != std::string::npos;
 }
 
 Outcome judge(const std::string& answer, std::size_t count) {

@@ -145,14 +145,25 @@ void Machine::fetch_certificates() {
                 ask(FetchCertificates::Kind::views, low, gap->value);
             }
     }
-    const auto next = execution_floor_ + 1;
-    auto highest = certified_.height.value;
+    // The lowest height that lacks one although it should have one by now.
+    const auto next = lowest_uncertified();
+    auto highest = std::max(certified_.height.value, executed_);
     for (const auto& peer : peers_) highest = std::max(highest, peer.status.executed.value);
     highest = std::min(highest, anchor_.block.height.value);
-    if (const auto known = executions_.find(next);
-        next <= highest && next + config_.limits.execution_lag_max / 2 <= highest &&
-        (known == executions_.end() || !known->second.certificate))
+    if (next > highest) return;
+    if (uncertified_ != next) {
+        uncertified_ = next;
+        uncertified_since_ = now_;
+    }
+    if (next + config_.limits.execution_lag_max <= highest || now_ >= uncertified_since_ + fetch_timeout())
         ask(FetchCertificates::Kind::executions, next, std::min(highest, next + kRangeMax - 1));
+}
+
+std::uint64_t Machine::lowest_uncertified() const {
+    auto height = execution_floor_ + 1;
+    for (auto known = executions_.find(height); known != executions_.end() && known->first == height && known->second.certificate; ++known)
+        ++height;
+    return height;
 }
 
 // Answering ------------------------------------------------------------------------------------------------------------

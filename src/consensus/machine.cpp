@@ -142,6 +142,7 @@ Microseconds Machine::next_wake() const {
     for (const auto& [digest, want] : wants_) sooner(want.due);
     for (const auto& [digest, want] : header_wants_) sooner(want.due);
     if (block_fetch_.active) sooner(block_fetch_.asked + fetch_timeout());
+    if (uncertified_since_ > Microseconds{0}) sooner(uncertified_since_ + fetch_timeout());
     if (behind_since_) sooner(*behind_since_ + config_.timing.delta);
     return wake;
 }

@@ -180,6 +180,8 @@ private:
     void cast(View view, VoteKind kind, const Hash256& digest);
     void nullify();
     void finalize_if_allowed(View view);
+    const Certificate* held_certificate(const ledger::VoteStatement& statement) const;
+    ProposalPtr with_sound_certificates(const ProposalPtr& proposal) const;
     void consider_proposal();
     Verdict examine(const Proposal& proposal);
     bool justified(const Proposal& proposal) const;
@@ -231,6 +233,7 @@ private:
     void fetch();
     void fetch_blocks();
     void fetch_certificates();
+    std::uint64_t lowest_uncertified() const;
     bool serve(ValidatorIndex peer, std::size_t bytes);
     std::optional<BlocksAnswer::Item> finalized_item(std::uint64_t height) const;
     void push_own_batches(ValidatorIndex to);
@@ -311,6 +314,8 @@ private:
         std::uint32_t tries = 0;
     } block_fetch_;
     Microseconds certificate_fetch_due_{};
+    std::uint64_t uncertified_ = 0; // lowest height without execution certificate, and since when it is that
+    Microseconds uncertified_since_{};
     std::uint32_t certificate_fetch_tries_ = 0;
 
     // amnesia

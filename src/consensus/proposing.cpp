@@ -143,29 +143,72 @@ void Machine::propose() {
     changed_ = true;
 }
 
+/// A certificate that we hold for the statement of a received one; its signatures were checked.
+const ledger::Certificate* Machine::held_certificate(const ledger::VoteStatement& statement) const {
+    const auto same = [&](const std::optional<Certificate>& certificate) {
+        return certificate && certificate->statement == statement;
+    };
+    if (same(anchor_.certificate)) return &*anchor_.certificate;
+    if (same(certified_by_)) return &*certified_by_;
+    if (statement.kind == VoteKind::execution) {
+        const auto known = executions_.find(statement.number);
+        return known != executions_.end() && same(known->second.certificate) ? &*known->second.certificate : nullptr;
+    }
+    const auto known = views_.find(statement.number);
+    if (known == views_.end()) return nullptr;
+    for (const auto* certificate : {&known->second.notarization, &known->second.nullification, &known->second.finalization})
+        if (same(*certificate)) return &**certificate;
+    return nullptr;
+}
+
+/// We keep proposals and pass them on, so every signature in them must be good, not only the statements known to be true.
+/// Certificates that differ from ours are replaced by ours, which is cheaper than to check them. Null if one is bad.
+ProposalPtr Machine::with_sound_certificates(const ProposalPtr& proposal) const {
+    auto copy = *proposal;
+    bool replaced = false, good = true;
+    const auto settle = [&](Certificate& certificate) {
+        if (const auto* ours = held_certificate(certificate.statement)) {
+            if (*ours == certificate) return;
+            certificate = *ours;
+            replaced = true;
+        } else {
+            good = good && check_.certificate(certificate, quorum());
+        }
+    };
+    if (copy.parent_certificate) settle(*copy.parent_certificate);
+    for (auto& certificate : copy.skipped) settle(certificate);
+    if (copy.execution) settle(*copy.execution);
+    if (!good) return nullptr;
+    if (!replaced) return proposal;
+    return make_proposal(std::move(copy.signed_block), std::move(copy.parent_certificate), std::move(copy.skipped),
+                         std::move(copy.execution));
+}
+
 // Following ------------------------------------------------------------------------------------------------------------
 
-void Machine::on_proposal(ValidatorIndex from, const ProposalPtr& proposal, bool answer) {
-    const auto& block = proposal->block();
+void Machine::on_proposal(ValidatorIndex from, const ProposalPtr& received, bool answer) {
+    const auto& block = received->block();
     if (block.epoch != config_.validators.epoch || block.cut.size() != n() || block.leader != leader_of(block.view) ||
         (!answer && from != block.leader))
         return report(from, ErrorCode::WireInvalid, "proposal of a wrong leader or for other lanes");
     if (block.view <= floor_view()) return;
-    const bool wanted = header_wants_.contains(proposal->digest);
+    const bool wanted = header_wants_.contains(received->digest);
     if (answer && !wanted) return;
     if (!wanted) {
         if (const auto known = views_.find(block.view.value); known != views_.end() && known->second.proposal)
-            if (known->second.proposal->digest == proposal->digest) return;
+            if (known->second.proposal->digest == received->digest) return;
         if (block.view < view_) return;
     }
-    if (!check_.proposal(proposal->signed_block)) return report(from, ErrorCode::SignatureInvalid, "proposal");
+    if (!check_.proposal(received->signed_block)) return report(from, ErrorCode::SignatureInvalid, "proposal");
     // The justification moves us on if we are behind.
-    bool good = !proposal->parent_certificate || absorb(*proposal->parent_certificate);
-    for (const auto& certificate : proposal->skipped) good = good && absorb(certificate);
-    if (proposal->execution) good = good && absorb(*proposal->execution);
-    if (!good) return report(from, ErrorCode::SignatureInvalid, "justification of a proposal");
+    bool good = !received->parent_certificate || absorb(*received->parent_certificate);
+    for (const auto& certificate : received->skipped) good = good && absorb(certificate);
+    if (received->execution) good = good && absorb(*received->execution);
+    const auto whole = good ? with_sound_certificates(received) : nullptr;
+    if (!whole) return report(from, ErrorCode::SignatureInvalid, "justification of a proposal");
     if (!wanted && block.view < view_) return;
 
+    const auto& proposal = whole;
     auto& state = views_[block.view.value];
     if (state.proposal && state.proposal->digest != proposal->digest) {
         found({block.leader, ProposalPair{state.proposal->signed_block, proposal->signed_block}});

@@ -13,7 +13,7 @@ enum class Mistake {
     none,
     quorum_off_by_one,
     finalize_after_nullify,
-    notarize_twice,
+    finalize_other,        // finalizes a block although it notarized another one
     no_sync,            // messages leave before their records are durable
     forgotten_votes,    // a restart does not know its votes
     forgotten_lanes,    // a restart does not know what it voted for in lanes

@@ -14,13 +14,11 @@ public:
     std::size_t quorum(const ledger::ValidatorSet& set) const override {
         return set.quorum() - (mistake_ == Mistake::quorum_off_by_one ? 1 : 0);
     }
-    bool may_notarize(const consensus::OwnVotes& votes, const Hash256& digest) const override {
-        if (mistake_ != Mistake::notarize_twice) return Guards::may_notarize(votes, digest);
-        return !votes.nullify && (!votes.notarize || votes.notarize->statement.digest != digest);
-    }
     bool may_finalize(const consensus::OwnVotes& votes, const Hash256& digest) const override {
-        if (mistake_ != Mistake::finalize_after_nullify) return Guards::may_finalize(votes, digest);
-        return !votes.finalize && (!votes.notarize || votes.notarize->statement.digest == digest);
+        if (mistake_ == Mistake::finalize_after_nullify)
+            return !votes.finalize && (!votes.notarize || votes.notarize->statement.digest == digest);
+        if (mistake_ == Mistake::finalize_other) return !votes.finalize && !votes.nullify;
+        return Guards::may_finalize(votes, digest);
     }
 
 private:

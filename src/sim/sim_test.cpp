@@ -1,0 +1,174 @@
+#include "sim/world.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+namespace cairn::sim {
+namespace {
+
+/// Runs seeds until one breaks an invariant; each names itself, so that sim_main can show it again.
+Coverage all_hold(std::string_view name, std::uint64_t first, std::uint64_t count) {
+    Coverage total;
+    for (auto seed = first; seed < first + count; ++seed) {
+        const auto outcome = run(seed, scenario(name));
+        EXPECT_TRUE(outcome.violations.empty()) << describe(outcome, name);
+        if (!outcome.violations.empty()) break;
+        EXPECT_GT(outcome.height.value, 0u) << describe(outcome, name);
+        const auto& c = outcome.coverage;
+        total.crashes_before_sync += c.crashes_before_sync;
+        total.crashes_before_send += c.crashes_before_send;
+        total.crashes_between_sends += c.crashes_between_sends;
+        total.crashes_in_recovery += c.crashes_in_recovery;
+        total.torn_checkpoints += c.torn_checkpoints;
+        total.power_cuts += c.power_cuts;
+        total.partitions += c.partitions;
+        total.amnesia += c.amnesia;
+        total.skipped_views += c.skipped_views;
+        total.skipped_views_max = std::max(total.skipped_views_max, c.skipped_views_max);
+        total.evidence += c.evidence;
+        total.tampered += c.tampered;
+        for (std::size_t i = 0; i < c.sent.size(); ++i) total.sent[i] += c.sent[i];
+    }
+    return total;
+}
+
+std::uint64_t sent(const Coverage& coverage, consensus::MessageType type) {
+    return coverage.sent[static_cast<std::size_t>(type)];
+}
+
+TEST(Simulation, calm_network_finalizes_and_then_is_idle) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        const auto outcome = run(seed, scenario("calm"));
+        ASSERT_TRUE(outcome.violations.empty()) << describe(outcome, "calm");
+        EXPECT_GT(outcome.height.value, 100u) << describe(outcome, "calm");
+        // No view was lost, and nothing but status messages is left when there is no work.
+        EXPECT_EQ(outcome.view.value, outcome.height.value + 1) << describe(outcome, "calm");
+        EXPECT_LT(outcome.idle_steps_per_second, 12) << describe(outcome, "calm");
+    }
+}
+
+TEST(Simulation, real_signatures_give_the_same_protocol) {
+    auto real = scenario("calm");
+    real.real_signatures = true;
+    real.trouble = Microseconds{500'000};
+    const auto outcome = run(1, real);
+    EXPECT_TRUE(outcome.violations.empty()) << describe(outcome, "calm");
+    EXPECT_GT(outcome.height.value, 5u);
+}
+
+TEST(Simulation, invariants_hold_on_lossy_links) { all_hold("lossy", 1, 60); }
+
+TEST(Simulation, invariants_hold_through_partitions) {
+    const auto coverage = all_hold("partitions", 1, 60);
+    EXPECT_GT(coverage.partitions, 0u);
+    EXPECT_GE(coverage.skipped_views_max, 2u);
+    EXPECT_GT(sent(coverage, consensus::MessageType::fetch_blocks), 0u);
+    EXPECT_GT(sent(coverage, consensus::MessageType::fetch_proposal), 0u);
+}
+
+TEST(Simulation, invariants_hold_through_crashes_at_any_action) {
+    const auto coverage = all_hold("crashes", 1, 80);
+    EXPECT_GT(coverage.crashes_before_sync, 0u);
+    EXPECT_GT(coverage.crashes_before_send, 0u);
+    EXPECT_GT(coverage.crashes_between_sends, 0u);
+    EXPECT_GT(coverage.crashes_in_recovery, 0u);
+    EXPECT_GT(coverage.torn_checkpoints, 0u);
+}
+
+TEST(Simulation, nothing_final_is_lost_when_all_lose_power) {
+    EXPECT_GT(all_hold("power", 1, 40).power_cuts, 0u);
+}
+
+TEST(Simulation, one_liar_of_four_breaks_nothing_and_is_named) {
+    const auto coverage = all_hold("byzantine", 1, 80);
+    EXPECT_GT(coverage.tampered, 0u);
+    EXPECT_GT(coverage.evidence, 0u);
+}
+
+TEST(Simulation, invariants_hold_with_all_faults_at_once) { all_hold("everything", 1, 120); }
+
+TEST(Simulation, two_liars_of_seven_break_nothing) { all_hold("seven", 1, 15); }
+
+TEST(Simulation, replica_without_its_log_abstains_and_rejoins) {
+    EXPECT_GT(all_hold("amnesia", 1, 40).amnesia, 0u);
+}
+
+TEST(Simulation, long_absent_replica_catches_up) {
+    auto absence = scenario("absence");
+    const auto outcome = run(1, absence);
+    EXPECT_TRUE(outcome.violations.empty()) << describe(outcome, "absence");
+    EXPECT_GT(outcome.height.value, 300u);
+    // Ranges of blocks were asked for, not block by block.
+    EXPECT_LT(sent(outcome.coverage, consensus::MessageType::fetch_blocks), outcome.height.value / 4);
+}
+
+TEST(Simulation, same_seed_gives_the_same_trace) {
+    for (const auto* name : {"everything", "seven", "amnesia"}) {
+        const auto first = run(42, scenario(name));
+        const auto second = run(42, scenario(name));
+        EXPECT_EQ(first.trace, second.trace) << name;
+        EXPECT_NE(first.trace, run(43, scenario(name)).trace) << name;
+    }
+}
+
+// Mutation duty: each known mistake must be noticed within a fixed budget of seeds.
+
+struct Caught {
+    bool caught = false;
+    std::uint64_t seeds = 0;
+    std::string how;
+};
+
+Caught hunt(Mistake mistake, std::string_view name, std::uint64_t budget) {
+    auto with_mistake = scenario(name);
+    with_mistake.mistake = mistake;
+    with_mistake.healing = Microseconds{20'000'000};
+    Caught out;
+    for (std::uint64_t seed = 1; seed <= budget && !out.caught; ++seed) {
+        const auto outcome = run(seed, with_mistake);
+        out.seeds = seed;
+        out.caught = !outcome.violations.empty();
+        if (out.caught) out.how = outcome.violations.front();
+    }
+    return out;
+}
+
+TEST(Mistake, quorum_off_by_one_is_caught) {
+    const auto caught = hunt(Mistake::quorum_off_by_one, "everything", 30);
+    EXPECT_TRUE(caught.caught);
+    std::printf("after %llu seeds: %s\n", static_cast<unsigned long long>(caught.seeds), caught.how.c_str());
+}
+
+TEST(Mistake, finalize_after_nullify_is_caught) {
+    const auto caught = hunt(Mistake::finalize_after_nullify, "everything", 60);
+    EXPECT_TRUE(caught.caught);
+    std::printf("after %llu seeds: %s\n", static_cast<unsigned long long>(caught.seeds), caught.how.c_str());
+}
+
+TEST(Mistake, finalizing_another_block_than_notarized_is_caught) {
+    const auto caught = hunt(Mistake::finalize_other, "byzantine", 60);
+    EXPECT_TRUE(caught.caught);
+    std::printf("after %llu seeds: %s\n", static_cast<unsigned long long>(caught.seeds), caught.how.c_str());
+}
+
+TEST(Mistake, sending_before_sync_is_caught) {
+    const auto caught = hunt(Mistake::no_sync, "crashes", 5);
+    EXPECT_TRUE(caught.caught);
+    std::printf("after %llu seeds: %s\n", static_cast<unsigned long long>(caught.seeds), caught.how.c_str());
+}
+
+TEST(Mistake, forgotten_votes_are_caught) {
+    const auto caught = hunt(Mistake::forgotten_votes, "everything", 100);
+    EXPECT_TRUE(caught.caught);
+    std::printf("after %llu seeds: %s\n", static_cast<unsigned long long>(caught.seeds), caught.how.c_str());
+}
+
+TEST(Mistake, forgotten_lanes_are_caught) {
+    const auto caught = hunt(Mistake::forgotten_lanes, "everything", 60);
+    EXPECT_TRUE(caught.caught);
+    std::printf("after %llu seeds: %s\n", static_cast<unsigned long long>(caught.seeds), caught.how.c_str());
+}
+
+} // namespace
+} // namespace cairn::sim

@@ -170,7 +170,7 @@ std::int64_t RETURNDATACOPY(Frame& frame, U256* top, std::int64_t gas) {
 }
 
 template <bool kTrace>
-std::int64_t MLOAD(Frame& frame, U256* top, std::int64_t gas) {
+[[gnu::always_inline]] inline std::int64_t MLOAD(Frame& frame, U256* top, std::int64_t gas) {
     gas = reach_memory(frame, top[-1], 32, gas);
     if (gas < 0) return gas;
     announce<kTrace>(frame, gas, top);
@@ -178,7 +178,7 @@ std::int64_t MLOAD(Frame& frame, U256* top, std::int64_t gas) {
     return gas;
 }
 template <bool kTrace>
-std::int64_t MSTORE(Frame& frame, U256* top, std::int64_t gas) {
+[[gnu::always_inline]] inline std::int64_t MSTORE(Frame& frame, U256* top, std::int64_t gas) {
     gas = reach_memory(frame, top[-1], 32, gas);
     if (gas < 0) return gas;
     announce<kTrace>(frame, gas, top);

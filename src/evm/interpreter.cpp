@@ -11,7 +11,7 @@ namespace {
 
 /// Big-endian operand of a PUSH. The padding behind the code makes every read legal.
 template <unsigned kSize>
-void read_operand(U256& out, const std::uint8_t* bytes) {
+[[gnu::always_inline]] inline void read_operand(U256& out, const std::uint8_t* bytes) {
     constexpr unsigned kFull = kSize / 8;
     constexpr unsigned kRest = kSize % 8;
     std::uint64_t high = 0;

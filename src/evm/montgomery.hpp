@@ -6,6 +6,7 @@
 
 #include "base/assert.hpp"
 #include "base/bytes.hpp"
+#include "base/u256.hpp"
 
 #include <array>
 #include <gmp.h>
@@ -54,24 +55,18 @@ public:
 
     friend constexpr MontgomeryField operator+(const MontgomeryField& a, const MontgomeryField& b) {
         Limbs sum{};
-        unsigned __int128 carry = 0;
-        for (std::size_t i = 0; i < kLimbs; ++i) {
-            carry += static_cast<unsigned __int128>(a.limbs_[i]) + b.limbs_[i];
-            sum[i] = static_cast<std::uint64_t>(carry);
-            carry >>= 64;
-        }
+        std::uint8_t carry = 0;
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < kLimbs; ++i) sum[i] = add_carry(a.limbs_[i], b.limbs_[i], carry);
         return MontgomeryField{reduce_once(sum)};
     }
     friend constexpr MontgomeryField operator-(const MontgomeryField& a, const MontgomeryField& b) {
         Limbs difference{};
-        const auto borrow = subtract(difference, a.limbs_, b.limbs_);
-        // Adds the modulus if the difference went below zero.
-        unsigned __int128 carry = 0;
-        for (std::size_t i = 0; i < kLimbs; ++i) {
-            carry += static_cast<unsigned __int128>(difference[i]) + (kModulus[i] & (0 - borrow));
-            difference[i] = static_cast<std::uint64_t>(carry);
-            carry >>= 64;
-        }
+        const auto below_zero = std::uint64_t{0} - subtract(difference, a.limbs_, b.limbs_);
+        std::uint8_t carry = 0;
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < kLimbs; ++i)
+            difference[i] = add_carry(difference[i], kModulus[i] & below_zero, carry);
         return MontgomeryField{difference};
     }
     friend constexpr MontgomeryField operator-(const MontgomeryField& a) { return MontgomeryField{} - a; }
@@ -107,19 +102,16 @@ private:
         return false;
     }
     static constexpr std::uint64_t subtract(Limbs& out, const Limbs& a, const Limbs& b) {
-        std::uint64_t borrow = 0;
-        for (std::size_t i = 0; i < kLimbs; ++i) {
-            const auto wide = static_cast<unsigned __int128>(a[i]) - b[i] - borrow;
-            out[i] = static_cast<std::uint64_t>(wide);
-            borrow = static_cast<std::uint64_t>(wide >> 64) & 1;
-        }
+        std::uint8_t borrow = 0;
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < kLimbs; ++i) out[i] = subtract_borrow(a[i], b[i], borrow);
         return borrow;
     }
     /// `value` is below twice the modulus.
     static constexpr Limbs reduce_once(const Limbs& value) {
         Limbs reduced{};
-        const auto borrow = subtract(reduced, value, kModulus);
-        const auto keep = 0 - borrow;
+        const auto keep = std::uint64_t{0} - subtract(reduced, value, kModulus);
+#pragma GCC unroll 8
         for (std::size_t i = 0; i < kLimbs; ++i) reduced[i] ^= (reduced[i] ^ value[i]) & keep;
         return reduced;
     }

@@ -78,7 +78,7 @@ void Announcer::announce_blocks() {
 
 void Announcer::announce_pending() {
     const auto hashes = filters_.pending_since(pending_);
-    if (!hashes.empty() && subscriptions_.wants_pending()) subscriptions_.on_pending(chain_, hashes);
+    if (!hashes.empty() && subscriptions_.wants_pending()) subscriptions_.on_pending(chain_, hashes, pending_);
 }
 
 void Announcer::announce_syncing() {

@@ -154,7 +154,8 @@ private:
         response_.prepare_payload();
         stream_.expires_after(core_->config.limits.write);
         http::async_write(stream_, response_, [self = shared_from_this()](beast::error_code error, std::size_t) {
-            if (error || !self->keep_alive_ || self->core_->stopping) return self->close();
+            if (error || self->core_->stopping) return self->close();
+            if (!self->keep_alive_) return self->linger();
             self->response_.body() = {};
             self->read_header();
         });
@@ -166,11 +167,32 @@ private:
         start_websocket(core_, std::move(stream_), parser_->release());
     }
 
+    /// A socket that is closed while the client still sends is reset, and the client may never see the answer. So the
+    /// rest is read and thrown away for a moment.
+    void linger() {
+        beast::error_code ignored;
+        stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+        buffer_.clear();
+        stream_.expires_after(kLinger);
+        drain(kLingerBytes);
+    }
+    void drain(std::size_t bytes_left) {
+        stream_.async_read_some(buffer_.prepare(kDrainBytes),
+                                [self = shared_from_this(), bytes_left](beast::error_code error, std::size_t count) {
+                                    if (error || count >= bytes_left) return self->close();
+                                    self->drain(bytes_left - count);
+                                });
+    }
+
     void close() {
         beast::error_code ignored;
         stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
         stream_.close();
     }
+
+    static constexpr std::chrono::seconds kLinger{2};
+    static constexpr std::size_t kLingerBytes = 8u << 20;
+    static constexpr std::size_t kDrainBytes = 16u << 10;
 
     const std::shared_ptr<HttpCore> core_;
     std::uint64_t id_ = 0;

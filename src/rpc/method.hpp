@@ -5,6 +5,7 @@
 #include "rpc/http_server.hpp"
 #include "rpc/limits.hpp"
 #include "rpc/parameters.hpp"
+#include "rpc/service.hpp"
 
 #include <functional>
 #include <string_view>
@@ -27,9 +28,6 @@ struct Context {
     std::vector<std::function<void()>>* after_reply; // run once the answer is on its way
 };
 
-/// Quick ones are answered on the I/O thread, the others by the workers.
-enum class Cost : std::uint8_t { quick, heavy };
-
 using Handler = Answer (*)(Context&, const Parameters&);
 /// Calls `done` once, perhaps later and on another thread.
 using LateHandler = void (*)(Context&, const Parameters&, std::function<void(Answer)> done);
@@ -51,6 +49,7 @@ void add_log_methods(MethodTable& table);         // logs, filters, subscription
 void add_call_methods(MethodTable& table);        // calls, estimates, access lists, filling
 void add_transaction_methods(MethodTable& table); // sending, pool
 void add_trace_methods(MethodTable& table);       // debug_trace*, debug_getRaw*
-void add_cairn_methods(MethodTable& table);       // certificates, genesis, proofs
+void add_cairn_methods(MethodTable& table);       // certificates, validators, genesis
+void add_proof_methods(MethodTable& table);       // proof bundles
 
 } // namespace cairn::rpc

@@ -8,8 +8,8 @@ namespace {
 Answer balance(Context& context, const Parameters& parameters) {
     CRN_TRY(address, parameters.address(0));
     CRN_TRY(at, parameters.block(1));
-    CRN_TRY(state, find_state(context.chain, at));
-    const auto account = state.view->account(address);
+    CRN_TRY(view, find_view(context.chain, at));
+    const auto account = view->account(address);
     return json_quantity(account ? account->balance : U256{});
 }
 
@@ -17,25 +17,25 @@ Answer transaction_count(Context& context, const Parameters& parameters) {
     CRN_TRY(address, parameters.address(0));
     CRN_TRY(at, parameters.block(1));
     if (at.kind == BlockParameter::Kind::pending) return json_quantity(context.chain.pending_nonce(address));
-    CRN_TRY(state, find_state(context.chain, at));
-    const auto account = state.view->account(address);
+    CRN_TRY(view, find_view(context.chain, at));
+    const auto account = view->account(address);
     return json_quantity(account ? account->nonce : 0);
 }
 
 Answer get_code(Context& context, const Parameters& parameters) {
     CRN_TRY(address, parameters.address(0));
     CRN_TRY(at, parameters.block(1));
-    CRN_TRY(state, find_state(context.chain, at));
-    const auto account = state.view->account(address);
-    return account ? json_hex(*state.view->code(account->code_hash)) : json_hex({});
+    CRN_TRY(view, find_view(context.chain, at));
+    const auto account = view->account(address);
+    return account ? json_hex(*view->code(account->code_hash)) : json_hex({});
 }
 
 Answer storage_at(Context& context, const Parameters& parameters) {
     CRN_TRY(address, parameters.address(0));
     CRN_TRY(slot, to_slot(parameters.at(1)));
     CRN_TRY(at, parameters.block(2));
-    CRN_TRY(state, find_state(context.chain, at));
-    return json_hex(to_big_endian(state.view->storage(address, slot)));
+    CRN_TRY(view, find_view(context.chain, at));
+    return json_hex(to_big_endian(view->storage(address, slot)));
 }
 
 /// Many slots of many accounts at one block.
@@ -58,12 +58,12 @@ Answer storage_values(Context& context, const Parameters& parameters) {
     }
     if (count == 0) return invalid("empty request");
     CRN_TRY(at, parameters.block(1));
-    CRN_TRY(state, find_state(context.chain, at));
+    CRN_TRY(view, find_view(context.chain, at));
     JsonWriter out;
     out.begin_object();
     for (const auto& [address, slots] : requests) {
         out.key(to_hex(address)).begin_array();
-        for (const auto& slot : slots) out.word(state.view->storage(address, slot));
+        for (const auto& slot : slots) out.word(view->storage(address, slot));
         out.end_array();
     }
     out.end_object();
@@ -88,8 +88,8 @@ Answer get_proof(Context& context, const Parameters& parameters) {
         slots.push_back(slot);
     }
     CRN_TRY(at, parameters.block(2));
-    CRN_TRY(block, require_block(context.chain, at));
-    CRN_TRY(proof, lift(context.chain.prove(Height{block->block.header.number}, address, slots)));
+    CRN_TRY(height, find_height(context.chain, at));
+    CRN_TRY(proof, lift(context.chain.prove(height, address, slots)));
     JsonWriter out;
     out.begin_object();
     out.key("address").hex(address);
@@ -124,8 +124,8 @@ void add_account_methods(MethodTable& table) {
     table["eth_getTransactionCount"] = {Cost::quick, 1, 2, transaction_count};
     table["eth_getCode"] = {Cost::quick, 1, 2, get_code};
     table["eth_getStorageAt"] = {Cost::quick, 2, 3, storage_at};
-    table["eth_getStorageValues"] = {Cost::heavy, 1, 2, storage_values};
-    table["eth_getProof"] = {Cost::heavy, 2, 3, get_proof};
+    table["eth_getStorageValues"] = {Cost::slow, 1, 2, storage_values};
+    table["eth_getProof"] = {Cost::slow, 2, 3, get_proof};
 }
 
 } // namespace cairn::rpc

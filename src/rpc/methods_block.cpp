@@ -96,19 +96,19 @@ Answer block_receipts(Context& context, const Parameters& parameters) {
 } // namespace
 
 void add_block_methods(MethodTable& table) {
-    table["eth_getBlockByHash"] = {Cost::quick, 1, 2, get_block<by_hash>};
-    table["eth_getBlockByNumber"] = {Cost::quick, 1, 2, get_block<by_number>};
-    table["eth_getBlockTransactionCountByHash"] = {Cost::quick, 1, 1, transaction_count<by_hash>};
-    table["eth_getBlockTransactionCountByNumber"] = {Cost::quick, 1, 1, transaction_count<by_number>};
-    table["eth_getTransactionByBlockHashAndIndex"] = {Cost::quick, 2, 2, transaction_at<by_hash>};
-    table["eth_getTransactionByBlockNumberAndIndex"] = {Cost::quick, 2, 2, transaction_at<by_number>};
+    table["eth_getBlockByHash"] = {Cost::normal, 1, 2, get_block<by_hash>};
+    table["eth_getBlockByNumber"] = {Cost::normal, 1, 2, get_block<by_number>};
+    table["eth_getBlockTransactionCountByHash"] = {Cost::normal, 1, 1, transaction_count<by_hash>};
+    table["eth_getBlockTransactionCountByNumber"] = {Cost::normal, 1, 1, transaction_count<by_number>};
+    table["eth_getTransactionByBlockHashAndIndex"] = {Cost::normal, 2, 2, transaction_at<by_hash>};
+    table["eth_getTransactionByBlockNumberAndIndex"] = {Cost::normal, 2, 2, transaction_at<by_number>};
     table["eth_getUncleCountByBlockHash"] = {Cost::quick, 1, 1, uncle_count<by_hash>};
     table["eth_getUncleCountByBlockNumber"] = {Cost::quick, 1, 1, uncle_count<by_number>};
     table["eth_getUncleByBlockHashAndIndex"] = {Cost::quick, 2, 2, uncle<by_hash>};
     table["eth_getUncleByBlockNumberAndIndex"] = {Cost::quick, 2, 2, uncle<by_number>};
-    table["eth_getTransactionByHash"] = {Cost::quick, 1, 1, transaction_by_hash};
-    table["eth_getTransactionReceipt"] = {Cost::quick, 1, 1, receipt};
-    table["eth_getBlockReceipts"] = {Cost::heavy, 1, 1, block_receipts};
+    table["eth_getTransactionByHash"] = {Cost::normal, 1, 1, transaction_by_hash};
+    table["eth_getTransactionReceipt"] = {Cost::normal, 1, 1, receipt};
+    table["eth_getBlockReceipts"] = {Cost::normal, 1, 1, block_receipts};
 }
 
 } // namespace cairn::rpc

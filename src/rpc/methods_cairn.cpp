@@ -131,7 +131,7 @@ Answer genesis(Context& context, const Parameters&) { return ledger::to_json(con
 void add_cairn_methods(MethodTable& table) {
     table["eth_config"] = {Cost::quick, 0, 0, config};
     table["cairn_nodeStatus"] = {Cost::quick, 0, 0, node_status};
-    table["cairn_getCertificate"] = {Cost::heavy, 0, 1, certificate};
+    table["cairn_getCertificate"] = {Cost::normal, 0, 1, certificate};
     table["cairn_getValidators"] = {Cost::quick, 1, 1, validators};
     table["cairn_getGenesis"] = {Cost::quick, 0, 0, genesis};
 }

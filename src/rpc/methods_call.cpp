@@ -167,10 +167,10 @@ Answer fill_transaction(Context& context, const Parameters& parameters) {
 } // namespace
 
 void add_call_methods(MethodTable& table) {
-    table["eth_call"] = {Cost::heavy, 1, 4, call};
-    table["eth_estimateGas"] = {Cost::heavy, 1, 4, estimate_gas};
-    table["eth_createAccessList"] = {Cost::heavy, 1, 3, create_access_list};
-    table["eth_fillTransaction"] = {Cost::heavy, 1, 1, fill_transaction};
+    table["eth_call"] = {Cost::slow, 1, 4, call};
+    table["eth_estimateGas"] = {Cost::slow, 1, 4, estimate_gas};
+    table["eth_createAccessList"] = {Cost::slow, 1, 3, create_access_list};
+    table["eth_fillTransaction"] = {Cost::slow, 1, 1, fill_transaction};
 }
 
 } // namespace cairn::rpc

@@ -113,7 +113,7 @@ void add_fee_methods(MethodTable& table) {
     table["eth_maxPriorityFeePerGas"] = {Cost::quick, 0, 0, priority_fee};
     table["eth_baseFee"] = {Cost::quick, 0, 0, base_fee};
     table["eth_blobBaseFee"] = {Cost::quick, 0, 0, blob_base_fee};
-    table["eth_feeHistory"] = {Cost::heavy, 2, 3, fee_history};
+    table["eth_feeHistory"] = {Cost::slow, 2, 3, fee_history};
 }
 
 } // namespace cairn::rpc

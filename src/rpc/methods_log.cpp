@@ -97,25 +97,26 @@ Answer filter_logs(Context& context, const Parameters& parameters) {
     return search_logs(context, std::get<LogsFilter>(*filter).criteria);
 }
 
-RpcResult<Topic> to_topic(const Parameters& parameters, const RpcLimits& limits) {
+RpcResult<Topic> to_topic(const Context& context, const Parameters& parameters) {
     const auto* name = parameters.at(0).get_ptr<const std::string*>();
     if (name == nullptr) return invalid("invalid argument 0: must be the name of a subscription");
-    if (*name == "newHeads") return HeadsTopic{};
+    const auto head = context.chain.head();
+    if (*name == "newHeads") return HeadsTopic{head};
     if (*name == "syncing") return SyncingTopic{};
     if (*name == "newPendingTransactions") {
         CRN_TRY(full, parameters.boolean(1, false));
-        return PendingTopic{full};
+        return PendingTopic{context.filters.pending_end(), full};
     }
     if (*name != "logs") return rpc_fail(code::kMethod, "no \"" + name->substr(0, 64) + "\" subscription in eth namespace");
-    if (!parameters.has(1)) return LogsTopic{};
-    CRN_TRY(filter, to_log_filter(parameters.at(1), Parameters::name(1), limits));
+    if (!parameters.has(1)) return LogsTopic{head, {}};
+    CRN_TRY(filter, to_log_filter(parameters.at(1), Parameters::name(1), context.limits));
     if (filter.block_hash) return invalid("invalid argument 1: a subscription cannot watch a single block");
-    return LogsTopic{std::move(filter)};
+    return LogsTopic{head, std::move(filter)};
 }
 
 Answer subscribe(Context& context, const Parameters& parameters) {
     if (!context.connection) return rpc_fail(code::kMethod, "notifications not supported: subscribe over a WebSocket");
-    CRN_TRY(topic, to_topic(parameters, context.limits));
+    CRN_TRY(topic, to_topic(context, parameters));
     CRN_TRY(id, context.subscriptions.add(context.connection, std::move(topic)));
     context.after_reply->push_back([&subscriptions = context.subscriptions, id] { subscriptions.activate(id); });
     return json_quantity(id);
@@ -131,12 +132,12 @@ Answer unsubscribe(Context& context, const Parameters& parameters) {
 } // namespace
 
 void add_log_methods(MethodTable& table) {
-    table["eth_getLogs"] = {Cost::heavy, 1, 1, get_logs};
+    table["eth_getLogs"] = {Cost::slow, 1, 1, get_logs};
     table["eth_newFilter"] = {Cost::quick, 1, 1, new_filter};
     table["eth_newBlockFilter"] = {Cost::quick, 0, 0, new_block_filter};
     table["eth_newPendingTransactionFilter"] = {Cost::quick, 0, 1, new_pending_filter};
-    table["eth_getFilterChanges"] = {Cost::heavy, 1, 1, filter_changes};
-    table["eth_getFilterLogs"] = {Cost::heavy, 1, 1, filter_logs};
+    table["eth_getFilterChanges"] = {Cost::slow, 1, 1, filter_changes};
+    table["eth_getFilterLogs"] = {Cost::slow, 1, 1, filter_logs};
     table["eth_uninstallFilter"] = {Cost::quick, 1, 1, uninstall_filter};
     table["eth_subscribe"] = {Cost::quick, 1, 2, subscribe};
     table["eth_unsubscribe"] = {Cost::quick, 1, 1, unsubscribe};

@@ -40,6 +40,38 @@ Answer accounts(Context&, const Parameters&) { return "[]"; }
 
 Answer block_number(Context& context, const Parameters&) { return json_quantity(context.chain.head().value); }
 
+/// What this node can answer, and from which block on: states are kept for a window, all else for ever.
+Answer capabilities(Context& context, const Parameters&) {
+    const auto head = context.chain.block(context.chain.head());
+    if (!head) return rpc_fail(code::kInternal, "no head");
+    const auto number = head->block.header.number;
+    const auto window = context.chain.genesis().parameters.history_blocks;
+    JsonWriter out;
+    out.begin_object();
+    out.key("head").begin_object();
+    out.key("number").quantity(number);
+    out.key("hash").hex(head->hash);
+    out.end_object();
+    for (const auto* name : {"state", "stateproofs"}) {
+        out.key(name).begin_object();
+        out.key("disabled").boolean(false);
+        out.key("oldestBlock").quantity(number > window ? number - window : 0);
+        out.key("deleteStrategy").begin_object();
+        out.key("type").text("window");
+        out.key("retentionBlocks").quantity(window);
+        out.end_object();
+        out.end_object();
+    }
+    for (const auto* name : {"tx", "logs", "receipts", "blocks"}) {
+        out.key(name).begin_object();
+        out.key("disabled").boolean(false);
+        out.key("oldestBlock").quantity(0u);
+        out.end_object();
+    }
+    out.end_object();
+    return out.take();
+}
+
 Answer modules(Context&, const Parameters&) {
     return R"({"cairn":"1.0","debug":"1.0","eth":"1.0","net":"1.0","rpc":"1.0","txpool":"1.0","web3":"1.0"})";
 }
@@ -56,6 +88,7 @@ void add_network_methods(MethodTable& table) {
     table["eth_syncing"] = {Cost::quick, 0, 0, syncing};
     table["eth_accounts"] = {Cost::quick, 0, 0, accounts};
     table["eth_blockNumber"] = {Cost::quick, 0, 0, block_number};
+    table["eth_capabilities"] = {Cost::normal, 0, 0, capabilities};
     table["rpc_modules"] = {Cost::quick, 0, 0, modules};
 }
 

@@ -161,14 +161,14 @@ Answer bad_blocks(Context&, const Parameters&) { return "[]"; }
 } // namespace
 
 void add_trace_methods(MethodTable& table) {
-    table["debug_traceTransaction"] = {Cost::heavy, 1, 2, trace_transaction};
-    table["debug_traceBlockByNumber"] = {Cost::heavy, 1, 2, trace_block_by_number};
-    table["debug_traceBlockByHash"] = {Cost::heavy, 1, 2, trace_block_by_hash};
-    table["debug_traceCall"] = {Cost::heavy, 1, 3, trace_call};
-    table["debug_getRawHeader"] = {Cost::quick, 1, 1, raw_header};
-    table["debug_getRawBlock"] = {Cost::heavy, 1, 1, raw_block};
-    table["debug_getRawReceipts"] = {Cost::heavy, 1, 1, raw_receipts};
-    table["debug_getRawTransaction"] = {Cost::quick, 1, 1, raw_transaction};
+    table["debug_traceTransaction"] = {Cost::slow, 1, 2, trace_transaction};
+    table["debug_traceBlockByNumber"] = {Cost::slow, 1, 2, trace_block_by_number};
+    table["debug_traceBlockByHash"] = {Cost::slow, 1, 2, trace_block_by_hash};
+    table["debug_traceCall"] = {Cost::slow, 1, 3, trace_call};
+    table["debug_getRawHeader"] = {Cost::normal, 1, 1, raw_header};
+    table["debug_getRawBlock"] = {Cost::normal, 1, 1, raw_block};
+    table["debug_getRawReceipts"] = {Cost::normal, 1, 1, raw_receipts};
+    table["debug_getRawTransaction"] = {Cost::normal, 1, 1, raw_transaction};
     table["debug_getBadBlocks"] = {Cost::quick, 0, 0, bad_blocks};
 }
 

@@ -121,11 +121,11 @@ Answer pool_content_from(Context& context, const Parameters& parameters) {
 } // namespace
 
 void add_transaction_methods(MethodTable& table) {
-    table["eth_sendRawTransaction"] = {Cost::heavy, 1, 1, send_raw};
-    table["eth_sendRawTransactionSync"] = {Cost::heavy, 1, 2, nullptr, send_raw_sync};
-    table["txpool_status"] = {Cost::heavy, 0, 0, pool_status};
-    table["txpool_content"] = {Cost::heavy, 0, 0, pool_content};
-    table["txpool_contentFrom"] = {Cost::heavy, 1, 1, pool_content_from};
+    table["eth_sendRawTransaction"] = {Cost::normal, 1, 1, send_raw};
+    table["eth_sendRawTransactionSync"] = {Cost::normal, 1, 2, nullptr, send_raw_sync};
+    table["txpool_status"] = {Cost::slow, 0, 0, pool_status};
+    table["txpool_content"] = {Cost::slow, 0, 0, pool_content};
+    table["txpool_contentFrom"] = {Cost::slow, 1, 1, pool_content_from};
 }
 
 } // namespace cairn::rpc

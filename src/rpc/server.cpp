@@ -1,44 +1,20 @@
 #include "rpc/server.hpp"
 
-#include "base/bounded_queue.hpp"
 #include "base/log.hpp"
 #include "rpc/access.hpp"
 #include "rpc/service.hpp"
-
-#include <thread>
+#include "rpc/workers.hpp"
 
 namespace cairn::rpc {
 namespace {
 
-constexpr std::size_t kWaitingMax = 1024; // requests that wait for a worker
-
-/// The workers: requests that are not answered at once, a bounded number of them.
-class Workers {
-public:
-    explicit Workers(unsigned threads) : queue_(kWaitingMax) {
-        for (unsigned i = 0; i < std::max(threads, 1u); ++i)
-            threads_.emplace_back([this] {
-                while (auto job = queue_.pop()) (*job)();
-            });
-    }
-    ~Workers() { stop(); }
-    /// Finishes what is queued and takes nothing more.
-    void stop() {
-        queue_.close();
-        for (auto& thread : threads_)
-            if (thread.joinable()) thread.join();
-    }
-    bool post(std::function<void()> job) { return queue_.try_push(std::move(job)); }
-
-private:
-    BoundedQueue<std::function<void()>> queue_;
-    std::vector<std::thread> threads_;
-};
+constexpr std::size_t kWaitingMax = 1024;            // requests that wait for a worker
+constexpr std::size_t kParsedAtOnceMax = 32u << 10; // longer bodies are parsed by a worker
 
 class ServiceServer final : public Server {
 public:
     ServiceServer(const ServerConfig& config, node::Chain& chain)
-        : service_(std::make_unique<Service>(chain, config.rpc)), workers_(std::make_unique<Workers>(config.worker_threads)) {}
+        : service_(std::make_unique<Service>(chain, config.rpc)), workers_(std::make_unique<Workers>(config.worker_threads, kWaitingMax)) {}
     ~ServiceServer() override {
         // First those that answer, then the sockets they answer to.
         workers_->stop();
@@ -63,11 +39,24 @@ public:
 
 private:
     /// On the I/O thread.
-    void answer(std::string body, std::shared_ptr<WsConnection> connection, Reply reply) {
-        auto work = std::make_shared<Service::Work>(service_->parse(body));
-        if (work->quick()) return service_->run(std::move(*work), std::move(connection), std::move(reply));
+    void answer(std::string body, const std::shared_ptr<WsConnection>& connection, Reply reply) {
+        if (body.size() <= kParsedAtOnceMax) return run(service_->parse(body), connection, std::move(reply));
+        // Where the work belongs shows only once it is parsed, which a worker does.
         auto shared_reply = std::make_shared<Reply>(std::move(reply));
-        const bool taken = workers_->post([this, work, connection, shared_reply] {
+        const bool taken = workers_->post(Pace::normal, [this, body = std::move(body), connection, shared_reply] {
+            auto work = service_->parse(body);
+            if (work.cost() == Cost::slow) return run(std::move(work), connection, std::move(*shared_reply));
+            service_->run(std::move(work), connection, std::move(*shared_reply));
+        });
+        if (!taken) (*shared_reply)(service_->busy());
+    }
+
+    void run(Service::Work parsed, const std::shared_ptr<WsConnection>& connection, Reply reply) {
+        if (parsed.cost() == Cost::quick) return service_->run(std::move(parsed), connection, std::move(reply));
+        auto work = std::make_shared<Service::Work>(std::move(parsed));
+        auto shared_reply = std::make_shared<Reply>(std::move(reply));
+        const auto pace = work->cost() == Cost::slow ? Pace::slow : Pace::normal;
+        const bool taken = workers_->post(pace, [this, work, connection, shared_reply] {
             service_->run(std::move(*work), connection, std::move(*shared_reply));
         });
         if (!taken) (*shared_reply)(service_->busy(*work));

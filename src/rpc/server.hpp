@@ -23,7 +23,7 @@ struct ServerConfig {
     std::vector<std::string> cors_origins;
     /// Names by which clients may call the server besides localhost and numeric addresses (DNS rebinding).
     std::vector<std::string> host_names;
-    unsigned worker_threads = 2; // for requests that run contracts, search or trace
+    unsigned worker_threads = 3; // all but one may be in requests that run contracts, search or trace
     HttpLimits http;
     RpcLimits rpc;
 };

@@ -14,7 +14,9 @@
 namespace cairn::rpc {
 namespace {
 
-const MethodTable& methods() {
+constexpr std::size_t kQuickRequestsMax = 32; // of one batch
+
+const MethodTable& table_of_methods() {
     static const MethodTable table = [] {
         MethodTable out;
         add_network_methods(out);
@@ -26,6 +28,7 @@ const MethodTable& methods() {
         add_transaction_methods(out);
         add_trace_methods(out);
         add_cairn_methods(out);
+        add_proof_methods(out);
         return out;
     }();
     return table;
@@ -65,8 +68,8 @@ Request read_request(Json& value) {
         return out;
     }
     const auto& method_name = name->get_ref<const std::string&>();
-    const auto found = methods().find(method_name);
-    if (found == methods().end()) {
+    const auto found = table_of_methods().find(method_name);
+    if (found == table_of_methods().end()) {
         // A notification of an unknown method gets no answer, as any notification.
         out.error = RpcError{code::kMethod,
                              "the method " + method_name.substr(0, 64) + " does not exist/is not available", {}};
@@ -112,6 +115,7 @@ std::string write_answer(const std::string& id, const Answer& answer) {
     return out;
 }
 
+Answer server_busy() { return rpc_fail(code::kLimit, "server is busy, try again"); }
 Answer too_large() { return rpc_fail(code::kLimit, "response too large"); }
 
 /// Collects the answers of one body; the last one to come sends them.
@@ -168,14 +172,14 @@ private:
 
 struct Service::Work::Inside {
     bool batch = false;
-    bool quick = true;
+    Cost cost = Cost::quick;
     std::vector<Request> requests;
 };
 
 Service::Work::Work(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
 Service::Work::Work(Work&&) noexcept = default;
 Service::Work::~Work() = default;
-bool Service::Work::quick() const { return inside_->quick; }
+Cost Service::Work::cost() const { return inside_->cost; }
 
 struct Service::Inside {
     Inside(node::Chain& c, const RpcLimits& l, const Clock& clock)
@@ -218,9 +222,9 @@ Service::Work Service::parse(std::string_view body) const {
         inside->requests.reserve(document->size());
         for (auto& value : *document) inside->requests.push_back(read_request(value));
     }
-    inside->quick = inside->requests.size() <= 32;
+    if (inside->requests.size() > kQuickRequestsMax) inside->cost = Cost::normal;
     for (const auto& request : inside->requests)
-        if (request.method != nullptr && request.method->cost == Cost::heavy) inside->quick = false;
+        if (request.method != nullptr) inside->cost = std::max(inside->cost, request.method->cost);
     return Work{std::move(inside)};
 }
 
@@ -249,8 +253,10 @@ void Service::run(Work work, std::shared_ptr<WsConnection> connection, Reply rep
     collector->started();
 }
 
+std::string Service::busy() const { return write_answer("null", server_busy()); }
+
 std::string Service::busy(const Work& work) const {
-    const Answer error = rpc_fail(code::kLimit, "server is busy, try again");
+    const auto error = server_busy();
     std::string out;
     for (const auto& request : work.inside_->requests) {
         if (request.id.empty()) continue;
@@ -266,6 +272,13 @@ std::string Service::handle(std::string_view body) {
     auto future = answer.get_future();
     run(parse(body), nullptr, [&](std::string text) { answer.set_value(std::move(text)); });
     return future.get();
+}
+
+std::vector<std::string> Service::methods() {
+    std::vector<std::string> out;
+    for (const auto& [name, method] : table_of_methods()) out.emplace_back(name);
+    std::sort(out.begin(), out.end());
+    return out;
 }
 
 void Service::stop() {

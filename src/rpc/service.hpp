@@ -10,8 +10,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cairn::rpc {
+
+/// What a request asks of the thread that runs it. Quick: microseconds. Normal: reads blocks or checks signatures.
+/// Slow: runs contracts, searches, traces.
+enum class Cost : std::uint8_t { quick, normal, slow };
 
 /// Thread-safe. Owns one thread that announces new blocks to subscribers and wakes eth_sendRawTransactionSync.
 class Service {
@@ -27,8 +32,8 @@ public:
     public:
         Work(Work&&) noexcept;
         ~Work();
-        /// True if all of it is answered in microseconds, so that the caller's thread may do it.
-        bool quick() const;
+        /// The slowest of its requests; a large batch of quick ones is no longer quick.
+        Cost cost() const;
 
     private:
         friend class Service;
@@ -44,7 +49,11 @@ public:
     void run(Work work, std::shared_ptr<WsConnection> connection, Reply reply);
     /// The answer that says that the server has too much to do, for every request of the work.
     std::string busy(const Work& work) const;
+    /// The same for a body that nobody has parsed.
+    std::string busy() const;
 
+    /// Names of all methods, sorted.
+    static std::vector<std::string> methods();
     /// Ends the announcements and answers those who wait. Other requests are still answered.
     void stop();
     /// Parses, runs and waits.

@@ -66,15 +66,17 @@ std::vector<Subscriptions::Target> Subscriptions::active() const {
 
 void Subscriptions::on_block(const node::StoredBlock& block) {
     const auto targets = active();
+    const Height number{block.block.header.number};
     std::string head;
     for (const auto& target : targets) {
-        if (!std::holds_alternative<HeadsTopic>(target.topic)) continue;
+        const auto* topic = std::get_if<HeadsTopic>(&target.topic);
+        if (topic == nullptr || number <= topic->after) continue;
         if (head.empty()) head = head_json(block);
         notify(target.id, *target.connection, head);
     }
     for (const auto& target : targets) {
         const auto* topic = std::get_if<LogsTopic>(&target.topic);
-        if (topic == nullptr || !may_match(block.block.header.logs_bloom, topic->criteria)) continue;
+        if (topic == nullptr || number <= topic->after || !may_match(block.block.header.logs_bloom, topic->criteria)) continue;
         for_each_log(block, [&](const LogPlace& place) {
             if (matches(*place.log, topic->criteria)) notify(target.id, *target.connection, log_json(block, place));
             return true;
@@ -82,11 +84,13 @@ void Subscriptions::on_block(const node::StoredBlock& block) {
     }
 }
 
-void Subscriptions::on_pending(const node::Chain& chain, const std::vector<Hash256>& hashes) {
+void Subscriptions::on_pending(const node::Chain& chain, const std::vector<Hash256>& hashes, std::uint64_t end) {
     for (const auto& target : active()) {
         const auto* topic = std::get_if<PendingTopic>(&target.topic);
         if (topic == nullptr) continue;
+        auto number = end - hashes.size();
         for (const auto& hash : hashes) {
+            if (number++ < topic->first) continue;
             if (!topic->full) {
                 notify(target.id, *target.connection, json_hex(hash));
                 continue;

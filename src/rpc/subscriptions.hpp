@@ -11,12 +11,17 @@
 
 namespace cairn::rpc {
 
-struct HeadsTopic {};
+/// `after`: the head when the client subscribed; it hears of later blocks only.
+struct HeadsTopic {
+    Height after;
+};
 struct LogsTopic {
+    Height after;
     LogFilter criteria;
 };
 struct PendingTopic {
-    bool full = false; // whole transactions instead of hashes
+    std::uint64_t first = 0; // sequence number of the first transaction to tell of
+    bool full = false;       // whole transactions instead of hashes
 };
 struct SyncingTopic {};
 using Topic = std::variant<HeadsTopic, LogsTopic, PendingTopic, SyncingTopic>;
@@ -37,7 +42,8 @@ public:
     bool wants_pending() const;
     /// The head first, then its logs.
     void on_block(const node::StoredBlock& block);
-    void on_pending(const node::Chain& chain, const std::vector<Hash256>& hashes);
+    /// `end`: sequence number after the last of `hashes`.
+    void on_pending(const node::Chain& chain, const std::vector<Hash256>& hashes, std::uint64_t end);
     void on_syncing(bool syncing);
 
 private:

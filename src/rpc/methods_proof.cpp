@@ -1,0 +1,56 @@
+// Evidence that holds without a node.
+#include "ledger/proof_bundle.hpp"
+#include "rpc/lookup.hpp"
+#include "rpc/method.hpp"
+#include "system/records.hpp"
+
+namespace cairn::rpc {
+namespace {
+
+/// The bundle that shows that `digest` was recorded, against the state of the head; null if it never was. Its JSON is the
+/// content of the file that `cairn record verify` takes.
+Answer proof_bundle(Context& context, const Parameters& parameters) {
+    CRN_TRY(digest, parameters.hash(0));
+    std::uint64_t index = 0;
+    if (parameters.has(1)) {
+        CRN_TRY(given, parameters.u64(1));
+        index = given;
+    }
+    CRN_TRY(at, parameters.block(2));
+    CRN_TRY(state, find_state(context.chain, at));
+    const auto count = system::records_of(*state.view, digest);
+    if (count == 0) return "null";
+    if (index >= count)
+        return rpc_fail(code::kRejected, "the digest was recorded " + std::to_string(count) + " times only");
+    CRN_TRY(slots, lift(ledger::record_slots(digest, index, [&](const U256& slot) {
+        return state.view->storage(ledger::kRecordsContract, slot);
+    })));
+
+    const auto& header = state.block->block.header;
+    CRN_TRY(proof, lift(context.chain.prove(Height{header.number}, ledger::kRecordsContract, slots)));
+    CRN_TRY(certificate, lift(context.chain.certificate(Height{header.number})));
+    // The validator set of this release's chains never changes, so there is no epoch after the first to lead over to.
+    if (certificate.statement.epoch != Epoch{0})
+        return rpc_fail(code::kRejected, "no bundles for blocks after the first epoch");
+
+    ledger::RecordStorageProof record;
+    record.index = index;
+    record.account_proof = std::move(proof.nodes);
+    for (auto& slot : proof.storage) record.storage_proofs.push_back(std::move(slot.nodes));
+    ledger::ProofBundle bundle;
+    bundle.chain_id = context.chain.genesis().parameters.chain_id;
+    bundle.genesis = ledger::hash_of(context.chain.genesis());
+    bundle.digest = digest;
+    bundle.header = ledger::encode_header(header);
+    bundle.votes = std::move(certificate.entries);
+    bundle.proof = std::move(record);
+    return ledger::to_json(bundle);
+}
+
+} // namespace
+
+void add_proof_methods(MethodTable& table) {
+    table["cairn_getProofBundle"] = {Cost::normal, 1, 3, proof_bundle};
+}
+
+} // namespace cairn::rpc

@@ -1,0 +1,54 @@
+#include "rpc/workers.hpp"
+
+#include <algorithm>
+
+namespace cairn::rpc {
+
+Workers::Workers(unsigned threads, std::size_t waiting_max)
+    : waiting_max_(waiting_max), slow_max_(std::max(threads, 2u) - 1) {
+    for (unsigned i = 0; i < std::max(threads, 2u); ++i) threads_.emplace_back([this] { run(); });
+}
+
+bool Workers::post(Pace pace, std::function<void()> job) {
+    {
+        const std::lock_guard lock(mutex_);
+        auto& queue = pace == Pace::slow ? slow_ : normal_;
+        if (stopping_ || queue.size() >= waiting_max_) return false;
+        queue.push_back(std::move(job));
+    }
+    ready_.notify_one();
+    return true;
+}
+
+void Workers::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    ready_.notify_all();
+    for (auto& thread : threads_)
+        if (thread.joinable()) thread.join();
+}
+
+void Workers::run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        const auto may_slow = [&] { return !slow_.empty() && slow_running_ < slow_max_; };
+        ready_.wait(lock, [&] { return !normal_.empty() || may_slow() || stopping_; });
+        const bool slow = normal_.empty();
+        if (slow && !may_slow()) return; // stopping, and nothing left that this thread may do
+        auto& queue = slow ? slow_ : normal_;
+        auto job = std::move(queue.front());
+        queue.pop_front();
+        if (slow) ++slow_running_;
+        lock.unlock();
+        job();
+        job = {};
+        lock.lock();
+        if (!slow) continue;
+        --slow_running_;
+        if (!slow_.empty()) ready_.notify_one();
+    }
+}
+
+} // namespace cairn::rpc

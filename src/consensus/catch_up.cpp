@@ -181,7 +181,15 @@ bool Machine::serve(ValidatorIndex peer, std::size_t bytes) {
     return true;
 }
 
-std::optional<BlocksAnswer::Item> Machine::finalized_item(std::uint64_t height) const {
+namespace {
+std::size_t body_bytes(const FinalizedBlock& block) {
+    std::size_t out = 0;
+    for (const auto& batch : block.batches) out += batch.body->size();
+    return out;
+}
+} // namespace
+
+std::optional<BlocksAnswer::Item> Machine::finalized_item(std::uint64_t height, std::size_t& bytes_read) const {
     BlocksAnswer::Item item;
     const auto from_block = [&](const FinalizedBlock& block) {
         auto proposal = decode_proposal(block.proposal);
@@ -193,6 +201,7 @@ std::optional<BlocksAnswer::Item> Machine::finalized_item(std::uint64_t height) 
     if (height <= durable_.value) {
         const auto block = history_.block(Height{height});
         if (!block || !from_block(*block)) return std::nullopt;
+        bytes_read += body_bytes(*block);
     } else if (height <= delivered_.value) {
         if (!from_block(*unsaved_[height - durable_.value - 1])) return std::nullopt;
     } else if (height <= delivered_.value + pending_.size()) {
@@ -211,10 +220,12 @@ std::optional<BlocksAnswer::Item> Machine::finalized_item(std::uint64_t height) 
 
 void Machine::on_fetch_blocks(ValidatorIndex from, const FetchRange& range) {
     BlocksAnswer answer;
-    std::size_t bytes = 0;
-    for (auto height = range.from; height <= range.to && bytes < kBlocksAnswerBytes; ++height) {
-        auto item = finalized_item(height);
-        if (!item || !serve(from, item->proposal->encoded->size())) break;
+    std::size_t bytes = 0, bytes_read = 0;
+    for (auto height = range.from; height <= range.to; ++height) {
+        if (bytes >= kBlocksAnswerBytes || bytes_read >= kReadBytesMax) break;
+        const auto before = bytes_read;
+        auto item = finalized_item(height, bytes_read);
+        if (!item || !serve(from, item->proposal->encoded->size() + bytes_read - before)) break;
         bytes += item->proposal->encoded->size();
         answer.items.push_back(std::move(*item));
     }
@@ -282,6 +293,8 @@ void Machine::on_fetch_batches(ValidatorIndex from, const FetchBatches& fetch) {
         if (height != loaded) {
             block = history_.block(height);
             loaded = height;
+            // What is read is paid for, whether or not it holds what is asked.
+            if (block && !serve(from, body_bytes(*block))) block = nullptr;
         }
         if (block)
             for (const auto& batch : block->batches)

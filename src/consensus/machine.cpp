@@ -135,8 +135,7 @@ Microseconds Machine::next_wake() const {
         sooner(*active_since_ + delta());
         sooner(sent_at_ + 2 * delta());
         if (leader_of(view_) == self())
-            sooner(seen_at(highest_notarized().height.value == 0 ? anchor_.digest : digest_of(highest_notarized())) +
-                   config_.timing.min_block_interval);
+            sooner(seen_at(highest_notarized().digest) + config_.timing.min_block_interval);
     }
     if (proof_due_) sooner(*proof_due_);
     for (const auto& [digest, want] : wants_) sooner(want.due);
@@ -213,7 +212,7 @@ CoreStatus Machine::status() const {
     CoreStatus out;
     out.view = view_;
     out.leader = leader_of(view_);
-    out.notarized = highest_notarized().height;
+    out.notarized = highest_notarized().block.height;
     out.finalized = anchor_.block.height;
     out.delivered = delivered_;
     out.executed = certified_.height;

@@ -21,7 +21,8 @@ inline constexpr std::uint64_t kExecutionWindow = 64;  // heights delivered beyo
 inline constexpr std::size_t kWantsMax = 1024;         // batches asked for at a time
 inline constexpr std::size_t kPendingMax = 256;        // finalized blocks waiting for bodies
 inline constexpr std::size_t kBroadcastAlways = 16;    // up to this many validators, every entry certificate goes to all
-inline constexpr std::uint64_t kServeBytesMax = 16u << 20; // answers to one peer: burst, and refill per second
+inline constexpr std::uint64_t kServeBytesMax = 64u << 20; // read and sent for one peer: burst, and refill per second
+inline constexpr std::size_t kReadBytesMax = 8u << 20;      // bodies read from the store for one question
 inline constexpr std::uint32_t kJunkMax = 32;          // bad messages before a peer is not listened to for a while
 inline constexpr Microseconds kMuteTime{5'000'000};
 inline constexpr std::uint32_t kSilentViews = 2;       // a leader silent this often gets no time to propose
@@ -193,7 +194,11 @@ private:
     bool has_work() const;
     ledger::ExecutionReference best_execution(const ConsensusBlock& parent) const;
     bool lag_allows(const ConsensusBlock& parent) const;
-    const ConsensusBlock& highest_notarized() const;
+    struct Top {
+        const ConsensusBlock& block;
+        const Hash256& digest;
+    };
+    Top highest_notarized() const;
     bool may_vote_in(View view) const;
     void keep_block(const ProposalPtr& proposal);
     const ConsensusBlock* header(const Hash256& digest) const;
@@ -235,7 +240,7 @@ private:
     void fetch_certificates();
     std::uint64_t lowest_uncertified() const;
     bool serve(ValidatorIndex peer, std::size_t bytes);
-    std::optional<BlocksAnswer::Item> finalized_item(std::uint64_t height) const;
+    std::optional<BlocksAnswer::Item> finalized_item(std::uint64_t height, std::size_t& bytes_read) const;
     void push_own_batches(ValidatorIndex to);
     Microseconds fetch_timeout() const { return 4 * config_.timing.delta; }
 

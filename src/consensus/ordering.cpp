@@ -169,19 +169,19 @@ void Machine::enter(View view, const Certificate& certificate) {
 
 // Timers ---------------------------------------------------------------------------------------------------------------
 
-const ledger::ConsensusBlock& Machine::highest_notarized() const {
+Machine::Top Machine::highest_notarized() const {
     for (auto state = views_.rbegin(); state != views_.rend(); ++state) {
         if (state->first <= anchor_.block.view.value) break;
         const auto& certificate = state->second.notarization ? state->second.notarization : state->second.finalization;
         if (!certificate) continue;
-        if (const auto* block = header(certificate->statement.digest)) return *block;
+        if (const auto* block = header(certificate->statement.digest)) return {*block, certificate->statement.digest};
     }
-    return anchor_.block;
+    return {anchor_.block, anchor_.digest};
 }
 
 /// Whether this view should come to an end: an idle network starts no timers.
 bool Machine::has_work() const {
-    const auto& top = highest_notarized();
+    const auto& top = highest_notarized().block;
     if (top.height > anchor_.block.height) return true;
     if (const auto state = views_.find(view_.value); state != views_.end())
         if (state->second.proposal || !state->second.notarize.empty() || !state->second.nullify.empty()) return true;

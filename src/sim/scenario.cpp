@@ -27,6 +27,13 @@ Scenario scenario(std::string_view name) {
         out.drop_percent = 2;
         out.partitions = true;
     }
+    if (name == "flood") {
+        out.batch_interval = Microseconds{1'500};
+        out.execution = Microseconds{120'000};
+        out.small_limits = true;
+        out.drop_percent = 3;
+        out.trouble = Microseconds{3'000'000};
+    }
     if (name == "absence") {
         out.long_absence = true;
         out.trouble = Microseconds{30'000'000};

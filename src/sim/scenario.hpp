@@ -37,10 +37,12 @@ struct Scenario {
     bool long_absence = false;     // one node is away for most of the time
     Microseconds skew{0};          // wall clocks differ by up to this
     Microseconds batch_interval{30'000}; // mean time between client batches
+    Microseconds execution{4'000};       // a block takes up to this to execute
+    bool small_limits = false;           // windows and blocks so small that they bind
     Mistake mistake = Mistake::none;
 };
 
-/// "calm", "lossy", "partitions", "crashes", "byzantine", "everything", "amnesia", "absence", "seven"; calm for others.
+/// "calm", "lossy", "partitions", "crashes", "byzantine", "everything", "amnesia", "absence", "seven", "flood", "power"; calm for others.
 Scenario scenario(std::string_view name);
 
 } // namespace cairn::sim

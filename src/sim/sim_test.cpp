@@ -28,6 +28,7 @@ Coverage all_hold(std::string_view name, std::uint64_t first, std::uint64_t coun
         total.skipped_views_max = std::max(total.skipped_views_max, c.skipped_views_max);
         total.evidence += c.evidence;
         total.tampered += c.tampered;
+        total.back_pressure += c.back_pressure;
         for (std::size_t i = 0; i < c.sent.size(); ++i) total.sent[i] += c.sent[i];
     }
     return total;
@@ -96,11 +97,16 @@ TEST(Simulation, replica_without_its_log_abstains_and_rejoins) {
 
 TEST(Simulation, long_absent_replica_catches_up) {
     auto absence = scenario("absence");
+    absence.trouble = Microseconds{100'000'000};
     const auto outcome = run(1, absence);
     EXPECT_TRUE(outcome.violations.empty()) << describe(outcome, "absence");
-    EXPECT_GT(outcome.height.value, 300u);
+    EXPECT_GT(outcome.height.value, 2000u);
     // Ranges of blocks were asked for, not block by block.
     EXPECT_LT(sent(outcome.coverage, consensus::MessageType::fetch_blocks), outcome.height.value / 4);
+}
+
+TEST(Simulation, limits_bind_and_nothing_stops_when_clients_flood_and_execution_is_slow) {
+    EXPECT_GT(all_hold("flood", 1, 15).back_pressure, 0u);
 }
 
 TEST(Simulation, same_seed_gives_the_same_trace) {

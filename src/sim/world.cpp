@@ -112,6 +112,9 @@ void World::carry_out(Node& node, consensus::Actions actions) {
         return crash(node);
     }
 
+    if (scenario_.small_limits && node.honest)
+        for (const auto& block : actions.finalized)
+            if (block->batches.size() > 6) checker_.broken("a block is larger than the limit");
     for (auto& block : actions.finalized) {
         if (block->block.height != node.delivered.next()) checker_.broken("blocks are delivered out of order");
         node.delivered = block->block.height;
@@ -122,7 +125,7 @@ void World::carry_out(Node& node, consensus::Actions actions) {
                     if (markers_sent_.contains(to_bytes(raw))) node.markers.insert(to_bytes(raw));
         node.to_execute.push_back(block);
         node.to_store.push_back(block);
-        if (node.to_execute.size() == 1) after(node, between(200, 4000), [this, &node] { execute_next(node); });
+        if (node.to_execute.size() == 1) after(node, between(200, static_cast<std::uint64_t>(scenario_.execution.count())), [this, &node] { execute_next(node); });
         if (node.to_store.size() == 1) after(node, between(500, 8000), [this, &node] { store_blocks(node); });
     }
     for (const auto& certificate : actions.execution_certificates) {
@@ -167,7 +170,7 @@ void World::execute_next(Node& node) {
     node.results[block->block.height] = digest;
     checker_.executed(node.index, block->block.height, digest);
     if (!node.ledger.sound()) checker_.broken("(8) a transfer was applied twice, or money appeared");
-    if (!node.to_execute.empty()) after(node, between(200, 4000), [this, &node] { execute_next(node); });
+    if (!node.to_execute.empty()) after(node, between(200, static_cast<std::uint64_t>(scenario_.execution.count())), [this, &node] { execute_next(node); });
     step(node, consensus::ExecutionFinished{block->block.height, digest});
 }
 
@@ -189,6 +192,14 @@ void World::start(Node& node) {
     config.genesis_hash = toy_genesis();
     config.timing.delta = Microseconds{50'000};
     config.timing.min_block_interval = Microseconds{20'000};
+    if (scenario_.small_limits) {
+        config.limits.window_positions = 8;
+        config.limits.window_bytes = 300;
+        config.limits.block_batches_max = 6;
+        config.limits.block_bytes_max = 400;
+        config.limits.execution_lag_max = 3;
+        config.limits.delivery_window = 2;
+    }
     node.core = std::make_unique<consensus::Core>(
         config, *node.signer, node, scenario_.real_signatures ? consensus::ed25519_verifier() : fake_verifier(),
         guards_.get());
@@ -249,7 +260,10 @@ void World::client() {
             transfer.amount = static_cast<std::uint32_t>(chance_.below(1000));
             batch.transactions.push_back(encode(transfer));
         }
-        if (node.core->lane_room().batches > 0) step(node, std::move(batch));
+        if (node.core->lane_room().batches > 0)
+            step(node, std::move(batch));
+        else
+            ++coverage_.back_pressure;
     }
     if (trouble_) after(between(0, 2 * static_cast<std::uint64_t>(scenario_.batch_interval.count())), [this] { client(); });
 }

@@ -24,6 +24,7 @@ struct Coverage {
     std::uint64_t skipped_views = 0, skipped_views_max = 0; // justified in proposals
     std::array<std::uint64_t, 16> sent{};                   // by message type, honest nodes
     std::uint64_t evidence = 0, tampered = 0;
+    std::uint64_t back_pressure = 0; // client batches that found no room in the lane
 };
 
 struct Outcome {

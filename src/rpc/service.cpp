@@ -183,7 +183,7 @@ Cost Service::Work::cost() const { return inside_->cost; }
 
 struct Service::Inside {
     Inside(node::Chain& c, const RpcLimits& l, const Clock& clock)
-        : chain(c), limits(l), filters(l, clock), subscriptions(l), sync_sends(l, clock),
+        : chain(c), limits(l), filters(limits, clock), subscriptions(limits), sync_sends(limits, clock),
           announcer(c, clock, filters, subscriptions, sync_sends) {
         sync_sends.wake_with([this] { announcer.look_again(); });
     }

@@ -49,7 +49,11 @@ public:
     }
 
     Result<BlockUpdate> run() && {
-        for (auto& touched : touched_) CRN_CHECK(update_storage(touched));
+        for (auto& touched : touched_) {
+            const auto& diff = touched.diff();
+            if (diff.account && diff.code) out_.codes.emplace_back(diff.account->code_hash, diff.code);
+            CRN_CHECK(update_storage(touched));
+        }
         CRN_CHECK(TrieUpdate::hash_all(storage_));
         for (auto& touched : touched_)
             if (touched.has_storage_update) touched.storage = storage_[touched.storage_update].root(height_);

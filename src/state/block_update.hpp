@@ -21,6 +21,8 @@ struct BlockUpdate {
     /// New values, for the caches.
     std::vector<std::pair<Address, std::optional<AccountLeaf>>> accounts;
     std::vector<std::pair<SlotKey, U256>> slots;
+    /// Code that may be new, by its hash.
+    std::vector<std::pair<Hash256, std::shared_ptr<const Bytes>>> codes;
     /// Slots changed that `slots` does not list.
     bool storage_was_cleared = false;
 };

@@ -241,7 +241,7 @@ public:
     Result<Hash256> initialise(const ledger::StateDiff& accounts) override {
         CRN_ASSERT(!initialised_);
         CRN_TRY(update, update_block(reader_->nodes, empty_trie(), accounts, 0));
-        CRN_CHECK(write(0, update, accounts, Durability::synced));
+        CRN_CHECK(write(0, update, Durability::synced));
         return update.root.hash;
     }
 
@@ -257,7 +257,7 @@ public:
 
     Result<Hash256> commit(const ledger::StateDiff& diff) override {
         CRN_TRY(hash, prepare(diff));
-        CRN_CHECK(write(height_ + 1, prepared_->update, diff, Durability::with_next_sync));
+        CRN_CHECK(write(height_ + 1, prepared_->update, Durability::with_next_sync));
         prepared_.reset();
         return hash;
     }
@@ -314,7 +314,7 @@ private:
     }
 
     /// Writes block `height` and makes it the head.
-    Status write(std::uint64_t height, BlockUpdate& update, const ledger::StateDiff& diff, Durability durability) {
+    Status write(std::uint64_t height, BlockUpdate& update, Durability durability) {
         storage::WriteBatch batch;
         auto window = window_;
         const auto wanted = height > options_.history_blocks ? height - options_.history_blocks : 0;
@@ -323,9 +323,7 @@ private:
         for (auto old = window.floor; old < floor; ++old) batch.erase(Column::meta, root_key(old));
         CRN_CHECK(reader_->nodes.prune(floor, window, batch));
         reader_->nodes.add_block(height, update.tries, window, batch);
-        for (const auto& [address, change] : diff)
-            if (change.code && change.account) batch.put(Column::code, change.account->code_hash, *change.code);
-
+        for (const auto& [hash, code] : update.codes) batch.put(Column::code, hash, *code);
         batch.put(Column::meta, root_key(height), encode_root(update.root));
         codec::WireWriter head;
         head.u64(height);

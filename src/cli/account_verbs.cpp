@@ -14,7 +14,7 @@ namespace {
 using nlohmann::json;
 
 std::string keystore_of(const Invocation& invocation) {
-    return invocation.flag_or("keystore", default_keystore());
+    return absolute(invocation.flag_or("keystore", default_keystore()));
 }
 
 void print_stored(const Invocation& invocation, const StoredKey& stored) {

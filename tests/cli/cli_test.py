@@ -250,11 +250,12 @@ class WithNetwork(Base):
             self.assertIn(str(port), done.stderr)
 
     def test_sends_value_and_shows_it(self):
-        receipt = json.loads(self.cairn("tx", "send", "--to", TO, "--value", "1.5ether", "--from", "dev:1", "--json").stdout)
+        to = "0x" + os.urandom(20).hex()
+        receipt = json.loads(self.cairn("tx", "send", "--to", to, "--value", "1.5ether", "--from", "dev:1", "--json").stdout)
         self.assertEqual(receipt["status"], "0x1")
         shown = json.loads(self.cairn("tx", "show", receipt["transactionHash"], "--json").stdout)
         self.assertEqual(shown["transaction"]["value"], hex(15 * 10**17))
-        self.assertIn("1.5 ether", self.cairn("account", "show", TO).stdout)
+        self.assertIn("1.5 ether", self.cairn("account", "show", to).stdout)
         block = json.loads(self.cairn("block", "show", int(receipt["blockNumber"], 16), "--json").stdout)
         self.assertIn(receipt["transactionHash"], block["transactions"])
         self.cairn("block", "show", 10**9, expect=3)

@@ -10,7 +10,9 @@
 namespace cairn::storage {
 namespace {
 
-constexpr std::uint64_t kFileBytesMax = 1u << 30; // more than any setting allows; checked before a file is read whole
+// More than any setting allows; checked before a file is read whole. Also the limit of what is read back, so that records
+// written under a higher record_bytes_max than today's do not pass for damage.
+constexpr std::uint64_t kFileBytesMax = 1u << 30;
 constexpr std::size_t kOpenFilesMax = 16;         // of old segments
 constexpr std::string_view kSuffix = ".seg";
 
@@ -43,7 +45,9 @@ std::unexpected<Error> corrupt(const std::string& path, std::uint64_t offset, co
 class SegmentLog final : public RecordLog {
 public:
     SegmentLog(FileSystem& files, std::string directory, const LogOptions& options)
-        : files_(files), directory_(std::move(directory)), options_(options) {}
+        : files_(files), directory_(std::move(directory)),
+          options_{std::min(options.segment_bytes_max, kFileBytesMax),
+                   std::min<std::size_t>(options.record_bytes_max, kFileBytesMax - kSegmentHeaderBytes - kRecordHeaderBytes)} {}
 
     Status open() {
         CRN_CHECK(files_.make_directory(directory_));
@@ -100,8 +104,10 @@ public:
         std::array<std::uint8_t, kRecordHeaderBytes> head{};
         CRN_TRY(read, file->read_at(position.offset, head));
         if (read < head.size()) return corrupt(path, position.offset, "no record stands there");
-        const auto header = decode_record_header(head, options_.record_bytes_max);
-        if (!header) return corrupt(path, position.offset, "no record stands there");
+        CRN_TRY(size, file->size());
+        const auto header = decode_record_header(head, kFileBytesMax);
+        if (!header || position.offset + kRecordHeaderBytes + header->length > size)
+            return corrupt(path, position.offset, "no record stands there");
         Bytes record(header->length);
         CRN_TRY(filled, file->read_at(position.offset + kRecordHeaderBytes, record));
         if (filled < record.size() || !checksum_matches(*header, position.segment, position.offset, record))
@@ -126,7 +132,7 @@ public:
             CRN_TRY(content, read_whole(*file, path));
             if (number == last && content.size() > end) content.resize(end);
             const auto from = number == start.segment ? start.offset : 0;
-            const auto scan = scan_segment(number, content, options_.record_bytes_max,
+            const auto scan = scan_segment(number, content, kFileBytesMax,
                                            [&](std::uint64_t offset, BytesView record) {
                                                if (offset >= from) go_on = visit({number, offset}, record);
                                                return go_on;
@@ -181,7 +187,7 @@ private:
         const auto path = path_of(number);
         CRN_TRY(file, files_.open(path));
         CRN_TRY(content, read_whole(*file, path));
-        const auto scan = scan_segment(number, content, options_.record_bytes_max);
+        const auto scan = scan_segment(number, content, kFileBytesMax);
         if (scan.damaged) return corrupt(path, scan.valid_bytes, "the record is invalid, but valid ones follow it");
         if (scan.invalid_bytes != 0) {
             log(LogLevel::warning, "storage", "cut the torn end off a segment",

@@ -175,6 +175,14 @@ TEST(SegmentLog, refuses_records_above_the_limit_and_positions_where_none_stands
     EXPECT_FALSE(log->read({7, 16}));
 }
 
+TEST(SegmentLog, keeps_records_that_are_above_a_limit_set_later) {
+    FaultyFileSystem files{1};
+    const auto position = *(*open_segment_log_on(files, "d", {}))->append(Bytes(5000, 3));
+    const auto log = *open_segment_log_on(files, "d", kSmall);
+    EXPECT_EQ(*log->read(position), Bytes(5000, 3));
+    EXPECT_EQ(all_records(*log).size(), 1u);
+}
+
 TEST(SegmentLog, is_locked_while_it_is_open) {
     FaultyFileSystem files{1};
     auto log = *open_segment_log_on(files, "d", {});

@@ -345,7 +345,7 @@ void Machine::on_fetch_certificates(ValidatorIndex from, const FetchCertificates
 
 void Machine::on_fetch_proposal(ValidatorIndex from, const Hash256& digest) {
     const auto answer = [&](const SharedBytes& encoded) {
-        if (serve(from, encoded->size())) send(from, Channel::consensus, MessageType::proposal_answer, encoded);
+        if (serve(from, encoded->size())) send_proposal(from, MessageType::proposal_answer, encoded);
     };
     if (!serve(from, 0)) return;
     if (const auto found = blocks_.find(digest); found != blocks_.end()) return answer(found->second.proposal->encoded);

@@ -156,6 +156,10 @@ void Machine::send(std::optional<ValidatorIndex> to, Channel channel, MessageTyp
     send(to, channel, type, std::make_shared<const Bytes>(std::move(payload)));
 }
 
+void Machine::send_proposal(std::optional<ValidatorIndex> to, MessageType type, const SharedBytes& encoded) {
+    send(to, encoded->size() > kConsensusBytes ? Channel::sync : Channel::consensus, type, encoded);
+}
+
 void Machine::log(SharedBytes record, Barrier barrier) {
     if (recovering_) return;
     out_.records.push_back(std::move(record));

@@ -23,6 +23,7 @@ inline constexpr std::size_t kPendingMax = 256;        // finalized blocks waiti
 inline constexpr std::size_t kBroadcastAlways = 16;    // up to this many validators, every entry certificate goes to all
 inline constexpr std::uint64_t kServeBytesMax = 64u << 20; // read and sent for one peer: burst, and refill per second
 inline constexpr std::size_t kReadBytesMax = 8u << 20;      // bodies read from the store for one question
+inline constexpr std::size_t kConsensusBytes = 192u << 10;  // longer proposals (hundreds of skipped views) take the sync stream
 inline constexpr std::uint32_t kJunkMax = 32;          // bad messages before a peer is not listened to for a while
 inline constexpr Microseconds kMuteTime{5'000'000};
 inline constexpr std::uint32_t kSilentViews = 2;       // a leader silent this often gets no time to propose
@@ -133,6 +134,7 @@ private:
     Microseconds next_wake() const;
     void send(std::optional<ValidatorIndex> to, Channel channel, MessageType type, SharedBytes payload);
     void send(std::optional<ValidatorIndex> to, Channel channel, MessageType type, Bytes payload);
+    void send_proposal(std::optional<ValidatorIndex> to, MessageType type, const SharedBytes& encoded);
     enum class Barrier { none, sync };
     void log(SharedBytes record, Barrier barrier);
     void report(ValidatorIndex peer, ErrorCode code, std::string detail);

@@ -228,7 +228,7 @@ void Machine::resend() {
         if (entry->first > view_.value) continue;
         if (entry->first == view_.value) {
             if (state.proposed && state.proposal)
-                send(std::nullopt, Channel::consensus, MessageType::proposal, state.proposal->encoded);
+                send_proposal(std::nullopt, MessageType::proposal, state.proposal->encoded);
             again(state.mine.notarize);
             again(state.mine.nullify);
             again(state.mine.finalize);

@@ -139,7 +139,7 @@ void Machine::propose() {
     state.proposal = proposal;
     keep_block(proposal);
     out_.sync = true; // a leader must not propose another block in this view after a restart
-    send(std::nullopt, Channel::consensus, MessageType::proposal, proposal->encoded);
+    send_proposal(std::nullopt, MessageType::proposal, proposal->encoded);
     changed_ = true;
 }
 

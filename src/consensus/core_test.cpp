@@ -1,0 +1,362 @@
+// Single steps of the core, with real signatures. Whole networks are tested by the simulator.
+#include "consensus/core.hpp"
+
+#include "consensus/log.hpp"
+#include "consensus/messages.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace cairn::consensus {
+namespace {
+
+constexpr std::uint64_t kChain = 9;
+constexpr Milliseconds kWall{1'700'000'000'000};
+
+class Stored final : public History {
+public:
+    std::map<Height, FinalizedBlockPtr> blocks;
+    Height tip() const override { return blocks.empty() ? Height{} : blocks.rbegin()->first; }
+    FinalizedBlockPtr block(Height height) const override {
+        const auto found = blocks.find(height);
+        return found == blocks.end() ? nullptr : found->second;
+    }
+    std::optional<ledger::Certificate> execution_certificate(Height) const override { return std::nullopt; }
+};
+
+struct Consortium {
+    ledger::ValidatorSet set;
+    std::vector<KeySigner> signers;
+
+    explicit Consortium(std::size_t n) {
+        for (std::size_t i = 0; i < n; ++i) {
+            crypto::ValidatorSeed seed;
+            seed[0] = static_cast<std::uint8_t>(i + 1);
+            const auto key = crypto::ValidatorKey::from_seed(seed);
+            set.members.push_back({"v" + std::to_string(i), "Org", key.public_key(), "127.0.0.1:1"});
+            signers.emplace_back(key, kChain);
+        }
+    }
+    CoreConfig config(std::uint16_t self) const {
+        CoreConfig out;
+        out.chain_id = kChain;
+        out.validators = set;
+        out.self = {self};
+        out.genesis_hash[0] = 1;
+        return out;
+    }
+    ledger::Vote vote(std::uint16_t voter, ledger::VoteKind kind, std::uint64_t number, const Hash256& digest,
+                      std::uint16_t lane = 0) const {
+        const ledger::VoteStatement statement{kind, set.epoch, number, lane, digest};
+        return {statement, {voter}, signers[voter].sign_vote(statement)};
+    }
+    ledger::Certificate certificate(ledger::VoteKind kind, std::uint64_t number, const Hash256& digest) const {
+        ledger::Certificate out{{kind, set.epoch, number, 0, digest}, {}};
+        for (std::uint16_t i = 0; i < set.quorum(); ++i)
+            out.entries.push_back({{i}, signers[i].sign_vote(out.statement)});
+        return out;
+    }
+};
+
+LocalBatch batch(std::uint8_t tag) { return {{Bytes{tag, 1, 2, 3}}, 21'000}; }
+
+/// A core with its log; time moves by one millisecond per step.
+struct Member {
+    Stored history;
+    std::unique_ptr<Core> core;
+    std::vector<SharedBytes> log;
+    Microseconds now{1'000'000};
+
+    Member(const Consortium& consortium, std::uint16_t self, Memory memory = Memory::fresh,
+           std::vector<SharedBytes> records = {}, Stored stored = {})
+        : history(std::move(stored)), log(std::move(records)) {
+        core = std::make_unique<Core>(consortium.config(self), consortium.signers[self], history);
+        std::vector<BytesView> views;
+        for (const auto& record : log) views.push_back(*record);
+        const auto status = core->recover(views, memory);
+        EXPECT_TRUE(status) << status.error().text();
+    }
+    Actions step(Input input = Tick{}) {
+        now += Microseconds{1'000};
+        auto actions = core->step({now, kWall, std::move(input)});
+        log.insert(log.end(), actions.records.begin(), actions.records.end());
+        return actions;
+    }
+    Actions receive(std::uint16_t from, MessageType type, Bytes payload) {
+        return step(MessageReceived{{from}, static_cast<std::uint8_t>(type), std::make_shared<const Bytes>(std::move(payload))});
+    }
+};
+
+std::vector<ledger::Vote> votes_of(const Actions& actions) {
+    std::vector<ledger::Vote> out;
+    for (const auto& message : actions.messages)
+        if (static_cast<MessageType>(message.type) == MessageType::vote) out.push_back(*decode_vote_message(*message.payload));
+    return out;
+}
+
+bool sends(const Actions& actions, MessageType type) {
+    return std::any_of(actions.messages.begin(), actions.messages.end(),
+                       [&](const auto& message) { return static_cast<MessageType>(message.type) == type; });
+}
+
+TEST(Core, single_validator_finalizes_alone) {
+    const Consortium consortium{1};
+    Member member{consortium, 0};
+    member.step();
+    auto actions = member.step(batch(1));
+    for (int i = 0; i < 200 && actions.finalized.empty(); ++i) actions = member.step();
+    ASSERT_EQ(actions.finalized.size(), 1u);
+    const auto& block = *actions.finalized.front();
+    EXPECT_EQ(block.block.height, Height{1});
+    ASSERT_EQ(block.batches.size(), 1u);
+    EXPECT_EQ(block.batches.front().header.transaction_count, 1u);
+    EXPECT_TRUE(ledger::verify_certificate(kChain, consortium.set, block.certificate));
+    Hash256 result;
+    result[0] = 7;
+    actions = member.step(ExecutionFinished{Height{1}, result});
+    ASSERT_EQ(actions.execution_certificates.size(), 1u);
+    EXPECT_EQ(actions.execution_certificates.front().statement.digest, result);
+}
+
+TEST(Core, another_result_for_the_same_height_halts) {
+    const Consortium consortium{1};
+    Member member{consortium, 0};
+    member.step();
+    auto actions = member.step(batch(1));
+    for (int i = 0; i < 200 && actions.finalized.empty(); ++i) actions = member.step();
+    Hash256 result;
+    member.step(ExecutionFinished{Height{1}, result});
+    result[0] = 1;
+    actions = member.step(ExecutionFinished{Height{1}, result});
+    ASSERT_TRUE(actions.halt);
+    EXPECT_EQ(actions.halt->code, ErrorCode::VoteContradicts);
+}
+
+TEST(Core, result_that_differs_from_the_certified_one_halts) {
+    const Consortium consortium{4};
+    // Build one final block by hand: the leader's proposal, and a quorum's finalization.
+    Member leader{consortium, 1};
+    leader.step();
+    auto actions = leader.step(batch(1));
+    ProposalPtr proposal;
+    for (int i = 0; i < 200 && !proposal; ++i) {
+        for (const auto& message : actions.messages)
+            if (static_cast<MessageType>(message.type) == MessageType::proposal) proposal = *decode_proposal(message.payload);
+        if (!proposal) actions = leader.step();
+    }
+    ASSERT_TRUE(proposal);
+    actions = leader.receive(0, MessageType::certificate,
+                             encode_certificate_message(consortium.certificate(ledger::VoteKind::finalize, 1, proposal->digest)));
+    ASSERT_EQ(actions.finalized.size(), 1u);
+    Hash256 theirs, own;
+    theirs[0] = 1;
+    own[0] = 2;
+    leader.receive(0, MessageType::certificate,
+                   encode_certificate_message(consortium.certificate(ledger::VoteKind::execution, 1, theirs)));
+    actions = leader.step(ExecutionFinished{Height{1}, own});
+    ASSERT_TRUE(actions.halt);
+    EXPECT_EQ(actions.halt->code, ErrorCode::ResultDiffers);
+}
+
+TEST(Core, vote_is_logged_in_the_step_that_sends_it) {
+    const Consortium consortium{4};
+    Member member{consortium, 1};
+    member.step();
+    const auto actions = member.step(batch(1));
+    EXPECT_TRUE(actions.sync);
+    ASSERT_TRUE(sends(actions, MessageType::batch));
+    bool logged = false;
+    for (const auto& record : actions.records) logged = logged || std::holds_alternative<BatchRecord>(*decode_record(*record));
+    EXPECT_TRUE(logged);
+}
+
+TEST(Core, lane_vote_is_given_to_one_batch_per_position_only) {
+    const Consortium consortium{4};
+    Member first{consortium, 0}, second{consortium, 0}, voter{consortium, 2};
+    first.step();
+    second.step();
+    voter.step();
+    const auto of = [](const Actions& actions) {
+        for (const auto& message : actions.messages)
+            if (static_cast<MessageType>(message.type) == MessageType::batch) return *message.payload;
+        return Bytes{};
+    };
+    const auto a = of(first.step(batch(1))), b = of(second.step(batch(2)));
+    auto votes = votes_of(voter.receive(0, MessageType::batch, a));
+    ASSERT_EQ(votes.size(), 1u);
+    EXPECT_EQ(votes.front().statement.kind, ledger::VoteKind::lane);
+    const auto actions = voter.receive(0, MessageType::batch, b);
+    EXPECT_TRUE(votes_of(actions).empty());
+    ASSERT_EQ(actions.evidence.size(), 1u);
+    EXPECT_EQ(actions.evidence.front().offender, ValidatorIndex{0});
+    EXPECT_TRUE(proves_guilt(actions.evidence.front(), kChain, consortium.set, ed25519_verifier()));
+
+    // Also after a restart.
+    Member restarted{consortium, 2, Memory::complete, voter.log};
+    restarted.step();
+    EXPECT_TRUE(votes_of(restarted.receive(0, MessageType::batch, b)).empty());
+    EXPECT_EQ(votes_of(restarted.receive(0, MessageType::batch, a)).size(), 1u);
+}
+
+TEST(Core, checkpoint_replaces_the_log_and_keeps_the_votes) {
+    const Consortium consortium{4};
+    Member owner{consortium, 0}, voter{consortium, 2};
+    owner.step();
+    voter.step();
+    const auto actions = owner.step(batch(1));
+    Bytes message;
+    for (const auto& m : actions.messages)
+        if (static_cast<MessageType>(m.type) == MessageType::batch) message = *m.payload;
+    voter.receive(0, MessageType::batch, message);
+    const auto checkpoint = voter.core->checkpoint();
+    Member restarted{consortium, 2, Memory::complete, checkpoint};
+    restarted.step();
+    EXPECT_EQ(votes_of(restarted.receive(0, MessageType::batch, message)).size(), 1u);
+
+    // A checkpoint that a crash cut off counts for nothing; what was there before still does.
+    auto torn = voter.log;
+    torn.insert(torn.end(), checkpoint.begin(), checkpoint.end() - 1);
+    Member survivor{consortium, 2, Memory::complete, torn};
+    survivor.step();
+    EXPECT_EQ(votes_of(survivor.receive(0, MessageType::batch, message)).size(), 1u);
+}
+
+TEST(Core, log_of_another_validator_or_damaged_log_is_refused) {
+    const Consortium consortium{4};
+    Member member{consortium, 0};
+    member.step();
+    ASSERT_FALSE(member.log.empty());
+    const Stored history;
+    const auto refused = [&](std::uint16_t self, const std::vector<Bytes>& records) {
+        Core core{consortium.config(self), consortium.signers[self], history};
+        std::vector<BytesView> views{records.begin(), records.end()};
+        const auto status = core.recover(views, Memory::complete);
+        return !status && status.error().code == ErrorCode::LogInvalid;
+    };
+    const auto identity = *member.log.front();
+    EXPECT_FALSE(refused(0, {identity}));
+    EXPECT_TRUE(refused(1, {identity}));
+    EXPECT_TRUE(refused(0, {Bytes{1}}));
+    EXPECT_TRUE(refused(0, {identity, Bytes{1, 99}}));
+    auto version = identity;
+    version[0] = 2;
+    EXPECT_TRUE(refused(0, {version}));
+    EXPECT_TRUE(refused(0, {*record_entered({View{3}, View{0}})}));
+}
+
+TEST(Core, lost_log_means_no_vote_until_a_quorum_has_shown_certificates) {
+    const Consortium consortium{4};
+    Member member{consortium, 3, Memory::lost};
+    auto actions = member.step();
+    EXPECT_TRUE(member.core->status().abstaining);
+    EXPECT_EQ(member.core->lane_room().batches, 0u);
+    PeerStatus status;
+    status.view = View{8};
+    status.lanes.resize(4);
+    status.entry = consortium.certificate(ledger::VoteKind::nullify, 7, {});
+    for (std::uint16_t peer = 0; peer < 3; ++peer) {
+        for (int i = 0; i < 3; ++i) actions = member.receive(peer, MessageType::status, encode_status(status));
+        EXPECT_TRUE(votes_of(actions).empty());
+    }
+    // Certified up to view 7, so views 8 and 9 are passed without a vote, and its lane stays silent.
+    EXPECT_TRUE(member.core->status().abstaining);
+    const auto nullified = [&](std::uint64_t view) {
+        return encode_certificate_message(consortium.certificate(ledger::VoteKind::nullify, view, {}));
+    };
+    member.receive(0, MessageType::certificate, nullified(8));
+    EXPECT_TRUE(member.core->status().abstaining);
+    member.receive(0, MessageType::certificate, nullified(9));
+    EXPECT_FALSE(member.core->status().abstaining);
+    EXPECT_EQ(member.core->lane_room().batches, 0u);
+    for (const auto& vote : votes_of(actions)) EXPECT_NE(vote.statement.kind, ledger::VoteKind::lane);
+}
+
+TEST(Core, two_votes_in_one_view_are_evidence) {
+    const Consortium consortium{4};
+    Member member{consortium, 0};
+    member.step();
+    Hash256 a, b;
+    a[0] = 1;
+    b[0] = 2;
+    member.receive(2, MessageType::vote, encode_vote(consortium.vote(2, ledger::VoteKind::notarize, 1, a)));
+    auto actions = member.receive(2, MessageType::vote, encode_vote(consortium.vote(2, ledger::VoteKind::finalize, 1, b)));
+    ASSERT_EQ(actions.evidence.size(), 1u);
+    EXPECT_TRUE(proves_guilt(actions.evidence.front(), kChain, consortium.set, ed25519_verifier()));
+    // Another node is told, and believes only what is proved.
+    Member other{consortium, 1};
+    other.step();
+    EXPECT_EQ(other.receive(0, MessageType::evidence, encode_evidence(actions.evidence.front())).evidence.size(), 1u);
+    auto forged = actions.evidence.front();
+    forged.offender = {3};
+    std::get<VotePair>(forged.proof).first.voter = std::get<VotePair>(forged.proof).second.voter = {3};
+    actions = other.receive(0, MessageType::evidence, encode_evidence(forged));
+    EXPECT_TRUE(actions.evidence.empty());
+    EXPECT_EQ(actions.reports.size(), 1u);
+}
+
+TEST(Core, junk_is_reported_and_then_not_even_read) {
+    const Consortium consortium{4};
+    Member member{consortium, 0};
+    member.step();
+    std::size_t reports = 0;
+    for (int i = 0; i < 1000; ++i) reports += member.receive(1, static_cast<MessageType>(i % 20), Bytes(7, 0xff)).reports.size();
+    EXPECT_GT(reports, 0u);
+    EXPECT_LT(reports, 100u);
+    EXPECT_LT(member.log.size(), 10u);
+}
+
+TEST(Core, votes_for_distant_views_and_of_others_are_not_kept) {
+    const Consortium consortium{4};
+    Member member{consortium, 0};
+    member.step();
+    // A quorum of votes for a view far ahead must not certify anything: they are dropped on receipt.
+    for (std::uint16_t voter = 1; voter < 4; ++voter)
+        member.receive(voter, MessageType::vote, encode_vote(consortium.vote(voter, ledger::VoteKind::nullify, 1000, {})));
+    EXPECT_EQ(member.core->status().view, View{1});
+    const auto actions = member.receive(1, MessageType::vote, encode_vote(consortium.vote(2, ledger::VoteKind::nullify, 1, {})));
+    EXPECT_EQ(actions.reports.size(), 1u);
+}
+
+TEST(Core, quorum_of_nullify_votes_enters_the_next_view) {
+    const Consortium consortium{4};
+    Member member{consortium, 0};
+    member.step();
+    for (std::uint16_t voter = 1; voter < 4; ++voter)
+        member.receive(voter, MessageType::vote, encode_vote(consortium.vote(voter, ledger::VoteKind::nullify, 1, {})));
+    EXPECT_EQ(member.core->status().view, View{2});
+}
+
+TEST(Core, forged_vote_does_not_count_and_names_its_sender) {
+    const Consortium consortium{4};
+    Member member{consortium, 0};
+    member.step();
+    auto forged = consortium.vote(3, ledger::VoteKind::nullify, 1, {});
+    forged.signature[3] ^= 1;
+    member.receive(3, MessageType::vote, encode_vote(forged));
+    // Two others have given up, so this node does too; with its own vote the quorum seems complete and is checked.
+    const auto actions =
+        member.receive(1, MessageType::vote, encode_vote(consortium.vote(1, ledger::VoteKind::nullify, 1, {})));
+    ASSERT_EQ(actions.reports.size(), 1u);
+    EXPECT_EQ(actions.reports.front().peer, ValidatorIndex{3});
+    EXPECT_EQ(member.core->status().view, View{1});
+    member.receive(2, MessageType::vote, encode_vote(consortium.vote(2, ledger::VoteKind::nullify, 1, {})));
+    EXPECT_EQ(member.core->status().view, View{2});
+}
+
+TEST(Core, back_pressure_refuses_batches_beyond_the_window) {
+    const Consortium consortium{4};
+    auto config = consortium.config(0);
+    config.limits.window_positions = 3;
+    const Stored history;
+    Core core{config, consortium.signers[0], history};
+    ASSERT_TRUE(core.recover({}, Memory::fresh));
+    Microseconds now{1};
+    for (int i = 0; i < 3; ++i)
+        EXPECT_FALSE(core.step({now += Microseconds{1000}, kWall, batch(static_cast<std::uint8_t>(i))}).batch_refused);
+    EXPECT_EQ(core.lane_room().batches, 0u);
+    EXPECT_TRUE(core.step({now += Microseconds{1000}, kWall, batch(9)}).batch_refused);
+}
+
+} // namespace
+} // namespace cairn::consensus

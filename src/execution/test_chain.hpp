@@ -45,7 +45,7 @@ inline state::MemoryState world(std::size_t count) {
         diff[address].account = ledger::Account{0, kFunds, crypto::kEmptyKeccak};
         token.storage[from_big_endian(address)] = U256{1'000'000};
     }
-    add_code(diff[kHistoryContract], history_contract_account().code);
+    add_code(diff[kHistoryContract], ledger::history_contract_account().code);
     state::MemoryState out;
     out.apply(diff);
     return out;

@@ -281,7 +281,8 @@ Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::Si
         const bool bought = state.subtract_balance(signed_tx.sender, cost);
         CRN_ASSERT(bought); // at most what check_against_state asked for
     }
-    state.set_nonce(signed_tx.sender, rules.simulate ? state.nonce(signed_tx.sender) + 1 : tx.nonce + 1);
+    const auto nonce = state.nonce(signed_tx.sender); // the transaction's own, unless simulated
+    state.set_nonce(signed_tx.sender, nonce + 1);
 
     const auto intrinsic = intrinsic_gas(tx, rules.revision);
     evm::CallResult result;
@@ -309,7 +310,7 @@ Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::Si
     out.receipt.success = result.ok();
     out.receipt.cumulative_gas_used = out.receipt.gas_used = gas_used;
     out.receipt.effective_gas_price = price;
-    if (!tx.to) out.receipt.contract_address = evm::create_address(signed_tx.sender, tx.nonce);
+    if (!tx.to) out.receipt.contract_address = evm::create_address(signed_tx.sender, nonce);
     out.receipt.logs = state.finish_transaction();
     return out;
 }

@@ -1,5 +1,6 @@
 #include "system/system_contracts.hpp"
 
+#include "ledger/history_contract.hpp"
 #include "system/contract.hpp"
 #include "system/members.hpp"
 #include "system/parameters.hpp"
@@ -45,6 +46,7 @@ Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis) {
             return fail(ErrorCode::GenesisInvalid, to_hex(address) + " is the address of a system contract");
         diff.emplace(address, account_of(account));
     }
+    diff.try_emplace(ledger::kHistoryContract, account_of(ledger::history_contract_account()));
     MemorySlots members;
     MemorySlots parameters;
     CRN_CHECK(write_members(members, genesis));

@@ -15,7 +15,8 @@ namespace cairn::system {
 /// All of them by address; lives as long as the program. Thread-safe: the contracts have no state of their own.
 const evm::NativeContracts& native_contracts();
 
-/// State of block 0: the accounts of the genesis file and the system contracts with their storage. GenesisInvalid if the file
+/// State of block 0: the accounts of the genesis file, the history contract of EIP-2935 (unless the file has an account there)
+/// and the system contracts with their storage. GenesisInvalid if the file
 /// gives an account to a system contract's address, or its members cannot be stored (see write_members).
 Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis);
 

@@ -1,0 +1,79 @@
+// Processor time of a block's parts, per transaction: 10,000 plain transfers or token transfers between 2,000 accounts whose
+// state is in maps. Signatures are not part of it: they are checked before execution. Prints one line per run.
+//
+//     cairn_execution_bench [transfer|token] [RUNS]
+#include "execution/candidate_order.hpp"
+#include "execution/test_chain.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
+namespace cairn::execution {
+namespace {
+
+constexpr std::size_t kActors = 2'000;
+constexpr std::size_t kTransactions = 10'000;
+
+double cpu_us() {
+    std::timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+}
+
+template <class Work>
+double per_transaction(Work work) {
+    const double start = cpu_us();
+    work();
+    return (cpu_us() - start) / kTransactions;
+}
+
+Candidates make_candidates(bool is_token) {
+    std::vector<test::Actor> actors;
+    for (std::size_t i = 0; i < kActors; ++i) actors.push_back(test::actor(i));
+    Candidates out;
+    for (std::size_t i = 0; i < kTransactions; ++i) {
+        const auto& to = actors[(i * 7 + 1) % kActors].address;
+        const auto nonce = i / kActors;
+        out.push_back(test::sign(is_token ? test::token_transfer(nonce, to, 1) : test::transfer(nonce, to, U256{1}),
+                                 actors[i % kActors]));
+    }
+    return out;
+}
+
+int run(bool is_token, int runs) {
+    const auto world = test::world(kActors);
+    const auto candidates = make_candidates(is_token);
+    auto parameters = test::parameters();
+    parameters.block_gas_limit = 5'000'000'000;
+    const auto input = test::input_of(candidates);
+    const evm::NativeContracts natives;
+    const auto rules = rules_of(parameters, natives);
+    ledger::BlockHeader header;
+    header.gas_limit = parameters.block_gas_limit;
+    header.beneficiary = input.beneficiary;
+    const auto environment = environment_of(header, parameters, [](std::uint64_t) { return Hash256{}; });
+    for (int i = 0; i < runs; ++i) {
+        Candidates ordered;
+        const auto order = per_transaction([&] { ordered = in_block_order(candidates); });
+        const auto apply = per_transaction([&] {
+            evm::State state(world);
+            for (const auto& candidate : ordered)
+                if (!apply_transaction(state, *candidate, environment, header.gas_limit, rules)) std::abort();
+        });
+        const auto block = per_transaction([&] {
+            if (test::execute(world, input, parameters).receipts.size() != kTransactions) std::abort();
+        });
+        std::printf("%s, us per transaction: order %.2f, apply %.2f, whole block with roots %.2f\n",
+                    is_token ? "token" : "transfer", order, apply, block);
+    }
+    return 0;
+}
+
+} // namespace
+} // namespace cairn::execution
+
+int main(int count, char** words) {
+    const bool is_token = count > 1 && std::string_view{words[1]} == "token";
+    return cairn::execution::run(is_token, count > 2 ? std::atoi(words[2]) : 5);
+}

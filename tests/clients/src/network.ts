@@ -59,5 +59,6 @@ export async function eventually<T>(what: string, probe: () => T | undefined | P
 
 export async function closeProvider(provider: AbstractProvider): Promise<void> {
     await provider.removeAllListeners();
+    await new Promise((resolve) => setTimeout(resolve, 500)); // ethers lets polls that are under way fail loudly
     provider.destroy();
 }

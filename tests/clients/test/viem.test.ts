@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
-    BaseError, ContractFunctionRevertedError, createPublicClient, createWalletClient, defineChain, http, parseEther, Transport, webSocket, zeroAddress,
+    BaseError, ContractFunctionRevertedError, createPublicClient, createWalletClient, defineChain, encodeFunctionData, http, parseEther, Transport, webSocket, zeroAddress,
 } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { artifacts, eventually, fundedWallet, isCairn, networkUnderTest } from "../src/network.js";
@@ -83,9 +83,9 @@ function scenario(name: string, transport: () => Transport): void {
             await mined(await writer.writeContract({ ...register, functionName: "enter", args: ["by viem"] }));
             assert.equal(await reader.readContract({ ...register, functionName: "entry", args: [0n] }), "by viem");
             const logic = await deploy("CounterV1");
-            const proxy = await deploy("CounterProxy", [logic.address, "0x"]);
+            const initialise = encodeFunctionData({ abi: logic.abi, functionName: "initialize", args: [account.address] });
+            const proxy = await deploy("CounterProxy", [logic.address, initialise]);
             const counter = { address: proxy.address, abi: logic.abi };
-            await mined(await writer.writeContract({ ...counter, functionName: "initialize", args: [account.address] }));
             await mined(await writer.writeContract({ ...counter, functionName: "increment" }));
             assert.equal(await reader.readContract({ ...counter, functionName: "count" }), 1n);
         });
@@ -123,6 +123,9 @@ function scenario(name: string, transport: () => Transport): void {
             assert.equal(receipt.type, "eip7702");
             assert.equal((await reader.getCode({ address: account.address }))!.toLowerCase(), "0xef0100" + logic.address.slice(2).toLowerCase());
         });
+
+        // A viem socket connects again for ever unless it is closed.
+        for (const client of [reader, writer]) await (client.transport as any).getRpcClient?.().then((socket: any) => socket.close());
     });
 }
 

@@ -75,7 +75,7 @@ function scenario(name: string, url: () => string): void {
                 await transfers.unsubscribe();
             });
 
-        web3.provider?.disconnect?.();
+        if (name === "WebSocket") web3.provider!.disconnect();
     });
 }
 

@@ -18,6 +18,7 @@ const extra: Record<string, object> = {
     net_listening: { type: "boolean" },
     net_peerCount: quantity,
     debug_traceCall: { type: "object" },
+    cairn_getProofBundle: {},
     hardhat_metadata: { not: {} },
     anvil_nodeInfo: { not: {} },
 };

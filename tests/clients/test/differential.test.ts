@@ -149,7 +149,9 @@ test("logs by address, topic and range", async () => {
 test("debug_traceTransaction: struct logs", async () => {
     await compare(scenario.steps, stepName, async (side, step) => {
         const trace = await side.result("debug_traceTransaction", [step.hash, { disableStorage: true }]);
-        const steps = trace.structLogs.map((log: any) => [log.pc, log.op, log.gas, log.gasCost, log.depth, (log.stack ?? []).map((word: string) => BigInt(word).toString(16))]);
+        const seesTime = step.name.startsWith("Timelock."); // on its stack, and the chains' clocks differ
+        const stack = (words: string[] = []) => (seesTime ? words.length : words.map((word) => BigInt(word).toString(16)));
+        const steps = trace.structLogs.map((log: any) => [log.pc, log.op, log.gas, log.gasCost, log.depth, stack(log.stack)]);
         return { gas: trace.gas, failed: trace.failed, steps: steps.length, first: steps.slice(0, 3), all: hash(steps) };
     });
 });

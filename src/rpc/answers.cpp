@@ -106,6 +106,7 @@ void write_transaction(JsonWriter& out, const ledger::SignedTransaction& transac
     } else {
         out.key("blockHash").null();
         out.key("blockNumber").null();
+        out.key("blockTimestamp").null();
     }
     out.key("from").hex(transaction.sender);
     out.key("gas").quantity(tx.gas_limit);

@@ -15,6 +15,8 @@ namespace cairn::rpc {
 namespace {
 
 constexpr std::size_t kQuickRequestsMax = 32; // of one batch
+/// A batch that holds a worker for longer gets errors for the rest.
+constexpr std::chrono::seconds kBatchTimeMax{10};
 
 const MethodTable& table_of_methods() {
     static const MethodTable table = [] {
@@ -182,14 +184,15 @@ Service::Work::~Work() = default;
 Cost Service::Work::cost() const { return inside_->cost; }
 
 struct Service::Inside {
-    Inside(node::Chain& c, const RpcLimits& l, const Clock& clock)
-        : chain(c), limits(l), filters(limits, clock), subscriptions(limits), sync_sends(limits, clock),
+    Inside(node::Chain& c, const RpcLimits& l, const Clock& k)
+        : chain(c), limits(l), clock(k), filters(limits, clock), subscriptions(limits), sync_sends(limits, clock),
           announcer(c, clock, filters, subscriptions, sync_sends) {
         sync_sends.wake_with([this] { announcer.look_again(); });
     }
 
     node::Chain& chain;
     const RpcLimits limits;
+    const Clock& clock;
     Filters filters;
     Subscriptions subscriptions;
     SyncSends sync_sends;
@@ -237,9 +240,12 @@ void Service::run(Work work, std::shared_ptr<WsConnection> connection, Reply rep
                                                  std::move(reply), std::vector<std::function<void()>>{});
     Context context{inside_->chain,      inside_->limits,       inside_->filters, inside_->subscriptions,
                     inside_->sync_sends, std::move(connection), &collector->after()};
+    const auto start = inside_->clock.monotonic();
     for (std::size_t i = 0; i < requests.size(); ++i) {
         const auto& request = requests[i];
-        if (request.error) {
+        if (i > 0 && inside_->clock.monotonic() - start > kBatchTimeMax) {
+            collector->put(i, rpc_fail(code::kLimit, "batch takes too long: send fewer requests at a time"));
+        } else if (request.error) {
             collector->put(i, std::unexpected(*request.error));
         } else if (collector->is_full()) {
             collector->put(i, too_large());

@@ -1,0 +1,296 @@
+#include "rpc/access.hpp"
+#include "rpc/instant_chain.hpp"
+#include "rpc/loopback_client.hpp"
+#include "rpc/server.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <fstream>
+
+namespace cairn::rpc {
+namespace {
+
+using namespace testing;
+using Json = nlohmann::json;
+
+constexpr std::string_view kAsk = R"({"jsonrpc":"2.0","id":1,"method":"eth_blockNumber"})";
+constexpr std::string_view kAnswer = R"({"jsonrpc":"2.0","id":1,"result":"0x0"})";
+
+class ServerTest : public ::testing::Test {
+protected:
+    void start(ServerConfig config = {}) {
+        config.port = 0;
+        server = must(start_server(config, chain));
+    }
+    LoopbackClient client() { return LoopbackClient(server->port()); }
+    /// A file of this test alone.
+    std::string file(std::string_view content) {
+        const auto path = std::filesystem::temp_directory_path() / ("cairn-rpc-token-" + std::to_string(::getpid()));
+        std::ofstream(path) << content;
+        return path;
+    }
+    InstantChain chain;
+    std::unique_ptr<Server> server;
+};
+
+TEST_F(ServerTest, answers_over_http_and_keeps_the_connection) {
+    start();
+    LoopbackClient one(server->port());
+    for (int i = 0; i < 3; ++i) {
+        const auto answer = one.post(kAsk);
+        EXPECT_EQ(answer.status, 200);
+        EXPECT_EQ(answer.body, kAnswer);
+        EXPECT_EQ(LoopbackClient::header(answer, "Content-Type"), "application/json");
+    }
+    EXPECT_EQ(one.post("{").body.find("-32700") != std::string::npos, true);
+    EXPECT_EQ(one.post(R"({"jsonrpc":"2.0","method":"eth_blockNumber"})").body, "");
+    EXPECT_EQ(one.post(kAsk, "Connection: close\r\n").body, kAnswer);
+    EXPECT_TRUE(one.closed());
+}
+
+TEST_F(ServerTest, answers_requests_that_arrive_in_pieces_or_together) {
+    start();
+    LoopbackClient one(server->port());
+    const auto text = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
+                      std::to_string(kAsk.size()) + "\r\n\r\n" + std::string{kAsk};
+    for (const char c : text) ASSERT_TRUE(one.write({&c, 1}));
+    EXPECT_EQ(one.read_answer().body, kAnswer);
+    ASSERT_TRUE(one.write(text + text + text));
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(one.read_answer().body, kAnswer);
+}
+
+TEST_F(ServerTest, runs_heavy_requests_on_the_workers) {
+    start();
+    const auto to = to_hex(address_of_key(2));
+    Json batch = Json::array();
+    for (int i = 0; i < 100; ++i)
+        batch.push_back({{"jsonrpc", "2.0"}, {"id", i}, {"method", "eth_call"}, {"params", {{{"to", to}}, "latest"}}});
+    LoopbackClient one(server->port());
+    const auto answers = Json::parse(one.post(batch.dump()).body);
+    ASSERT_EQ(answers.size(), 100u);
+    for (const auto& answer : answers) EXPECT_EQ(answer["result"], "0x");
+}
+
+TEST_F(ServerTest, refuses_bodies_and_headers_over_the_limit) {
+    ServerConfig config;
+    config.http.body_bytes_max = 1000;
+    config.http.header_bytes_max = 2000;
+    start(config);
+    EXPECT_EQ(client().post(std::string(1001, ' ')).status, 413);
+    EXPECT_EQ(client().post(std::string(900, ' ') + std::string{kAsk}).status, 200);
+    EXPECT_EQ(client().post(kAsk, "X: " + std::string(3000, 'x') + "\r\n").status, 431);
+    LoopbackClient chunked(server->port());
+    chunked.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+    chunked.write("1f40\r\n" + std::string(8000, ' ') + "\r\n0\r\n\r\n");
+    EXPECT_EQ(chunked.read_answer().status, 413);
+    LoopbackClient announced(server->port());
+    announced.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99999999999999\r\n\r\n");
+    EXPECT_EQ(announced.read_answer().status, 413);
+}
+
+TEST_F(ServerTest, survives_what_is_not_http) {
+    start();
+    for (const auto* text : {"\r\n\r\n", "hello\r\n\r\n", "POST / HTTP/9.9\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+                             "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "POST / HTTP/1.1\r\nHost\r\n\r\n"}) {
+        LoopbackClient odd(server->port());
+        odd.write(text);
+        EXPECT_EQ(odd.read_answer().status, 400) << text;
+        EXPECT_TRUE(odd.closed());
+    }
+    EXPECT_EQ(client().post(kAsk).body, kAnswer);
+}
+
+TEST_F(ServerTest, takes_only_json_by_post) {
+    start();
+    LoopbackClient get(server->port());
+    get.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(get.read_answer().status, 405);
+    LoopbackClient form(server->port());
+    form.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}");
+    EXPECT_EQ(form.read_answer().status, 415);
+}
+
+TEST_F(ServerTest, refuses_names_that_could_be_rebound) {
+    ServerConfig config;
+    config.host_names = {"node.example"};
+    start(config);
+    const auto with_host = [&](std::string_view host) {
+        LoopbackClient one(server->port());
+        one.write("POST / HTTP/1.1\r\nHost: " + std::string{host} + "\r\nContent-Type: application/json\r\nContent-Length: " +
+                  std::to_string(kAsk.size()) + "\r\n\r\n" + std::string{kAsk});
+        return one.read_answer().status;
+    };
+    for (const auto* host : {"localhost", "localhost:8545", "127.0.0.1:1", "[::1]:8545", "LOCALHOST", "node.example:80"})
+        EXPECT_EQ(with_host(host), 200) << host;
+    for (const auto* host : {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1", "1.2.3"})
+        EXPECT_EQ(with_host(host), 403) << host;
+}
+
+TEST_F(ServerTest, lets_only_listed_web_pages_in) {
+    ServerConfig config;
+    config.cors_origins = {"https://app.example"};
+    start(config);
+    const auto allowed = client().post(kAsk, "Origin: https://app.example\r\n");
+    EXPECT_EQ(allowed.status, 200);
+    EXPECT_EQ(LoopbackClient::header(allowed, "Access-Control-Allow-Origin"), "https://app.example");
+    EXPECT_EQ(client().post(kAsk, "Origin: https://evil.example\r\n").status, 403);
+    EXPECT_EQ(LoopbackClient::header(client().post(kAsk), "Access-Control-Allow-Origin"), "");
+    LoopbackClient preflight(server->port());
+    preflight.write("OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n\r\n");
+    const auto answer = preflight.read_answer();
+    EXPECT_EQ(answer.status, 204);
+    EXPECT_EQ(LoopbackClient::header(answer, "Access-Control-Allow-Headers"), "Content-Type, Authorization");
+    // Browsers do not ask before they open a WebSocket, so the server must look itself.
+    EXPECT_EQ(client().upgrade("Origin: https://evil.example\r\n").status, 403);
+    EXPECT_EQ(client().upgrade("Origin: https://app.example\r\n").status, 101);
+}
+
+TEST_F(ServerTest, asks_for_the_token_when_it_has_one) {
+    ServerConfig config;
+    config.token_file = file("0123456789abcdef0123456789abcdef\n");
+    start(config);
+    EXPECT_EQ(client().post(kAsk).status, 401);
+    EXPECT_EQ(client().post(kAsk, "Authorization: Bearer wrong\r\n").status, 401);
+    EXPECT_EQ(client().post(kAsk, "Authorization: 0123456789abcdef0123456789abcdef\r\n").status, 401);
+    EXPECT_EQ(client().post(kAsk, "Authorization: Bearer 0123456789abcdef0123456789abcdef\r\n").status, 200);
+    EXPECT_EQ(client().upgrade().status, 401);
+    EXPECT_EQ(client().upgrade("Authorization: bearer 0123456789abcdef0123456789abcdef\r\n").status, 101);
+    std::filesystem::remove(config.token_file);
+}
+
+TEST_F(ServerTest, does_not_listen_for_strangers_without_a_token) {
+    ServerConfig config;
+    config.address = "0.0.0.0";
+    config.port = 0;
+    EXPECT_EQ(start_server(config, chain).error().code, ErrorCode::RpcTokenMissing);
+    config.token_file = "/nonexistent/token";
+    EXPECT_EQ(start_server(config, chain).error().code, ErrorCode::RpcTokenInvalid);
+    config.token_file = file("short\n");
+    EXPECT_EQ(start_server(config, chain).error().code, ErrorCode::RpcTokenInvalid);
+    std::filesystem::remove(config.token_file);
+    config.address = "example.org";
+    config.token_file.clear();
+    EXPECT_EQ(start_server(config, chain).error().code, ErrorCode::RpcTokenMissing);
+}
+
+TEST_F(ServerTest, says_that_a_port_is_in_use) {
+    start();
+    ServerConfig config;
+    config.port = server->port();
+    const auto second = start_server(config, chain);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, ErrorCode::PortInUse);
+    EXPECT_NE(second.error().detail.find(std::to_string(config.port)), std::string::npos);
+}
+
+TEST_F(ServerTest, cuts_off_those_who_do_not_finish) {
+    ServerConfig config;
+    config.http.idle = std::chrono::seconds(1);
+    config.http.read = std::chrono::seconds(1);
+    start(config);
+    LoopbackClient silent(server->port());
+    LoopbackClient slow(server->port());
+    slow.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{");
+    EXPECT_TRUE(silent.closed());
+    EXPECT_TRUE(slow.closed());
+}
+
+TEST_F(ServerTest, takes_no_more_connections_than_it_may) {
+    ServerConfig config;
+    config.http.connections_max = 2;
+    start(config);
+    LoopbackClient one(server->port());
+    LoopbackClient two(server->port());
+    EXPECT_EQ(one.post(kAsk).status, 200);
+    EXPECT_EQ(two.post(kAsk).status, 200);
+    LoopbackClient three(server->port());
+    EXPECT_TRUE(three.closed());
+    EXPECT_EQ(one.post(kAsk).status, 200);
+}
+
+TEST_F(ServerTest, speaks_websocket_on_the_same_port) {
+    start();
+    LoopbackClient one(server->port());
+    const auto answer = one.upgrade();
+    EXPECT_EQ(answer.status, 101);
+    EXPECT_EQ(LoopbackClient::header(answer, "Sec-WebSocket-Accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    for (int i = 0; i < 3; ++i) {
+        one.send_text(kAsk);
+        EXPECT_EQ(one.read_text(), kAnswer);
+    }
+    one.send_text(R"({"jsonrpc":"2.0","id":7,"method":"eth_subscribe","params":["newHeads"]})");
+    const auto id = Json::parse(one.read_text())["result"];
+    chain.mine();
+    const auto event = Json::parse(one.read_text());
+    EXPECT_EQ(event["params"]["subscription"], id);
+    EXPECT_EQ(event["params"]["result"]["number"], "0x1");
+    one.send_text("[");
+    EXPECT_EQ(Json::parse(one.read_text())["error"]["code"], -32700);
+}
+
+TEST_F(ServerTest, can_listen_on_a_second_port_for_websockets) {
+    ServerConfig config;
+    config.websocket_port = 0;
+    start(config);
+    EXPECT_NE(server->port(), server->websocket_port());
+    LoopbackClient one(server->websocket_port());
+    EXPECT_EQ(one.upgrade().status, 101);
+}
+
+TEST_F(ServerTest, closes_a_websocket_that_sends_too_much) {
+    ServerConfig config;
+    config.http.body_bytes_max = 1000;
+    start(config);
+    LoopbackClient one(server->port());
+    one.upgrade();
+    one.send_text(std::string(2000, ' '));
+    EXPECT_EQ(one.read_text(), "");
+}
+
+TEST_F(ServerTest, cuts_off_a_websocket_that_does_not_read) {
+    ServerConfig config;
+    config.http.websocket_queue_bytes_max = 1u << 20;
+    start(config);
+    LoopbackClient lazy(server->port());
+    lazy.upgrade();
+    // Every answer is some hundred kilobytes, and nobody takes them.
+    Json batch = Json::array();
+    for (int i = 0; i < 100; ++i)
+        batch.push_back({{"jsonrpc", "2.0"}, {"id", i}, {"method", "eth_getBlockByNumber"}, {"params", {"0x0", true}}});
+    const auto ask = LoopbackClient::frame(batch.dump());
+    bool open = true;
+    for (int i = 0; open && i < 2000; ++i) open = lazy.write(ask);
+    EXPECT_FALSE(open);
+    EXPECT_EQ(client().post(kAsk).body, kAnswer); // the others are served
+}
+
+TEST_F(ServerTest, stops_while_clients_wait) {
+    start();
+    LoopbackClient subscriber(server->port());
+    subscriber.upgrade();
+    subscriber.send_text(R"({"jsonrpc":"2.0","id":7,"method":"eth_subscribe","params":["newHeads"]})");
+    subscriber.read_text();
+    LoopbackClient idle(server->port());
+    idle.post(kAsk);
+    server.reset();
+    EXPECT_TRUE(idle.closed());
+    EXPECT_EQ(subscriber.read_text(), "");
+}
+
+TEST(Access, reads_the_host_of_a_header) {
+    EXPECT_EQ(host_of("localhost:8545"), "localhost");
+    EXPECT_EQ(host_of("[::1]:8545"), "::1");
+    EXPECT_EQ(host_of("10.0.0.1"), "10.0.0.1");
+    EXPECT_EQ(host_of("[::1"), "");
+    EXPECT_FALSE(host_allowed("256.0.0.1", {}));
+    EXPECT_TRUE(host_allowed("anything", {"*"}));
+    EXPECT_TRUE(is_loopback("127.0.0.1"));
+    EXPECT_TRUE(is_loopback("::1"));
+    EXPECT_FALSE(is_loopback("0.0.0.0"));
+    EXPECT_FALSE(is_loopback("localhost"));
+}
+
+} // namespace
+} // namespace cairn::rpc

@@ -13,7 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-double rounded(double value, double step) { return std::round(value / step) * step; }
+/// `per_unit` of 1000 keeps three decimals; dividing last gives the shortest decimal form.
+double rounded(double value, double per_unit) { return std::round(value * per_unit) / per_unit; }
 
 std::string decimal(double value, int digits) {
     char text[64];
@@ -66,13 +67,13 @@ Status bench_load(Invocation& invocation) {
     Progress progress(terminal, system_clock());
     CRN_TRY(report, run_load(plan, sender, progress));
     if (terminal.json) {
-        terminal.out << json{{"tps", rounded(report.tps, 0.1)},
+        terminal.out << json{{"tps", rounded(report.tps, 10)},
                              {"committed", report.committed},
                              {"failed", report.failed},
-                             {"p50_ms", rounded(report.p50_ms, 0.001)},
-                             {"p99_ms", rounded(report.p99_ms, 0.001)},
-                             {"wall_s", rounded(report.wall_s, 0.001)},
-                             {"client_cpu_s", rounded(report.client_cpu_s, 0.001)},
+                             {"p50_ms", rounded(report.p50_ms, 1000)},
+                             {"p99_ms", rounded(report.p99_ms, 1000)},
+                             {"wall_s", rounded(report.wall_s, 1000)},
+                             {"client_cpu_s", rounded(report.client_cpu_s, 1000)},
                              {"calibration_recovers_per_s", rounded(report.calibration_recovers_per_s, 1)}}
                             .dump()
                      << '\n';

@@ -114,6 +114,9 @@ Status contract_send(Invocation& invocation) {
     request.value = value;
     CRN_TRY(sender, choose_sender(invocation));
     CRN_TRY(rpc, open_rpc(invocation));
+    // A call to an address without code succeeds and does nothing: never what was meant.
+    CRN_TRY(code, rpc.call("eth_getCode", {to_hex(target.address), "latest"}));
+    if (code == "0x") return fail(ErrorCode::CliNotFound, "no contract at " + checksummed(target.address));
     auto receipt = transact(invocation, rpc, sender, std::move(request));
     if (!receipt) return explained(receipt.error(), rpc, target.artefact);
     print_receipt(invocation, *receipt);

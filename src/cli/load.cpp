@@ -112,8 +112,7 @@ struct Outcome {
 };
 
 bool is_full(const std::string& message) {
-    return message.find("full") != std::string::npos ||
-           message.find("too far ahead") != std::string::npos ||
+    return message.find("full") != std::string::npos || message.find("too far ahead") != std::string::npos ||
            message.find("limit exceeded") != std::string::npos;
 }
 
@@ -216,7 +215,8 @@ Work work_of(const LoadPlan& plan, const std::vector<Account>& accounts, const A
 Result<std::uint64_t> gas_of(const LoadPlan& plan, RpcClient& rpc, const Sender& funder, const Address& token,
                              const std::vector<Account>& accounts) {
     if (plan.kind == LoadKind::transfer) return 21'000;
-    // The accounts have no tokens yet, so that an estimate would revert. Two slots written for the first time cost less.
+    // The accounts have no tokens yet, so that an estimate would revert. Two slots written for the first time
+    // cost less.
     if (plan.kind == LoadKind::erc20) return 80'000;
     const auto work = work_of(plan, accounts, token, 0);
     CRN_TRY(answer, rpc.call("eth_estimateGas", {{{"from", to_hex(funder.address)},

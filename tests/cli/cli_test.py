@@ -279,6 +279,7 @@ class WithNetwork(Base):
         done = self.cairn("contract", "send", address, "set", "101", "--abi", ARTEFACT, "--from", "dev:4", expect=1)
         self.assertIn("TooLarge(value: 101, limit: 100)", done.stderr)
         self.cairn("contract", "call", TO, "get", "--abi", ARTEFACT, expect=3)
+        self.cairn("contract", "send", TO, "set", "1", "--abi", ARTEFACT, "--from", "dev:4", expect=3)
         self.cairn("contract", "call", address, "nothing", "--abi", ARTEFACT, expect=2)
 
     def test_evidence_holds_without_a_node_and_breaks_with_one_byte(self):

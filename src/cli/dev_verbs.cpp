@@ -202,7 +202,7 @@ void tell_tolerance(const Terminal& terminal, const DevState& state, const std::
     if (terminal.quiet) return;
     const auto running = static_cast<std::size_t>(std::ranges::count_if(state.nodes, is_running));
     const auto quorum = quorum_of(state.nodes.size());
-    terminal.err << what << " " << running << " of " << state.nodes.size() << " run; ";
+    terminal.err << what << running << " of " << state.nodes.size() << " run; ";
     if (running >= quorum)
         terminal.err << "the network goes on and tolerates " << running - quorum << " more faults.\n";
     else
@@ -225,7 +225,7 @@ Status dev_kill(Invocation& invocation) {
         terminal.out << json{{"killed", node->name}, {"pid", pid}}.dump(2) << '\n';
     else
         terminal.out << "Killed " << node->name << " (process " << pid << ").\n";
-    tell_tolerance(terminal, state, "Start it again: cairn dev restart " + node->name + ".");
+    tell_tolerance(terminal, state, "Start it again: cairn dev restart " + node->name + ". ");
     return {};
 }
 

@@ -50,6 +50,8 @@ Result<Derived> scrypt(std::string_view passphrase, BytesView salt, ScryptCost c
     if (cost.n < 2 || !std::has_single_bit(cost.n) || cost.r == 0 || cost.p == 0 || cost.p > 16 ||
         cost.r > 64 || cost.n > kScryptBytesMax / 128 / cost.r)
         return malformed("scrypt parameters are outside of the limits");
+    if (16ull * cost.r < 64 && cost.n >= (1ull << (16 * cost.r)))
+        return malformed("scrypt's n is too large for its r (RFC 7914)");
     Derived out{};
     if (EVP_PBE_scrypt(passphrase.data(), passphrase.size(), salt.data(), salt.size(), cost.n, cost.r, cost.p,
                        kScryptBytesMax + (1u << 26), out.data(), out.size()) != 1)

@@ -159,6 +159,18 @@ TEST(Core, result_that_differs_from_the_certified_one_halts) {
     EXPECT_EQ(actions.halt->code, ErrorCode::ResultDiffers);
 }
 
+TEST(Core, survives_a_quorum_that_finalizes_nothing_new) {
+    // Found by fuzzing: a finalization of the block that is final already, in another view.
+    const Consortium consortium{4};
+    Member member{consortium, 0};
+    member.step();
+    const auto genesis = consortium.config(0).genesis_hash;
+    member.receive(1, MessageType::certificate,
+                   encode_certificate_message(consortium.certificate(ledger::VoteKind::finalize, 2, genesis)));
+    EXPECT_EQ(member.core->status().finalized, Height{0});
+    EXPECT_EQ(member.core->status().view, View{3});
+}
+
 TEST(Core, vote_is_logged_in_the_step_that_sends_it) {
     const Consortium consortium{4};
     Member member{consortium, 1};

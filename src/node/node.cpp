@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kCachedTransactionsMax = 1u << 17;
 constexpr std::size_t kCachedBytesMax = 64u << 20;
-constexpr auto kDiskCheckInterval = std::chrono::seconds{1};
+constexpr std::chrono::milliseconds kDiskCheckInterval{1'000};
 constexpr auto kInquiryPatience = std::chrono::seconds{3};
 constexpr Microseconds kResultRequestInterval{1'000'000};
 constexpr const char* kVersion = "0.1.0";
@@ -98,6 +98,8 @@ private:
 
     mutable std::mutex fatal_mutex_;
     std::optional<Error> fatal_; // guarded by fatal_mutex_
+    std::mutex disk_mutex_;
+    std::condition_variable_any disk_pause_;
     std::jthread disk_watch_;
 };
 
@@ -304,7 +306,8 @@ void ValidatorNode::watch_disk(std::stop_token stop) {
             space.f_bavail * space.f_frsize < config_.disk_reserve_bytes && !fatal())
             set_fatal({ErrorCode::StorageFull, config_.data_dir + " has " +
                                                    std::to_string(space.f_bavail * space.f_frsize >> 20) + " MiB left"});
-        for (int i = 0; i < 10 && !stop.stop_requested(); ++i) std::this_thread::sleep_for(kDiskCheckInterval / 10);
+        std::unique_lock lock(disk_mutex_);
+        disk_pause_.wait_for(lock, stop, kDiskCheckInterval, [] { return false; });
     }
 }
 

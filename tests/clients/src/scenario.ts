@@ -129,7 +129,7 @@ export class Scenario {
         this.read("Probe", probe, "burn", [100n], "0x100000");
         this.read("Probe", probe, "loopForEver", [], "0x10000");
         const modexp = AbiCoder.defaultAbiCoder().encode(["uint256", "uint256", "uint256"], [1, 1, 1]) + "03" + "05" + "07";
-        for (const [precompile, input] of [["05", modexp], ["09", "0x" + "00".repeat(213)], ["0100", "0x" + "01".repeat(160)], ["06", "0x" + "00".repeat(128)], ["08", "0x"]])
+        for (const [precompile, input] of [["05", modexp], ["09", "0x" + "00".repeat(213)], ["0100", "0x" + "01".repeat(160)], ["06", "0x" + "00".repeat(128)], ["08", "0x" + "00".repeat(192)]])
             this.calls.push({ name: `precompile ${precompile}`, call: { from: this.wallet.address, to: "0x" + precompile.padStart(40, "0"), data: input } });
     }
 }

@@ -199,7 +199,7 @@ function nibblesOf(hex: string): number[] {
 }
 
 /** The value under the key, or undefined if the proof shows that there is none. */
-function trieValue(root: string, key: string, nodes: string[], step: string): string | undefined {
+export function trieValue(root: string, key: string, nodes: string[], step: string): string | undefined {
     const path = nibblesOf(key);
     let used = 0;
     const load = (reference: Item): Item[] => {

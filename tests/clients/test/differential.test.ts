@@ -183,7 +183,10 @@ async function allTraces(side: Side): Promise<Trace[]> {
         const trace = await side.result("debug_traceTransaction", [step.hash, { disableStorage: true }]);
         const seesTime = step.name.startsWith("Timelock."); // on its stack, and the chains' clocks differ
         const stack = (words: string[] = []) => (seesTime ? words.length : words.map((word) => BigInt(word).toString(16)));
-        const steps = trace.structLogs.map((log: any) => JSON.stringify([log.pc, log.op, log.gas, log.gasCost, log.depth, stack(log.stack)]));
+        // geth, and we, give a creation's own cost, anvil adds the gas passed on; of an instruction that runs out of gas geth
+        // gives what it would have cost, anvil what was left.
+        const cost = (log: any) => (log.op.startsWith("CREATE") ? "own" : Math.min(log.gasCost, log.gas));
+        const steps = trace.structLogs.map((log: any) => JSON.stringify([log.pc, log.op, log.gas, cost(log), log.depth, stack(log.stack)]));
         traces.push({ gas: trace.gas, failed: trace.failed, steps });
     }
     return traces;

@@ -90,6 +90,8 @@ Result<Hash256> submit(RpcClient& rpc, const Sender& sender, TransactionRequest 
     return *hash;
 }
 
+constexpr Milliseconds kLookAgain{200};
+
 Result<json> wait_for_receipt(RpcClient& rpc, const Hash256& hash, std::uint64_t timeout_seconds) {
     const auto& clock = system_clock();
     const auto end = clock.monotonic() + std::chrono::seconds(timeout_seconds);
@@ -97,13 +99,23 @@ Result<json> wait_for_receipt(RpcClient& rpc, const Hash256& hash, std::uint64_t
     while (true) {
         CRN_TRY(receipt, rpc.call("eth_getTransactionReceipt", {to_hex(hash)}));
         if (receipt.is_object()) return std::move(receipt);
+        if (pause >= kLookAgain) {
+            // Neither in a block nor waiting: the node had to drop it.
+            CRN_TRY(known, rpc.call("eth_getTransactionByHash", {to_hex(hash)}));
+            CRN_TRY(late, rpc.call("eth_getTransactionReceipt", {to_hex(hash)}));
+            if (late.is_object()) return std::move(late);
+            if (known.is_null())
+                return fail(ErrorCode::CliPrecondition,
+                            "transaction " + to_hex(hash) +
+                                " was dropped: another one of this sender with the same nonce came first; send it again");
+        }
         if (clock.monotonic() >= end)
             return fail(ErrorCode::CliTimedOut, "transaction " + to_hex(hash) + " is not final after " +
                                                     std::to_string(timeout_seconds) +
                                                     " s; it may become so yet: cairn tx show " +
                                                     to_hex(hash));
         std::this_thread::sleep_for(pause);
-        pause = std::min(pause * 2, Milliseconds{200});
+        pause = std::min(pause * 2, kLookAgain);
     }
 }
 

@@ -45,6 +45,7 @@ class Network:
         self.environment = dict(os.environ, CAIRN_DEV_DIR=str(self.folder / "net"), HOME=str(self.folder))
         self.acknowledged = []
         self.counter = 0
+        self.seen = 0
         self.state = json.loads(self.cairn("dev", "up", "--base-port", str(free_base(16)), "--json"))
 
     def cairn(self, *words, expect=0, timeout=120):
@@ -72,16 +73,19 @@ class Network:
     def height(self, name):
         return int(self.rpc(name, "eth_blockNumber"), 16)
 
-    def record(self, through, timeout_s=60, expect=0):
-        """Records a fresh document through one node; it counts as acknowledged when the CLI says that it is final."""
+    def record(self, through, timeout_s=60, expect=0, sender=0):
+        """Records a fresh document through one node; it counts as acknowledged when the CLI says that it is final.
+        Two nodes that do not see each other would give one account the same nonce twice: then name another sender."""
+        self.wait_for_height(through, self.seen)  # so that it knows the sender's last nonce
         self.counter += 1
         path = self.folder / f"document-{self.counter}"
         path.write_text(f"document {self.counter} of {self.folder}\n")
         url = next(node["rpc"] for node in self.state["nodes"] if node["name"] == through)
-        done = self.cairn("record", "add", str(path), "--rpc", url, "--timeout", str(timeout_s), expect=None,
+        done = self.cairn("record", "add", str(path), "--rpc", url, "--from", f"dev:{sender}", "--timeout", str(timeout_s), expect=None,
                           timeout=timeout_s + 60)
         if done.returncode == 0:
             self.acknowledged.append(path)
+            self.seen = max(self.seen, self.height(through))
         if expect == 0 and done.returncode != 0:
             raise AssertionError(f"record add: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
@@ -142,7 +146,7 @@ class Killed(unittest.TestCase):
         before = net.height(names[0])
         net.cairn("dev", "kill", names[2])
         net.cairn("dev", "kill", names[3])
-        done = net.record(names[0], timeout_s=4, expect=None)
+        done = net.record(names[0], timeout_s=4, expect=None, sender=1)
         self.assertNotEqual(done.returncode, 0, "a block was final without a quorum")
         self.assertEqual(net.height(names[0]), before)
         net.cairn("dev", "restart", names[2])

@@ -23,11 +23,17 @@ show() {
 
 say "Packages and build"
 scripts/packages.sh
-scripts/build.sh release
-(cd tests/clients && [[ -d node_modules/ethers && node_modules/.package-lock.json -nt package-lock.json ]] ||
-    { cd tests/clients && npm ci --silent --no-audit --no-fund; })
+scripts/build.sh release cairn
+(
+    cd tests/clients
+    [[ node_modules/.package-lock.json -nt package-lock.json ]] || npm ci --silent --no-audit --no-fund
+)
 
 say "Four organisations, one validator each, on this machine"
+if "$cairn" dev status --dir "$dir" >/dev/null 2>&1; then
+    echo "   the network of an earlier tour is here; it goes on"
+    "$cairn" dev down --dir "$dir" >/dev/null 2>&1
+fi
 show "$cairn" dev up --dir "$dir" --base-port "$port"
 "$cairn" dev status --dir "$dir" --json >"$dir/network.json"
 

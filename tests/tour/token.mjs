@@ -30,7 +30,8 @@ function compile() {
 }
 
 const node = network.nodes[mode === "transfer" ? 1 : 0];
-const provider = new ethers.JsonRpcProvider(node.rpc, undefined, { pollingInterval: 50 });
+// ethers answers a repeated question from memory for 250 ms; here a transaction is final sooner than that.
+const provider = new ethers.JsonRpcProvider(node.rpc, undefined, { pollingInterval: 50, cacheTimeout: -1 });
 const wallet = new ethers.Wallet(network.accounts[0].private_key, provider);
 const friend = network.accounts[1].address;
 

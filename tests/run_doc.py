@@ -67,7 +67,7 @@ def main():
         done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, env=environment, timeout=600)
         status = done.returncode
     finally:
-        for state in folder.rglob("genesis.json"):
+        for state in list(folder.rglob("genesis.json")):
             subprocess.run([ROOT / "build/release/cairn", "dev", "down", "--wipe", "--dir", state.parent],
                            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if "--keep" not in sys.argv:

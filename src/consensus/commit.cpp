@@ -45,8 +45,14 @@ void Machine::move_anchor(const std::vector<Pending>& blocks) {
     for (const auto& block : blocks) pending_.push_back(block);
     const auto& top = blocks.back();
     // The next leader counts the block interval from when its parent was seen.
-    anchor_seen_ = seen_at(top.proposal->digest);
-    anchor_ = {top.proposal->block(), top.proposal->digest, top.certificate};
+    anchor_seen_ = blocks_.contains(top.proposal->digest) ? seen_at(top.proposal->digest) : now_;
+    auto trailing = anchor_.trailing_empty;
+    for (const auto* cut = &anchor_.block.cut; const auto& block : blocks) {
+        const auto& next = block.proposal->block().cut;
+        trailing = next == *cut ? std::min(trailing + 1, config_.limits.trailing_empty_blocks) : 0;
+        cut = &next;
+    }
+    anchor_ = {top.proposal->block(), top.proposal->digest, top.certificate, trailing};
     nullified_in_row_ = 0;
     behind_since_.reset();
     changed_ = true;

@@ -17,6 +17,7 @@ struct Timing {
     Microseconds delta_max{10'000'000};      // back-off of ×1.5 per nullified view ends here
     Microseconds min_block_interval{50'000}; // 0: as fast as certificates form
     Microseconds status_interval{500'000};
+    Microseconds empty_block_interval{500'000}; // from a block to an empty one that follows it without need
     Microseconds certify_idle{5'000}; // the proof of availability of the last own batch goes out after this without a next one
     Milliseconds drift{2'000};        // a block's time may be ahead of the local clock by this
 };
@@ -28,6 +29,9 @@ struct Limits {
     std::uint64_t block_bytes_max = 8u << 20; // their bodies together
     std::uint64_t block_gas_max = 500'000'000;
     std::uint64_t execution_lag_max = 8; // D_max: height of a block minus certified height it refers to
+    /// Empty blocks that follow the last block with data before the network falls silent: for clients that wait for one more
+    /// block, or for a few confirmations. The same at all validators, or views are lost over it.
+    std::uint64_t trailing_empty_blocks = 2;
     std::uint64_t delivery_window = 32;  // finalized blocks delivered but not yet durable
 };
 

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <map>
 
 namespace cairn::consensus {
@@ -117,6 +118,69 @@ TEST(Core, single_validator_finalizes_alone) {
     actions = member.step(ExecutionFinished{Height{1}, result});
     ASSERT_EQ(actions.execution_certificates.size(), 1u);
     EXPECT_EQ(actions.execution_certificates.front().statement.digest, result);
+}
+
+/// One step of a lone validator; all that it finalizes is made durable, executed and appended to `out`.
+void step_alone(Member& member, Input input, std::vector<FinalizedBlockPtr>& out) {
+    std::deque<Input> inputs{std::move(input)};
+    for (; !inputs.empty(); inputs.pop_front()) {
+        for (const auto& block : member.step(inputs.front()).finalized) {
+            out.push_back(block);
+            inputs.push_back(BlocksDurable{block->block.height});
+            inputs.push_back(ExecutionFinished{block->block.height, {}});
+        }
+    }
+}
+void live_alone(Member& member, Microseconds time, std::vector<FinalizedBlockPtr>& out) {
+    for (const auto end = member.now + time; member.now < end;) step_alone(member, Tick{}, out);
+}
+
+TEST(Core, two_empty_blocks_follow_the_last_data_and_then_silence) {
+    const Consortium consortium{1};
+    Member member{consortium, 0};
+    member.step();
+    std::vector<FinalizedBlockPtr> blocks;
+    live_alone(member, Microseconds{3'000'000}, blocks);
+    EXPECT_TRUE(blocks.empty()) << "genesis is not data";
+    step_alone(member, batch(1), blocks);
+    live_alone(member, Microseconds{400'000}, blocks);
+    ASSERT_EQ(blocks.size(), 1u);
+    const auto begin = member.now;
+    while (blocks.size() < 2 && member.now < begin + Microseconds{1'000'000}) live_alone(member, Microseconds{1'000}, blocks);
+    ASSERT_EQ(blocks.size(), 2u);
+    const auto second = member.now;
+    live_alone(member, Microseconds{450'000}, blocks);
+    EXPECT_EQ(blocks.size(), 2u) << "too soon after its parent";
+    while (blocks.size() < 3 && member.now < second + Microseconds{1'000'000}) live_alone(member, Microseconds{1'000}, blocks);
+    live_alone(member, Microseconds{10'000'000}, blocks);
+    ASSERT_EQ(blocks.size(), 3u);
+    for (std::size_t i = 1; i < 3; ++i) {
+        EXPECT_EQ(blocks[i]->block.cut, blocks[0]->block.cut);
+        EXPECT_TRUE(blocks[i]->batches.empty());
+    }
+
+    step_alone(member, batch(2), blocks);
+    live_alone(member, Microseconds{10'000'000}, blocks);
+    EXPECT_EQ(blocks.size(), 6u) << "one with data, two without";
+}
+
+TEST(Core, restarted_validator_goes_on_counting_empty_blocks_where_the_stored_chain_ends) {
+    const Consortium consortium{1};
+    Member member{consortium, 0};
+    member.step();
+    std::vector<FinalizedBlockPtr> blocks;
+    Stored history;
+    for (std::size_t known = 0; known < 3; ++known) {
+        if (known == 0) step_alone(member, batch(1), blocks);
+        while (blocks.size() == known && member.now < Microseconds{10'000'000}) step_alone(member, Tick{}, blocks);
+        ASSERT_EQ(blocks.size(), known + 1);
+        history.blocks[blocks.back()->block.height] = blocks.back();
+        Member again{consortium, 0, Memory::complete, member.log, history};
+        EXPECT_EQ(again.core->status().finalized.value, known + 1);
+        std::vector<FinalizedBlockPtr> more;
+        live_alone(again, Microseconds{5'000'000}, more);
+        EXPECT_EQ(more.size(), 3 - blocks.size());
+    }
 }
 
 TEST(Core, another_result_for_the_same_height_halts) {

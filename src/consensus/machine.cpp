@@ -22,6 +22,7 @@ Actions Machine::step(const Event& event) {
         entered_at_ = sent_at_ = status_due_ = certificate_fetch_due_ = now_;
         for (auto& peer : peers_) peer.refilled = now_;
         for (auto& [digest, node] : blocks_) node.seen = now_;
+        anchor_seen_ = now_;
         if (fresh_log_) {
             log(record_identity(identity()), Barrier::sync);
             if (lane_silent_) log(record_amnesia({abstain_}), Barrier::sync);
@@ -137,6 +138,7 @@ Microseconds Machine::next_wake() const {
         if (leader_of(view_) == self())
             sooner(seen_at(highest_notarized().digest) + config_.timing.min_block_interval);
     }
+    if (const auto [top, digest] = highest_notarized(); const auto due = trailing_block_due(top, digest)) sooner(*due);
     if (proof_due_) sooner(*proof_due_);
     for (const auto& [digest, want] : wants_) sooner(want.due);
     for (const auto& [digest, want] : header_wants_) sooner(want.due);

@@ -60,6 +60,7 @@ private:
         ConsensusBlock block;
         Hash256 digest;
         std::optional<Certificate> certificate; // absent for genesis
+        std::uint64_t trailing_empty = 0;       // as trailing_empty() gives for it
     };
     struct BlockNode {
         ProposalPtr proposal;
@@ -196,6 +197,8 @@ private:
     bool has_work() const;
     ledger::ExecutionReference best_execution(const ConsensusBlock& parent) const;
     bool lag_allows(const ConsensusBlock& parent) const;
+    std::uint64_t trailing_empty(Hash256 digest) const;
+    std::optional<Microseconds> trailing_block_due(const ConsensusBlock& parent, const Hash256& digest) const;
     struct Top {
         const ConsensusBlock& block;
         const Hash256& digest;
@@ -248,6 +251,7 @@ private:
 
     // recovery.cpp
     void load_history();
+    std::uint64_t stored_trailing_empty(const FinalizedBlock& tip) const;
     Status apply(const Record& record);
     Status apply_all(std::span<const BytesView> records);
     void reset();

@@ -181,11 +181,12 @@ Machine::Top Machine::highest_notarized() const {
 
 /// Whether this view should come to an end: an idle network starts no timers.
 bool Machine::has_work() const {
-    const auto& top = highest_notarized().block;
+    const auto [top, digest] = highest_notarized();
     if (top.height > anchor_.block.height) return true;
     if (const auto state = views_.find(view_.value); state != views_.end())
         if (state->second.proposal || !state->second.notarize.empty() || !state->second.nullify.empty()) return true;
     if (!lag_allows(top)) return false;
+    if (const auto due = trailing_block_due(top, digest); due && now_ >= *due) return true;
     for (std::uint16_t i = 0; i < n(); ++i) {
         const auto& tip = top.cut[i];
         const auto& lane = lanes_[i];

@@ -63,6 +63,27 @@ bool Machine::lag_allows(const ConsensusBlock& parent) const {
     return parent.height.value + 1 <= best_execution(parent).height.value + config_.limits.execution_lag_max;
 }
 
+/// How many blocks without data end the chain at `digest`, by the cuts alone and at most as many as are wanted. Genesis, and
+/// what is not known, needs none to follow.
+std::uint64_t Machine::trailing_empty(Hash256 digest) const {
+    const auto enough = config_.limits.trailing_empty_blocks;
+    std::uint64_t count = 0;
+    for (; digest != anchor_.digest; ++count) {
+        const auto* block = header(digest);
+        const auto* parent = block == nullptr ? nullptr : header(block->parent);
+        if (parent == nullptr || count >= enough) return enough;
+        if (block->cut != parent->cut) return count;
+        digest = block->parent;
+    }
+    return std::min(enough, count + anchor_.trailing_empty);
+}
+
+/// When an empty block should follow `parent`; nothing once enough of them did.
+std::optional<Microseconds> Machine::trailing_block_due(const ConsensusBlock& parent, const Hash256& digest) const {
+    if (!lag_allows(parent) || trailing_empty(digest) >= config_.limits.trailing_empty_blocks) return std::nullopt;
+    return seen_at(digest) + config_.timing.empty_block_interval;
+}
+
 /// Per lane the highest tip that is certified, or held and not distrusted; as many batches as fit, lanes taking turns.
 ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
     struct Source {
@@ -118,9 +139,11 @@ void Machine::propose() {
     ConsensusBlock block;
     block.cut = lag_allows(*parent.block) ? choose_cut(*parent.block) : parent.block->cut;
     if (block.cut == parent.block->cut) {
-        // Without data a block only helps to finalize its ancestors, if they do not come to it by themselves.
+        // Without data a block helps to finalize its ancestors, if they do not come to it by themselves, or it is one of the
+        // few that follow the last data.
         const bool helps = parent.block->height > anchor_.block.height && active_since_ && now_ >= *active_since_ + delta();
-        if (!helps) return;
+        const auto due = trailing_block_due(*parent.block, parent.digest);
+        if (!helps && (!due || now_ < *due)) return;
     }
     block.epoch = config_.validators.epoch;
     block.view = view_;

@@ -31,12 +31,26 @@ void Machine::reset() {
     genesis.epoch = config_.validators.epoch;
     genesis.cut.resize(n());
     genesis.executed = {Height{0}, config_.genesis_hash};
-    anchor_ = {genesis, config_.genesis_hash, std::nullopt};
+    anchor_ = {genesis, config_.genesis_hash, std::nullopt, config_.limits.trailing_empty_blocks};
     delivered_ = durable_ = {};
     delivered_cut_ = durable_cut_ = genesis.cut;
     execution_floor_ = executed_ = recovered_ = 0;
     certified_ = genesis.executed;
     certified_by_.reset();
+}
+
+/// trailing_empty() of the store's tip, where headers are not in memory yet.
+std::uint64_t Machine::stored_trailing_empty(const FinalizedBlock& tip) const {
+    const auto enough = config_.limits.trailing_empty_blocks;
+    auto cut = tip.block.cut;
+    auto height = tip.block.height.value;
+    for (std::uint64_t count = 0; count < enough && height > 1; ++count) {
+        const auto parent = history_.block(Height{--height});
+        if (!parent) return enough;
+        if (parent->block.cut != cut) return count;
+    }
+    const auto first_has_data = height == 1 && std::ranges::any_of(cut, [](const LaneTip& t) { return t != LaneTip{}; });
+    return first_has_data ? std::min(enough, tip.block.height.value - 1) : enough;
 }
 
 /// The tip of the driver's store is the anchor; the log adds what came after.
@@ -45,7 +59,7 @@ void Machine::load_history() {
     if (tip.value == 0) return;
     const auto block = history_.block(tip);
     if (!block) return;
-    anchor_ = {block->block, block->digest, block->certificate};
+    anchor_ = {block->block, block->digest, block->certificate, stored_trailing_empty(*block)};
     delivered_ = durable_ = tip;
     delivered_cut_ = durable_cut_ = block->block.cut;
     view_ = anchor_.block.view.next();

@@ -323,6 +323,7 @@ Outcome World::run() {
     const auto end = now_;
     if (checker_.violations().empty()) {
         constexpr std::int64_t kIdleSeconds = 5;
+        run_until(now_ + Microseconds{2'000'000}); // the empty blocks that follow the last data
         const auto before = nodes_[0]->steps;
         run_until(now_ + Microseconds{kIdleSeconds * 1'000'000});
         out.idle_steps_per_second = static_cast<double>(nodes_[0]->steps - before) / kIdleSeconds;

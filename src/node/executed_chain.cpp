@@ -1,6 +1,7 @@
 #include "node/executed_chain.hpp"
 
 #include "base/log.hpp"
+#include "system/parameters.hpp"
 #include "system/system_contracts.hpp"
 
 #include <filesystem>
@@ -83,7 +84,10 @@ execution::ExecutedBlock ExecutedChain::run(const StoredBlock& parent, const exe
     const auto block_hash = [this, head = parent.block.header.number](std::uint64_t number) {
         return number <= head && head - number < kBlockHashesVisible ? blocks_->hash_of(Height{number}) : Hash256{};
     };
-    return execution::execute_block(*state_->latest(), input, genesis_.parameters, natives_, block_hash);
+    // Once per block: a few slots that the state has at hand.
+    const auto state = state_->latest();
+    const auto parameters = system::parameters_of(*state, Height{parent.block.header.number}.next());
+    return execution::execute_block(*state, input, parameters, natives_, block_hash);
 }
 
 Result<ExecutedChain::Outcome>

@@ -2,11 +2,20 @@
 
 #include "crypto/ed25519.hpp"
 #include "execution/transaction.hpp"
+#include "system/parameters.hpp"
 
 #include <unordered_map>
 
 namespace cairn::node {
 namespace {
+
+/// What the next block will hold transactions to. Ordering keeps the gas limit of genesis, so more than that never gets
+/// into a block.
+ledger::ChainParameters next_parameters(const ExecutedChain& chain) {
+    auto out = system::parameters_of(*chain.state().latest(), chain.height().next());
+    out.block_gas_limit = std::min(out.block_gas_limit, chain.genesis().parameters.block_gas_limit);
+    return out;
+}
 
 pool::PoolConfig pool_config(const ledger::ChainParameters& parameters) {
     auto config = pool::config_for(parameters);
@@ -20,7 +29,7 @@ pool::PoolConfig pool_config(const ledger::ChainParameters& parameters) {
 
 LiveChain::LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::NativeContracts& natives, Hooks hooks)
     : chain_(chain), cache_(cache), natives_(natives), hooks_(std::move(hooks)),
-      pool_(pool_config(chain.genesis().parameters)), executed_(chain.height()),
+      parameters_(next_parameters(chain)), pool_(pool_config(parameters_)), executed_(chain.height()),
       certified_(std::min(chain.blocks().last_certified(), chain.height())), published_(certified_) {
     pool_.on_block(executed_, {}, *chain_.state().latest());
     publisher_ = std::jthread([this] { publish(); });
@@ -45,7 +54,12 @@ void LiveChain::executed(const ExecutedChain::Outcome& outcome, const std::vecto
     const Height height{outcome.block->block.header.number};
     {
         const auto state = chain_.state().latest();
+        const auto parameters = next_parameters(chain_);
         const std::lock_guard lock(pool_mutex_);
+        if (parameters != parameters_) {
+            parameters_ = parameters;
+            pool_.set_rules(parameters);
+        }
         for (const auto& dropped : outcome.dropped) pool_.on_dropped(dropped.transaction->hash, dropped.reason);
         pool_.on_block(height, included, *state);
     }
@@ -85,8 +99,9 @@ void LiveChain::publish() {
     }
 }
 
-std::vector<SharedTransaction> LiveChain::take_batch(const pool::BatchLimits& limits) {
+std::vector<SharedTransaction> LiveChain::take_batch(pool::BatchLimits limits) {
     const std::lock_guard lock(pool_mutex_);
+    limits.gas = std::min(limits.gas, parameters_.block_gas_limit);
     return pool_.take_batch(limits);
 }
 

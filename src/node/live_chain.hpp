@@ -29,7 +29,7 @@ public:
     void executed(const ExecutedChain::Outcome& outcome, const std::vector<SharedTransaction>& candidates);
     void certified(Height height);
     /// Transactions for the own lane; empty if there are none.
-    std::vector<SharedTransaction> take_batch(const pool::BatchLimits& limits);
+    std::vector<SharedTransaction> take_batch(pool::BatchLimits limits);
     void give_back();
     bool has_ready() const;
 
@@ -61,7 +61,8 @@ private:
     const Hooks hooks_;
 
     mutable std::mutex pool_mutex_;
-    pool::Pool pool_; // guarded by pool_mutex_
+    ledger::ChainParameters parameters_; // of the next block; guarded by pool_mutex_
+    pool::Pool pool_;                    // guarded by pool_mutex_
 
     mutable std::mutex head_mutex_;
     std::condition_variable head_changed_;

@@ -1,7 +1,9 @@
 #include "node/test_network.hpp"
 
+#include "codec/abi.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
+#include "ledger/selector.hpp"
 #include "node/executed_chain.hpp"
 #include "system/system_contracts.hpp"
 
@@ -39,6 +41,10 @@ std::vector<std::uint16_t> free_ports(std::size_t count) {
     return ports;
 }
 
+crypto::AccountKey organisation_key(std::size_t i) {
+    return *crypto::AccountKey::from(crypto::keccak256(as_bytes("organisation " + std::to_string(i))));
+}
+
 } // namespace
 
 TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s)
@@ -69,7 +75,7 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
         genesis_.organisations.push_back({.name = organisation,
                                           .ca_certificate_pem = ca->certificate_pem,
                                           .signing_key = crypto::ValidatorKey::from_seed(org_seeds[i]).public_key(),
-                                          .account = *Address::from(BytesView{crypto::keccak256(as_bytes(organisation))}.first(20))});
+                                          .account = crypto::address_of(*crypto::public_key(organisation_key(i)))});
         genesis_.validators.members.push_back(
             {node, organisation, key.public_key(), "127.0.0.1:" + std::to_string(ports[i])});
         configs_.push_back({.data_dir = folder + "/data",
@@ -98,14 +104,26 @@ Status TestNetwork::start(std::size_t i) {
     return {};
 }
 
-Bytes TestNetwork::transfer(std::uint64_t nonce) const {
+Bytes TestNetwork::transfer(std::uint64_t nonce, std::uint64_t max_fee) const {
     ledger::Transaction transaction{.type = ledger::TransactionType::dynamic_fee,
                                     .chain_id = U256{kChainId},
                                     .nonce = nonce,
+                                    .max_fee_per_gas = U256{max_fee},
                                     .gas_limit = 21'000,
                                     .to = *Address::from(BytesView{crypto::keccak256(as_bytes("someone"))}.first(20)),
                                     .value = 1};
     EXPECT_TRUE(ledger::sign_transaction(transaction, key_));
+    return ledger::encode_transaction(transaction);
+}
+
+Bytes TestNetwork::call_by_organisation(std::size_t i, std::uint64_t nonce, const Address& contract, Bytes data) const {
+    ledger::Transaction transaction{.type = ledger::TransactionType::dynamic_fee,
+                                    .chain_id = U256{kChainId},
+                                    .nonce = nonce,
+                                    .gas_limit = 500'000,
+                                    .to = contract,
+                                    .data = std::move(data)};
+    EXPECT_TRUE(ledger::sign_transaction(transaction, organisation_key(i)));
     return ledger::encode_transaction(transaction);
 }
 
@@ -199,6 +217,47 @@ TEST(Node, all_stopped_and_started_again_have_everything) {
     for (std::size_t i = 0; i < 4; ++i) ASSERT_TRUE(network.start(i));
     EXPECT_EQ(network.chain(1).block(Height{height})->hash, hash);
     transfer_until_final(network, 0, 5, 7);
+}
+
+TEST(Node, parameters_that_the_organisations_vote_for_hold_from_their_block_on) {
+    TestNetwork network(1, "vote");
+    ASSERT_TRUE(network.start(0));
+    constexpr std::uint64_t kActivation = 6;
+    const auto vote = [&](std::uint64_t nonce, std::string_view name, std::uint64_t value) {
+        const auto selector = ledger::selector_of("approveChange(string,uint256,uint256)");
+        Bytes data{selector.begin(), selector.end()};
+        append(data, *codec::abi_encode("(string,uint256,uint256)", {name, value, kActivation}));
+        const auto hash =
+            network.chain(0).submit(network.call_by_organisation(0, nonce, system::kParametersAddress, std::move(data)));
+        ASSERT_TRUE(hash) << hash.error().text();
+    };
+    vote(0, "blockGasLimit", 40'000'000);
+    vote(1, "fixedGasPrice", 1);
+    std::uint64_t nonce = 0;
+    const auto pay_and_wait = [&] {
+        const auto before = network.chain(0).head().value;
+        const auto hash = network.chain(0).submit(network.transfer(nonce++, 1));
+        ASSERT_TRUE(hash) << hash.error().text();
+        ASSERT_TRUE(network.wait_for_height(before + 1));
+    };
+    while (network.chain(0).head().value < kActivation) ASSERT_NO_FATAL_FAILURE(pay_and_wait());
+
+    const auto header = [&](std::uint64_t height) { return network.chain(0).block(Height{height})->block.header; };
+    EXPECT_EQ(header(kActivation - 1).gas_limit, 500'000'000u);
+    EXPECT_EQ(header(kActivation - 1).base_fee_per_gas, U256{0});
+    EXPECT_EQ(header(kActivation).gas_limit, 40'000'000u);
+    EXPECT_EQ(header(kActivation).base_fee_per_gas, U256{1});
+    const auto free = network.chain(0).submit(network.transfer(nonce));
+    ASSERT_FALSE(free) << "the pool knows the price too";
+    EXPECT_EQ(free.error().code, ErrorCode::FeeBelowBase);
+    pay_and_wait();
+    network.stop(0);
+
+    // The state is lost: executing the stored blocks again gives the same roots only with the same parameters.
+    std::filesystem::remove_all(network.config(0).data_dir + "/state");
+    const auto again = ExecutedChain::open(network.config(0).data_dir, network.genesis(), system::native_contracts());
+    ASSERT_TRUE(again) << again.error().text();
+    EXPECT_GT((*again)->height().value, kActivation);
 }
 
 TEST(Node, refuses_a_data_directory_of_another_network) {
@@ -324,18 +383,20 @@ TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_
     const auto height = network.chain(0).head().value;
     ASSERT_TRUE(network.wait_for_height(height));
     network.stop(3);
+    std::uint64_t wrong = 0;
     {
         // A block that the others will never make: the same height, another content.
         auto alone = ExecutedChain::open(network.config(3).data_dir, network.genesis(), system::native_contracts());
         ASSERT_TRUE(alone) << alone.error().text();
         ASSERT_TRUE((*alone)->extend(4'000'000'000'000, {}, {}, {}));
+        wrong = (*alone)->height().value;
     }
     transfer_until_final(network, 0, 2, 3);
     ASSERT_TRUE(network.start(3));
     for (int i = 0; i < 600 && !network.node(3).fatal(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds{50});
     ASSERT_TRUE(network.node(3).fatal());
     EXPECT_EQ(network.node(3).fatal()->code, ErrorCode::ResultDiffers) << network.node(3).fatal()->text();
-    const auto path = network.config(3).data_dir + "/divergence-" + std::to_string(height + 1) + ".json";
+    const auto path = network.config(3).data_dir + "/divergence-" + std::to_string(wrong) + ".json";
     std::ifstream in{path};
     const std::string dump{std::istreambuf_iterator<char>{in}, {}};
     EXPECT_NE(dump.find("\"firstDifference\": \"header beneficiary"), std::string::npos) << path << ": " << dump;

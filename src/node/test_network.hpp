@@ -24,8 +24,10 @@ public:
     const ledger::Genesis& genesis() const { return genesis_; }
     /// A funded account.
     const crypto::AccountKey& key() const { return key_; }
+    /// Raw transaction of organisation `i`'s account, which owns nothing.
+    Bytes call_by_organisation(std::size_t i, std::uint64_t nonce, const Address& contract, Bytes data) const;
     /// Raw transfer of 1 wei with the given nonce.
-    Bytes transfer(std::uint64_t nonce) const;
+    Bytes transfer(std::uint64_t nonce, std::uint64_t max_fee = 0) const;
     /// Waits until all running nodes have `height` at least; false after `seconds`.
     bool wait_for_height(std::uint64_t height, int seconds = 60) const;
 

@@ -26,12 +26,16 @@ U256 raised(const U256& old) {
 
 PoolConfig config_for(const ledger::ChainParameters& parameters) {
     PoolConfig out;
-    out.chain_id = parameters.chain_id;
-    out.block_gas_limit = parameters.block_gas_limit;
-    out.transaction_gas_cap = parameters.transaction_gas_cap;
-    out.code_bytes_max = parameters.code_bytes_max;
-    if (parameters.fee_mode == ledger::FeeMode::fixed) out.base_fee = parameters.fixed_gas_price;
+    apply_rules(out, parameters);
     return out;
+}
+
+void apply_rules(PoolConfig& config, const ledger::ChainParameters& parameters) {
+    config.chain_id = parameters.chain_id;
+    config.block_gas_limit = parameters.block_gas_limit;
+    config.transaction_gas_cap = parameters.transaction_gas_cap;
+    config.code_bytes_max = parameters.code_bytes_max;
+    config.base_fee = parameters.fee_mode == ledger::FeeMode::fixed ? parameters.fixed_gas_price : U256{};
 }
 
 AccountFacts look_up(const ledger::StateView& state, const Address& address) {

@@ -13,6 +13,9 @@ struct AccountFacts {
 };
 AccountFacts look_up(const ledger::StateView& state, const Address& address);
 
+/// Takes over what the chain's parameters say; the pool's own bounds stay.
+void apply_rules(PoolConfig& config, const ledger::ChainParameters& parameters);
+
 /// Rules of the transaction alone. The most it can cost: gas limit times max fee, and its value.
 Result<U256> check_alone(const PoolConfig& config, const ledger::SignedTransaction& transaction,
                          std::uint64_t intrinsic_gas);

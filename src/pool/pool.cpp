@@ -389,8 +389,11 @@ void Pool::Inside::on_dropped(const Hash256& hash, ErrorCode reason) {
     const auto [sender, nonce] = found->second;
     // Execution saw another account than we did, for example after an authorization (EIP-7702) used up a nonce.
     if (doubtful.empty() || doubtful.back() != sender->address) doubtful.push_back(sender->address);
-    if (reason == ErrorCode::NonceTooHigh) return offer_again(*sender, nonce);
-    remove_behind(*sender, sender->entries.find(nonce));
+    const auto entry = sender->entries.find(nonce);
+    const bool block_was_full = reason == ErrorCode::GasOverBlock &&
+                                entry->second.transaction->body.gas_limit <= config.block_gas_limit;
+    if (reason == ErrorCode::NonceTooHigh || block_was_full) return offer_again(*sender, nonce);
+    remove_behind(*sender, entry);
     forget_if_empty(*sender);
 }
 
@@ -419,6 +422,7 @@ std::vector<SharedTransaction> Pool::take_batch(const BatchLimits& limits) { ret
 void Pool::on_block(Height height, std::span<const SharedTransaction> included, const ledger::StateView& state) {
     inside_->on_block(height, included, state);
 }
+void Pool::set_rules(const ledger::ChainParameters& parameters) { apply_rules(inside_->config, parameters); }
 void Pool::on_dropped(const Hash256& hash, ErrorCode reason) { inside_->on_dropped(hash, reason); }
 
 void Pool::give_back() {

@@ -86,7 +86,10 @@ public:
     /// After each executed block, with the state after it. Costs in proportion to the block, not to the pool: looks only
     /// at senders and recipients of its transactions. Heights ascend; some may be left out.
     void on_block(Height height, std::span<const SharedTransaction> included, const ledger::StateView& state);
-    /// A transaction was ordered but not executed. NonceTooHigh offers it again; any other reason removes it. The next
+    /// The rules of the chain changed: from now on these decide on what is admitted. What waits already is left to execution.
+    void set_rules(const ledger::ChainParameters& parameters);
+    /// A transaction was ordered but not executed. NonceTooHigh offers it again, and so does GasOverBlock if an empty block has
+    /// room for it: the block was full. Any other reason removes it. The next
     /// `on_block` looks at its sender anew: call this before the `on_block` of the same block.
     void on_dropped(const Hash256& hash, ErrorCode reason);
     /// Offers everything that is in flight again (own lane restarts, epoch changes).

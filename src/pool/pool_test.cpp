@@ -298,6 +298,42 @@ TEST_F(PoolTest, dropped_for_a_nonce_too_high_is_offered_again_with_its_successo
     EXPECT_EQ(nonces(pool().take_batch(kAmple)), (Nonces{1, 2, 3}));
 }
 
+TEST_F(PoolTest, dropped_by_a_full_block_is_offered_again_with_its_successors) {
+    config.block_gas_limit = 100'000;
+    added(Draft(1, 0).gas(60'000));
+    added(Draft(1, 1).gas(60'000));
+    added(Draft(1, 2));
+    const auto taken = pool().take_batch(kAmple);
+    pool().on_dropped(taken[1]->hash, ErrorCode::GasOverBlock);
+    pool().on_dropped(taken[2]->hash, ErrorCode::NonceTooHigh);
+    include({taken[0]});
+    EXPECT_EQ(pool().find(taken[1]->hash), taken[1]);
+    EXPECT_EQ(nonces(pool().take_batch(kAmple)), (Nonces{1, 2}));
+}
+
+TEST_F(PoolTest, dropped_because_no_block_has_room_for_it_is_forgotten) {
+    config.block_gas_limit = 100'000;
+    added(Draft(1, 0).gas(60'000));
+    const auto taken = pool().take_batch(kAmple);
+    pool().set_rules({.chain_id = kChain, .block_gas_limit = 50'000});
+    pool().on_dropped(taken[0]->hash, ErrorCode::GasOverBlock);
+    EXPECT_EQ(pool().find(taken[0]->hash), nullptr);
+}
+
+TEST_F(PoolTest, new_rules_hold_for_what_comes_after_them) {
+    added(Draft(1, 0));
+    pool().set_rules({.chain_id = kChain,
+                      .fee_mode = ledger::FeeMode::fixed,
+                      .fixed_gas_price = U256{10},
+                      .block_gas_limit = 40'000,
+                      .transaction_gas_cap = 30'000});
+    EXPECT_EQ(outcome(Draft(2, 0)), "FeeBelowBase");
+    EXPECT_EQ(outcome(Draft(2, 0).fee(10, 0).gas(30'001)), "GasOverCap");
+    EXPECT_EQ(pool().pending().size(), 1u);
+    pool().set_rules({.chain_id = kChain});
+    EXPECT_EQ(outcome(Draft(2, 0)), "");
+}
+
 TEST_F(PoolTest, dropped_for_another_reason_is_forgotten_and_its_successors_wait) {
     for (std::uint64_t nonce = 0; nonce < 3; ++nonce) added(Draft(1, nonce));
     const auto taken = pool().take_batch(kAmple);

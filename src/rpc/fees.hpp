@@ -3,15 +3,19 @@
 #pragma once
 
 #include "ledger/genesis.hpp"
+#include "node/chain.hpp"
+#include "rpc/rpc_error.hpp"
 
 namespace cairn::rpc {
 
 struct Fees {
-    U256 base_fee; // of every block: zero in free mode, the fixed price otherwise
+    U256 base_fee; // of a block: zero in free mode, the fixed price otherwise
     U256 tip;      // always zero: nobody is paid for being faster
     U256 gas_price() const { return base_fee + tip; }
 };
 
 Fees fees_of(const ledger::ChainParameters& parameters);
+/// Of the block after the head: what a transaction sent now has to pay.
+RpcResult<Fees> next_fees(const node::Chain& chain);
 
 } // namespace cairn::rpc

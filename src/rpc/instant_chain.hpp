@@ -7,6 +7,7 @@
 #include "execution/history_contract.hpp"
 #include "node/chain.hpp"
 #include "storage/key_value.hpp"
+#include "system/parameters.hpp"
 #include "system/system_contracts.hpp"
 
 #include <map>
@@ -219,8 +220,9 @@ private:
         input.consensus_digest = crypto::keccak256(parent->hash);
         input.beneficiary = address_of_key(9);
         for (const auto& [hash, transaction] : pool_) input.candidates.push_back(transaction);
+        const auto parameters = system::parameters_of(*state_->latest(), Height{blocks_.size()});
         auto executed = execution::execute_block(
-            *state_->latest(), input, genesis_.parameters, natives(),
+            *state_->latest(), input, parameters, natives(),
             [this](std::uint64_t number) { return number < blocks_.size() ? blocks_[number]->hash : Hash256{}; });
         auto block = std::make_shared<node::StoredBlock>();
         block->block = std::move(executed.block);

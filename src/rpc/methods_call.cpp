@@ -131,7 +131,7 @@ Answer create_access_list(Context& context, const Parameters& parameters) {
 Answer fill_transaction(Context& context, const Parameters& parameters) {
     CRN_TRY(request, to_call(parameters.at(0), Parameters::name(0)));
     CRN_TRY(simulation, Simulation::prepare(context, BlockParameter{}, nullptr, nullptr));
-    const auto fees = fees_of(context.chain.genesis().parameters);
+    CRN_TRY(fees, next_fees(context.chain));
     if (!request.to && request.data.empty())
         return rpc_fail(code::kRejected, "contract creation without any data provided");
     if (!request.nonce) request.nonce = context.chain.pending_nonce(request.from.value_or(Address{}));

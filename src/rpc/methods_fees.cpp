@@ -7,13 +7,16 @@ namespace cairn::rpc {
 namespace {
 
 Answer gas_price(Context& context, const Parameters&) {
-    return json_quantity(fees_of(context.chain.genesis().parameters).gas_price());
+    CRN_TRY(fees, next_fees(context.chain));
+    return json_quantity(fees.gas_price());
 }
 Answer priority_fee(Context& context, const Parameters&) {
-    return json_quantity(fees_of(context.chain.genesis().parameters).tip);
+    CRN_TRY(fees, next_fees(context.chain));
+    return json_quantity(fees.tip);
 }
 Answer base_fee(Context& context, const Parameters&) {
-    return json_quantity(fees_of(context.chain.genesis().parameters).base_fee);
+    CRN_TRY(fees, next_fees(context.chain));
+    return json_quantity(fees.base_fee);
 }
 /// No blobs are taken, so their price stays at its minimum (EIP-4844).
 Answer blob_base_fee(Context&, const Parameters&) { return json_quantity(1); }
@@ -89,7 +92,12 @@ Answer fee_history(Context& context, const Parameters& parameters) {
         reward.end_array();
     }
     if (count > 0) {
-        base_fees.quantity(fees_of(context.chain.genesis().parameters).base_fee); // of the block after the newest
+        if (const auto after = context.chain.block(Height{end + 1})) {
+            base_fees.quantity(after->block.header.base_fee_per_gas.value_or(U256{}));
+        } else {
+            CRN_TRY(fees, next_fees(context.chain));
+            base_fees.quantity(fees.base_fee);
+        }
         blob_fees.quantity(1u);
     }
     for (auto* list : {&reward, &base_fees, &used, &blob_fees, &blobs_used}) list->end_array();

@@ -1,3 +1,5 @@
+#include "codec/abi.hpp"
+#include "ledger/selector.hpp"
 #include "rpc/fees.hpp"
 #include "rpc/rpc_fixture.hpp"
 
@@ -240,6 +242,22 @@ TEST_F(Methods, price_gas_at_nothing_in_free_mode) {
     EXPECT_EQ(error("eth_feeHistory", {"0x1", "latest", {50, 10}})["code"], -32602);
     EXPECT_EQ(error("eth_feeHistory", {"0x1", "latest", {101}})["code"], -32602);
     EXPECT_EQ(error("eth_feeHistory", {"0x1", "0x99"})["code"], -32000);
+}
+
+TEST_F(Methods, follow_a_price_that_the_organisations_vote_for) {
+    const auto vote = ledger::selector_of("approveChange(string,uint256,uint256)");
+    Transaction tx{.type = ledger::TransactionType::dynamic_fee, .to = system::kParametersAddress};
+    tx.data.assign(vote.begin(), vote.end());
+    append(tx.data, *codec::abi_encode("(string,uint256,uint256)", {"fixedGasPrice", 5, 3}));
+    chain.send(tx, 9); // block 1; the only organisation's account
+    EXPECT_EQ(call("eth_gasPrice"), "0x0") << "block 2 is free";
+    chain.mine();
+    EXPECT_EQ(call("eth_gasPrice"), "0x5") << "block 3 is not";
+    EXPECT_EQ(call("eth_feeHistory", {"0x1", "0x1"})["baseFeePerGas"], Json::array({"0x0", "0x0"}));
+    EXPECT_EQ(call("eth_feeHistory", {"0x1", "latest"})["baseFeePerGas"], Json::array({"0x0", "0x5"}));
+    chain.send({.type = ledger::TransactionType::dynamic_fee, .max_fee_per_gas = 5, .to = bob, .value = 1});
+    EXPECT_EQ(call("eth_getBlockByNumber", {"latest"})["baseFeePerGas"], "0x5");
+    EXPECT_EQ(call("eth_getBlockByNumber", {"latest"})["transactions"].size(), 1u);
 }
 
 class FixedPriceMethods : public RpcTest {

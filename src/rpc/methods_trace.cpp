@@ -2,6 +2,7 @@
 #include "rpc/json_writer.hpp"
 #include "rpc/simulation.hpp"
 #include "rpc/tracers.hpp"
+#include "system/parameters.hpp"
 
 namespace cairn::rpc {
 namespace {
@@ -13,7 +14,8 @@ public:
         const auto number = block->block.header.number;
         if (number == 0) return rpc_fail(code::kRejected, "genesis is not traceable");
         CRN_TRY(parent, lift(context.chain.state(Height{number - 1})));
-        Replay out(context, std::move(block), std::move(parent));
+        const auto parameters = system::parameters_of(*parent, Height{number});
+        Replay out(context, std::move(block), std::move(parent), parameters);
         return out;
     }
 
@@ -38,11 +40,11 @@ public:
     }
 
 private:
-    Replay(const Context& context, BlockPointer block, std::shared_ptr<const ledger::StateView> parent)
+    Replay(const Context& context, BlockPointer block, std::shared_ptr<const ledger::StateView> parent,
+           const ledger::ChainParameters& parameters)
         : block_(std::move(block)), state_(std::move(parent)),
-          environment_(execution::environment_of(block_->block.header, context.chain.genesis().parameters,
-                                                 block_hashes(context.chain))),
-          rules_(execution::rules_of(context.chain.genesis().parameters, context.chain.natives())) {
+          environment_(execution::environment_of(block_->block.header, parameters, block_hashes(context.chain))),
+          rules_(execution::rules_of(parameters, context.chain.natives())) {
         evm::State state(state_);
         execution::record_parent_hash(state, block_->block.header.number, block_->block.header.parent_hash);
         state_.apply(state.diff());

@@ -1,5 +1,7 @@
 #include "rpc/simulation.hpp"
 
+#include "system/parameters.hpp"
+
 namespace cairn::rpc {
 namespace {
 
@@ -28,7 +30,7 @@ Simulation::Simulation(StateAt at, evm::BlockEnvironment block, execution::Rules
 RpcResult<Simulation> Simulation::prepare(const Context& context, const BlockParameter& at, const Json* state_overrides,
                                           const Json* block_overrides) {
     CRN_TRY(state, find_state(context.chain, at));
-    const auto& parameters = context.chain.genesis().parameters;
+    const auto parameters = system::parameters_of(*state.view, Height{state.block->block.header.number});
     auto block = execution::environment_of(state.block->block.header, parameters, block_hashes(context.chain));
     if (block_overrides != nullptr) {
         CRN_TRY(overrides, to_block_overrides(*block_overrides, "block overrides"));

@@ -61,7 +61,8 @@ TEST_F(Traces, honour_the_options_of_the_struct_logger) {
     EXPECT_TRUE(saw_return);
     EXPECT_EQ(call("debug_traceTransaction", {hash, {{"limit", 3}}})["structLogs"].size(), 3u);
     // The call instruction's cost contains what it hands on.
-    for (const auto& step : call("debug_traceTransaction", {hash})["structLogs"])
+    const auto whole = call("debug_traceTransaction", {hash});
+    for (const auto& step : whole["structLogs"])
         if (step["op"] == "CALL") {
             EXPECT_GT(step["gasCost"].get<int>(), 900'000);
         }

@@ -6,23 +6,24 @@ cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
 logs=build/test-logs
-fuzz_seconds=${CAIRN_FUZZ_SECONDS:-5}
+fuzz_seconds=${CAIRN_FUZZ_SECONDS:-4}
 
 stage_packages() { scripts/packages.sh --test; }
 stage_vectors()  { tests/unpack_vectors.sh; }
 stage_build()    { scripts/build.sh release; }
 stage_floors()   { python3 tests/floors_test.py; }
-stage_unit()     { ctest --test-dir build/release --output-on-failure -j "$jobs"; }
+stage_unit()     { ctest --test-dir build/release --output-on-failure --timeout 600 -j "$jobs"; }
 stage_model()    { tests/model.sh; }
 stage_docs()     { tests/docs.sh; }
 stage_cli()      { tests/cli/run.sh; }
 stage_network()  { tests/network/run.sh; }
 stage_tour()     { tests/tour/run.sh; }
 stage_clients()  { tests/clients/run.sh; }
-stage_asan()     { scripts/build.sh asan && ctest --test-dir build/asan --output-on-failure -j "$jobs"; }
+stage_asan()     { scripts/build.sh asan && ctest --test-dir build/asan --output-on-failure --timeout 900 -j "$jobs"; }
+# storage, state and node tests link RocksDB, which is not built for the thread sanitizer: see docs/plan.md.
 stage_tsan() {
-    scripts/build.sh tsan base_test storage_test state_test network_test rpc_test node_test &&
-        ctest --test-dir build/tsan --output-on-failure -j "$jobs" -R '^(base|storage|state|network|rpc|node)$'
+    scripts/build.sh tsan base_test network_test rpc_test &&
+        ctest --test-dir build/tsan --output-on-failure -j "$jobs" -R '^(base|network|rpc)$'
 }
 stage_fuzz() {
     scripts/build.sh fuzz || return 1

@@ -10,9 +10,9 @@ for program in build/release/bench/cairn_*_bench; do
     "$program"
 done
 dir=$(mktemp -d)
-export CAIRN_DEV_DIR=$dir
-trap 'build/release/cairn dev down --dir "$dir" --wipe >/dev/null 2>&1 || true; rm -rf "$dir"' EXIT
-build/release/cairn dev up --dir "$dir" --base-port 47300 --json >"$dir/network.json"
+export CAIRN_DEV_DIR=$dir/net
+trap 'build/release/cairn dev down --wipe >/dev/null 2>&1 || true; rm -rf "$dir"' EXIT
+build/release/cairn dev up --base-port 47300 --json >"$dir/network.json"
 rpc=$(python3 -c 'import json,sys; print(",".join(n["rpc"] for n in json.load(open(sys.argv[1]))["nodes"]))' "$dir/network.json")
 for kind in transfer erc20 record; do
     echo "== four validators, $kind"

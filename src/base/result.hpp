@@ -1,18 +1,23 @@
 // How a failure travels: a stable code from the one table of errors, and what was observed.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
 
 namespace cairn {
 
-/// Every kind of failure, one entry per line of errors/table.inc.
-enum class ErrorCode : unsigned {
-#define CAIRN_ERROR(name, code, title, cause, next) name,
-#include "base/errors/table.inc"
-#undef CAIRN_ERROR
-};
+/// A kind of failure. The codes themselves are constants of cairn::error, in base/errors/AREA.hpp, so that a new code
+/// rebuilds only the users of its area. The value is a hash of the stable id and is never stored or sent.
+enum class ErrorCode : std::uint32_t {};
+
+/// FNV-1a of the stable id; result.cpp proves at compile time that no two ids of the table meet.
+consteval ErrorCode stable_code(std::string_view id) {
+    std::uint32_t hash = 2166136261U;
+    for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+    return ErrorCode{hash};
+}
 
 struct ErrorInfo {
     ErrorCode code;

@@ -1,3 +1,4 @@
+#include "base/errors/cli.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
@@ -27,7 +28,7 @@ void print_stored(const Invocation& invocation, const StoredKey& stored) {
 
 Status store(const Invocation& invocation, const crypto::AccountKey& key) {
     CRN_TRY(passphrase, read_passphrase(invocation, "New passphrase: ", Ask::twice));
-    if (passphrase.empty()) return fail(ErrorCode::CliUsage, "the passphrase is empty");
+    if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
     Progress progress(invocation.terminal(), system_clock());
     progress.stage("Encrypting the key");
     auto stored =

@@ -1,3 +1,4 @@
+#include "base/errors/cli.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/load.hpp"
@@ -31,7 +32,7 @@ Result<LoadPlan> plan_of(const Invocation& invocation) {
             if (end > begin) plan.urls.push_back(urls->substr(begin, end - begin));
             begin = end + 1;
         }
-        if (plan.urls.empty()) return fail(ErrorCode::CliUsage, "--rpc names no URL");
+        if (plan.urls.empty()) return fail(error::CliUsage, "--rpc names no URL");
     } else {
         CRN_TRY(rpc, open_rpc(invocation));
         plan.urls.push_back(rpc.url());

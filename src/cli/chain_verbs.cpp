@@ -1,4 +1,6 @@
 // Reading the chain: block show, tx send and show, rpc.
+#include "base/errors/cli.hpp"
+#include "base/errors/codec.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
@@ -47,7 +49,7 @@ Status block_show(Invocation& invocation) {
     CRN_TRY(parameter, block_parameter(wanted));
     const bool full = invocation.has("transactions");
     CRN_TRY(block, rpc.call(by_hash ? "eth_getBlockByHash" : "eth_getBlockByNumber", {parameter, full}));
-    if (!block.is_object()) return fail(ErrorCode::CliNotFound, "block " + wanted + " at " + rpc.url());
+    if (!block.is_object()) return fail(error::CliNotFound, "block " + wanted + " at " + rpc.url());
     const auto& terminal = invocation.terminal();
     if (terminal.json) {
         terminal.out << block.dump(2) << '\n';
@@ -79,7 +81,7 @@ Status block_show(Invocation& invocation) {
 
 Status tx_send(Invocation& invocation) {
     const auto to = invocation.flag("to");
-    if (!to) return fail(ErrorCode::CliUsage, "missing --to ADDRESS\n" + usage_of(invocation.command()));
+    if (!to) return fail(error::CliUsage, "missing --to ADDRESS\n" + usage_of(invocation.command()));
     TransactionRequest request;
     CRN_TRY(address, parse_address(*to));
     request.to = address;
@@ -87,7 +89,7 @@ Status tx_send(Invocation& invocation) {
     request.value = value;
     if (const auto data = invocation.flag("data")) {
         auto bytes = from_hex(*data);
-        if (!bytes) return fail(ErrorCode::HexInvalid, "--data");
+        if (!bytes) return fail(error::HexInvalid, "--data");
         request.data = *std::move(bytes);
     }
     CRN_TRY(sender, choose_sender(invocation));
@@ -100,7 +102,7 @@ Status tx_send(Invocation& invocation) {
 Status tx_show(Invocation& invocation) {
     const auto& hash = invocation.argument(0);
     if (!fixed_from_hex<Hash256>(hash))
-        return fail(ErrorCode::HexInvalid, "\"" + hash + "\" is not a transaction hash");
+        return fail(error::HexInvalid, "\"" + hash + "\" is not a transaction hash");
     CRN_TRY(rpc, open_rpc(invocation));
     CRN_TRY(answers,
             rpc.batch({{"eth_getTransactionByHash", {hash}}, {"eth_getTransactionReceipt", {hash}}}));
@@ -109,7 +111,7 @@ Status tx_show(Invocation& invocation) {
     const auto& transaction = *answers[0];
     const auto& receipt = *answers[1];
     if (!transaction.is_object())
-        return fail(ErrorCode::CliNotFound, "transaction " + hash + " at " + rpc.url());
+        return fail(error::CliNotFound, "transaction " + hash + " at " + rpc.url());
     const auto& terminal = invocation.terminal();
     if (terminal.json) {
         terminal.out << json{{"transaction", transaction}, {"receipt", receipt}}.dump(2) << '\n';
@@ -146,7 +148,7 @@ Status rpc_call(Invocation& invocation) {
     if (words.size() == 2 && words[1].starts_with('[')) {
         parameters = json::parse(words[1], nullptr, false);
         if (parameters.is_discarded())
-            return fail(ErrorCode::CliUsage, "PARAMS is not valid JSON: " + words[1]);
+            return fail(error::CliUsage, "PARAMS is not valid JSON: " + words[1]);
     } else {
         for (std::size_t i = 1; i < words.size(); ++i) {
             auto value = json::parse(words[i], nullptr, false);

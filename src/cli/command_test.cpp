@@ -1,3 +1,4 @@
+#include "base/errors/cli.hpp"
 #include "cli/command.hpp"
 
 #include "cli/files.hpp"
@@ -28,7 +29,7 @@ Result<Invocation> parse_words(Terminal& terminal, std::string_view noun, std::s
                                const std::vector<std::string>& words) {
     for (const auto& command : commands())
         if (command.noun == noun && command.verb == verb) return parse(terminal, command, words);
-    return fail(ErrorCode::CliUnexpected, "no such command");
+    return fail(error::CliUnexpected, "no such command");
 }
 
 TEST(CommandTable, is_complete_and_has_no_two_of_a_kind) {
@@ -119,7 +120,7 @@ TEST(Parser, refuses_what_is_wrong_and_says_what) {
     for (const auto& [words, message] : cases) {
         const auto parsed = parse_words(test.terminal, "dev", "up", words);
         ASSERT_FALSE(parsed) << message;
-        EXPECT_EQ(parsed.error().code, ErrorCode::CliUsage);
+        EXPECT_EQ(parsed.error().code, error::CliUsage);
         EXPECT_NE(parsed.error().detail.find(message), std::string::npos) << parsed.error().detail;
     }
 }

@@ -1,5 +1,6 @@
 #include "cli/config.hpp"
 
+#include "base/errors/cli.hpp"
 #include "cli/files.hpp"
 
 #define TOML_HEADER_ONLY 0
@@ -97,7 +98,7 @@ public:
                     problem(key.source(), name, std::string{key.str()}, "is not a known key");
         }
         if (problems_.empty()) return {};
-        return fail(ErrorCode::CliConfigInvalid, problems_.substr(1));
+        return fail(error::CliConfigInvalid, problems_.substr(1));
     }
 
 private:
@@ -160,7 +161,7 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     try {
         root = toml::parse(text);
     } catch (const toml::parse_error& error) {
-        return fail(ErrorCode::CliConfigInvalid, path + ":" + std::to_string(error.source().begin.line) +
+        return fail(error::CliConfigInvalid, path + ":" + std::to_string(error.source().begin.line) +
                                                      ": " + std::string{error.description()});
     }
     NodeSettings out;

@@ -1,3 +1,4 @@
+#include "base/errors/cli.hpp"
 #include "cli/files.hpp"
 #include "cli/interface.hpp"
 #include "cli/invocation.hpp"
@@ -22,13 +23,13 @@ Result<Artefact> load_artefact(const std::string& path) {
 
 Result<Artefact> artefact_of(const Invocation& invocation) {
     const auto path = invocation.flag("abi");
-    if (!path) return fail(ErrorCode::CliUsage, "missing --abi FILE\n" + usage_of(invocation.command()));
+    if (!path) return fail(error::CliUsage, "missing --abi FILE\n" + usage_of(invocation.command()));
     return load_artefact(*path);
 }
 
 /// A revert's bytes are put into words with the contract's own errors.
 std::unexpected<Error> explained(Error error, const RpcClient& rpc, const Artefact& artefact) {
-    if (error.code == ErrorCode::CliReverted)
+    if (error.code == error::CliReverted)
         if (const auto data = from_hex(rpc.revert_data())) error.detail = explain_revert(artefact, *data);
     return std::unexpected(std::move(error));
 }
@@ -36,7 +37,7 @@ std::unexpected<Error> explained(Error error, const RpcClient& rpc, const Artefa
 Result<U256> value_of(const Invocation& invocation, const Function& function) {
     CRN_TRY(value, parse_amount(invocation.flag_or("value", "0")));
     if (value && !function.payable)
-        return fail(ErrorCode::CliAbiArgument,
+        return fail(error::CliAbiArgument,
                     (function.name.empty() ? "the constructor" : function.signature()) + " takes no value");
     return value;
 }
@@ -44,7 +45,7 @@ Result<U256> value_of(const Invocation& invocation, const Function& function) {
 Status contract_deploy(Invocation& invocation) {
     CRN_TRY(artefact, load_artefact(invocation.argument(0)));
     if (artefact.bytecode.empty())
-        return fail(ErrorCode::CliFileInvalid,
+        return fail(error::CliFileInvalid,
                     invocation.argument(0) + ": no bytecode (an interface or abstract contract?)");
     const auto& words = invocation.arguments();
     CRN_TRY(arguments, encode_arguments(artefact.constructor, {words.begin() + 1, words.end()}));
@@ -89,9 +90,9 @@ Status contract_call(Invocation& invocation) {
     auto answer = rpc.call("eth_call", {call, invocation.flag_or("block", "latest")});
     if (!answer) return explained(answer.error(), rpc, target.artefact);
     const auto bytes = answer->is_string() ? from_hex(answer->get<std::string>()) : std::nullopt;
-    if (!bytes) return fail(ErrorCode::CliRpcInvalid, "eth_call gave no bytes");
+    if (!bytes) return fail(error::CliRpcInvalid, "eth_call gave no bytes");
     if (bytes->empty() && !function->outputs.empty())
-        return fail(ErrorCode::CliNotFound, "no contract answers at " + checksummed(target.address));
+        return fail(error::CliNotFound, "no contract answers at " + checksummed(target.address));
     CRN_TRY(values, decode_outputs(*function, *bytes));
     const auto& terminal = invocation.terminal();
     if (terminal.json) {
@@ -116,7 +117,7 @@ Status contract_send(Invocation& invocation) {
     CRN_TRY(rpc, open_rpc(invocation));
     // A call to an address without code succeeds and does nothing: never what was meant.
     CRN_TRY(code, rpc.call("eth_getCode", {to_hex(target.address), "latest"}));
-    if (code == "0x") return fail(ErrorCode::CliNotFound, "no contract at " + checksummed(target.address));
+    if (code == "0x") return fail(error::CliNotFound, "no contract at " + checksummed(target.address));
     auto receipt = transact(invocation, rpc, sender, std::move(request));
     if (!receipt) return explained(receipt.error(), rpc, target.artefact);
     print_receipt(invocation, *receipt);

@@ -1,5 +1,7 @@
 #include "cli/dev_network.hpp"
 
+#include "base/errors/cli.hpp"
+#include "base/errors/network.hpp"
 #include "cli/config.hpp"
 #include "cli/files.hpp"
 #include "cli/keystore.hpp"
@@ -146,7 +148,7 @@ Status check_plan_ports(const DevPlan& plan) {
             taken += (taken.empty() ? "127.0.0.1:" : ", 127.0.0.1:") + std::to_string(port);
     }
     if (taken.empty()) return {};
-    return fail(ErrorCode::PortInUse, taken);
+    return fail(error::PortInUse, taken);
 }
 
 Status check_dev_ports(const DevState& state) {
@@ -161,7 +163,7 @@ Status check_dev_ports(const DevState& state) {
                     (taken.empty() ? "" : ", ") + host + ":" + std::to_string(port) + " (" + node.name + ")";
     }
     if (taken.empty()) return {};
-    return fail(ErrorCode::PortInUse, taken);
+    return fail(error::PortInUse, taken);
 }
 
 Status start_dev_node(DevState& state, DevNode& node) {
@@ -186,7 +188,7 @@ Status nudge(const DevState& state) {
     CRN_TRY(text, read_secret_file(state.directory + "/" + std::string{kHeartbeat}));
     CRN_TRY(key, parse_private_key(text));
     CRN_TRY(address, address_of(key));
-    Status last = fail(ErrorCode::CliRpcUnreachable, "no node of the development network");
+    Status last = fail(error::CliRpcUnreachable, "no node of the development network");
     for (const auto& node : state.nodes) {
         if (!is_running(node)) continue;
         auto rpc = RpcClient::open(node.rpc, {}, 5);
@@ -220,12 +222,12 @@ Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t 
             highest = std::max(highest, *height);
             if (base && *height > *base) ++advanced;
         }
-        if (interrupted()) return fail(ErrorCode::CliInterrupted);
+        if (interrupted()) return fail(error::CliInterrupted);
         if (alive < state.nodes.size()) {
             std::string ended;
             for (const auto& node : state.nodes)
                 if (!is_running(node)) ended += (ended.empty() ? "" : ", ") + node.name;
-            return fail(ErrorCode::CliDevStart, "ended: " + ended);
+            return fail(error::CliDevStart, "ended: " + ended);
         }
         if (advanced >= quorum && answering == state.nodes.size()) return {};
         if (answering >= quorum && !base) base = highest;
@@ -242,7 +244,7 @@ Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t 
                           " s";
             if (!nudge_status)
                 detail += "; the first transaction was refused: " + nudge_status.error().text();
-            return fail(ErrorCode::CliDevStart, detail);
+            return fail(error::CliDevStart, detail);
         }
         std::this_thread::sleep_for(Milliseconds{50});
     }
@@ -258,7 +260,7 @@ Status stop_dev_network(DevState& state, Progress& progress) {
         if (!wait_for_end(node, std::max(left, Milliseconds{0}))) {
             signal_node(node, SIGKILL);
             if (!wait_for_end(node, Milliseconds{5'000}))
-                return fail(ErrorCode::CliTimedOut,
+                return fail(error::CliTimedOut,
                             "process " + std::to_string(node.pid) + " (" + node.name + ") does not end");
         }
         node.pid = 0;
@@ -275,7 +277,7 @@ Status wipe_dev_network(const DevState& state) {
     for (const char* name : {"nodes", "organisations", "genesis.json", "heartbeat.key", "state.json"}) {
         fs::remove_all(state.directory + "/" + name, error);
         if (error)
-            return fail(ErrorCode::CliFileUnwritable,
+            return fail(error::CliFileUnwritable,
                         state.directory + "/" + name + " (" + error.message() + ")");
     }
     fs::remove(state.directory, error); // stays if the user keeps other files there

@@ -1,5 +1,6 @@
 #include "cli/dev_state.hpp"
 
+#include "base/errors/cli.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 
@@ -25,12 +26,12 @@ std::string default_dev_dir() {
 
 Result<DevState> read_dev_state(const std::string& directory) {
     const auto path = path_of(directory);
-    if (!exists(path)) return fail(ErrorCode::CliDevAbsent, directory);
+    if (!exists(path)) return fail(error::CliDevAbsent, directory);
     CRN_TRY(text, read_file(path, 4u << 20));
     try {
         const auto document = json::parse(text);
         if (document.at("version") != kStateVersion)
-            return fail(ErrorCode::CliFileInvalid, path + ": written by another version");
+            return fail(error::CliFileInvalid, path + ": written by another version");
         DevState state;
         state.directory = directory;
         state.chain_id = document.at("chain_id").get<std::uint64_t>();
@@ -55,7 +56,7 @@ Result<DevState> read_dev_state(const std::string& directory) {
                 {entry.at("address").get<std::string>(), entry.at("private_key").get<std::string>()});
         return state;
     } catch (const json::exception& exception) {
-        return fail(ErrorCode::CliFileInvalid, path + ": " + exception.what());
+        return fail(error::CliFileInvalid, path + ": " + exception.what());
     }
 }
 

@@ -1,3 +1,4 @@
+#include "base/errors/cli.hpp"
 #include "cli/config.hpp"
 #include "cli/dev_network.hpp"
 #include "cli/files.hpp"
@@ -125,19 +126,19 @@ Status dev_up(Invocation& invocation) {
             if (is_running(node))
                 running +=
                     (running.empty() ? "" : ", ") + node.name + " (process " + std::to_string(node.pid) + ")";
-        if (!running.empty()) return fail(ErrorCode::CliDevRunning, plan.directory + ": " + running);
+        if (!running.empty()) return fail(error::CliDevRunning, plan.directory + ": " + running);
         if (invocation.has("nodes") && plan.nodes != state->nodes.size())
-            return fail(ErrorCode::CliPrecondition, plan.directory + " holds a network of " +
+            return fail(error::CliPrecondition, plan.directory + " holds a network of " +
                                                         std::to_string(state->nodes.size()) +
                                                         " nodes; remove it first: cairn dev down --wipe");
         if (invocation.has("base-port") &&
             !state->nodes.front().rpc.ends_with(":" + std::to_string(plan.base_port)))
-            return fail(ErrorCode::CliPrecondition, plan.directory + " holds a network on other ports (" +
+            return fail(error::CliPrecondition, plan.directory + " holds a network on other ports (" +
                                                         state->nodes.front().rpc +
                                                         "); leave out --base-port, or remove it "
                                                         "first: cairn dev down --wipe");
         if (!terminal.quiet) terminal.err << "Going on with the network in " << plan.directory << "\n";
-    } else if (state.error().code == ErrorCode::CliDevAbsent) {
+    } else if (state.error().code == error::CliDevAbsent) {
         CRN_CHECK(check_plan_ports(plan));
         Progress progress(terminal, system_clock());
         progress.stage("Making keys, certificates and genesis for " + std::to_string(plan.nodes) +
@@ -193,7 +194,7 @@ Result<DevNode*> node_named(DevState& state, const std::string& name) {
     const auto guess = nearest(name, names);
     std::string list;
     for (const auto known : names) list += (list.empty() ? "" : ", ") + std::string{known};
-    return fail(ErrorCode::CliNotFound, "node \"" + name + "\"" +
+    return fail(error::CliNotFound, "node \"" + name + "\"" +
                                             (guess ? "; did you mean \"" + *guess + "\"?" : "") +
                                             " There are: " + list);
 }
@@ -212,11 +213,11 @@ void tell_tolerance(const Terminal& terminal, const DevState& state, const std::
 Status dev_kill(Invocation& invocation) {
     CRN_TRY(state, read_dev_state(dev_dir(invocation)));
     CRN_TRY(node, node_named(state, invocation.argument(0)));
-    if (!is_running(*node)) return fail(ErrorCode::CliPrecondition, node->name + " is not running");
+    if (!is_running(*node)) return fail(error::CliPrecondition, node->name + " is not running");
     const auto pid = node->pid;
     signal_node(*node, SIGKILL);
     if (!wait_for_end(*node, Milliseconds{5'000}))
-        return fail(ErrorCode::CliTimedOut, "process " + std::to_string(pid) + " does not end");
+        return fail(error::CliTimedOut, "process " + std::to_string(pid) + " does not end");
     node->pid = 0;
     node->started_ticks = 0;
     CRN_CHECK(write_dev_state(state));
@@ -259,12 +260,12 @@ Status dev_restart(Invocation& invocation) {
         reap(node->pid);
         if (!is_running(*node)) {
             terminal.err << '\n' << printable(tail(node->log, 8));
-            return fail(ErrorCode::CliDevStart, node->name + " ended");
+            return fail(error::CliDevStart, node->name + " ended");
         }
-        if (interrupted()) return fail(ErrorCode::CliInterrupted);
+        if (interrupted()) return fail(error::CliInterrupted);
         if (height) progress.update("at " + std::to_string(*height));
         if (clock.monotonic() >= end)
-            return fail(ErrorCode::CliTimedOut,
+            return fail(error::CliTimedOut,
                         node->name +
                             (height ? " is at block " + std::to_string(*height) : " does not answer") +
                             " after " + std::to_string(timeout) + " s");

@@ -1,4 +1,5 @@
 // `cairn doctor`: looks at what a node needs and says what is wrong, why, and how to mend it.
+#include "base/errors/cli.hpp"
 #include "cli/config.hpp"
 #include "cli/dev_state.hpp"
 #include "cli/files.hpp"
@@ -321,7 +322,7 @@ Status doctor(Invocation& invocation) {
     }
     if (terminal.json) terminal.out << json{{"problems", problems}, {"findings", list}}.dump(2) << '\n';
     if (problems > 0)
-        return fail(ErrorCode::CliFindings,
+        return fail(error::CliFindings,
                     std::to_string(problems) + " of " + std::to_string(doctor.findings().size()) + " checks");
     return {};
 }

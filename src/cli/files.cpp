@@ -1,5 +1,6 @@
 #include "cli/files.hpp"
 
+#include "base/errors/cli.hpp"
 #include "cli/invocation.hpp"
 
 #include <cerrno>
@@ -32,11 +33,11 @@ Result<std::string> read_all(int fd, const std::string& path, std::size_t limit)
     while (true) {
         const auto got = ::read(fd, buffer, sizeof buffer);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(ErrorCode::CliFileUnreadable, observed(path));
+        if (got < 0) return fail(error::CliFileUnreadable, observed(path));
         if (got == 0) return out;
         out.append(buffer, static_cast<std::size_t>(got));
         if (out.size() > limit)
-            return fail(ErrorCode::CliFileUnreadable,
+            return fail(error::CliFileUnreadable,
                         path + " is longer than " + std::to_string(limit) + " bytes");
     }
 }
@@ -58,31 +59,31 @@ std::string xdg(const char* variable, const char* otherwise) {
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
     if (path == "-") return read_all(STDIN_FILENO, "standard input", limit);
     const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (file.fd < 0) return fail(ErrorCode::CliFileUnreadable, observed(path));
+    if (file.fd < 0) return fail(error::CliFileUnreadable, observed(path));
     return read_all(file.fd, path, limit);
 }
 
 Result<std::string> read_secret_file(const std::string& path) {
     if (path == "-") return read_file(path, 1 << 20);
     const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (file.fd < 0) return fail(ErrorCode::CliFileUnreadable, observed(path));
+    if (file.fd < 0) return fail(error::CliFileUnreadable, observed(path));
     struct stat info{};
-    if (::fstat(file.fd, &info) != 0) return fail(ErrorCode::CliFileUnreadable, observed(path));
+    if (::fstat(file.fd, &info) != 0) return fail(error::CliFileUnreadable, observed(path));
     if (S_ISREG(info.st_mode) && (info.st_mode & 077) != 0) {
         char mode[8];
         std::snprintf(mode, sizeof mode, "%03o", static_cast<unsigned>(info.st_mode & 0777));
-        return fail(ErrorCode::CliSecretExposed, path + " has mode " + mode);
+        return fail(error::CliSecretExposed, path + " has mode " + mode);
     }
     return read_all(file.fd, path, 1 << 20);
 }
 
 Status write_file(const std::string& path, std::string_view content, Access access, Existing existing) {
-    if (existing == Existing::refuse && exists(path)) return fail(ErrorCode::CliFileExists, path);
+    if (existing == Existing::refuse && exists(path)) return fail(error::CliFileExists, path);
     const std::string beside = path + ".new-" + std::to_string(::getpid());
     const ::mode_t mode = access == Access::secret ? 0600 : 0644;
     {
         const Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
-        if (file.fd < 0) return fail(ErrorCode::CliFileUnwritable, observed(path));
+        if (file.fd < 0) return fail(error::CliFileUnwritable, observed(path));
         std::size_t written = 0;
         while (written < content.size()) {
             const auto count = ::write(file.fd, content.data() + written, content.size() - written);
@@ -90,14 +91,14 @@ Status write_file(const std::string& path, std::string_view content, Access acce
             if (count < 0) {
                 const auto error = observed(path);
                 ::unlink(beside.c_str());
-                return fail(ErrorCode::CliFileUnwritable, error);
+                return fail(error::CliFileUnwritable, error);
             }
             written += static_cast<std::size_t>(count);
         }
         if (::fsync(file.fd) != 0) {
             const auto error = observed(path);
             ::unlink(beside.c_str());
-            return fail(ErrorCode::CliFileUnwritable, error);
+            return fail(error::CliFileUnwritable, error);
         }
     }
     // link() instead of rename() keeps the promise not to replace even against a concurrent writer.
@@ -110,13 +111,13 @@ Status write_file(const std::string& path, std::string_view content, Access acce
         }
         if (reason == EEXIST) {
             ::unlink(beside.c_str());
-            return fail(ErrorCode::CliFileExists, path);
+            return fail(error::CliFileExists, path);
         }
     }
     if (::rename(beside.c_str(), path.c_str()) != 0) {
         const auto error = observed(path);
         ::unlink(beside.c_str());
-        return fail(ErrorCode::CliFileUnwritable, error);
+        return fail(error::CliFileUnwritable, error);
     }
     return {};
 }
@@ -124,10 +125,10 @@ Status write_file(const std::string& path, std::string_view content, Access acce
 Status make_directory(const std::string& path, Access access) {
     std::error_code error;
     fs::create_directories(path, error);
-    if (error) return fail(ErrorCode::CliFileUnwritable, path + " (" + error.message() + ")");
+    if (error) return fail(error::CliFileUnwritable, path + " (" + error.message() + ")");
     if (access == Access::secret) {
         fs::permissions(path, fs::perms::owner_all, error);
-        if (error) return fail(ErrorCode::CliFileUnwritable, path + " (" + error.message() + ")");
+        if (error) return fail(error::CliFileUnwritable, path + " (" + error.message() + ")");
     }
     return {};
 }

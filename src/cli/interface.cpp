@@ -1,5 +1,6 @@
 #include "cli/interface.hpp"
 
+#include "base/errors/cli.hpp"
 #include "cli/keystore.hpp"
 #include "crypto/hash.hpp"
 
@@ -16,7 +17,7 @@ using nlohmann::json;
 constexpr std::size_t kParametersMax = 256;
 constexpr std::size_t kNestingMax = 16;
 
-std::unexpected<Error> invalid(const std::string& what) { return fail(ErrorCode::CliFileInvalid, what); }
+std::unexpected<Error> invalid(const std::string& what) { return fail(error::CliFileInvalid, what); }
 
 std::string member_text(const json& object, const char* name) {
     const auto found = object.find(name);
@@ -65,7 +66,7 @@ std::unexpected<Error> misfit(const Parameter& parameter, std::string_view value
     std::string text = (parameter.name.empty() ? "a value" : parameter.name) + " (" + parameter.type.text() +
                        ") cannot be \"" + std::string{value.substr(0, 100)} + "\"";
     if (!why.empty()) text += ": " + std::string{why};
-    return fail(ErrorCode::CliAbiArgument, text);
+    return fail(error::CliAbiArgument, text);
 }
 
 /// The same parameter seen as one element of its array.
@@ -152,7 +153,7 @@ Result<const Function*> find_function(const Artefact& artefact, std::string_view
         if (function.name == name) candidates.push_back(&function);
     }
     if (candidates.empty())
-        return fail(ErrorCode::CliAbiArgument, "no function " + std::string{name} + "; there are: " + list);
+        return fail(error::CliAbiArgument, "no function " + std::string{name} + "; there are: " + list);
     std::string signatures;
     std::vector<const Function*> fitting;
     for (const auto* function : candidates) {
@@ -160,7 +161,7 @@ Result<const Function*> find_function(const Artefact& artefact, std::string_view
         if (function->inputs.size() == arguments) fitting.push_back(function);
     }
     if (fitting.size() == 1) return fitting.front();
-    return fail(ErrorCode::CliAbiArgument,
+    return fail(error::CliAbiArgument,
                 fitting.empty() ? std::to_string(arguments) + " arguments do not fit " + signatures
                                 : "several functions fit, name one in full: " + signatures);
 }
@@ -279,7 +280,7 @@ json json_of_value(const Parameter& parameter, const AbiValue& value) {
 
 Result<Bytes> encode_arguments(const Function& function, const std::vector<std::string>& words) {
     if (words.size() != function.inputs.size())
-        return fail(ErrorCode::CliAbiArgument,
+        return fail(error::CliAbiArgument,
                     (function.name.empty() ? "the constructor" : function.signature()) + " takes " +
                         std::to_string(function.inputs.size()) + " arguments, not " +
                         std::to_string(words.size()));

@@ -1,3 +1,4 @@
+#include "base/errors/cli.hpp"
 #include "cli/interface.hpp"
 
 #include "cli/load_token.hpp"
@@ -44,7 +45,7 @@ TEST(Artefact, refuses_what_is_none) {
                              R"({"abi":[{"type":"function","name":"f","inputs":7}]})"}) {
         const auto parsed = parse_artefact(text);
         ASSERT_FALSE(parsed) << text;
-        EXPECT_EQ(parsed.error().code, ErrorCode::CliFileInvalid) << text;
+        EXPECT_EQ(parsed.error().code, error::CliFileInvalid) << text;
     }
 }
 
@@ -65,7 +66,7 @@ TEST(Call, encodes_dynamic_arguments_as_the_specification_shows) {
 }
 
 TEST(Call, finds_overloads_by_signature_only) {
-    EXPECT_EQ(call("over", {"1"}).error().code, ErrorCode::CliAbiArgument);
+    EXPECT_EQ(call("over", {"1"}).error().code, error::CliAbiArgument);
     EXPECT_TRUE(call("over(uint8)", {"1"}));
     EXPECT_TRUE(call("over(string)", {"text"}));
     EXPECT_NE(call("nothing", {}).error().detail.find("transfer(address,uint256)"), std::string::npos);
@@ -79,8 +80,8 @@ TEST(Call, refuses_values_that_do_not_fit_their_type) {
     for (const auto* value :
          {"-1", "", "1.5", "abc",
           "115792089237316195423570985008687907853269984665640564039457584007913129639936"})
-        EXPECT_EQ(call("transfer", {to, value}).error().code, ErrorCode::CliAbiArgument) << value;
-    EXPECT_EQ(call("transfer", {"0x12", "1"}).error().code, ErrorCode::CliAbiArgument);
+        EXPECT_EQ(call("transfer", {to, value}).error().code, error::CliAbiArgument) << value;
+    EXPECT_EQ(call("transfer", {"0x12", "1"}).error().code, error::CliAbiArgument);
     EXPECT_FALSE(call("over(uint8)", {"256"}));
     EXPECT_FALSE(call("sam", {"64", "true", "[]"}));
     EXPECT_FALSE(call("sam", {"0x64", "maybe", "[]"}));

@@ -1,5 +1,6 @@
 #include "cli/keystore.hpp"
 
+#include "base/errors/cli.hpp"
 #include "cli/files.hpp"
 #include "crypto/ed25519.hpp"
 #include "crypto/hash.hpp"
@@ -26,7 +27,7 @@ constexpr std::uint64_t kScryptBytesMax = 1u << 30;
 constexpr std::uint64_t kPbkdf2RoundsMax = 10'000'000;
 
 std::unexpected<Error> malformed(std::string_view what) {
-    return fail(ErrorCode::CliKeyFileInvalid, std::string{what});
+    return fail(error::CliKeyFileInvalid, std::string{what});
 }
 
 Result<Bytes> hex_field(const json& object, const char* name, std::size_t least, std::size_t most) {
@@ -160,7 +161,7 @@ Result<crypto::AccountKey> decrypt_key(std::string_view text, std::string_view p
     CRN_TRY(iv, hex_field(part.value("cipherparams", json{}), "iv", 16, 16));
     CRN_TRY(derived, derive(part, passphrase));
     const auto expected = check_value(derived, ciphertext);
-    if (CRYPTO_memcmp(expected.data(), mac.data(), 32) != 0) return fail(ErrorCode::CliPassphraseWrong);
+    if (CRYPTO_memcmp(expected.data(), mac.data(), 32) != 0) return fail(error::CliPassphraseWrong);
     CRN_TRY(plain, aes_ctr(BytesView{derived}.first(16), iv, ciphertext));
     const auto key = crypto::AccountKey::from(plain);
     OPENSSL_cleanse(plain.data(), plain.size());
@@ -180,7 +181,7 @@ Result<std::vector<StoredKey>> list_keys(const std::string& directory) {
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
         const auto text = entry.is_regular_file(error) ? read_file(entry.path().string(), 1 << 16)
-                                                       : Result<std::string>{fail(ErrorCode::CliFileInvalid)};
+                                                       : Result<std::string>{fail(error::CliFileInvalid)};
         if (!text) continue;
         const auto document = json::parse(*text, nullptr, false);
         if (!document.is_object() || document.value("version", json{}) != 3) continue;
@@ -188,7 +189,7 @@ Result<std::vector<StoredKey>> list_keys(const std::string& directory) {
         if (bytes) out.push_back({*Address::from(*bytes), entry.path().string()});
     }
     if (error && error != std::errc::no_such_file_or_directory)
-        return fail(ErrorCode::CliFileUnreadable, directory + " (" + error.message() + ")");
+        return fail(error::CliFileUnreadable, directory + " (" + error.message() + ")");
     std::ranges::sort(out, {}, [](const StoredKey& key) { return std::pair{key.address, key.path}; });
     return out;
 }
@@ -199,7 +200,7 @@ Result<StoredKey> store_key(const std::string& directory, const crypto::AccountK
     CRN_TRY(address, address_of(key));
     CRN_TRY(present, list_keys(directory));
     for (const auto& other : present)
-        if (other.address == address) return fail(ErrorCode::CliFileExists, other.path);
+        if (other.address == address) return fail(error::CliFileExists, other.path);
     CRN_TRY(text, encrypt_key(key, passphrase, random, cost));
     CRN_CHECK(make_directory(directory, Access::secret));
     const std::time_t seconds = clock.wall().count() / 1000;
@@ -248,13 +249,13 @@ std::string checksummed(const Address& address) {
 Result<Address> parse_address(std::string_view text) {
     const auto address = fixed_from_hex<Address>(text);
     if (!address)
-        return fail(ErrorCode::CliUsage,
+        return fail(error::CliUsage,
                     "\"" + std::string{text} + "\" is not an address (0x and 40 hex digits)");
     const auto digits = text.substr(2);
     const bool lower = std::ranges::any_of(digits, [](char c) { return c >= 'a' && c <= 'f'; });
     const bool upper = std::ranges::any_of(digits, [](char c) { return c >= 'A' && c <= 'F'; });
     if (lower && upper && checksummed(*address).substr(2) != digits)
-        return fail(ErrorCode::CliUsage, "the check in address " + std::string{text} +
+        return fail(error::CliUsage, "the check in address " + std::string{text} +
                                              " fails (EIP-55): a digit is mistyped; it would be " +
                                              checksummed(*address));
     return *address;

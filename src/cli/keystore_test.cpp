@@ -1,3 +1,4 @@
+#include "base/errors/cli.hpp"
 #include "cli/keystore.hpp"
 
 #include "cli/files.hpp"
@@ -38,7 +39,7 @@ TEST(Keystore, reads_files_of_other_programs) {
     }
     const auto wrong = decrypt_key(kPbkdf2Vector, "testpasswore");
     ASSERT_FALSE(wrong);
-    EXPECT_EQ(wrong.error().code, ErrorCode::CliPassphraseWrong);
+    EXPECT_EQ(wrong.error().code, error::CliPassphraseWrong);
 }
 
 TEST(Keystore, gives_back_what_it_stored_only_to_the_passphrase) {
@@ -49,7 +50,7 @@ TEST(Keystore, gives_back_what_it_stored_only_to_the_passphrase) {
     ASSERT_TRUE(stored) << stored.error().text();
     const auto text = read_secret_file(stored->path).value();
     EXPECT_EQ(decrypt_key(text, "correct horse").value(), key);
-    EXPECT_EQ(decrypt_key(text, "correct hors").error().code, ErrorCode::CliPassphraseWrong);
+    EXPECT_EQ(decrypt_key(text, "correct hors").error().code, error::CliPassphraseWrong);
     EXPECT_EQ(text.find(to_hex_digits(key)), std::string::npos);
     struct stat info{};
     ASSERT_EQ(::stat(stored->path.c_str(), &info), 0);
@@ -64,7 +65,7 @@ TEST(Keystore, refuses_the_same_account_twice) {
     ASSERT_TRUE(store_key(directory.path(), key, "a", crypto::system_random(), system_clock(), kCheap));
     const auto again = store_key(directory.path(), key, "b", crypto::system_random(), system_clock(), kCheap);
     ASSERT_FALSE(again);
-    EXPECT_EQ(again.error().code, ErrorCode::CliFileExists);
+    EXPECT_EQ(again.error().code, error::CliFileExists);
 }
 
 TEST(Keystore, lists_accounts_and_passes_over_other_files) {
@@ -83,7 +84,7 @@ TEST(Keystore, refuses_hostile_files_without_doing_their_work) {
     auto document = nlohmann::json::parse(kScryptVector);
     const auto refused = [](const nlohmann::json& bad) {
         const auto key = decrypt_key(bad.dump(), "testpassword");
-        return !key && key.error().code == ErrorCode::CliKeyFileInvalid;
+        return !key && key.error().code == error::CliKeyFileInvalid;
     };
     const auto with = [&](const char* pointer, nlohmann::json value) {
         auto copy = document;
@@ -106,13 +107,13 @@ TEST(Keystore, refuses_hostile_files_without_doing_their_work) {
     EXPECT_TRUE(refused(with("/version", 1)));
     EXPECT_TRUE(refused(with("/version", "3")));
     for (const auto* text : {"", "{", "[]", "null", "7", "{\"version\":3}", "{\"version\":3,\"crypto\":7}"})
-        EXPECT_EQ(decrypt_key(text, "a").error().code, ErrorCode::CliKeyFileInvalid) << text;
+        EXPECT_EQ(decrypt_key(text, "a").error().code, error::CliKeyFileInvalid) << text;
 }
 
 TEST(Keystore, refuses_a_key_file_that_others_may_read) {
     const TestDirectory directory;
     ASSERT_TRUE(write_file(directory.file("key"), "secret", Access::shared, Existing::refuse));
-    EXPECT_EQ(read_secret_file(directory.file("key")).error().code, ErrorCode::CliSecretExposed);
+    EXPECT_EQ(read_secret_file(directory.file("key")).error().code, error::CliSecretExposed);
     ::chmod(directory.file("key").c_str(), 0600);
     EXPECT_TRUE(read_secret_file(directory.file("key")));
 }
@@ -121,18 +122,18 @@ TEST(Files, refuse_to_replace_and_leave_nothing_beside) {
     const TestDirectory directory;
     ASSERT_TRUE(write_file(directory.file("a"), "one", Access::secret, Existing::refuse));
     EXPECT_EQ(write_file(directory.file("a"), "two", Access::secret, Existing::refuse).error().code,
-              ErrorCode::CliFileExists);
+              error::CliFileExists);
     EXPECT_EQ(read_file(directory.file("a")).value(), "one");
     ASSERT_TRUE(write_file(directory.file("a"), "two", Access::secret, Existing::replace));
     EXPECT_EQ(read_file(directory.file("a")).value(), "two");
     EXPECT_EQ(
         write_file(directory.file("no/such/folder"), "x", Access::secret, Existing::refuse).error().code,
-        ErrorCode::CliFileUnwritable);
+        error::CliFileUnwritable);
     std::size_t files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
         files += entry.is_regular_file() ? 1 : 0;
     EXPECT_EQ(files, 1u);
-    EXPECT_EQ(read_file(directory.file("a"), 2).error().code, ErrorCode::CliFileUnreadable);
+    EXPECT_EQ(read_file(directory.file("a"), 2).error().code, error::CliFileUnreadable);
 }
 
 TEST(PrivateKey, is_read_with_and_without_prefix_and_must_be_in_range) {

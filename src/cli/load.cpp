@@ -1,5 +1,6 @@
 #include "cli/load.hpp"
 
+#include "base/errors/cli.hpp"
 #include "cli/keystore.hpp"
 #include "cli/load_token.hpp"
 #include "cli/rpc_client.hpp"
@@ -170,10 +171,10 @@ public:
         CRN_TRY(answer, rpc_.post(body_of(list.data(), list.size())));
         const auto outcome = judge(answer, list.size());
         if (!outcome.refused.empty() || !outcome.again.empty())
-            return fail(ErrorCode::CliLoadFailed, "funding was refused: " + outcome.refusal);
+            return fail(error::CliLoadFailed, "funding was refused: " + outcome.refusal);
         CRN_TRY(receipt, wait_for_receipt(rpc_, waiting_.back().hash, 60));
         if (text_of(receipt, "status") == "0x0")
-            return fail(ErrorCode::CliLoadFailed, "a funding transaction was reverted");
+            return fail(error::CliLoadFailed, "a funding transaction was reverted");
         waiting_.clear();
         return {};
     }
@@ -417,7 +418,7 @@ Result<Address> deploy_token(RpcClient& rpc, const Sender& funder) {
     CRN_TRY(receipt, wait_for_receipt(rpc, hash, 60));
     const auto address = fixed_from_hex<Address>(text_of(receipt, "contractAddress"));
     if (!address || text_of(receipt, "status") == "0x0")
-        return fail(ErrorCode::CliLoadFailed, "the token could not be deployed");
+        return fail(error::CliLoadFailed, "the token could not be deployed");
     return *address;
 }
 

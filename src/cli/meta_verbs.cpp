@@ -1,4 +1,5 @@
 // About the program itself: version, completion, docs.
+#include "base/errors/cli.hpp"
 #include "cli/help.hpp"
 #include "cli/invocation.hpp"
 
@@ -37,7 +38,7 @@ Status docs_errors(Invocation& invocation) {
         return {};
     }
     const auto entry = error_entry(invocation.terminal(), invocation.argument(0));
-    if (entry.empty()) return fail(ErrorCode::CliNotFound, "error code " + invocation.argument(0));
+    if (entry.empty()) return fail(error::CliNotFound, "error code " + invocation.argument(0));
     invocation.terminal().out << entry;
     return {};
 }

@@ -1,4 +1,5 @@
 // Founding a network by hand: org init, network genesis, sign, merge, show.
+#include "base/errors/cli.hpp"
 #include "cli/config.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
@@ -23,14 +24,14 @@ Status org_init(Invocation& invocation) {
     for (const auto& text : invocation.all("validator")) {
         const auto equals = text.find('=');
         if (equals == std::string::npos || equals == 0 || !parse_host_port(text.substr(equals + 1)))
-            return fail(ErrorCode::CliUsage, "--validator wants NAME=HOST:PORT, not \"" + text + "\"");
+            return fail(error::CliUsage, "--validator wants NAME=HOST:PORT, not \"" + text + "\"");
         const auto name = text.substr(0, equals);
         if (name.find('/') != std::string::npos || name.starts_with('.'))
-            return fail(ErrorCode::CliUsage, "\"" + name + "\" is not a name for a validator");
+            return fail(error::CliUsage, "\"" + name + "\" is not a name for a validator");
         plan.validators.push_back({name, text.substr(equals + 1)});
     }
     if (plan.validators.empty())
-        return fail(ErrorCode::CliUsage,
+        return fail(error::CliUsage,
                     "missing --validator NAME=HOST:PORT\n" + usage_of(invocation.command()));
     if (const auto administrator = invocation.flag("administrator")) {
         CRN_TRY(address, parse_address(*administrator));
@@ -127,7 +128,7 @@ void print_genesis(const Invocation& invocation, const ledger::Genesis& genesis)
 Status network_genesis(Invocation& invocation) {
     const auto out = invocation.flag_or("out", "genesis.json");
     if (!invocation.has("chain-id"))
-        return fail(ErrorCode::CliUsage, "missing --chain-id N\n" + usage_of(invocation.command()));
+        return fail(error::CliUsage, "missing --chain-id N\n" + usage_of(invocation.command()));
     ledger::ChainParameters parameters;
     CRN_TRY(chain_id, invocation.number("chain-id", 0, 1, UINT64_MAX));
     parameters.chain_id = chain_id;
@@ -147,7 +148,7 @@ Status network_genesis(Invocation& invocation) {
     for (const auto& text : invocation.all("account")) {
         const auto equals = text.find('=');
         if (equals == std::string::npos)
-            return fail(ErrorCode::CliUsage, "--account wants ADDRESS=AMOUNT, not \"" + text + "\"");
+            return fail(error::CliUsage, "--account wants ADDRESS=AMOUNT, not \"" + text + "\"");
         CRN_TRY(address, parse_address(std::string_view{text}.substr(0, equals)));
         CRN_TRY(balance, parse_amount(std::string_view{text}.substr(equals + 1)));
         accounts[address].balance = balance;
@@ -174,7 +175,7 @@ Status network_genesis(Invocation& invocation) {
 
 Status network_sign(Invocation& invocation) {
     const auto directory = invocation.flag("org");
-    if (!directory) return fail(ErrorCode::CliUsage, "missing --org DIR\n" + usage_of(invocation.command()));
+    if (!directory) return fail(error::CliUsage, "missing --org DIR\n" + usage_of(invocation.command()));
     const auto& path = invocation.argument(0);
     CRN_TRY(genesis, load_genesis(path));
     CRN_TRY(name, sign_genesis(genesis, absolute(*directory), now_seconds()));
@@ -193,14 +194,14 @@ Status network_sign(Invocation& invocation) {
 
 Status network_merge(Invocation& invocation) {
     const auto out = invocation.flag("out");
-    if (!out) return fail(ErrorCode::CliUsage, "missing --out FILE\n" + usage_of(invocation.command()));
+    if (!out) return fail(error::CliUsage, "missing --out FILE\n" + usage_of(invocation.command()));
     CRN_TRY(genesis, load_genesis(invocation.argument(0)));
     const auto hash = ledger::hash_of(genesis);
     for (std::size_t i = 1; i < invocation.arguments().size(); ++i) {
         const auto& path = invocation.argument(i);
         CRN_TRY(other, load_genesis(path));
         if (ledger::hash_of(other) != hash)
-            return fail(ErrorCode::CliPrecondition,
+            return fail(error::CliPrecondition,
                         path + " is another genesis: " + to_hex(ledger::hash_of(other)) + ", not " +
                             to_hex(hash));
         for (const auto& organisation : other.organisations)

@@ -1,3 +1,5 @@
+#include "base/errors/cli.hpp"
+#include "base/errors/ledger.hpp"
 #include "base/log.hpp"
 #include "cli/config.hpp"
 #include "cli/files.hpp"
@@ -76,7 +78,7 @@ Status node_init(Invocation& invocation) {
     const auto keys = invocation.flag("keys");
     const auto genesis_file = invocation.flag("genesis");
     if (!keys || !genesis_file)
-        return fail(ErrorCode::CliUsage, std::string{"missing "} + (keys ? "--genesis FILE" : "--keys DIR") +
+        return fail(error::CliUsage, std::string{"missing "} + (keys ? "--genesis FILE" : "--keys DIR") +
                                              "\n" + usage_of(invocation.command()));
     NodeSettings settings;
     const auto directory = absolute(invocation.flag_or("dir", "."));
@@ -92,12 +94,12 @@ Status node_init(Invocation& invocation) {
     CRN_TRY(seed, crypto::read_ed25519_key(settings.node.validator_key_file));
     const auto index = genesis.validators.index_of(crypto::ValidatorKey::from_seed(seed).public_key());
     if (!index)
-        return fail(ErrorCode::CliPrecondition, settings.node.validator_key_file +
+        return fail(error::CliPrecondition, settings.node.validator_key_file +
                                                     " is not a key of any validator in " +
                                                     settings.node.genesis_file);
     const auto& validator = genesis.validators.members[index->value];
     const auto reached_at = parse_host_port(validator.address);
-    if (!reached_at) return fail(ErrorCode::GenesisInvalid, validator.address);
+    if (!reached_at) return fail(error::GenesisInvalid, validator.address);
     // The others reach the node by its name; it listens on that port of every interface unless told which.
     settings.node.listen_address =
         reached_at->host.find_first_not_of("0123456789.") == std::string::npos ? reached_at->host : "0.0.0.0";
@@ -107,7 +109,7 @@ Status node_init(Invocation& invocation) {
         if (!given) return {};
         const auto parsed = parse_host_port(*given);
         if (!parsed)
-            return fail(ErrorCode::CliUsage,
+            return fail(error::CliUsage,
                         std::string{"--"} + name + " wants HOST:PORT, not \"" + *given + "\"");
         host = parsed->host;
         port = parsed->port;
@@ -174,7 +176,7 @@ Status serve(const NodeSettings& settings, const Terminal& terminal) {
 
 Status node_run(Invocation& invocation) {
     const auto config = invocation.flag("config");
-    if (!config) return fail(ErrorCode::CliUsage, "missing --config FILE\n" + usage_of(invocation.command()));
+    if (!config) return fail(error::CliUsage, "missing --config FILE\n" + usage_of(invocation.command()));
     CRN_TRY(settings, read_node_config(*config));
     if (!settings.log_file.empty()) log_to_file(settings.log_file);
     set_log_level(settings.log_level);

@@ -1,5 +1,7 @@
 #include "cli/organisation.hpp"
 
+#include "base/errors/cli.hpp"
+#include "base/errors/crypto.hpp"
 #include "cli/files.hpp"
 #include "cli/keystore.hpp"
 #include "crypto/certificate.hpp"
@@ -20,7 +22,7 @@ constexpr std::int64_t kCaDays = 3650;
 constexpr std::int64_t kClockSlack = 300;
 
 std::unexpected<Error> malformed(const std::string& what) {
-    return fail(ErrorCode::CliFileInvalid, "organisation file: " + what);
+    return fail(error::CliFileInvalid, "organisation file: " + what);
 }
 
 Status write_secret(const std::string& path, std::string_view text) {
@@ -104,7 +106,7 @@ Result<Invitation> invitation_from_json(std::string_view text, std::int64_t now)
 Result<Invitation> create_organisation(const std::string& directory, const OrganisationPlan& plan,
                                        Random& random, std::int64_t now) {
     if (exists(directory + "/organisation.json"))
-        return fail(ErrorCode::CliFileExists, directory + "/organisation.json");
+        return fail(error::CliFileExists, directory + "/organisation.json");
     CRN_CHECK(make_directory(directory, Access::secret));
     CRN_TRY(ca, crypto::create_ca(plan.name, {now - kClockSlack, now + kCaDays * kDay}, random));
     CRN_CHECK(write_secret(directory + "/ca.key", ca.key_pem.view()));
@@ -158,20 +160,20 @@ Result<std::string> sign_genesis(ledger::Genesis& genesis, const std::string& or
     const auto& name = own.organisation.name;
     const auto listed = std::ranges::find(genesis.organisations, name, &ledger::Organisation::name);
     if (listed == genesis.organisations.end())
-        return fail(ErrorCode::CliPrecondition, "organisation \"" + name + "\" is not in the genesis file");
+        return fail(error::CliPrecondition, "organisation \"" + name + "\" is not in the genesis file");
     if (*listed != own.organisation)
-        return fail(ErrorCode::CliPrecondition,
+        return fail(error::CliPrecondition,
                     "the genesis file gives other keys for \"" + name + "\" than its own organisation.json");
     std::vector<ledger::Validator> validators;
     for (const auto& validator : genesis.validators.members)
         if (validator.organisation == name) validators.push_back(validator);
     if (validators != own.validators)
-        return fail(ErrorCode::CliPrecondition, "the genesis file lists other validators for \"" + name +
+        return fail(error::CliPrecondition, "the genesis file lists other validators for \"" + name +
                                                     "\" than its own organisation.json");
     CRN_TRY(seed, crypto::read_ed25519_key(organisation_directory + "/signing.key"));
     const auto key = crypto::ValidatorKey::from_seed(seed);
     if (key.public_key() != own.organisation.signing_key)
-        return fail(ErrorCode::KeyInvalid,
+        return fail(error::KeyInvalid,
                     organisation_directory + "/signing.key is not the organisation's key");
     genesis.signatures[name] = key.sign(ledger::genesis_signed_bytes(ledger::hash_of(genesis)));
     return name;

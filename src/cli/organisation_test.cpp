@@ -1,3 +1,5 @@
+#include "base/errors/cli.hpp"
+#include "base/errors/ledger.hpp"
 #include "cli/organisation.hpp"
 
 #include "cli/config.hpp"
@@ -75,7 +77,7 @@ TEST(Organisation, is_never_made_over_another) {
     plan.name = "Alpha";
     plan.validators = {{"Alpha-1", "127.0.0.1:1000"}};
     EXPECT_EQ(create_organisation(directory.file("Alpha"), plan, crypto::system_random(), kNow).error().code,
-              ErrorCode::CliFileExists);
+              error::CliFileExists);
 }
 
 TEST(Organisation, refuses_malformed_public_files) {
@@ -100,7 +102,7 @@ TEST(GenesisFile, is_signed_by_all_and_only_by_those_it_describes_truly) {
     std::vector<Invitation> invitations = {make(directory, "Beta", 1001), make(directory, "Alpha", 1000)};
     auto genesis = assemble_genesis(invitations, chain(), {}, 5).value();
     EXPECT_EQ(genesis.organisations[0].name, "Alpha");
-    EXPECT_EQ(ledger::verify_signatures(genesis).error().code, ErrorCode::GenesisUnsigned);
+    EXPECT_EQ(ledger::verify_signatures(genesis).error().code, error::GenesisUnsigned);
     ASSERT_TRUE(sign_genesis(genesis, directory.file("Alpha"), kNow));
     EXPECT_FALSE(ledger::verify_signatures(genesis));
     ASSERT_TRUE(sign_genesis(genesis, directory.file("Beta"), kNow));
@@ -109,10 +111,10 @@ TEST(GenesisFile, is_signed_by_all_and_only_by_those_it_describes_truly) {
     auto forged = genesis;
     forged.validators.members[0].address = "127.0.0.1:6666";
     EXPECT_FALSE(ledger::verify_signatures(forged));
-    EXPECT_EQ(sign_genesis(forged, directory.file("Alpha"), kNow).error().code, ErrorCode::CliPrecondition);
+    EXPECT_EQ(sign_genesis(forged, directory.file("Alpha"), kNow).error().code, error::CliPrecondition);
     const TestDirectory elsewhere;
     make(elsewhere, "Gamma", 1002);
-    EXPECT_EQ(sign_genesis(genesis, elsewhere.file("Gamma"), kNow).error().code, ErrorCode::CliPrecondition);
+    EXPECT_EQ(sign_genesis(genesis, elsewhere.file("Gamma"), kNow).error().code, error::CliPrecondition);
 }
 
 TEST(GenesisFile, refuses_two_members_of_one_name) {
@@ -148,7 +150,7 @@ TEST(Config, tells_all_problems_at_once_with_their_lines) {
         "[node]\ndata_dir = 7\nvalidator_kye = \"x\"\n[network]\nlisten = \"nowhere\"\n[rcp]\nport = 1\n",
         "/etc/node.toml");
     ASSERT_FALSE(read);
-    EXPECT_EQ(read.error().code, ErrorCode::CliConfigInvalid);
+    EXPECT_EQ(read.error().code, error::CliConfigInvalid);
     for (const auto* part :
          {"node.toml:2: node.data_dir", "node.genesis is missing",
           "node.toml:3: node.validator_kye is not a known key", "node.toml:5: network.listen",
@@ -208,7 +210,7 @@ TEST(DevNetwork, wipes_only_what_it_made) {
     ASSERT_TRUE(wipe_dev_network(state));
     EXPECT_FALSE(exists(directory.file("net/state.json")));
     EXPECT_TRUE(exists(directory.file("net/mine.txt")));
-    EXPECT_EQ(read_dev_state(plan.directory).error().code, ErrorCode::CliDevAbsent);
+    EXPECT_EQ(read_dev_state(plan.directory).error().code, error::CliDevAbsent);
 }
 
 TEST(DevNetwork, takes_no_other_process_for_its_own) {

@@ -1,3 +1,4 @@
+#include "base/errors/cli.hpp"
 #include "cli/invocation.hpp"
 
 #include <algorithm>
@@ -51,7 +52,7 @@ Status check_choice(std::string_view what, std::string_view value,
     if (choices.empty() || std::ranges::find(choices, value) != choices.end()) return {};
     std::string list;
     for (const auto choice : choices) list += (list.empty() ? "" : ", ") + std::string{choice};
-    return fail(ErrorCode::CliUsage,
+    return fail(error::CliUsage,
                 std::string{what} + " must be one of " + list + ", not \"" + std::string{value} + "\"");
 }
 
@@ -62,7 +63,7 @@ Status check_arguments(const Invocation& invocation) {
     for (const auto& argument : command.arguments) {
         if (argument.need == Need::one || argument.need == Need::one_or_more) {
             if (given.size() <= least)
-                return fail(ErrorCode::CliUsage, "missing " + std::string{argument.name} + " (" +
+                return fail(error::CliUsage, "missing " + std::string{argument.name} + " (" +
                                                      std::string{argument.help} + ")\n" + usage_of(command));
             ++least;
         }
@@ -70,7 +71,7 @@ Status check_arguments(const Invocation& invocation) {
         most = many ? given.size() : most + 1;
     }
     if (given.size() > most)
-        return fail(ErrorCode::CliUsage, "unexpected argument \"" + given[most] + "\"\n" + usage_of(command));
+        return fail(error::CliUsage, "unexpected argument \"" + given[most] + "\"\n" + usage_of(command));
     for (std::size_t i = 0; i < given.size(); ++i) {
         const auto& argument = command.arguments[std::min(i, command.arguments.size() - 1)];
         CRN_CHECK(check_choice(argument.name, given[i], argument.choices));
@@ -108,7 +109,7 @@ Result<std::uint64_t> parse_number(std::string_view what, std::string_view text,
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || text.empty() || value < low ||
         value > high)
-        return fail(ErrorCode::CliUsage, std::string{what} + " must be a number from " + std::to_string(low) +
+        return fail(error::CliUsage, std::string{what} + " must be a number from " + std::to_string(low) +
                                              " to " + std::to_string(high) + ", not \"" + std::string{text} +
                                              "\"");
     return value;
@@ -152,13 +153,13 @@ Result<Found> find_command(const std::vector<std::string>& words) {
     if (verbs.empty()) {
         std::vector<std::string_view> names;
         for (const auto& known : nouns()) names.push_back(known.name);
-        return fail(ErrorCode::CliUsage,
+        return fail(error::CliUsage,
                     unknown("command", noun, names) + "\n`cairn --help` lists all commands");
     }
-    if (words.size() < 2) return fail(ErrorCode::CliUsage, "cairn " + noun + " needs a verb");
+    if (words.size() < 2) return fail(error::CliUsage, "cairn " + noun + " needs a verb");
     std::string list;
     for (const auto verb : verbs) list += (list.empty() ? "" : ", ") + std::string{verb};
-    return fail(ErrorCode::CliUsage,
+    return fail(error::CliUsage,
                 unknown("verb", words[1], verbs) + "\ncairn " + noun + " knows: " + list);
 }
 
@@ -187,25 +188,25 @@ Result<Invocation> parse(Terminal& terminal, const Command& command, const std::
             if (equals != std::string::npos) value = word.substr(equals + 1);
             flag = find_flag(command, name);
             if (!flag)
-                return fail(ErrorCode::CliUsage,
+                return fail(error::CliUsage,
                             unknown("flag", name, flag_names(command)) + "\n" + usage_of(command));
         } else {
             shown = word.substr(0, 2);
             flag = find_letter(command, word[1]);
             if (!flag || (word.size() > 2 && flag->value.empty()))
-                return fail(ErrorCode::CliUsage, "unknown flag \"" + word + "\"\n" + usage_of(command));
+                return fail(error::CliUsage, "unknown flag \"" + word + "\"\n" + usage_of(command));
             if (word.size() > 2) value = word.substr(2);
         }
         if (flag->value.empty()) {
-            if (value) return fail(ErrorCode::CliUsage, shown + " takes no value");
+            if (value) return fail(error::CliUsage, shown + " takes no value");
             value = "";
         } else if (!value) {
             if (i + 1 == words.size())
-                return fail(ErrorCode::CliUsage, shown + " needs a value: " + std::string{flag->value});
+                return fail(error::CliUsage, shown + " needs a value: " + std::string{flag->value});
             value = words[++i];
         }
         if (invocation.has(flag->name) && !flag->repeatable)
-            return fail(ErrorCode::CliUsage, shown + " is given twice");
+            return fail(error::CliUsage, shown + " is given twice");
         CRN_CHECK(check_choice(shown, *value, flag->choices));
         invocation.set(flag->name, std::move(*value));
     }

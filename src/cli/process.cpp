@@ -1,5 +1,7 @@
 #include "cli/process.hpp"
 
+#include "base/errors/cli.hpp"
+
 #include <arpa/inet.h>
 #include <atomic>
 #include <cerrno>
@@ -47,7 +49,7 @@ struct Addresses {
 Result<Started> start_self(const std::vector<std::string>& words, const std::string& log) {
     char program[PATH_MAX];
     const auto length = ::readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length < 0) return fail(ErrorCode::CliUnexpected, "/proc/self/exe cannot be read");
+    if (length < 0) return fail(error::CliUnexpected, "/proc/self/exe cannot be read");
     program[length] = 0;
 
     std::vector<std::string> copy = words;
@@ -81,7 +83,7 @@ Result<Started> start_self(const std::vector<std::string>& words, const std::str
     ::posix_spawn_file_actions_destroy(&files);
     ::posix_spawnattr_destroy(&attributes);
     if (error != 0)
-        return fail(ErrorCode::CliDevStart, std::string{program} + " (" + std::strerror(error) + ")");
+        return fail(error::CliDevStart, std::string{program} + " (" + std::strerror(error) + ")");
     return Started{pid, start_ticks(pid)};
 }
 

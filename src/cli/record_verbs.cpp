@@ -1,3 +1,5 @@
+#include "base/errors/cli.hpp"
+#include "base/errors/ledger.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
@@ -48,7 +50,7 @@ Result<Bytes> call_records(RpcClient& rpc, const Bytes& data) {
                   "latest"}));
     auto bytes = answer.is_string() ? from_hex(answer.get<std::string>()) : std::nullopt;
     if (!bytes || bytes->empty())
-        return fail(ErrorCode::CliRpcInvalid, rpc.url() + " has no Records contract: it is not a Cairn node");
+        return fail(error::CliRpcInvalid, rpc.url() + " has no Records contract: it is not a Cairn node");
     return *std::move(bytes);
 }
 
@@ -64,7 +66,7 @@ std::string time_text(std::uint64_t seconds) {
 Status record_add(Invocation& invocation) {
     const auto metadata = invocation.flag_or("metadata", "");
     if (metadata.size() > ledger::kRecordMetadataBytesMax)
-        return fail(ErrorCode::CliUsage, "--metadata is longer than " +
+        return fail(error::CliUsage, "--metadata is longer than " +
                                              std::to_string(ledger::kRecordMetadataBytesMax) + " bytes");
     std::vector<std::pair<std::string, Hash256>> documents;
     for (const auto& path : invocation.arguments()) {
@@ -125,7 +127,7 @@ Status record_show(Invocation& invocation) {
         }
         if (page.size() < kPage) break;
     }
-    if (list.empty()) return fail(ErrorCode::CliNotFound, "digest " + to_hex(digest) + " was never recorded");
+    if (list.empty()) return fail(error::CliNotFound, "digest " + to_hex(digest) + " was never recorded");
     const auto& terminal = invocation.terminal();
     if (terminal.json)
         terminal.out << json{{"digest", to_hex(digest)}, {"entries", list}}.dump(
@@ -138,19 +140,19 @@ Status record_show(Invocation& invocation) {
 
 Status record_prove(Invocation& invocation) {
     const auto out = invocation.flag("out");
-    if (!out) return fail(ErrorCode::CliUsage, "missing --out BUNDLE\n" + usage_of(invocation.command()));
+    if (!out) return fail(error::CliUsage, "missing --out BUNDLE\n" + usage_of(invocation.command()));
     CRN_TRY(digest, digest_of_argument(invocation.argument(0)));
     CRN_TRY(rpc, open_rpc(invocation));
     Progress progress(invocation.terminal(), system_clock());
     progress.stage("Asking for the proof of " + to_hex(digest));
     CRN_TRY(answer, rpc.call("cairn_getProofBundle", {to_hex(digest)}));
     if (answer.is_null())
-        return fail(ErrorCode::CliNotFound, "digest " + to_hex(digest) + " was never recorded");
+        return fail(error::CliNotFound, "digest " + to_hex(digest) + " was never recorded");
     // The one text of a bundle: sorted keys, two blanks, one line end.
     const auto text = answer.is_string() ? answer.get<std::string>() : answer.dump(2) + "\n";
     CRN_TRY(bundle, ledger::bundle_from_json(text));
     if (bundle.digest != digest)
-        return fail(ErrorCode::ProofInvalid, "the node's bundle is of another digest");
+        return fail(error::ProofInvalid, "the node's bundle is of another digest");
     // What the node says is believed by nobody later; better to find a bad bundle now.
     if (const auto genesis_file = invocation.flag("genesis")) {
         CRN_TRY(genesis_text, read_file(*genesis_file));
@@ -182,7 +184,7 @@ Status record_prove(Invocation& invocation) {
 Status record_verify(Invocation& invocation) {
     const auto genesis_file = invocation.flag("genesis");
     if (!genesis_file)
-        return fail(ErrorCode::CliUsage, "missing --genesis GENESIS\n" + usage_of(invocation.command()));
+        return fail(error::CliUsage, "missing --genesis GENESIS\n" + usage_of(invocation.command()));
     CRN_TRY(digest, digest_of_argument(invocation.argument(0)));
     CRN_TRY(bundle, read_file(invocation.argument(1), ledger::kBundleBytesMax));
     CRN_TRY(genesis_text, read_file(*genesis_file));

@@ -1,5 +1,6 @@
 #include "cli/rpc_client.hpp"
 
+#include "base/errors/cli.hpp"
 #include "cli/dev_state.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
@@ -55,14 +56,14 @@ Result<RpcClient> RpcClient::open(const std::string& url, std::string token, int
     const auto scheme_end = url.find("://");
     const auto scheme = scheme_end == std::string::npos ? "" : url.substr(0, scheme_end);
     if (scheme != "http" && scheme != "https")
-        return fail(ErrorCode::CliUsage, "\"" + url + "\" is not a URL of the form http://HOST:PORT");
+        return fail(error::CliUsage, "\"" + url + "\" is not a URL of the form http://HOST:PORT");
     const auto path_at = url.find('/', scheme_end + 3);
     const auto origin = url.substr(0, path_at);
-    if (origin.size() == scheme_end + 3) return fail(ErrorCode::CliUsage, "\"" + url + "\" names no host");
+    if (origin.size() == scheme_end + 3) return fail(error::CliUsage, "\"" + url + "\" names no host");
     auto connection = std::make_unique<Connection>(
         url, origin, path_at == std::string::npos ? "/" : url.substr(path_at), std::move(token));
     if (!connection->client.is_valid())
-        return fail(ErrorCode::CliUsage, "\"" + url + "\" is not a valid URL");
+        return fail(error::CliUsage, "\"" + url + "\" is not a valid URL");
     connection->client.set_keep_alive(true);
     connection->client.set_tcp_nodelay(true);
     connection->client.set_connection_timeout(5, 0);
@@ -86,15 +87,15 @@ Result<std::string> RpcClient::post(const std::string& body) {
     };
     const auto result = connection_->client.send(request);
     if (!result)
-        return fail(ErrorCode::CliRpcUnreachable,
+        return fail(error::CliRpcUnreachable,
                     connection_->url + " (" + httplib::to_string(result.error()) + ")");
     if (answer.empty()) answer = result->body;
     if (result->status == 401 || result->status == 403)
-        return fail(ErrorCode::CliRpcRefused, connection_->url + " answers HTTP " +
+        return fail(error::CliRpcRefused, connection_->url + " answers HTTP " +
                                                   std::to_string(result->status) +
                                                   ": give the node's token with --rpc-token-file");
     if (answer.empty() || (answer.front() != '{' && answer.front() != '['))
-        return fail(ErrorCode::CliRpcInvalid, connection_->url + " answers HTTP " +
+        return fail(error::CliRpcInvalid, connection_->url + " answers HTTP " +
                                                   std::to_string(result->status) +
                                                   (answer.empty() ? "" : ": " + excerpt(answer)));
     return answer;
@@ -103,7 +104,7 @@ Result<std::string> RpcClient::post(const std::string& body) {
 Result<json> RpcClient::unwrap(const json& answer) {
     connection_->revert_data.clear();
     if (!answer.is_object())
-        return fail(ErrorCode::CliRpcInvalid, connection_->url + ": answer is not an object");
+        return fail(error::CliRpcInvalid, connection_->url + ": answer is not an object");
     if (const auto error = answer.find("error"); error != answer.end() && error->is_object()) {
         const auto message = text_of(*error, "message");
         const auto code = error->contains("code") && (*error)["code"].is_number_integer()
@@ -112,18 +113,18 @@ Result<json> RpcClient::unwrap(const json& answer) {
         // Code 3 is "execution reverted" with the contract's bytes; anvil and others use the same.
         if (code == 3 || message.starts_with("execution reverted")) {
             connection_->revert_data = text_of(*error, "data");
-            return fail(ErrorCode::CliReverted, message);
+            return fail(error::CliReverted, message);
         }
         if (const auto* info = known_message(message)) {
             const auto rest = message.substr(std::min(message.size(), info->title.size()));
             return fail(info->code, rest.starts_with(": ") ? rest.substr(2) : connection_->url + rest);
         }
-        return fail(ErrorCode::CliRpcRefused,
+        return fail(error::CliRpcRefused,
                     message + " (" + std::to_string(code) + ", " + connection_->url + ")");
     }
     const auto result = answer.find("result");
     if (result == answer.end())
-        return fail(ErrorCode::CliRpcInvalid, connection_->url + ": neither result nor error");
+        return fail(error::CliRpcInvalid, connection_->url + ": neither result nor error");
     return *result;
 }
 
@@ -134,7 +135,7 @@ Result<json> RpcClient::call(const std::string& method, json parameters) {
                           {"params", std::move(parameters)}};
     CRN_TRY(body, post(request.dump(-1, ' ', false, json::error_handler_t::replace)));
     const auto answer = json::parse(body, nullptr, false);
-    if (answer.is_discarded()) return fail(ErrorCode::CliRpcInvalid, connection_->url + ": " + excerpt(body));
+    if (answer.is_discarded()) return fail(error::CliRpcInvalid, connection_->url + ": " + excerpt(body));
     return unwrap(answer);
 }
 
@@ -155,10 +156,10 @@ Result<std::vector<Result<json>>> RpcClient::batch(const std::vector<RpcCall>& c
         auto refused = unwrap(answers);
         if (!refused) return std::unexpected(refused.error());
     }
-    if (!answers.is_array()) return fail(ErrorCode::CliRpcInvalid, connection_->url + ": " + excerpt(body));
+    if (!answers.is_array()) return fail(error::CliRpcInvalid, connection_->url + ": " + excerpt(body));
     std::vector<Result<json>> out(
         calls.size(),
-        fail(ErrorCode::CliRpcInvalid, connection_->url + ": a call of the batch has no answer"));
+        fail(error::CliRpcInvalid, connection_->url + ": a call of the batch has no answer"));
     for (const auto& answer : answers) {
         if (!answer.is_object() || !answer.contains("id") || !answer["id"].is_number_unsigned()) continue;
         const auto id = answer["id"].get<std::uint64_t>();
@@ -202,12 +203,12 @@ Result<RpcClient> open_rpc(const Invocation& invocation) {
 Result<U256> quantity(const json& value, std::string_view what) {
     if (value.is_string())
         if (const auto number = from_quantity(value.get_ref<const std::string&>())) return *number;
-    return fail(ErrorCode::CliRpcInvalid, std::string{what} + " is not a quantity: " + excerpt(value.dump()));
+    return fail(error::CliRpcInvalid, std::string{what} + " is not a quantity: " + excerpt(value.dump()));
 }
 
 Result<std::uint64_t> quantity_u64(const json& value, std::string_view what) {
     CRN_TRY(number, quantity(value, what));
-    if (!number.fits_u64()) return fail(ErrorCode::CliRpcInvalid, std::string{what} + " is too large");
+    if (!number.fits_u64()) return fail(error::CliRpcInvalid, std::string{what} + " is too large");
     return number.low();
 }
 

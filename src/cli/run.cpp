@@ -1,3 +1,4 @@
+#include "base/errors/cli.hpp"
 #include "cli/help.hpp"
 #include "cli/invocation.hpp"
 
@@ -60,11 +61,11 @@ int run(const std::vector<std::string>& words, Terminal& terminal) {
     try {
         status = found->command->run(*invocation);
     } catch (const std::exception& exception) {
-        status = fail(ErrorCode::CliUnexpected, exception.what());
+        status = fail(error::CliUnexpected, exception.what());
     }
     if (!status) return finish(terminal, status.error());
     terminal.out.flush();
-    if (!terminal.out) return finish(terminal, Error{ErrorCode::CliFileUnwritable, "standard output"});
+    if (!terminal.out) return finish(terminal, Error{error::CliFileUnwritable, "standard output"});
     return 0;
 }
 

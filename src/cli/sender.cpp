@@ -1,5 +1,6 @@
 #include "cli/sender.hpp"
 
+#include "base/errors/cli.hpp"
 #include "cli/dev_state.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
@@ -15,7 +16,7 @@ namespace {
 /// Asks on the controlling terminal, so that piped data and the question do not meet.
 Result<std::string> prompt_secret(std::string_view prompt) {
     const int tty = ::open("/dev/tty", O_RDWR | O_CLOEXEC);
-    if (tty < 0) return fail(ErrorCode::CliPassphraseMissing);
+    if (tty < 0) return fail(error::CliPassphraseMissing);
     termios before{};
     ::tcgetattr(tty, &before);
     termios silent = before;
@@ -29,7 +30,7 @@ Result<std::string> prompt_secret(std::string_view prompt) {
     const bool ended = ::write(tty, "\n", 1) == 1;
     ::tcsetattr(tty, TCSAFLUSH, &before);
     ::close(tty);
-    if (!asked || !ended) return fail(ErrorCode::CliPassphraseMissing, "the terminal cannot be written to");
+    if (!asked || !ended) return fail(error::CliPassphraseMissing, "the terminal cannot be written to");
     return line;
 }
 
@@ -41,7 +42,7 @@ Result<Sender> with_key(crypto::AccountKey key) {
 Result<Sender> from_dev(const Invocation& invocation, std::string_view number) {
     CRN_TRY(state, read_dev_state(dev_dir(invocation)));
     if (state.accounts.empty())
-        return fail(ErrorCode::CliNoAccount, "the development network has no accounts");
+        return fail(error::CliNoAccount, "the development network has no accounts");
     CRN_TRY(index, parse_number("the account number after dev:", number, 0, state.accounts.size() - 1));
     CRN_TRY(key, parse_private_key(state.accounts[index].private_key));
     return with_key(key);
@@ -93,11 +94,11 @@ Result<std::string> read_passphrase(const Invocation& invocation, std::string_vi
         wipe(text);
         return line;
     }
-    if (!invocation.terminal().in_is_tty) return fail(ErrorCode::CliPassphraseMissing);
+    if (!invocation.terminal().in_is_tty) return fail(error::CliPassphraseMissing);
     CRN_TRY(first, prompt_secret(prompt));
     if (ask == Ask::twice) {
         CRN_TRY(second, prompt_secret("Again: "));
-        if (first != second) return fail(ErrorCode::CliUsage, "the two passphrases differ");
+        if (first != second) return fail(error::CliUsage, "the two passphrases differ");
         wipe(second);
     }
     return std::move(first);
@@ -122,14 +123,14 @@ Result<Sender> choose_sender(const Invocation& invocation) {
             for (std::size_t i = 0; i < state->accounts.size(); ++i)
                 if (fixed_from_hex<Address>(state->accounts[i].address) == address)
                     return from_dev(invocation, std::to_string(i));
-        return fail(ErrorCode::CliNoAccount, "no key of " + checksummed(address) + " in " +
+        return fail(error::CliNoAccount, "no key of " + checksummed(address) + " in " +
                                                  invocation.flag_or("keystore", default_keystore()));
     }
     // With --dir or a running development network its account is meant, before any real one.
     if (!invocation.has("keystore") && exists(dev_dir(invocation) + "/state.json"))
         return from_dev(invocation, "0");
     if (keys.size() == 1) return from_keystore(invocation, keys.front());
-    return fail(ErrorCode::CliNoAccount,
+    return fail(error::CliNoAccount,
                 keys.empty() ? "the keystore is empty" : "the keystore has several accounts");
 }
 

@@ -1,3 +1,4 @@
+#include "base/errors/cli.hpp"
 #include "cli/invocation.hpp"
 #include "execution/fixture.hpp"
 
@@ -24,7 +25,7 @@ Status state_test(Invocation& invocation) {
     if (const auto fork = invocation.flag("fork")) {
         options.revision = execution::revision_from_name(*fork);
         if (!options.revision)
-            return fail(ErrorCode::CliUsage, "--fork must be Cancun, Prague or Osaka, not \"" + *fork + "\"");
+            return fail(error::CliUsage, "--fork must be Cancun, Prague or Osaka, not \"" + *fork + "\"");
     }
     Progress progress(terminal, system_clock());
     progress.stage("Running fixtures");
@@ -41,7 +42,7 @@ Status state_test(Invocation& invocation) {
         });
     progress.done();
     if (report.passed + report.failed + report.skipped == 0)
-        return fail(ErrorCode::CliNotFound, "no fixtures in the paths given");
+        return fail(error::CliNotFound, "no fixtures in the paths given");
     json failures = json::array();
     for (const auto& failure : report.failures)
         failures.push_back({{"file", failure.file},
@@ -57,7 +58,7 @@ Status state_test(Invocation& invocation) {
                         .dump(-1, ' ', false, json::error_handler_t::replace)
                  << '\n';
     if (report.failed > 0)
-        return fail(ErrorCode::CliFixturesFailed,
+        return fail(error::CliFixturesFailed,
                     std::to_string(report.failed) + " of " + std::to_string(report.passed + report.failed));
     return {};
 }

@@ -1,6 +1,12 @@
 #include "cli/terminal.hpp"
 
 #include "base/bytes.hpp"
+#include "base/errors/cli.hpp"
+#include "base/errors/crypto.hpp"
+#include "base/errors/ledger.hpp"
+#include "base/errors/network.hpp"
+#include "base/errors/state.hpp"
+#include "base/errors/storage.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -154,41 +160,41 @@ const std::vector<ExitMeaning>& exit_meanings() {
 
 Exit exit_of(ErrorCode code) {
     switch (code) {
-    case ErrorCode::CliUsage:
-    case ErrorCode::CliConfigInvalid:
-    case ErrorCode::CliNoAccount:
-    case ErrorCode::CliPassphraseMissing:
-    case ErrorCode::CliAbiArgument:
-    case ErrorCode::CliFileInvalid:
+    case error::CliUsage:
+    case error::CliConfigInvalid:
+    case error::CliNoAccount:
+    case error::CliPassphraseMissing:
+    case error::CliAbiArgument:
+    case error::CliFileInvalid:
         return Exit::usage;
-    case ErrorCode::CliNotFound:
-    case ErrorCode::CliDevAbsent:
+    case error::CliNotFound:
+    case error::CliDevAbsent:
         return Exit::not_found;
-    case ErrorCode::CliPassphraseWrong:
-    case ErrorCode::CliSecretExposed:
+    case error::CliPassphraseWrong:
+    case error::CliSecretExposed:
         return Exit::not_permitted;
-    case ErrorCode::CliFileExists:
-    case ErrorCode::CliDevRunning:
-    case ErrorCode::CliPrecondition:
-    case ErrorCode::PortInUse:
-    case ErrorCode::StorageLocked:
+    case error::CliFileExists:
+    case error::CliDevRunning:
+    case error::CliPrecondition:
+    case error::PortInUse:
+    case error::StorageLocked:
         return Exit::conflict;
-    case ErrorCode::CliTimedOut:
+    case error::CliTimedOut:
         return Exit::time_out;
-    case ErrorCode::CliRpcUnreachable:
-    case ErrorCode::PeerUnreachable:
+    case error::CliRpcUnreachable:
+    case error::PeerUnreachable:
         return Exit::unreachable;
-    case ErrorCode::SignatureInvalid:
-    case ErrorCode::CertificateInvalid:
-    case ErrorCode::CertificateForeign:
-    case ErrorCode::CertificateNoQuorum:
-    case ErrorCode::GenesisUnsigned:
-    case ErrorCode::ProofInvalid:
-    case ErrorCode::StorageCorrupt:
-    case ErrorCode::SegmentCorrupt:
-    case ErrorCode::StateDiverged:
+    case error::SignatureInvalid:
+    case error::CertificateInvalid:
+    case error::CertificateForeign:
+    case error::CertificateNoQuorum:
+    case error::GenesisUnsigned:
+    case error::ProofInvalid:
+    case error::StorageCorrupt:
+    case error::SegmentCorrupt:
+    case error::StateDiverged:
         return Exit::verification;
-    case ErrorCode::CliInterrupted:
+    case error::CliInterrupted:
         return Exit::interrupted;
     default:
         return Exit::failed;

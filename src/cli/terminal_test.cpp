@@ -1,3 +1,7 @@
+#include "base/errors/cli.hpp"
+#include "base/errors/execution.hpp"
+#include "base/errors/ledger.hpp"
+#include "base/errors/network.hpp"
 #include "cli/terminal.hpp"
 
 #include "cli/test_terminal.hpp"
@@ -77,9 +81,9 @@ TEST(Progress, says_nothing_when_quiet) {
 
 TEST(ErrorShape, has_what_where_why_next_and_code) {
     TestTerminal test;
-    print_error(test.terminal, {ErrorCode::PortInUse, "127.0.0.1:8545"});
+    print_error(test.terminal, {error::PortInUse, "127.0.0.1:8545"});
     const auto text = test.err.str();
-    const auto& info = error_info(ErrorCode::PortInUse);
+    const auto& info = error_info(error::PortInUse);
     EXPECT_TRUE(text.starts_with("Error: " + std::string{info.title} + "\n"));
     EXPECT_NE(text.find("\n  Where: 127.0.0.1:8545\n"), std::string::npos) << text;
     EXPECT_NE(text.find("\n  Why:   " + std::string{info.cause} + "\n"), std::string::npos) << text;
@@ -91,7 +95,7 @@ TEST(ErrorShape, has_what_where_why_next_and_code) {
 TEST(ErrorShape, is_one_json_object_on_stderr_with_json) {
     TestTerminal test;
     test.terminal.json = true;
-    print_error(test.terminal, {ErrorCode::ProofInvalid, "header: hash \x1b differs"});
+    print_error(test.terminal, {error::ProofInvalid, "header: hash \x1b differs"});
     const auto document = nlohmann::json::parse(test.err.str());
     EXPECT_EQ(document["error"]["code"], "CRN-LED-0007");
     EXPECT_EQ(document["error"]["where"], "header: hash ? differs");
@@ -101,10 +105,10 @@ TEST(ErrorShape, is_one_json_object_on_stderr_with_json) {
 
 TEST(ExitCodes, follow_the_documented_table) {
     const std::pair<ErrorCode, int> expected[] = {
-        {ErrorCode::CliReverted, 1},        {ErrorCode::CliUsage, 2},      {ErrorCode::CliNotFound, 3},
-        {ErrorCode::CliPassphraseWrong, 4}, {ErrorCode::CliFileExists, 5}, {ErrorCode::CliTimedOut, 6},
-        {ErrorCode::CliRpcUnreachable, 7},  {ErrorCode::ProofInvalid, 8},  {ErrorCode::CliInterrupted, 130},
-        {ErrorCode::NonceTooLow, 1},
+        {error::CliReverted, 1},        {error::CliUsage, 2},      {error::CliNotFound, 3},
+        {error::CliPassphraseWrong, 4}, {error::CliFileExists, 5}, {error::CliTimedOut, 6},
+        {error::CliRpcUnreachable, 7},  {error::ProofInvalid, 8},  {error::CliInterrupted, 130},
+        {error::NonceTooLow, 1},
     };
     for (const auto& [code, exit] : expected)
         EXPECT_EQ(static_cast<int>(exit_of(code)), exit) << error_id(code);

@@ -1,5 +1,6 @@
 #include "cli/transact.hpp"
 
+#include "base/errors/cli.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
 #include "ledger/transaction.hpp"
@@ -50,7 +51,7 @@ Result<Hash256> submit(RpcClient& rpc, const Sender& sender, TransactionRequest 
     for (std::size_t i = 0; i < answers.size(); ++i) {
         if (i == 3 || answers[i]) continue; // a node without tips is fine
         // The contract's revert bytes of an estimate come with a call of its own.
-        if (i == 4 && answers[i].error().code == ErrorCode::CliReverted)
+        if (i == 4 && answers[i].error().code == error::CliReverted)
             CRN_CHECK(rpc.call("eth_call", {call_object(sender, request), "latest"}));
         return std::unexpected(answers[i].error());
     }
@@ -86,7 +87,7 @@ Result<Hash256> submit(RpcClient& rpc, const Sender& sender, TransactionRequest 
     CRN_CHECK(ledger::sign_transaction(transaction, sender.key));
     CRN_TRY(answer, rpc.call("eth_sendRawTransaction", {to_hex(ledger::encode_transaction(transaction))}));
     const auto hash = answer.is_string() ? fixed_from_hex<Hash256>(answer.get<std::string>()) : std::nullopt;
-    if (!hash) return fail(ErrorCode::CliRpcInvalid, rpc.url() + ": eth_sendRawTransaction gave no hash");
+    if (!hash) return fail(error::CliRpcInvalid, rpc.url() + ": eth_sendRawTransaction gave no hash");
     return *hash;
 }
 
@@ -105,12 +106,12 @@ Result<json> wait_for_receipt(RpcClient& rpc, const Hash256& hash, std::uint64_t
             CRN_TRY(late, rpc.call("eth_getTransactionReceipt", {to_hex(hash)}));
             if (late.is_object()) return std::move(late);
             if (known.is_null())
-                return fail(ErrorCode::CliPrecondition,
+                return fail(error::CliPrecondition,
                             "transaction " + to_hex(hash) +
                                 " was dropped: another one of this sender with the same nonce came first; send it again");
         }
         if (clock.monotonic() >= end)
-            return fail(ErrorCode::CliTimedOut, "transaction " + to_hex(hash) + " is not final after " +
+            return fail(error::CliTimedOut, "transaction " + to_hex(hash) + " is not final after " +
                                                     std::to_string(timeout_seconds) +
                                                     " s; it may become so yet: cairn tx show " +
                                                     to_hex(hash));
@@ -141,7 +142,7 @@ Result<json> transact(const Invocation& invocation, RpcClient& rpc, const Sender
     CRN_TRY(receipt, wait_for_receipt(rpc, hash, timeout));
     progress.done();
     if (text_of(receipt, "status") == "0x0")
-        return fail(ErrorCode::CliReverted,
+        return fail(error::CliReverted,
                     "transaction " + to_hex(hash) + " in block " + text_of(receipt, "blockNumber"));
     return std::move(receipt);
 }
@@ -173,7 +174,7 @@ void print_receipt(const Invocation& invocation, const json& receipt) {
 
 Result<U256> parse_amount(std::string_view text) {
     const auto bad = [&] {
-        return fail(ErrorCode::CliUsage,
+        return fail(error::CliUsage,
                     "\"" + std::string{text} +
                         "\" is not an amount: a number of wei, or one with gwei or ether behind it");
     };

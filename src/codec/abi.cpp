@@ -1,6 +1,7 @@
 #include "codec/abi.hpp"
 
 #include "base/assert.hpp"
+#include "base/errors/codec.hpp"
 
 namespace cairn::codec {
 
@@ -16,9 +17,9 @@ public:
     explicit TypeParser(std::string_view text) : rest_(text) {}
 
     Result<AbiType> parse() {
-        if (rest_.size() > kAbiTypeTextMax) return fail(ErrorCode::AbiInvalid, "type text is too long");
+        if (rest_.size() > kAbiTypeTextMax) return fail(error::AbiInvalid, "type text is too long");
         CRN_TRY(type, element(0));
-        if (!rest_.empty()) return fail(ErrorCode::AbiInvalid, "type ends with '" + std::string{rest_} + "'");
+        if (!rest_.empty()) return fail(error::AbiInvalid, "type ends with '" + std::string{rest_} + "'");
         return std::move(type);
     }
 
@@ -51,7 +52,7 @@ private:
         if (!at_digit()) return type;
         const auto bits = number();
         if (!bits || *bits == 0 || *bits > 256 || *bits % 8 != 0)
-            return fail(ErrorCode::AbiInvalid, "integer size is not a multiple of 8 up to 256");
+            return fail(error::AbiInvalid, "integer size is not a multiple of 8 up to 256");
         type.size = static_cast<unsigned>(*bits);
         return type;
     }
@@ -63,7 +64,7 @@ private:
             CRN_TRY(member, element(depth + 1));
             type.parts.push_back(std::move(member));
             if (skip(")")) return type;
-            if (!skip(",")) return fail(ErrorCode::AbiInvalid, "tuple is not closed");
+            if (!skip(",")) return fail(error::AbiInvalid, "tuple is not closed");
         }
     }
 
@@ -77,42 +78,42 @@ private:
         if (skip("bytes")) {
             if (!at_digit()) return AbiType{.kind = AbiKind::bytes, .size = 0};
             const auto bytes = number();
-            if (!bytes || *bytes == 0 || *bytes > kWord) return fail(ErrorCode::AbiInvalid, "bytesN has 1 to 32 bytes");
+            if (!bytes || *bytes == 0 || *bytes > kWord) return fail(error::AbiInvalid, "bytesN has 1 to 32 bytes");
             return AbiType{.kind = AbiKind::fixed_bytes, .size = static_cast<unsigned>(*bytes)};
         }
-        return fail(ErrorCode::AbiInvalid, "unknown type '" + std::string{rest_.substr(0, 40)} + "'");
+        return fail(error::AbiInvalid, "unknown type '" + std::string{rest_.substr(0, 40)} + "'");
     }
 
     Result<AbiType> element(std::size_t depth) {
-        if (depth > kAbiTypeDepthMax) return fail(ErrorCode::AbiInvalid, "types are nested too deeply");
+        if (depth > kAbiTypeDepthMax) return fail(error::AbiInvalid, "types are nested too deeply");
         CRN_TRY(type, base(depth));
         std::size_t dimensions = 0;
         while (skip("[")) {
             if (depth + ++dimensions > kAbiTypeDepthMax)
-                return fail(ErrorCode::AbiInvalid, "types are nested too deeply");
+                return fail(error::AbiInvalid, "types are nested too deeply");
             AbiType array{.kind = AbiKind::array, .size = 0};
             if (!skip("]")) {
                 array.length = number();
                 if (!array.length || *array.length == 0 || !skip("]"))
-                    return fail(ErrorCode::AbiInvalid, "array length is not a number from 1 to 2^20");
+                    return fail(error::AbiInvalid, "array length is not a number from 1 to 2^20");
             }
             array.parts.push_back(std::move(type));
             type = std::move(array);
-            if (type.head_bytes() > kAbiHeadBytesMax) return fail(ErrorCode::AbiInvalid, "type is too large");
+            if (type.head_bytes() > kAbiHeadBytesMax) return fail(error::AbiInvalid, "type is too large");
         }
-        if (type.head_bytes() > kAbiHeadBytesMax) return fail(ErrorCode::AbiInvalid, "type is too large");
+        if (type.head_bytes() > kAbiHeadBytesMax) return fail(error::AbiInvalid, "type is too large");
         const bool outermost = depth == 0 && dimensions == 0;
         const AbiType* inner = &type;
         while (inner->kind == AbiKind::array) inner = &inner->parts[0];
         if (!outermost && inner->kind == AbiKind::tuple && inner->parts.empty())
-            return fail(ErrorCode::AbiInvalid, "empty tuple inside a type");
+            return fail(error::AbiInvalid, "empty tuple inside a type");
         return std::move(type);
     }
 
     std::string_view rest_;
 };
 
-Status mismatch(const AbiType& type) { return fail(ErrorCode::AbiInvalid, "value does not fit " + type.text()); }
+Status mismatch(const AbiType& type) { return fail(error::AbiInvalid, "value does not fit " + type.text()); }
 
 bool fits(const AbiType& type, const U256& value) {
     switch (type.kind) {
@@ -215,13 +216,13 @@ public:
         case AbiKind::boolean: {
             CRN_TRY(word, take(frame, at, kWord));
             const U256 number = from_big_endian(word);
-            if (!fits(type, number)) return fail(ErrorCode::AbiInvalid, "number out of range of " + type.text());
+            if (!fits(type, number)) return fail(error::AbiInvalid, "number out of range of " + type.text());
             return AbiValue{number};
         }
         case AbiKind::fixed_bytes: {
             CRN_TRY(word, take(frame, at, kWord));
             for (const auto byte : word.subspan(type.size))
-                if (byte != 0) return fail(ErrorCode::AbiInvalid, "bytes behind the value of " + type.text());
+                if (byte != 0) return fail(error::AbiInvalid, "bytes behind the value of " + type.text());
             return AbiValue{to_bytes(word.first(type.size))};
         }
         case AbiKind::bytes:
@@ -234,7 +235,7 @@ public:
         case AbiKind::tuple:
             return list(type, frame, at);
         }
-        return fail(ErrorCode::AbiInvalid, "unknown type");
+        return fail(error::AbiInvalid, "unknown type");
     }
 
 private:
@@ -244,10 +245,10 @@ private:
             CRN_TRY(length, size_at(frame, at));
             at += kWord;
             // Checked before anything is allocated: every element has at least one word in the head.
-            if (length > (frame.size() - at) / kWord) return fail(ErrorCode::AbiInvalid, "array longer than the data");
+            if (length > (frame.size() - at) / kWord) return fail(error::AbiInvalid, "array longer than the data");
             count = length;
         }
-        if (at > frame.size()) return fail(ErrorCode::AbiInvalid, "offset outside of the data");
+        if (at > frame.size()) return fail(error::AbiInvalid, "offset outside of the data");
         const BytesView inner = frame.subspan(at); // offsets inside count from here
         AbiValue::List values;
         std::size_t head = 0;
@@ -267,8 +268,8 @@ private:
 
     Result<BytesView> take(BytesView frame, std::size_t at, std::size_t length) {
         if (at > frame.size() || length > frame.size() - at)
-            return fail(ErrorCode::AbiInvalid, "data ends early");
-        if (length > budget_) return fail(ErrorCode::AbiInvalid, "values overlap");
+            return fail(error::AbiInvalid, "data ends early");
+        if (length > budget_) return fail(error::AbiInvalid, "values overlap");
         budget_ -= length;
         return frame.subspan(at, length);
     }
@@ -277,7 +278,7 @@ private:
     Result<std::size_t> size_at(BytesView frame, std::size_t at) {
         CRN_TRY(word, take(frame, at, kWord));
         const U256 number = from_big_endian(word);
-        if (number > U256{frame.size()}) return fail(ErrorCode::AbiInvalid, "offset or length outside of the data");
+        if (number > U256{frame.size()}) return fail(error::AbiInvalid, "offset or length outside of the data");
         return static_cast<std::size_t>(number.low());
     }
 
@@ -364,9 +365,9 @@ Hash256 AbiValue::as_hash() const {
 }
 
 Result<Bytes> abi_encode(const AbiType& tuple, const AbiValue::List& values) {
-    if (tuple.kind != AbiKind::tuple) return fail(ErrorCode::AbiInvalid, tuple.text() + " is not a tuple");
+    if (tuple.kind != AbiKind::tuple) return fail(error::AbiInvalid, tuple.text() + " is not a tuple");
     if (tuple.parts.size() != values.size())
-        return fail(ErrorCode::AbiInvalid, std::to_string(values.size()) + " values for " + tuple.text());
+        return fail(error::AbiInvalid, std::to_string(values.size()) + " values for " + tuple.text());
     std::vector<const AbiType*> types;
     for (const auto& part : tuple.parts) types.push_back(&part);
     Bytes out;
@@ -380,7 +381,7 @@ Result<Bytes> abi_encode(std::string_view tuple, const AbiValue::List& values) {
 }
 
 Result<AbiValue::List> abi_decode(const AbiType& tuple, BytesView data) {
-    if (tuple.kind != AbiKind::tuple) return fail(ErrorCode::AbiInvalid, tuple.text() + " is not a tuple");
+    if (tuple.kind != AbiKind::tuple) return fail(error::AbiInvalid, tuple.text() + " is not a tuple");
     CRN_TRY(value, Decoder{data}.value(tuple, data, 0));
     return std::get<AbiValue::List>(std::move(value.content));
 }

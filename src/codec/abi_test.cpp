@@ -1,3 +1,4 @@
+#include "base/errors/codec.hpp"
 #include "codec/abi.hpp"
 
 #include <gtest/gtest.h>
@@ -90,7 +91,7 @@ TEST(Abi, refuses_malformed_types) {
           std::string(5000, 'a')}) {
         const auto type = parse_abi_type(text);
         ASSERT_FALSE(type) << text;
-        EXPECT_EQ(type.error().code, ErrorCode::AbiInvalid);
+        EXPECT_EQ(type.error().code, error::AbiInvalid);
     }
 }
 

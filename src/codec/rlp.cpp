@@ -1,5 +1,7 @@
 #include "codec/rlp.hpp"
 
+#include "base/errors/codec.hpp"
+
 namespace cairn::codec {
 namespace {
 
@@ -68,7 +70,7 @@ Bytes RlpWriter::as_list() const {
 }
 
 Result<RlpItem> RlpReader::next() {
-    const auto bad = [](const char* why) { return fail(ErrorCode::RlpInvalid, why); };
+    const auto bad = [](const char* why) { return fail(error::RlpInvalid, why); };
     if (rest_.empty()) return bad("input ends where an item is expected");
     const std::uint8_t first = rest_[0];
     const bool is_list = first >= 0xc0;
@@ -99,34 +101,34 @@ Result<RlpItem> RlpReader::next() {
 Result<BytesView> RlpReader::string() {
     auto item = next();
     if (!item) return std::unexpected(item.error());
-    if (item->is_list) return fail(ErrorCode::RlpInvalid, "list where a string is expected");
+    if (item->is_list) return fail(error::RlpInvalid, "list where a string is expected");
     return item->payload;
 }
 
 Result<U256> RlpReader::u256() {
     auto view = string();
     if (!view) return std::unexpected(view.error());
-    if (view->size() > 32) return fail(ErrorCode::RlpInvalid, "integer is longer than 32 bytes");
-    if (!view->empty() && (*view)[0] == 0) return fail(ErrorCode::RlpInvalid, "integer with a leading zero");
+    if (view->size() > 32) return fail(error::RlpInvalid, "integer is longer than 32 bytes");
+    if (!view->empty() && (*view)[0] == 0) return fail(error::RlpInvalid, "integer with a leading zero");
     return from_big_endian(*view);
 }
 
 Result<std::uint64_t> RlpReader::u64() {
     auto value = u256();
     if (!value) return std::unexpected(value.error());
-    if (!value->fits_u64()) return fail(ErrorCode::RlpInvalid, "integer is longer than 8 bytes");
+    if (!value->fits_u64()) return fail(error::RlpInvalid, "integer is longer than 8 bytes");
     return value->low();
 }
 
 Result<RlpReader> RlpReader::list() {
     auto item = next();
     if (!item) return std::unexpected(item.error());
-    if (!item->is_list) return fail(ErrorCode::RlpInvalid, "string where a list is expected");
+    if (!item->is_list) return fail(error::RlpInvalid, "string where a list is expected");
     return RlpReader{item->payload};
 }
 
 Status RlpReader::finish() const {
-    if (!rest_.empty()) return fail(ErrorCode::RlpInvalid, "bytes are left over");
+    if (!rest_.empty()) return fail(error::RlpInvalid, "bytes are left over");
     return {};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/errors/codec.hpp"
 #include "base/result.hpp"
 #include "base/u256.hpp"
 
@@ -63,7 +64,7 @@ public:
         auto view = string();
         if (!view) return std::unexpected(view.error());
         auto value = T::from(*view);
-        if (!value) return fail(ErrorCode::RlpInvalid, "string of the wrong length");
+        if (!value) return fail(error::RlpInvalid, "string of the wrong length");
         return *value;
     }
     /// Fails unless everything was read.

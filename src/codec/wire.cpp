@@ -1,5 +1,7 @@
 #include "codec/wire.hpp"
 
+#include "base/errors/codec.hpp"
+
 namespace cairn::codec {
 
 BytesView WireReader::take(std::size_t length) {
@@ -44,8 +46,8 @@ std::uint32_t WireReader::count(std::size_t limit, std::size_t element_bytes_min
 }
 
 Status WireReader::finish() const {
-    if (failed_) return fail(ErrorCode::WireInvalid, "a field ends early or is over its limit");
-    if (!rest_.empty()) return fail(ErrorCode::WireInvalid, "bytes are left over");
+    if (failed_) return fail(error::WireInvalid, "a field ends early or is over its limit");
+    if (!rest_.empty()) return fail(error::WireInvalid, "bytes are left over");
     return {};
 }
 

@@ -1,5 +1,8 @@
 // Status, and fetching what is missing: bodies, headers, certificates, whole ranges of final blocks. Nothing that a peer claims
 // is believed: a claim only decides whom to ask, every answer is checked, every question goes to someone else after a while.
+#include "base/errors/codec.hpp"
+#include "base/errors/consensus.hpp"
+#include "base/errors/crypto.hpp"
 #include "consensus/machine.hpp"
 
 namespace cairn::consensus {
@@ -17,12 +20,12 @@ void Machine::send_status(std::optional<ValidatorIndex> to) {
 }
 
 void Machine::on_status(ValidatorIndex from, PeerStatus status) {
-    if (status.lanes.size() != n()) return report(from, ErrorCode::WireInvalid, "status of other lanes");
+    if (status.lanes.size() != n()) return report(from, error::WireInvalid, "status of other lanes");
     if (status.entry && status.entry->statement.kind != VoteKind::notarize &&
         status.entry->statement.kind != VoteKind::nullify && status.entry->statement.kind != VoteKind::finalize)
-        return report(from, ErrorCode::WireInvalid, "status with a certificate that is not of a view");
+        return report(from, error::WireInvalid, "status with a certificate that is not of a view");
     if (status.entry && !absorb(*status.entry))
-        return report(from, ErrorCode::SignatureInvalid, "certificate of a status");
+        return report(from, error::SignatureInvalid, "certificate of a status");
     if (waiting_for_certificates_) remember_abstention(from, status);
     if (status.view < view_ && entry_)
         send(from, Channel::consensus, MessageType::certificate, encode_certificate_message(*entry_));
@@ -253,7 +256,7 @@ void Machine::on_blocks(ValidatorIndex from, const BlocksAnswer& answer) {
             follows = after == before || (after.position > before.position &&
                                           after.position.value - before.position.value <= config_.limits.window_positions);
         }
-        if (!follows) return report(from, ErrorCode::PeerMisbehaves, "blocks do not follow ours");
+        if (!follows) return report(from, error::PeerMisbehaves, "blocks do not follow ours");
         chain.push_back(&item);
         parent = &block;
         parent_digest = item.proposal->digest;
@@ -261,24 +264,24 @@ void Machine::on_blocks(ValidatorIndex from, const BlocksAnswer& answer) {
     if (chain.empty()) return;
     if (chain.back()->certificate.statement.kind != VoteKind::finalize ||
         !check_.certificate(chain.back()->certificate, quorum()))
-        return report(from, ErrorCode::SignatureInvalid, "blocks without finalization");
+        return report(from, error::SignatureInvalid, "blocks without finalization");
     // The blocks are final. We pass their proposals on to others, so these must be whole too.
     for (const auto* item : chain) {
         const auto& proposal = *item->proposal;
         bool good = check_.proposal(proposal.signed_block) &&
                     (!proposal.parent_certificate || check_.certificate(*proposal.parent_certificate, quorum()));
         for (const auto& certificate : proposal.skipped) good = good && check_.certificate(certificate, quorum());
-        if (!good) return report(from, ErrorCode::SignatureInvalid, "justification of a final block");
+        if (!good) return report(from, error::SignatureInvalid, "justification of a final block");
     }
     for (const auto* item : chain) keep_block(item->proposal);
     absorb(chain.back()->certificate, Trust::own);
     for (const auto* item : chain)
         if (item->certificate.statement.kind == VoteKind::finalize && !absorb(item->certificate))
-            report(from, ErrorCode::SignatureInvalid, "finalization");
+            report(from, error::SignatureInvalid, "finalization");
     commit();
     for (const auto* item : chain)
         if (item->execution && !absorb(*item->execution))
-            report(from, ErrorCode::SignatureInvalid, "execution certificate");
+            report(from, error::SignatureInvalid, "execution certificate");
 }
 
 void Machine::on_fetch_batches(ValidatorIndex from, const FetchBatches& fetch) {

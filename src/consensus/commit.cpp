@@ -1,4 +1,5 @@
 // From finalizations to delivered blocks (consensus.md section 5).
+#include "base/errors/consensus.hpp"
 #include "consensus/machine.hpp"
 
 #include "base/assert.hpp"
@@ -22,7 +23,7 @@ void Machine::commit() {
                 certificate = *state->second.finalization;
             chain.push_back({proposal, certificate});
             if (proposal->block().height <= anchor_.block.height)
-                return halt(ErrorCode::PeerMisbehaves,
+                return halt(error::PeerMisbehaves,
                             "two finalized blocks conflict: more validators lie than the network tolerates");
             digest = proposal->block().parent;
             if (proposal->parent_certificate) certificate = *proposal->parent_certificate;
@@ -87,7 +88,7 @@ std::optional<std::vector<ledger::Batch>> Machine::ordered_batches(const Consens
         const auto way = path(before[lane], block.cut[lane]);
         if (way.state == Path::State::broken) {
             if (want_for)
-                halt(ErrorCode::PeerMisbehaves, "lane " + std::to_string(lane) + " was ordered along two branches");
+                halt(error::PeerMisbehaves, "lane " + std::to_string(lane) + " was ordered along two branches");
             return std::nullopt;
         }
         if (way.state == Path::State::missing) {

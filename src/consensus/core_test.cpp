@@ -1,4 +1,5 @@
 // Single steps of the core, with real signatures. Whole networks are tested by the simulator.
+#include "base/errors/consensus.hpp"
 #include "consensus/core.hpp"
 
 #include "consensus/log.hpp"
@@ -194,7 +195,7 @@ TEST(Core, another_result_for_the_same_height_halts) {
     result[0] = 1;
     actions = member.step(ExecutionFinished{Height{1}, result});
     ASSERT_TRUE(actions.halt);
-    EXPECT_EQ(actions.halt->code, ErrorCode::VoteContradicts);
+    EXPECT_EQ(actions.halt->code, error::VoteContradicts);
 }
 
 TEST(Core, result_that_differs_from_the_certified_one_halts) {
@@ -220,7 +221,7 @@ TEST(Core, result_that_differs_from_the_certified_one_halts) {
                    encode_certificate_message(consortium.certificate(ledger::VoteKind::execution, 1, theirs)));
     actions = leader.step(ExecutionFinished{Height{1}, own});
     ASSERT_TRUE(actions.halt);
-    EXPECT_EQ(actions.halt->code, ErrorCode::ResultDiffers);
+    EXPECT_EQ(actions.halt->code, error::ResultDiffers);
 }
 
 TEST(Core, survives_a_quorum_that_finalizes_nothing_new) {
@@ -308,7 +309,7 @@ TEST(Core, log_of_another_validator_or_damaged_log_is_refused) {
         Core core{consortium.config(self), consortium.signers[self], history};
         std::vector<BytesView> views{records.begin(), records.end()};
         const auto status = core.recover(views, Memory::complete);
-        return !status && status.error().code == ErrorCode::LogInvalid;
+        return !status && status.error().code == error::LogInvalid;
     };
     const auto identity = *member.log.front();
     EXPECT_FALSE(refused(0, {identity}));

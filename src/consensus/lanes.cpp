@@ -1,4 +1,8 @@
 // Lanes (consensus.md section 3): own batches, votes for the batches of others, proofs of availability.
+#include "base/errors/codec.hpp"
+#include "base/errors/consensus.hpp"
+#include "base/errors/crypto.hpp"
+#include "base/errors/ledger.hpp"
 #include "consensus/machine.hpp"
 
 #include "base/assert.hpp"
@@ -77,8 +81,8 @@ void Machine::extend(std::uint16_t index, const Batch& batch, const Hash256& dig
 }
 
 void Machine::on_batch(ValidatorIndex from, BatchMessage message) {
-    if (message.batch.header.lane != from) return report(from, ErrorCode::WireInvalid, "batch of another's lane");
-    if (message.proof && !absorb(*message.proof)) return report(from, ErrorCode::SignatureInvalid, "proof of a batch");
+    if (message.batch.header.lane != from) return report(from, error::WireInvalid, "batch of another's lane");
+    if (message.proof && !absorb(*message.proof)) return report(from, error::SignatureInvalid, "proof of a batch");
     const auto& header = message.batch.header;
     const auto digest = digest_of(header);
     const auto& lane = lanes_[from.value];
@@ -89,7 +93,7 @@ void Machine::on_batch(ValidatorIndex from, BatchMessage message) {
         return;
     }
     if (header.epoch != config_.validators.epoch || !check_.batch(header, digest))
-        return report(from, ErrorCode::SignatureInvalid, "batch");
+        return report(from, error::SignatureInvalid, "batch");
     offer(message.batch, digest);
 }
 
@@ -99,7 +103,7 @@ void Machine::on_batch_answer(ValidatorIndex from, BatchMessage message) {
     const auto want = wants_.find(digest);
     if (want == wants_.end()) return; // late, or nobody asked
     if (header.lane.value != want->second.lane || header.position.value != want->second.position)
-        return report(from, ErrorCode::BatchInvalid, "not at the position that was ordered");
+        return report(from, error::BatchInvalid, "not at the position that was ordered");
     wants_.erase(want);
     store_.try_emplace(digest, message.batch);
     changed_ = true;
@@ -187,13 +191,13 @@ void Machine::on_lane_vote(const Vote& vote) {
     if (link == lane.chain.end() || lane.proofs.contains(statement.number)) return;
     if (link->second.digest != statement.digest) {
         // We never signed another batch here, so this vote is for nothing that exists.
-        return report(vote.voter, ErrorCode::PeerMisbehaves, "vote for a batch that was never sent");
+        return report(vote.voter, error::PeerMisbehaves, "vote for a batch that was never sent");
     }
     auto& box = lane_votes_[statement.number];
     box.add(vote, vote.voter == self());
     std::vector<ValidatorIndex> bad;
     const auto certificate = box.certificate(statement.digest, quorum(), check_, bad);
-    for (const auto voter : bad) report(voter, ErrorCode::SignatureInvalid, "lane vote");
+    for (const auto voter : bad) report(voter, error::SignatureInvalid, "lane vote");
     if (!certificate) return;
     absorb_proof(*certificate, true);
     lane_votes_.erase(lane_votes_.begin(), lane_votes_.upper_bound(statement.number));

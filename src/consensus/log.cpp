@@ -1,5 +1,7 @@
 #include "consensus/log.hpp"
 
+#include "base/errors/consensus.hpp"
+
 namespace cairn::consensus {
 namespace {
 
@@ -66,11 +68,11 @@ Result<Record> decode_content(RecordKind kind, BytesView content) {
         part.index = in.u32();
         part.total = in.u32();
         part.record = in.rest();
-        if (in.failed() || part.index >= part.total) return fail(ErrorCode::LogInvalid, "part out of range");
+        if (in.failed() || part.index >= part.total) return fail(error::LogInvalid, "part out of range");
         return part;
     }
     }
-    return fail(ErrorCode::LogInvalid, "unknown kind of record");
+    return fail(error::LogInvalid, "unknown kind of record");
 }
 
 } // namespace
@@ -133,10 +135,10 @@ SharedBytes record_part(std::uint32_t index, std::uint32_t total, BytesView reco
 }
 
 Result<Record> decode_record(BytesView bytes) {
-    if (bytes.size() < 2) return fail(ErrorCode::LogInvalid, "record too short");
-    if (bytes[0] != kVersion) return fail(ErrorCode::LogInvalid, "version " + std::to_string(bytes[0]));
+    if (bytes.size() < 2) return fail(error::LogInvalid, "record too short");
+    if (bytes[0] != kVersion) return fail(error::LogInvalid, "version " + std::to_string(bytes[0]));
     auto record = decode_content(static_cast<RecordKind>(bytes[1]), bytes.subspan(2));
-    if (!record) return fail(ErrorCode::LogInvalid, record.error().text());
+    if (!record) return fail(error::LogInvalid, record.error().text());
     return record;
 }
 

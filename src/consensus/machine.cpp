@@ -1,6 +1,8 @@
 #include "consensus/machine.hpp"
 
 #include "base/assert.hpp"
+#include "base/errors/codec.hpp"
+#include "base/errors/crypto.hpp"
 
 namespace cairn::consensus {
 
@@ -52,7 +54,7 @@ void Machine::on_message(const MessageReceived& message) {
     const auto from = message.from;
     if (from.value >= n() || from == self() || !message.payload) return;
     if (now_ < peers_[from.value].muted_until) return;
-    if (message.payload->size() > kMessageBytesMax) return report(from, ErrorCode::WireInvalid, "message too long");
+    if (message.payload->size() > kMessageBytesMax) return report(from, error::WireInvalid, "message too long");
     const auto& bytes = *message.payload;
     // Decodes, then hands on; what does not decode is reported.
     const auto handle = [&](auto&& decoded, auto&& then) {
@@ -69,7 +71,7 @@ void Machine::on_message(const MessageReceived& message) {
     case MessageType::vote: return handle(decode_vote_message(bytes), [&](const Vote& v) { on_vote(from, v); });
     case MessageType::certificate:
         return handle(decode_certificate_message(bytes), [&](const Certificate& c) {
-            if (!absorb(c)) report(from, ErrorCode::SignatureInvalid, "certificate");
+            if (!absorb(c)) report(from, error::SignatureInvalid, "certificate");
         });
     case MessageType::proposal:
     case MessageType::proposal_answer:
@@ -89,15 +91,15 @@ void Machine::on_message(const MessageReceived& message) {
                       [&](const FetchCertificates& f) { on_fetch_certificates(from, f); });
     case MessageType::fetch_proposal:
         if (const auto digest = Hash256::from(bytes)) return on_fetch_proposal(from, *digest);
-        return report(from, ErrorCode::WireInvalid, "not a digest");
+        return report(from, error::WireInvalid, "not a digest");
     case MessageType::evidence:
         return handle(decode_evidence(bytes), [&](Evidence e) {
             if (accused_.contains({e.offender.value, e.proof.index()})) return;
-            if (!check_.evidence(e)) return report(from, ErrorCode::SignatureInvalid, "evidence proves nothing");
+            if (!check_.evidence(e)) return report(from, error::SignatureInvalid, "evidence proves nothing");
             found(std::move(e));
         });
     }
-    report(from, ErrorCode::WireInvalid, "unknown message type " + std::to_string(message.type));
+    report(from, error::WireInvalid, "unknown message type " + std::to_string(message.type));
 }
 
 /// Everything that follows from the new state, until nothing more does. Each round either changes something of which there is

@@ -1,5 +1,6 @@
 #include "consensus/messages.hpp"
 
+#include "base/errors/codec.hpp"
 #include "consensus/core.hpp"
 
 namespace cairn::consensus {
@@ -66,7 +67,7 @@ Result<BatchMessage> decode_batch_message(BytesView bytes) {
         const auto& statement = message.proof->statement;
         if (statement.kind != VoteKind::lane || statement.lane != message.batch.header.lane.value ||
             statement.number >= message.batch.header.position.value)
-            return fail(ErrorCode::WireInvalid, "batch carries a proof that is not of an earlier batch of its lane");
+            return fail(error::WireInvalid, "batch carries a proof that is not of an earlier batch of its lane");
     }
     CRN_CHECK(ledger::verify_batch_body(message.batch.header, body));
     message.batch.body = std::make_shared<const Bytes>(to_bytes(body));
@@ -106,7 +107,7 @@ Result<ProposalPtr> decode_proposal(SharedBytes bytes) {
     proposal->digest = digest_of(proposal->block());
     proposal->encoded = std::move(bytes);
     if (!justification_fits(*proposal))
-        return fail(ErrorCode::WireInvalid, "proposal's certificates are not those that its block needs");
+        return fail(error::WireInvalid, "proposal's certificates are not those that its block needs");
     return proposal;
 }
 
@@ -148,7 +149,7 @@ Result<FetchRange> decode_fetch_range(BytesView bytes) {
     range.to = in.u64();
     CRN_CHECK(in.finish());
     if (range.from == 0 || range.to < range.from || range.to - range.from >= kRangeMax)
-        return fail(ErrorCode::WireInvalid, "range is empty or too long");
+        return fail(error::WireInvalid, "range is empty or too long");
     return range;
 }
 
@@ -160,7 +161,7 @@ Bytes encode_fetch_certificates(const FetchCertificates& fetch) {
 
 Result<FetchCertificates> decode_fetch_certificates(BytesView bytes) {
     if (bytes.empty() || bytes[0] < 1 || bytes[0] > 2)
-        return fail(ErrorCode::WireInvalid, "unknown kind of certificates");
+        return fail(error::WireInvalid, "unknown kind of certificates");
     CRN_TRY(range, decode_fetch_range(bytes.subspan(1)));
     return FetchCertificates{static_cast<FetchCertificates::Kind>(bytes[0]), range};
 }
@@ -216,9 +217,9 @@ Result<BlocksAnswer> decode_blocks_answer(BytesView bytes) {
         const auto& block = proposal->block();
         if (!states(certificate, VoteKind::notarize, block.epoch, block.view.value, proposal->digest) &&
             !states(certificate, VoteKind::finalize, block.epoch, block.view.value, proposal->digest))
-            return fail(ErrorCode::WireInvalid, "certificate is not of its block");
+            return fail(error::WireInvalid, "certificate is not of its block");
         if (execution && (execution->statement.kind != VoteKind::execution || execution->statement.number != block.height.value))
-            return fail(ErrorCode::WireInvalid, "execution certificate is not of its block");
+            return fail(error::WireInvalid, "execution certificate is not of its block");
         answer.items.push_back({std::move(proposal), std::move(certificate), std::move(execution)});
     }
     CRN_CHECK(in.finish());

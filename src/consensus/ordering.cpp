@@ -1,4 +1,6 @@
 // Ordering (consensus.md section 4): votes, certificates, views. Proposals are in proposing.cpp.
+#include "base/errors/codec.hpp"
+#include "base/errors/crypto.hpp"
 #include "consensus/machine.hpp"
 
 namespace cairn::consensus {
@@ -6,7 +8,7 @@ namespace cairn::consensus {
 // Votes ----------------------------------------------------------------------------------------------------------------
 
 void Machine::on_vote(ValidatorIndex from, const Vote& vote) {
-    if (vote.voter != from) return report(from, ErrorCode::WireInvalid, "vote of another");
+    if (vote.voter != from) return report(from, error::WireInvalid, "vote of another");
     if (vote.statement.epoch != config_.validators.epoch) return;
     switch (vote.statement.kind) {
     case VoteKind::lane: return on_lane_vote(vote);
@@ -41,7 +43,7 @@ void Machine::check_contradiction(const Vote& vote, const Vote* earlier) {
     if (check_.evidence(evidence))
         found(std::move(evidence));
     else
-        report(vote.voter, ErrorCode::SignatureInvalid, "vote");
+        report(vote.voter, error::SignatureInvalid, "vote");
 }
 
 void Machine::certify(View view, VoteKind kind, const Hash256& digest) {
@@ -53,7 +55,7 @@ void Machine::certify(View view, VoteKind kind, const Hash256& digest) {
     if (done) return;
     std::vector<ValidatorIndex> bad;
     const auto certificate = box.certificate(digest, quorum(), check_, bad);
-    for (const auto voter : bad) report(voter, ErrorCode::SignatureInvalid, "vote");
+    for (const auto voter : bad) report(voter, error::SignatureInvalid, "vote");
     if (certificate) absorb(*certificate, Trust::own);
 }
 

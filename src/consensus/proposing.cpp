@@ -1,4 +1,7 @@
 // Proposals (consensus.md section 4): when and what a leader proposes, and when others vote for it.
+#include "base/errors/codec.hpp"
+#include "base/errors/consensus.hpp"
+#include "base/errors/crypto.hpp"
 #include "consensus/machine.hpp"
 
 namespace cairn::consensus {
@@ -213,7 +216,7 @@ void Machine::on_proposal(ValidatorIndex from, const ProposalPtr& received, bool
     const auto& block = received->block();
     if (block.epoch != config_.validators.epoch || block.cut.size() != n() || block.leader != leader_of(block.view) ||
         (!answer && from != block.leader))
-        return report(from, ErrorCode::WireInvalid, "proposal of a wrong leader or for other lanes");
+        return report(from, error::WireInvalid, "proposal of a wrong leader or for other lanes");
     if (block.view <= floor_view()) return;
     const bool wanted = header_wants_.contains(received->digest);
     if (answer && !wanted) return;
@@ -222,13 +225,13 @@ void Machine::on_proposal(ValidatorIndex from, const ProposalPtr& received, bool
             if (known->second.proposal->digest == received->digest) return;
         if (block.view < view_) return;
     }
-    if (!check_.proposal(received->signed_block)) return report(from, ErrorCode::SignatureInvalid, "proposal");
+    if (!check_.proposal(received->signed_block)) return report(from, error::SignatureInvalid, "proposal");
     // The justification moves us on if we are behind.
     bool good = !received->parent_certificate || absorb(*received->parent_certificate);
     for (const auto& certificate : received->skipped) good = good && absorb(certificate);
     if (received->execution) good = good && absorb(*received->execution);
     const auto whole = good ? with_sound_certificates(received) : nullptr;
-    if (!whole) return report(from, ErrorCode::SignatureInvalid, "justification of a proposal");
+    if (!whole) return report(from, error::SignatureInvalid, "justification of a proposal");
     if (!wanted && block.view < view_) return;
 
     const auto& proposal = whole;
@@ -253,7 +256,7 @@ void Machine::consider_proposal() {
     case Verdict::wait: return;
     case Verdict::invalid:
         state.refused = true;
-        report(state.proposal->block().leader, ErrorCode::PeerMisbehaves, "proposal breaks a rule");
+        report(state.proposal->block().leader, error::PeerMisbehaves, "proposal breaks a rule");
         return nullify();
     case Verdict::valid:
         keep_block(state.proposal);

@@ -1,4 +1,5 @@
 // Restart from the write-ahead log, checkpoints, and rejoining after the log was lost (consensus.md section 7).
+#include "base/errors/consensus.hpp"
 #include "consensus/machine.hpp"
 
 namespace cairn::consensus {
@@ -87,7 +88,7 @@ Status Machine::recover(std::span<const BytesView> records, Memory memory) {
     reset();
     load_history();
     if (history_.tip().value > 0 && durable_ != history_.tip())
-        return fail(ErrorCode::LogInvalid, "the store does not have its own highest block");
+        return fail(error::LogInvalid, "the store does not have its own highest block");
     if (memory == Memory::fresh && history_.tip().value > 0) memory = Memory::lost;
     if (memory == Memory::complete && records.empty())
         memory = history_.tip().value > 0 ? Memory::lost : Memory::fresh;
@@ -109,7 +110,7 @@ Status Machine::apply_all(std::span<const BytesView> records) {
         CRN_TRY(record, decode_record(bytes));
         if (const auto* part = std::get_if<Part>(&record)) {
             if (part->index == 0) parts.clear();
-            if (part->index != parts.size()) return fail(ErrorCode::LogInvalid, "checkpoint out of order");
+            if (part->index != parts.size()) return fail(error::LogInvalid, "checkpoint out of order");
             parts.push_back(part->record);
             if (parts.size() < part->total) continue;
             // Complete: it replaces everything before.
@@ -117,7 +118,7 @@ Status Machine::apply_all(std::span<const BytesView> records) {
             load_history();
             for (const auto& inner : parts) {
                 CRN_TRY(inner_record, decode_record(inner));
-                if (std::holds_alternative<Part>(inner_record)) return fail(ErrorCode::LogInvalid, "part in a part");
+                if (std::holds_alternative<Part>(inner_record)) return fail(error::LogInvalid, "part in a part");
                 CRN_CHECK(apply(inner_record));
                 identified = identified || std::holds_alternative<Identity>(inner_record);
             }
@@ -126,20 +127,20 @@ Status Machine::apply_all(std::span<const BytesView> records) {
         }
         parts.clear(); // a checkpoint that a crash cut off
         identified = identified || std::holds_alternative<Identity>(record);
-        if (!identified) return fail(ErrorCode::LogInvalid, "the log does not begin with its identity");
+        if (!identified) return fail(error::LogInvalid, "the log does not begin with its identity");
         CRN_CHECK(apply(record));
     }
     // A log whose only content is an unfinished checkpoint has lost what it should have replaced.
-    if (!identified) return fail(ErrorCode::LogInvalid, "the log has no identity");
+    if (!identified) return fail(error::LogInvalid, "the log has no identity");
     return {};
 }
 
 Status Machine::apply(const Record& record) {
     if (const auto* value = std::get_if<Identity>(&record)) {
-        if (*value != identity()) return fail(ErrorCode::LogInvalid, "of another chain, epoch, validator or set");
+        if (*value != identity()) return fail(error::LogInvalid, "of another chain, epoch, validator or set");
     } else if (const auto* batch = std::get_if<BatchRecord>(&record)) {
         const auto& header = batch->batch.header;
-        if (header.lane.value >= n()) return fail(ErrorCode::LogInvalid, "batch of an unknown lane");
+        if (header.lane.value >= n()) return fail(error::LogInvalid, "batch of an unknown lane");
         if (header.position <= durable_cut_[header.lane.value].position) return {};
         const auto digest = digest_of(header);
         store_.insert_or_assign(digest, batch->batch);
@@ -149,7 +150,7 @@ Status Machine::apply(const Record& record) {
     } else if (const auto* vote = std::get_if<Vote>(&record)) {
         const auto number = vote->statement.number;
         if (vote->voter != self() || vote->statement.epoch != config_.validators.epoch)
-            return fail(ErrorCode::LogInvalid, "vote of another");
+            return fail(error::LogInvalid, "vote of another");
         if (vote->statement.kind == VoteKind::execution) {
             if (number <= execution_floor_) return {};
             executions_[number].mine = *vote;
@@ -172,7 +173,7 @@ Status Machine::apply(const Record& record) {
             state.mine.finalize = *vote;
             state.finalize.add(*vote, true);
             break;
-        default: return fail(ErrorCode::LogInvalid, "vote of a kind that is not logged");
+        default: return fail(error::LogInvalid, "vote of a kind that is not logged");
         }
     } else if (const auto* proposal = std::get_if<ProposalPtr>(&record)) {
         const auto& block = (*proposal)->block();
@@ -185,7 +186,7 @@ Status Machine::apply(const Record& record) {
             view_ = std::max(view_, block.view);
         }
     } else if (const auto* certificate = std::get_if<Certificate>(&record)) {
-        if (!absorb(*certificate, Trust::own)) return fail(ErrorCode::LogInvalid, "certificate of another epoch");
+        if (!absorb(*certificate, Trust::own)) return fail(error::LogInvalid, "certificate of another epoch");
     } else if (const auto* entered = std::get_if<Entered>(&record)) {
         view_ = std::max(view_, entered->view);
         forgotten_ = std::max(forgotten_, entered->forgotten);

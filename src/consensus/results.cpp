@@ -1,4 +1,6 @@
 // Execution votes and certificates (consensus.md sections 5 and 6): a quorum vouches for the header of every height.
+#include "base/errors/consensus.hpp"
+#include "base/errors/crypto.hpp"
 #include "consensus/machine.hpp"
 
 namespace cairn::consensus {
@@ -11,9 +13,9 @@ void Machine::on_execution(const ExecutionFinished& done) {
     auto& execution = executions_[height];
     execution.result = done.header_hash;
     if (execution.mine && execution.mine->statement.digest != done.header_hash)
-        return halt(ErrorCode::VoteContradicts, "execution of height " + std::to_string(height) + " gave another result before");
+        return halt(error::VoteContradicts, "execution of height " + std::to_string(height) + " gave another result before");
     if (execution.certificate && execution.certificate->statement.digest != done.header_hash)
-        return halt(ErrorCode::ResultDiffers, "height " + std::to_string(height) + ": own " + to_hex(done.header_hash) +
+        return halt(error::ResultDiffers, "height " + std::to_string(height) + ": own " + to_hex(done.header_hash) +
                                                   ", certified " + to_hex(execution.certificate->statement.digest));
     vote_for_result(height, execution);
     changed_ = true;
@@ -44,7 +46,7 @@ void Machine::certify_execution(std::uint64_t height, const Hash256& digest) {
     if (execution.certificate) return;
     std::vector<ValidatorIndex> bad;
     const auto certificate = execution.votes.certificate(digest, quorum(), check_, bad);
-    for (const auto voter : bad) report(voter, ErrorCode::SignatureInvalid, "execution vote");
+    for (const auto voter : bad) report(voter, error::SignatureInvalid, "execution vote");
     if (certificate) settle_execution(height, *certificate);
 }
 
@@ -73,7 +75,7 @@ void Machine::settle_execution(std::uint64_t height, const Certificate& certific
         certified_by_ = certificate;
     }
     if (execution.result && *execution.result != certificate.statement.digest)
-        halt(ErrorCode::ResultDiffers, "height " + std::to_string(height) + ": own " + to_hex(*execution.result) +
+        halt(error::ResultDiffers, "height " + std::to_string(height) + ": own " + to_hex(*execution.result) +
                                            ", certified " + to_hex(certificate.statement.digest));
 }
 

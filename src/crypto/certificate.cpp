@@ -1,5 +1,7 @@
 #include "crypto/certificate.hpp"
 
+#include "base/errors/crypto.hpp"
+#include "base/errors/network.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/openssl_handle.hpp"
 
@@ -20,7 +22,7 @@ constexpr std::size_t kDerBytesMax = 8 * 1024;
 /// 9999-12-31: the last instant that GeneralizedTime can express.
 constexpr std::int64_t kTimeMax = 253'402'300'799;
 
-std::unexpected<Error> invalid(std::string why) { return fail(ErrorCode::CertificateInvalid, std::move(why)); }
+std::unexpected<Error> invalid(std::string why) { return fail(error::CertificateInvalid, std::move(why)); }
 
 Certificate parse_pem(std::string_view pem) {
     if (pem.size() > kPemBytesMax) return {};
@@ -114,7 +116,7 @@ Status verify_against(X509* certificate, X509* ca, std::int64_t now) {
     const bool foreign = reason == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
                          reason == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
                          reason == X509_V_ERR_CERT_SIGNATURE_FAILURE;
-    return fail(foreign ? ErrorCode::CertificateForeign : ErrorCode::CertificateInvalid,
+    return fail(foreign ? error::CertificateForeign : error::CertificateInvalid,
                 X509_verify_cert_error_string(reason));
 }
 
@@ -220,7 +222,7 @@ Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& va
     const ErrorScope errors;
     CRN_CHECK(check_request(organisation, validity));
     const auto key = generate_p256();
-    if (!key) return fail(ErrorCode::KeyInvalid, "OpenSSL cannot generate a P-256 key");
+    if (!key) return fail(error::KeyInvalid, "OpenSSL cannot generate a P-256 key");
 
     Builder builder;
     builder.set_serial(random);
@@ -250,7 +252,7 @@ Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeId
     if (!ca_end || !ca_begin || validity.not_after > *ca_end || validity.not_before < *ca_begin)
         return invalid("the validity is not within the CA's");
     const auto key = generate_p256();
-    if (!key) return fail(ErrorCode::KeyInvalid, "OpenSSL cannot generate a P-256 key");
+    if (!key) return fail(error::KeyInvalid, "OpenSSL cannot generate a P-256 key");
 
     Builder builder;
     builder.set_serial(random);
@@ -336,9 +338,9 @@ Status verify_key_pair(std::string_view certificate_pem, std::string_view key_pe
     const auto certificate = parse_pem(certificate_pem);
     const auto key = parse_private_key(key_pem);
     if (!certificate) return invalid("not a certificate in PEM form");
-    if (!key) return fail(ErrorCode::KeyInvalid, "not a private key in PEM form");
+    if (!key) return fail(error::KeyInvalid, "not a private key in PEM form");
     if (X509_check_private_key(certificate.get(), key.get()) != 1)
-        return fail(ErrorCode::KeyInvalid, "the private key does not belong to the certificate");
+        return fail(error::KeyInvalid, "the private key does not belong to the certificate");
     return {};
 }
 

@@ -1,3 +1,5 @@
+#include "base/errors/crypto.hpp"
+#include "base/errors/network.hpp"
 #include "crypto/certificate.hpp"
 
 #include "crypto/openssl_handle.hpp"
@@ -156,7 +158,7 @@ TEST(CertificateZoo, foreign_ca_with_the_same_name_is_refused) {
     const auto foreign = make_ca();
     const auto refused = verify_node(make_node(foreign), ours);
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, ErrorCode::CertificateForeign);
+    EXPECT_EQ(refused.error().code, error::CertificateForeign);
 }
 
 TEST(CertificateZoo, ca_cannot_serve_as_node) {
@@ -222,7 +224,7 @@ TEST(CertificateZoo, certificate_that_a_careless_ca_issued_is_refused_for_its_ow
     for (std::size_t i = 0; i < cases.size(); ++i) {
         const auto refused = verify_node_certificate(reissued(ca, cases[i].change), ca.certificate_pem, kNow);
         ASSERT_FALSE(refused) << i << " " << cases[i].reason;
-        EXPECT_EQ(refused.error().code, ErrorCode::CertificateInvalid);
+        EXPECT_EQ(refused.error().code, error::CertificateInvalid);
         EXPECT_EQ(refused.error().detail, cases[i].reason) << i;
     }
 }
@@ -317,7 +319,7 @@ TEST_F(KeyFile, existing_key_is_never_overwritten) {
     ASSERT_TRUE(write_ed25519_key(path("key.pem"), ValidatorSeed{}));
     const auto again = write_ed25519_key(path("key.pem"), ValidatorSeed{});
     ASSERT_FALSE(again);
-    EXPECT_EQ(again.error().code, ErrorCode::KeyFileRefused);
+    EXPECT_EQ(again.error().code, error::KeyFileRefused);
     ::symlink("/nonexistent/target", path("link").c_str());
     EXPECT_FALSE(write_secret_file(path("link"), "x"));
 }
@@ -328,24 +330,24 @@ TEST_F(KeyFile, file_that_others_may_read_is_refused) {
         ::chmod(path("key.pem").c_str(), mode);
         const auto refused = read_ed25519_key(path("key.pem"));
         ASSERT_FALSE(refused) << mode;
-        EXPECT_EQ(refused.error().code, ErrorCode::KeyFileRefused);
+        EXPECT_EQ(refused.error().code, error::KeyFileRefused);
     }
 }
 
 TEST_F(KeyFile, wrong_content_is_refused) {
     const auto ca = make_ca();
     ASSERT_TRUE(write_secret_file(path("p256.pem"), ca.key_pem.view()));
-    EXPECT_EQ(read_ed25519_key(path("p256.pem")).error().code, ErrorCode::KeyInvalid);
+    EXPECT_EQ(read_ed25519_key(path("p256.pem")).error().code, error::KeyInvalid);
     ASSERT_TRUE(write_secret_file(path("text"), "no key"));
-    EXPECT_EQ(read_ed25519_key(path("text")).error().code, ErrorCode::KeyInvalid);
+    EXPECT_EQ(read_ed25519_key(path("text")).error().code, error::KeyInvalid);
     ASSERT_TRUE(write_secret_file(path("empty"), ""));
-    EXPECT_EQ(read_ed25519_key(path("empty")).error().code, ErrorCode::KeyInvalid);
+    EXPECT_EQ(read_ed25519_key(path("empty")).error().code, error::KeyInvalid);
     ASSERT_TRUE(write_secret_file(path("limit"), std::string(kPemBytesMax, 'x')));
     EXPECT_TRUE(read_secret_file(path("limit")));
     ASSERT_TRUE(write_secret_file(path("giant"), std::string(kPemBytesMax + 1, 'x')));
-    EXPECT_EQ(read_secret_file(path("giant")).error().code, ErrorCode::KeyFileRefused);
-    EXPECT_EQ(read_secret_file(path("absent")).error().code, ErrorCode::KeyFileRefused);
-    EXPECT_EQ(read_secret_file("/dev/null").error().code, ErrorCode::KeyFileRefused);
+    EXPECT_EQ(read_secret_file(path("giant")).error().code, error::KeyFileRefused);
+    EXPECT_EQ(read_secret_file(path("absent")).error().code, error::KeyFileRefused);
+    EXPECT_EQ(read_secret_file("/dev/null").error().code, error::KeyFileRefused);
 }
 
 TEST_F(KeyFile, encrypted_key_is_refused_instead_of_asking_for_a_password) {

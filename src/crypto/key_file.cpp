@@ -1,4 +1,5 @@
 // Private keys in PEM files.
+#include "base/errors/crypto.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/openssl_handle.hpp"
 
@@ -30,7 +31,7 @@ private:
 };
 
 std::unexpected<Error> refused(const std::string& path, const std::string& why) {
-    return fail(ErrorCode::KeyFileRefused, path + ": " + why);
+    return fail(error::KeyFileRefused, path + ": " + why);
 }
 
 std::string system_error(int number) { return std::strerror(number); } // NOLINT(concurrency-mt-unsafe): glibc's is safe
@@ -121,9 +122,9 @@ Result<SecretText> read_secret_file(const std::string& path) {
 Status write_ed25519_key(const std::string& path, const ValidatorSeed& seed) {
     const ErrorScope errors;
     const Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
-    if (!key) return fail(ErrorCode::KeyInvalid, "not an Ed25519 seed");
+    if (!key) return fail(error::KeyInvalid, "not an Ed25519 seed");
     const SecretText pem(private_key_pem(key.get()));
-    if (pem.view().empty()) return fail(ErrorCode::KeyInvalid, "cannot encode the key");
+    if (pem.view().empty()) return fail(error::KeyInvalid, "cannot encode the key");
     return write_secret_file(path, pem.view());
 }
 
@@ -132,11 +133,11 @@ Result<ValidatorSeed> read_ed25519_key(const std::string& path) {
     CRN_TRY(pem, read_secret_file(path));
     const auto key = parse_private_key(pem.view());
     if (!key || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_ED25519)
-        return fail(ErrorCode::KeyInvalid, path + ": not an Ed25519 private key in PEM form");
+        return fail(error::KeyInvalid, path + ": not an Ed25519 private key in PEM form");
     ValidatorSeed seed;
     std::size_t length = seed.size();
     if (EVP_PKEY_get_raw_private_key(key.get(), seed.data(), &length) != 1 || length != seed.size())
-        return fail(ErrorCode::KeyInvalid, path + ": not an Ed25519 private key in PEM form");
+        return fail(error::KeyInvalid, path + ": not an Ed25519 private key in PEM form");
     return seed;
 }
 

@@ -1,5 +1,6 @@
 #include "crypto/secp256k1.hpp"
 
+#include "base/errors/crypto.hpp"
 #include "crypto/hash.hpp"
 
 #include <secp256k1.h>
@@ -27,9 +28,9 @@ AccountPublicKey serialize(const secp256k1_pubkey& key) {
 } // namespace
 
 Result<AccountPublicKey> recover(const Hash256& digest, const EcdsaSignature& signature) {
-    if (signature.y_parity > 1) return fail(ErrorCode::SignatureInvalid, "recovery id is not 0 or 1");
+    if (signature.y_parity > 1) return fail(error::SignatureInvalid, "recovery id is not 0 or 1");
     if (!signature.r || !signature.s || signature.r >= kSecp256k1Order || signature.s >= kSecp256k1Order)
-        return fail(ErrorCode::SignatureInvalid, "r or s is out of range");
+        return fail(error::SignatureInvalid, "r or s is out of range");
     std::uint8_t compact[64];
     const auto r = to_big_endian(signature.r);
     const auto s = to_big_endian(signature.s);
@@ -39,7 +40,7 @@ Result<AccountPublicKey> recover(const Hash256& digest, const EcdsaSignature& si
     secp256k1_pubkey key;
     if (secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &parsed, compact, signature.y_parity) != 1 ||
         secp256k1_ecdsa_recover(context(), &key, &parsed, digest.data()) != 1)
-        return fail(ErrorCode::SignatureInvalid, "no public key fits");
+        return fail(error::SignatureInvalid, "no public key fits");
     return serialize(key);
 }
 
@@ -51,7 +52,7 @@ Result<Address> recover_address(const Hash256& digest, const EcdsaSignature& sig
 Result<EcdsaSignature> sign(const Hash256& digest, const AccountKey& key) {
     secp256k1_ecdsa_recoverable_signature made;
     if (secp256k1_ecdsa_sign_recoverable(context(), &made, digest.data(), key.data(), nullptr, nullptr) != 1)
-        return fail(ErrorCode::KeyInvalid, "account key is zero or not below the group order");
+        return fail(error::KeyInvalid, "account key is zero or not below the group order");
     std::uint8_t compact[64];
     int recovery_id = 0;
     secp256k1_ecdsa_recoverable_signature_serialize_compact(context(), compact, &recovery_id, &made);
@@ -62,7 +63,7 @@ Result<EcdsaSignature> sign(const Hash256& digest, const AccountKey& key) {
 Result<AccountPublicKey> public_key(const AccountKey& key) {
     secp256k1_pubkey point;
     if (secp256k1_ec_pubkey_create(context(), &point, key.data()) != 1)
-        return fail(ErrorCode::KeyInvalid, "account key is zero or not below the group order");
+        return fail(error::KeyInvalid, "account key is zero or not below the group order");
     return serialize(point);
 }
 

@@ -1,3 +1,4 @@
+#include "base/errors/execution.hpp"
 #include "execution/candidate_order.hpp"
 #include "execution/test_chain.hpp"
 
@@ -72,12 +73,12 @@ TEST(Block, drops_what_is_invalid_and_says_why) {
     auto over_cap = transfer(0, actor(1).address, 1);
     over_cap.gas_limit = 16'777'217;
     const std::vector<std::pair<ledger::Transaction, ErrorCode>> cases{
-        {foreign, ErrorCode::WrongChainId},
-        {blob, ErrorCode::TypeNotSupported},
-        {little_gas, ErrorCode::IntrinsicGasTooLow},
-        {over_cap, ErrorCode::GasOverCap},
-        {transfer(1, actor(1).address, 1), ErrorCode::NonceTooHigh},
-        {transfer(0, actor(1).address, test::kFunds + U256{1}), ErrorCode::InsufficientFunds},
+        {foreign, error::WrongChainId},
+        {blob, error::TypeNotSupported},
+        {little_gas, error::IntrinsicGasTooLow},
+        {over_cap, error::GasOverCap},
+        {transfer(1, actor(1).address, 1), error::NonceTooHigh},
+        {transfer(0, actor(1).address, test::kFunds + U256{1}), error::InsufficientFunds},
     };
     for (const auto& [tx, reason] : cases) {
         const auto executed = execute(world, input_of({sign(tx, actor(0))}));
@@ -95,7 +96,7 @@ TEST(Block, second_transaction_with_a_nonce_is_dropped_as_stale) {
                                                    sign(transfer(1, actor(1).address, 3), actor(0))}));
     EXPECT_EQ(executed.block.transactions.size(), 2u);
     ASSERT_EQ(executed.dropped.size(), 1u);
-    EXPECT_EQ(executed.dropped[0].reason, ErrorCode::NonceTooLow);
+    EXPECT_EQ(executed.dropped[0].reason, error::NonceTooLow);
 }
 
 TEST(Block, fills_up_to_its_gas_limit_and_drops_the_rest) {
@@ -108,7 +109,7 @@ TEST(Block, fills_up_to_its_gas_limit_and_drops_the_rest) {
     const auto executed = execute(world, input_of(candidates), parameters);
     EXPECT_EQ(executed.block.header.gas_used, 42'000u);
     ASSERT_EQ(executed.dropped.size(), 1u);
-    EXPECT_EQ(executed.dropped[0].reason, ErrorCode::GasOverBlock);
+    EXPECT_EQ(executed.dropped[0].reason, error::GasOverBlock);
     EXPECT_EQ(executed.receipts[1].cumulative_gas_used, 42'000u);
     EXPECT_EQ(executed.receipts[1].gas_used, 21'000u);
 }
@@ -127,7 +128,7 @@ TEST(Block, with_a_fixed_price_burns_it_and_refuses_less) {
     const auto executed = execute(world, input, parameters);
     EXPECT_EQ(executed.block.header.base_fee_per_gas, U256{7});
     ASSERT_EQ(executed.dropped.size(), 1u);
-    EXPECT_EQ(executed.dropped[0].reason, ErrorCode::FeeBelowBase);
+    EXPECT_EQ(executed.dropped[0].reason, error::FeeBelowBase);
     EXPECT_EQ(executed.receipts[0].effective_gas_price, U256{9});
     EXPECT_EQ(executed.diff.at(actor(0).address).account->balance, test::kFunds - U256{100 + 9 * 21'000});
     EXPECT_EQ(executed.diff.at(input.beneficiary).account->balance, U256{2 * 21'000});

@@ -1,5 +1,7 @@
 #include "execution/fixture.hpp"
 
+#include "base/errors/execution.hpp"
+#include "base/errors/ledger.hpp"
 #include "evm/precompiles.hpp"
 #include "ledger/receipt.hpp"
 #include "state/state_store.hpp"
@@ -32,13 +34,13 @@ std::string compare_fields(const ledger::Transaction& decoded, const ledger::Tra
 /// The signed transaction of the case: decoded from its bytes, or built from its fields.
 Result<ledger::SignedTransaction> signed_transaction(const StateTest& test, const StateTestCase& test_case) {
     if (test_case.txbytes) return ledger::decode_signed_transaction(*test_case.txbytes);
-    if (!test_case.transaction) return fail(ErrorCode::TransactionInvalid, "a field does not fit its type");
+    if (!test_case.transaction) return fail(error::TransactionInvalid, "a field does not fit its type");
     auto body = *test_case.transaction;
     if (test.secret_key) {
         CRN_CHECK(ledger::sign_transaction(body, *test.secret_key));
         return ledger::decode_signed_transaction(ledger::encode_transaction(body));
     }
-    if (!test.sender) return fail(ErrorCode::FixtureInvalid, "neither txbytes, key nor sender");
+    if (!test.sender) return fail(error::FixtureInvalid, "neither txbytes, key nor sender");
     return ledger::SignedTransaction{body, {}, {}, *test.sender};
 }
 

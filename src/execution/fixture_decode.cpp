@@ -1,3 +1,4 @@
+#include "base/errors/execution.hpp"
 #include "execution/fixture.hpp"
 
 #include <nlohmann/json.hpp>
@@ -13,7 +14,7 @@ using Json = nlohmann::json;
 constexpr std::size_t kCasesMax = 1u << 20;
 
 std::unexpected<Error> bad(std::string_view where, std::string_view why) {
-    return fail(ErrorCode::FixtureInvalid, std::string{where} + ": " + std::string{why});
+    return fail(error::FixtureInvalid, std::string{where} + ": " + std::string{why});
 }
 
 const Json* member(const Json& object, const char* key) {

@@ -1,4 +1,8 @@
 // The names of rejections in test fixtures, and which of our error codes each stands for.
+#include "base/errors/codec.hpp"
+#include "base/errors/crypto.hpp"
+#include "base/errors/execution.hpp"
+#include "base/errors/ledger.hpp"
 #include "execution/fixture.hpp"
 
 #include <algorithm>
@@ -13,38 +17,38 @@ struct ExceptionName {
 };
 
 constexpr ExceptionName kNames[] = {
-    {"NONCE_MISMATCH_TOO_LOW", ErrorCode::NonceTooLow},
-    {"NONCE_MISMATCH_TOO_HIGH", ErrorCode::NonceTooHigh},
-    {"NONCE_IS_MAX", ErrorCode::NonceOverflow},
-    {"NONCE_TOO_BIG", ErrorCode::NonceOverflow},
-    {"NONCE_OVERFLOW", ErrorCode::RlpInvalid},
-    {"INSUFFICIENT_ACCOUNT_FUNDS", ErrorCode::InsufficientFunds},
-    {"INTRINSIC_GAS_TOO_LOW", ErrorCode::IntrinsicGasTooLow},
-    {"INTRINSIC_GAS_BELOW_FLOOR_GAS_COST", ErrorCode::IntrinsicGasTooLow},
-    {"INSUFFICIENT_MAX_FEE_PER_GAS", ErrorCode::FeeBelowBase},
-    {"INSUFFICIENT_MAX_FEE_PER_BLOB_GAS", ErrorCode::FeeBelowBase},
-    {"GAS_ALLOWANCE_EXCEEDED", ErrorCode::GasOverBlock},
-    {"GAS_LIMIT_EXCEEDS_MAXIMUM", ErrorCode::GasOverCap},
-    {"SENDER_NOT_EOA", ErrorCode::SenderHasCode},
-    {"PRIORITY_GREATER_THAN_MAX_FEE_PER_GAS", ErrorCode::PriorityOverFee},
-    {"PRIORITY_GREATER_THAN_MAX_FEE_PER_GAS_2", ErrorCode::PriorityOverFee},
-    {"INITCODE_SIZE_EXCEEDED", ErrorCode::InitCodeTooLarge},
-    {"GASLIMIT_PRICE_PRODUCT_OVERFLOW", ErrorCode::GasPriceOverflow},
-    {"INVALID_CHAINID", ErrorCode::WrongChainId},
-    {"TYPE_NOT_SUPPORTED", ErrorCode::TypeNotSupported},
-    {"TYPE_1_TX_PRE_FORK", ErrorCode::TypeNotSupported},
-    {"TYPE_2_TX_PRE_FORK", ErrorCode::TypeNotSupported},
-    {"TYPE_3_TX_PRE_FORK", ErrorCode::TypeNotSupported},
-    {"TYPE_4_TX_PRE_FORK", ErrorCode::TypeNotSupported},
-    {"TYPE_3_TX_ZERO_BLOBS", ErrorCode::BlobInvalid},
-    {"TYPE_3_TX_INVALID_BLOB_VERSIONED_HASH", ErrorCode::BlobInvalid},
-    {"TYPE_3_TX_BLOB_COUNT_EXCEEDED", ErrorCode::BlobInvalid},
-    {"TYPE_3_TX_MAX_BLOB_GAS_ALLOWANCE_EXCEEDED", ErrorCode::BlobInvalid},
-    {"TYPE_3_TX_CONTRACT_CREATION", ErrorCode::BlobInvalid},
-    {"TYPE_4_EMPTY_AUTHORIZATION_LIST", ErrorCode::SetCodeInvalid},
-    {"TYPE_4_TX_CONTRACT_CREATION", ErrorCode::SetCodeInvalid},
-    {"INVALID_SIGNATURE_VRS", ErrorCode::SignatureInvalid},
-    {"EC_RECOVERY_FAIL", ErrorCode::SignatureInvalid},
+    {"NONCE_MISMATCH_TOO_LOW", error::NonceTooLow},
+    {"NONCE_MISMATCH_TOO_HIGH", error::NonceTooHigh},
+    {"NONCE_IS_MAX", error::NonceOverflow},
+    {"NONCE_TOO_BIG", error::NonceOverflow},
+    {"NONCE_OVERFLOW", error::RlpInvalid},
+    {"INSUFFICIENT_ACCOUNT_FUNDS", error::InsufficientFunds},
+    {"INTRINSIC_GAS_TOO_LOW", error::IntrinsicGasTooLow},
+    {"INTRINSIC_GAS_BELOW_FLOOR_GAS_COST", error::IntrinsicGasTooLow},
+    {"INSUFFICIENT_MAX_FEE_PER_GAS", error::FeeBelowBase},
+    {"INSUFFICIENT_MAX_FEE_PER_BLOB_GAS", error::FeeBelowBase},
+    {"GAS_ALLOWANCE_EXCEEDED", error::GasOverBlock},
+    {"GAS_LIMIT_EXCEEDS_MAXIMUM", error::GasOverCap},
+    {"SENDER_NOT_EOA", error::SenderHasCode},
+    {"PRIORITY_GREATER_THAN_MAX_FEE_PER_GAS", error::PriorityOverFee},
+    {"PRIORITY_GREATER_THAN_MAX_FEE_PER_GAS_2", error::PriorityOverFee},
+    {"INITCODE_SIZE_EXCEEDED", error::InitCodeTooLarge},
+    {"GASLIMIT_PRICE_PRODUCT_OVERFLOW", error::GasPriceOverflow},
+    {"INVALID_CHAINID", error::WrongChainId},
+    {"TYPE_NOT_SUPPORTED", error::TypeNotSupported},
+    {"TYPE_1_TX_PRE_FORK", error::TypeNotSupported},
+    {"TYPE_2_TX_PRE_FORK", error::TypeNotSupported},
+    {"TYPE_3_TX_PRE_FORK", error::TypeNotSupported},
+    {"TYPE_4_TX_PRE_FORK", error::TypeNotSupported},
+    {"TYPE_3_TX_ZERO_BLOBS", error::BlobInvalid},
+    {"TYPE_3_TX_INVALID_BLOB_VERSIONED_HASH", error::BlobInvalid},
+    {"TYPE_3_TX_BLOB_COUNT_EXCEEDED", error::BlobInvalid},
+    {"TYPE_3_TX_MAX_BLOB_GAS_ALLOWANCE_EXCEEDED", error::BlobInvalid},
+    {"TYPE_3_TX_CONTRACT_CREATION", error::BlobInvalid},
+    {"TYPE_4_EMPTY_AUTHORIZATION_LIST", error::SetCodeInvalid},
+    {"TYPE_4_TX_CONTRACT_CREATION", error::SetCodeInvalid},
+    {"INVALID_SIGNATURE_VRS", error::SignatureInvalid},
+    {"EC_RECOVERY_FAIL", error::SignatureInvalid},
 };
 
 /// Faults of the encoding have many names there and two codes here.
@@ -58,7 +62,7 @@ bool names_encoding_fault(std::string_view name) {
 }
 
 bool is_instance(ErrorCode code, std::string_view name) {
-    if (code == ErrorCode::RlpInvalid || code == ErrorCode::TransactionInvalid) return names_encoding_fault(name);
+    if (code == error::RlpInvalid || code == error::TransactionInvalid) return names_encoding_fault(name);
     return std::ranges::any_of(kNames, [&](const ExceptionName& known) { return known.name == name && known.code == code; });
 }
 

@@ -1,3 +1,4 @@
+#include "base/errors/execution.hpp"
 #include "execution/fixture.hpp"
 
 #include <algorithm>
@@ -11,13 +12,13 @@ namespace fs = std::filesystem;
 
 Result<std::string> read_file(const fs::path& path) {
     std::ifstream in(path, std::ios::binary | std::ios::ate);
-    if (!in) return fail(ErrorCode::FixtureInvalid, path.string() + " cannot be read");
+    if (!in) return fail(error::FixtureInvalid, path.string() + " cannot be read");
     const auto size = static_cast<std::size_t>(std::max<std::streamoff>(in.tellg(), 0));
-    if (size > kFixtureBytesMax) return fail(ErrorCode::FixtureInvalid, path.string() + " is over 256 MiB");
+    if (size > kFixtureBytesMax) return fail(error::FixtureInvalid, path.string() + " is over 256 MiB");
     std::string out(size, '\0');
     in.seekg(0);
     if (!in.read(out.data(), static_cast<std::streamsize>(size)))
-        return fail(ErrorCode::FixtureInvalid, path.string() + " cannot be read");
+        return fail(error::FixtureInvalid, path.string() + " cannot be read");
     return out;
 }
 

@@ -1,4 +1,5 @@
 // All state tests of the shared vectors, except those listed as not yet.
+#include "base/errors/execution.hpp"
 #include "base/test_vectors.hpp"
 #include "execution/fixture.hpp"
 
@@ -116,7 +117,7 @@ TEST(Fixture, refuses_what_is_not_a_state_test) {
     for (const auto* text : {"", "[]", "{\"a\":1}", "{\"a\":{\"env\":{}}}", "{\"a\":{\"env\":{\"currentNumber\":1}}}", "{", "nul"}) {
         const auto tests = parse_state_tests(text);
         ASSERT_FALSE(tests) << text;
-        EXPECT_EQ(tests.error().code, ErrorCode::FixtureInvalid);
+        EXPECT_EQ(tests.error().code, error::FixtureInvalid);
     }
     EXPECT_TRUE(parse_state_tests("{}")->empty());
     const auto report = run_state_tests({"/nonexistent.json"}, {}, {});

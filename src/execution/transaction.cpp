@@ -1,6 +1,7 @@
 #include "execution/transaction.hpp"
 
 #include "base/assert.hpp"
+#include "base/errors/execution.hpp"
 
 #include <limits>
 
@@ -52,35 +53,35 @@ private:
 };
 
 Status check_blobs(const Transaction& tx, const Rules& rules) {
-    if (!rules.accept_blobs) return fail(ErrorCode::TypeNotSupported, "blob transactions are not accepted");
-    if (!tx.to) return fail(ErrorCode::BlobInvalid, "a blob transaction cannot create a contract");
-    if (tx.blob_versioned_hashes.empty()) return fail(ErrorCode::BlobInvalid, "no blobs");
-    if (tx.blob_versioned_hashes.size() > blobs_max(rules.revision)) return fail(ErrorCode::BlobInvalid, "too many blobs");
+    if (!rules.accept_blobs) return fail(error::TypeNotSupported, "blob transactions are not accepted");
+    if (!tx.to) return fail(error::BlobInvalid, "a blob transaction cannot create a contract");
+    if (tx.blob_versioned_hashes.empty()) return fail(error::BlobInvalid, "no blobs");
+    if (tx.blob_versioned_hashes.size() > blobs_max(rules.revision)) return fail(error::BlobInvalid, "too many blobs");
     for (const auto& hash : tx.blob_versioned_hashes)
-        if (hash[0] != kBlobHashVersion) return fail(ErrorCode::BlobInvalid, "unknown version of a blob hash");
+        if (hash[0] != kBlobHashVersion) return fail(error::BlobInvalid, "unknown version of a blob hash");
     return {};
 }
 
 Status check_type(const Transaction& tx, const Rules& rules) {
     if (tx.type == TransactionType::blob) return check_blobs(tx, rules);
     if (tx.type == TransactionType::set_code) {
-        if (rules.revision < Revision::prague) return fail(ErrorCode::TypeNotSupported, "type 4 came with Prague");
-        if (!tx.to) return fail(ErrorCode::SetCodeInvalid, "no recipient");
-        if (tx.authorization_list.empty()) return fail(ErrorCode::SetCodeInvalid, "no authorizations");
+        if (rules.revision < Revision::prague) return fail(error::TypeNotSupported, "type 4 came with Prague");
+        if (!tx.to) return fail(error::SetCodeInvalid, "no recipient");
+        if (tx.authorization_list.empty()) return fail(error::SetCodeInvalid, "no authorizations");
     }
     return {};
 }
 
 Status check_gas_limit(const Transaction& tx, const Rules& rules) {
     if (!rules.simulate && rules.revision >= Revision::osaka && tx.gas_limit > rules.transaction_gas_cap)
-        return fail(ErrorCode::GasOverCap, "gas limit " + std::to_string(tx.gas_limit) + ", cap " +
+        return fail(error::GasOverCap, "gas limit " + std::to_string(tx.gas_limit) + ", cap " +
                                                std::to_string(rules.transaction_gas_cap));
     const auto need = intrinsic_gas(tx, rules.revision);
     if (tx.gas_limit < need.standard)
-        return fail(ErrorCode::IntrinsicGasTooLow,
+        return fail(error::IntrinsicGasTooLow,
                     "have " + std::to_string(tx.gas_limit) + ", want " + std::to_string(need.standard));
     if (tx.gas_limit < need.floor)
-        return fail(ErrorCode::IntrinsicGasTooLow,
+        return fail(error::IntrinsicGasTooLow,
                     "have " + std::to_string(tx.gas_limit) + ", want " + std::to_string(need.floor) + " for its data");
     return {};
 }
@@ -96,33 +97,33 @@ Status check_against_state(evm::State& state, const ledger::SignedTransaction& s
                            const evm::BlockEnvironment& block, std::uint64_t block_gas_left, const Rules& rules) {
     const auto& tx = signed_tx.body;
     if (tx.gas_limit > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-        return fail(ErrorCode::GasOverBlock, "gas limit is over 2^63-1");
+        return fail(error::GasOverBlock, "gas limit is over 2^63-1");
     if (rules.simulate) {
         if (state.balance(signed_tx.sender) < tx.value)
-            return fail(ErrorCode::InsufficientFunds, "balance is below the value");
+            return fail(error::InsufficientFunds, "balance is below the value");
         return {};
     }
     if (tx.max_fee_per_gas < block.base_fee)
-        return fail(ErrorCode::FeeBelowBase,
+        return fail(error::FeeBelowBase,
                     "offer " + to_decimal(tx.max_fee_per_gas) + ", base fee " + to_decimal(block.base_fee));
     if (tx.type == TransactionType::blob && tx.max_fee_per_blob_gas < block.blob_base_fee)
-        return fail(ErrorCode::FeeBelowBase, "offer for blobs " + to_decimal(tx.max_fee_per_blob_gas) +
+        return fail(error::FeeBelowBase, "offer for blobs " + to_decimal(tx.max_fee_per_blob_gas) +
                                                  ", blob base fee " + to_decimal(block.blob_base_fee));
     if (tx.gas_limit > block_gas_left)
-        return fail(ErrorCode::GasOverBlock,
+        return fail(error::GasOverBlock,
                     "gas limit " + std::to_string(tx.gas_limit) + ", left " + std::to_string(block_gas_left));
     const auto nonce = state.nonce(signed_tx.sender);
     if (tx.nonce != nonce)
-        return fail(tx.nonce < nonce ? ErrorCode::NonceTooLow : ErrorCode::NonceTooHigh,
+        return fail(tx.nonce < nonce ? error::NonceTooLow : error::NonceTooHigh,
                     "transaction " + std::to_string(tx.nonce) + ", account " + std::to_string(nonce));
     if (!may_send(state, signed_tx.sender, rules.revision))
-        return fail(ErrorCode::SenderHasCode, to_hex(signed_tx.sender));
+        return fail(error::SenderHasCode, to_hex(signed_tx.sender));
     CheckedSum need;
     need.add(tx.value);
     need.add_product(tx.max_fee_per_gas, tx.gas_limit);
     need.add_product(tx.max_fee_per_blob_gas, kGasPerBlob * tx.blob_versioned_hashes.size());
     if (need.exceeds(state.balance(signed_tx.sender)))
-        return fail(ErrorCode::InsufficientFunds, "balance " + to_decimal(state.balance(signed_tx.sender)));
+        return fail(error::InsufficientFunds, "balance " + to_decimal(state.balance(signed_tx.sender)));
     return {};
 }
 
@@ -251,18 +252,18 @@ U256 blob_base_fee(std::uint64_t excess_blob_gas, std::uint64_t update_fraction)
 Status check_shape(const Transaction& tx, const Rules& rules) {
     CRN_CHECK(check_type(tx, rules));
     if (tx.chain_id && *tx.chain_id != rules.chain_id)
-        return fail(ErrorCode::WrongChainId,
+        return fail(error::WrongChainId,
                     "signed for " + to_decimal(*tx.chain_id) + ", this chain is " + to_decimal(rules.chain_id));
-    if (tx.nonce == kNonceMax) return fail(ErrorCode::NonceOverflow);
+    if (tx.nonce == kNonceMax) return fail(error::NonceOverflow);
     if (!tx.to && tx.data.size() > 2 * std::size_t{rules.code_bytes_max})
-        return fail(ErrorCode::InitCodeTooLarge, std::to_string(tx.data.size()) + " bytes, limit " +
+        return fail(error::InitCodeTooLarge, std::to_string(tx.data.size()) + " bytes, limit " +
                                                      std::to_string(2 * std::size_t{rules.code_bytes_max}));
     if (tx.max_priority_fee_per_gas > tx.max_fee_per_gas)
-        return fail(ErrorCode::PriorityOverFee, "tip " + to_decimal(tx.max_priority_fee_per_gas) + ", fee " +
+        return fail(error::PriorityOverFee, "tip " + to_decimal(tx.max_priority_fee_per_gas) + ", fee " +
                                                     to_decimal(tx.max_fee_per_gas));
     CheckedSum price;
     price.add_product(tx.max_fee_per_gas, tx.gas_limit);
-    if (price.overflow()) return fail(ErrorCode::GasPriceOverflow);
+    if (price.overflow()) return fail(error::GasPriceOverflow);
     return check_gas_limit(tx, rules);
 }
 

@@ -1,3 +1,4 @@
+#include "base/errors/execution.hpp"
 #include "execution/test_chain.hpp"
 #include "execution/transaction.hpp"
 
@@ -123,7 +124,7 @@ TEST(Transaction, simulation_needs_neither_nonce_nor_money_for_gas) {
     call.body.value = U256{1};
     const auto poor = apply(world, call, simulated);
     ASSERT_FALSE(poor.outcome);
-    EXPECT_EQ(poor.outcome.error().code, ErrorCode::InsufficientFunds);
+    EXPECT_EQ(poor.outcome.error().code, error::InsufficientFunds);
 }
 
 TEST(Transaction, floor_of_the_data_price_holds_for_transfers_too) {
@@ -136,7 +137,7 @@ TEST(Transaction, floor_of_the_data_price_holds_for_transfers_too) {
     ASSERT_TRUE(applied.outcome);
     EXPECT_EQ(applied.outcome->receipt.gas_used, 21'000u + 100 * 40);
     tx.gas_limit = 21'000 + 100 * 40 - 1;
-    EXPECT_EQ(apply(world, *sign(tx, actor(0))).outcome.error().code, ErrorCode::IntrinsicGasTooLow);
+    EXPECT_EQ(apply(world, *sign(tx, actor(0))).outcome.error().code, error::IntrinsicGasTooLow);
 }
 
 TEST(BlobBaseFee, follows_the_exponential_of_eip_4844) {

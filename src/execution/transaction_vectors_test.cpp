@@ -1,4 +1,5 @@
 // ethereum/tests TransactionTests: decoding, signature, shape and intrinsic gas, by the newest fork each file names.
+#include "base/errors/codec.hpp"
 #include "base/test_vectors.hpp"
 #include "execution/fixture.hpp"
 
@@ -40,7 +41,7 @@ TEST(TransactionVectors, are_accepted_or_refused_as_expected) {
             const auto& expected = results.contains("Cancun") ? results["Cancun"] : results["London"];
             ASSERT_TRUE(expected.is_object()) << name;
             const auto raw = from_hex(test["txbytes"].get<std::string>());
-            const auto judged = raw ? judge(*raw) : Judged{Error{ErrorCode::HexInvalid, ""}, std::nullopt};
+            const auto judged = raw ? judge(*raw) : Judged{Error{error::HexInvalid, ""}, std::nullopt};
             if (expected.contains("exception")) {
                 EXPECT_TRUE(judged.error) << name << " is accepted";
                 ++refused;

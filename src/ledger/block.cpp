@@ -1,6 +1,7 @@
 #include "ledger/block.hpp"
 
 #include "base/assert.hpp"
+#include "base/errors/ledger.hpp"
 #include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
 #include "ledger/trie_root.hpp"
@@ -68,7 +69,7 @@ Result<SignedTransaction> read_block_transaction(RlpReader& in) {
     // Legacy transactions stand as a list in the block, typed ones as a string.
     if (item.is_list) return decode_signed_transaction(item.whole);
     if (item.payload.empty() || item.payload[0] >= 0xc0)
-        return fail(ErrorCode::BlockInvalid, "legacy transaction wrapped in a string");
+        return fail(error::BlockInvalid, "legacy transaction wrapped in a string");
     return decode_signed_transaction(item.payload);
 }
 
@@ -135,7 +136,7 @@ Result<BlockHeader> decode_header(BytesView rlp) {
     CRN_TRY(mix_hash, in.fixed<Hash256>());
     using Nonce = decltype(header.nonce);
     CRN_TRY(nonce, in.fixed<Nonce>());
-    if (extra_data.size() > kExtraDataMax) return fail(ErrorCode::BlockInvalid, "extra data is over 32 bytes");
+    if (extra_data.size() > kExtraDataMax) return fail(error::BlockInvalid, "extra data is over 32 bytes");
     header = {parent_hash, ommers_hash, beneficiary, state_root, transactions_root, receipts_root, logs_bloom,
               difficulty, number, gas_limit, gas_used, timestamp, to_bytes(extra_data), mix_hash, nonce,
               {}, {}, {}, {}, {}, {}};
@@ -176,10 +177,10 @@ Result<Block> decode_block(BytesView rlp) {
     Block block{std::move(header), {}};
     CRN_TRY(transactions, in.list());
     CRN_TRY(ommers, in.list());
-    if (!ommers.at_end()) return fail(ErrorCode::BlockInvalid, "block with ommers");
+    if (!ommers.at_end()) return fail(error::BlockInvalid, "block with ommers");
     if (block.header.withdrawals_root) {
         CRN_TRY(withdrawals, in.list());
-        if (!withdrawals.at_end()) return fail(ErrorCode::BlockInvalid, "block with withdrawals");
+        if (!withdrawals.at_end()) return fail(error::BlockInvalid, "block with withdrawals");
     }
     CRN_CHECK(in.finish());
     while (!transactions.at_end()) {

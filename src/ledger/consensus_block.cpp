@@ -1,5 +1,6 @@
 #include "ledger/consensus_block.hpp"
 
+#include "base/errors/ledger.hpp"
 #include "crypto/hash.hpp"
 
 namespace cairn::ledger {
@@ -96,7 +97,7 @@ Bytes encode_batch_body(const std::vector<BytesView>& transactions) {
 
 Result<std::vector<BytesView>> split_batch_body(BytesView body) {
     if (body.size() > kBatchBytesMax)
-        return fail(ErrorCode::BatchInvalid, std::to_string(body.size()) + " bytes of body");
+        return fail(error::BatchInvalid, std::to_string(body.size()) + " bytes of body");
     codec::WireReader in{body};
     const auto count = in.count(kBatchTransactionsMax, kTransactionBytesMin);
     std::vector<BytesView> out;
@@ -105,17 +106,17 @@ Result<std::vector<BytesView>> split_batch_body(BytesView body) {
         out.push_back(in.string(kBatchBytesMax));
         if (out.back().empty()) in.set_failed();
     }
-    if (!in.finish() || out.empty()) return fail(ErrorCode::BatchInvalid, "body cannot be split into transactions");
+    if (!in.finish() || out.empty()) return fail(error::BatchInvalid, "body cannot be split into transactions");
     return out;
 }
 
 Status verify_batch_body(const BatchHeader& header, BytesView body) {
-    if (body.size() != header.body_bytes) return fail(ErrorCode::BatchInvalid, "length differs from the header");
+    if (body.size() != header.body_bytes) return fail(error::BatchInvalid, "length differs from the header");
     CRN_TRY(transactions, split_batch_body(body));
     if (transactions.size() != header.transaction_count)
-        return fail(ErrorCode::BatchInvalid, "transaction count differs from the header");
+        return fail(error::BatchInvalid, "transaction count differs from the header");
     if (crypto::keccak256(body) != header.body_hash)
-        return fail(ErrorCode::BatchInvalid, "hash differs from the header");
+        return fail(error::BatchInvalid, "hash differs from the header");
     return {};
 }
 

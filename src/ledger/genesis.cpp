@@ -1,5 +1,6 @@
 #include "ledger/genesis.hpp"
 
+#include "base/errors/ledger.hpp"
 #include "codec/wire.hpp"
 #include "crypto/hash.hpp"
 
@@ -25,7 +26,7 @@ constexpr std::size_t kAddressBytesMax = 255 + 6;
 constexpr std::size_t kCertificateBytesMax = 16 * 1024;
 
 std::unexpected<Error> bad(const std::string& path, std::string_view why) {
-    return fail(ErrorCode::GenesisInvalid, path + ": " + std::string(why));
+    return fail(error::GenesisInvalid, path + ": " + std::string(why));
 }
 
 bool is_name(std::string_view text) {
@@ -215,7 +216,7 @@ Status verify_signatures(const Genesis& genesis) {
         if (there && crypto::verify(organisation.signing_key, message, found->second)) continue;
         missing += (missing.empty() ? "" : ", ") + organisation.name + (there ? " (wrong)" : " (missing)");
     }
-    if (!missing.empty()) return fail(ErrorCode::GenesisUnsigned, missing);
+    if (!missing.empty()) return fail(error::GenesisUnsigned, missing);
     if (genesis.organisations.empty()) return bad("organisations", "must be 1 to 100");
     return {};
 }

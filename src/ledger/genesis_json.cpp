@@ -1,4 +1,5 @@
 // The JSON form of genesis.
+#include "base/errors/ledger.hpp"
 #include "ledger/genesis.hpp"
 
 #include <nlohmann/json.hpp>
@@ -16,7 +17,7 @@ constexpr std::string_view kFormat = "cairn-genesis-v1";
 constexpr std::size_t kJsonDepthMax = 8;
 
 std::unexpected<Error> bad(const std::string& path, std::string_view why) {
-    return fail(ErrorCode::GenesisInvalid, path + ": " + std::string(why));
+    return fail(error::GenesisInvalid, path + ": " + std::string(why));
 }
 
 // Reading JSON: every getter names the path of what it did not like.

@@ -1,3 +1,4 @@
+#include "base/errors/ledger.hpp"
 #include "ledger/genesis.hpp"
 
 #include <gtest/gtest.h>
@@ -137,7 +138,7 @@ TEST(Genesis, names_organisations_whose_signature_is_missing_or_wrong) {
     genesis.signatures["Gamma"] = genesis.signatures["Alpha"];
     const auto status = verify_signatures(genesis);
     ASSERT_FALSE(status);
-    EXPECT_EQ(status.error().code, ErrorCode::GenesisUnsigned);
+    EXPECT_EQ(status.error().code, error::GenesisUnsigned);
     EXPECT_EQ(status.error().detail, "Beta (missing), Gamma (wrong)");
 }
 
@@ -147,7 +148,7 @@ TEST(Genesis, change_after_signing_is_noticed) {
     genesis.parameters.history_blocks++;
     const auto status = verify_signatures(genesis);
     ASSERT_FALSE(status);
-    EXPECT_EQ(status.error().code, ErrorCode::GenesisUnsigned);
+    EXPECT_EQ(status.error().code, error::GenesisUnsigned);
 }
 
 TEST(Genesis, no_organisation_is_not_a_signed_genesis) {
@@ -213,7 +214,7 @@ TEST(Genesis, bad_field_is_refused_with_its_path) {
         change(genesis);
         const auto read = genesis_from_json(to_json(genesis));
         ASSERT_FALSE(read) << path;
-        EXPECT_EQ(read.error().code, ErrorCode::GenesisInvalid);
+        EXPECT_EQ(read.error().code, error::GenesisInvalid);
         EXPECT_TRUE(read.error().detail.starts_with(path + ":")) << read.error().detail << "\nexpected " << path;
     }
 }
@@ -274,7 +275,7 @@ TEST(Genesis, malformed_text_is_refused_with_the_path) {
     for (const auto& [from, to, path] : cases) {
         const auto read = genesis_from_json(replaced(json, from, to));
         ASSERT_FALSE(read) << to;
-        EXPECT_EQ(read.error().code, ErrorCode::GenesisInvalid);
+        EXPECT_EQ(read.error().code, error::GenesisInvalid);
         EXPECT_TRUE(read.error().detail.starts_with(path + ":")) << read.error().detail << "\nexpected " << path;
     }
     EXPECT_FALSE(genesis_from_json(json + "x"));

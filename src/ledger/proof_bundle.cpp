@@ -1,5 +1,6 @@
 #include "ledger/proof_bundle.hpp"
 
+#include "base/errors/ledger.hpp"
 #include "codec/abi.hpp"
 #include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
@@ -12,7 +13,7 @@ namespace cairn::ledger {
 namespace {
 
 std::unexpected<Error> refuse(const std::string& step, std::string_view why) {
-    return fail(ErrorCode::ProofInvalid, step + ": " + std::string{why});
+    return fail(error::ProofInvalid, step + ": " + std::string{why});
 }
 
 /// The same failure as a step of this verification.

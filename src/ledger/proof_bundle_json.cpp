@@ -1,5 +1,6 @@
 // The JSON form of a proof bundle. Reading is lenient in detail and strict in sum: what was read must be written as exactly the
 // same text again.
+#include "base/errors/ledger.hpp"
 #include "ledger/proof_bundle.hpp"
 
 #include <nlohmann/json.hpp>
@@ -15,7 +16,7 @@ constexpr std::size_t kProofNodesMax = 65; // one for each nibble of a key, and 
 constexpr std::size_t kJsonDepthMax = 8;
 
 std::unexpected<Error> refuse(std::string_view why) {
-    return fail(ErrorCode::ProofInvalid, "file: " + std::string{why});
+    return fail(error::ProofInvalid, "file: " + std::string{why});
 }
 
 Json json_of(const std::vector<Bytes>& nodes) {

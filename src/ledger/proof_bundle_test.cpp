@@ -1,3 +1,4 @@
+#include "base/errors/ledger.hpp"
 #include "ledger/proof_bundle.hpp"
 
 #include "codec/abi.hpp"
@@ -171,7 +172,7 @@ struct Scene {
     void expect_refused(std::string_view step) const {
         const auto proven = verify();
         ASSERT_FALSE(proven);
-        EXPECT_EQ(proven.error().code, ErrorCode::ProofInvalid);
+        EXPECT_EQ(proven.error().code, error::ProofInvalid);
         EXPECT_TRUE(proven.error().detail.starts_with(step)) << proven.error().detail;
     }
 };
@@ -247,7 +248,7 @@ TEST(ProofBundle, refuses_one_changed_byte_anywhere) {
                 text[i] = static_cast<char>(good[i] ^ flip);
                 const auto proven = verify_bundle(scene->genesis, text, scene->digest);
                 ASSERT_FALSE(proven) << "byte " << i << " '" << good[i] << "' -> '" << text[i] << "'";
-                ASSERT_EQ(proven.error().code, ErrorCode::ProofInvalid);
+                ASSERT_EQ(proven.error().code, error::ProofInvalid);
             }
             text[i] = good[i];
         }

@@ -1,5 +1,6 @@
 #include "ledger/receipt.hpp"
 
+#include "base/errors/ledger.hpp"
 #include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
 
@@ -57,7 +58,7 @@ Result<std::vector<Log>> read_logs(RlpReader& in) {
         log.address = address;
         while (!topics.at_end()) {
             CRN_TRY(topic, topics.fixed<Hash256>());
-            if (log.topics.size() == 4) return fail(ErrorCode::BlockInvalid, "log with more than four topics");
+            if (log.topics.size() == 4) return fail(error::BlockInvalid, "log with more than four topics");
             log.topics.push_back(topic);
         }
         CRN_TRY(data, item.string());
@@ -126,10 +127,10 @@ Bytes encode_receipt(const Receipt& receipt, const Bloom& bloom) {
 }
 
 Result<Receipt> decode_receipt(BytesView raw) {
-    if (raw.empty()) return fail(ErrorCode::BlockInvalid, "receipt without bytes");
+    if (raw.empty()) return fail(error::BlockInvalid, "receipt without bytes");
     Receipt out;
     if (raw[0] < 0xc0) {
-        if (raw[0] < 1 || raw[0] > 4) return fail(ErrorCode::BlockInvalid, "receipt of an unknown type");
+        if (raw[0] < 1 || raw[0] > 4) return fail(error::BlockInvalid, "receipt of an unknown type");
         out.type = static_cast<TransactionType>(raw[0]);
         raw = raw.subspan(1);
     }
@@ -137,7 +138,7 @@ Result<Receipt> decode_receipt(BytesView raw) {
     CRN_TRY(in, envelope.list());
     CRN_CHECK(envelope.finish());
     CRN_TRY(status, in.u64());
-    if (status > 1) return fail(ErrorCode::BlockInvalid, "receipt status is neither 0 nor 1");
+    if (status > 1) return fail(error::BlockInvalid, "receipt status is neither 0 nor 1");
     CRN_TRY(gas, in.u64());
     CRN_TRY(bloom, in.fixed<Bloom>());
     CRN_TRY(logs, read_logs(in));
@@ -145,7 +146,7 @@ Result<Receipt> decode_receipt(BytesView raw) {
     out.success = status == 1;
     out.cumulative_gas_used = gas;
     out.logs = std::move(logs);
-    if (bloom != bloom_of(out.logs)) return fail(ErrorCode::BlockInvalid, "receipt bloom does not fit its logs");
+    if (bloom != bloom_of(out.logs)) return fail(error::BlockInvalid, "receipt bloom does not fit its logs");
     return out;
 }
 

@@ -1,5 +1,6 @@
 #include "ledger/record.hpp"
 
+#include "base/errors/ledger.hpp"
 #include "ledger/slot_layout.hpp"
 
 namespace cairn::ledger {
@@ -14,10 +15,10 @@ constexpr U256 kNumberMask{(1ull << kNumberBits) - 1};
 
 /// Metadata's length as the words of a valid entry hold it.
 Result<std::uint64_t> metadata_length(const U256& head, const U256& metadata_word) {
-    if (!head) return fail(ErrorCode::ProofInvalid, "there is no such entry");
+    if (!head) return fail(error::ProofInvalid, "there is no such entry");
     const auto length = string_length(metadata_word);
     if (!length || *length > kRecordMetadataBytesMax)
-        return fail(ErrorCode::ProofInvalid, "the entry's metadata is malformed");
+        return fail(error::ProofInvalid, "the entry's metadata is malformed");
     return *length;
 }
 

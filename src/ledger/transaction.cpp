@@ -1,5 +1,8 @@
 #include "ledger/transaction.hpp"
 
+#include "base/errors/crypto.hpp"
+#include "base/errors/execution.hpp"
+#include "base/errors/ledger.hpp"
 #include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
 
@@ -84,7 +87,7 @@ Status read_legacy_v(Transaction& tx, const U256& v) {
         tx.signature.y_parity = static_cast<std::uint8_t>(v.low() - 27);
         return {};
     }
-    if (v < U256{35}) return fail(ErrorCode::TransactionInvalid, "v is neither 27, 28 nor of the EIP-155 form");
+    if (v < U256{35}) return fail(error::TransactionInvalid, "v is neither 27, 28 nor of the EIP-155 form");
     const U256 offset = v - U256{35};
     tx.chain_id = offset >> 1;
     tx.signature.y_parity = static_cast<std::uint8_t>(offset.low() & 1);
@@ -95,7 +98,7 @@ Result<std::optional<Address>> read_recipient(RlpReader& in) {
     CRN_TRY(view, in.string());
     if (view.empty()) return std::optional<Address>{};
     const auto address = Address::from(view);
-    if (!address) return fail(ErrorCode::TransactionInvalid, "recipient is not 20 bytes long");
+    if (!address) return fail(error::TransactionInvalid, "recipient is not 20 bytes long");
     return address;
 }
 
@@ -140,17 +143,17 @@ Result<std::vector<Authorization>> read_authorizations(RlpReader& in) {
         CRN_TRY(r, item.u256());
         CRN_TRY(s, item.u256());
         CRN_CHECK(item.finish());
-        if (y_parity > U256{255}) return fail(ErrorCode::TransactionInvalid, "authorization parity is over one byte");
+        if (y_parity > U256{255}) return fail(error::TransactionInvalid, "authorization parity is over one byte");
         entry = {chain_id, address, nonce, y_parity, r, s};
     }
     return out;
 }
 
 Result<TransactionType> read_type(BytesView raw) {
-    if (raw.empty()) return fail(ErrorCode::TransactionInvalid, "no bytes");
+    if (raw.empty()) return fail(error::TransactionInvalid, "no bytes");
     if (raw[0] >= 0xc0) return TransactionType::legacy;
     if (raw[0] >= 1 && raw[0] <= 4) return static_cast<TransactionType>(raw[0]);
-    return fail(ErrorCode::TypeNotSupported, "unknown transaction type " + std::to_string(raw[0]));
+    return fail(error::TypeNotSupported, "unknown transaction type " + std::to_string(raw[0]));
 }
 
 Status read_signature(RlpReader& in, Transaction& tx) {
@@ -158,7 +161,7 @@ Status read_signature(RlpReader& in, Transaction& tx) {
     if (tx.type == TransactionType::legacy) {
         CRN_CHECK(read_legacy_v(tx, v));
     } else {
-        if (v > U256{1}) return fail(ErrorCode::TransactionInvalid, "signature parity is neither 0 nor 1");
+        if (v > U256{1}) return fail(error::TransactionInvalid, "signature parity is neither 0 nor 1");
         tx.signature.y_parity = static_cast<std::uint8_t>(v.low());
     }
     CRN_TRY(r, in.u256());
@@ -250,7 +253,7 @@ Hash256 signing_digest(const Transaction& transaction) {
 
 Result<Address> recover_sender(const Transaction& transaction) {
     if (transaction.signature.s > crypto::kSecp256k1HalfOrder)
-        return fail(ErrorCode::SignatureInvalid, "s is in the upper half of the group order");
+        return fail(error::SignatureInvalid, "s is in the upper half of the group order");
     return crypto::recover_address(signing_digest(transaction), transaction.signature);
 }
 
@@ -258,7 +261,7 @@ Status sign_transaction(Transaction& transaction, const crypto::AccountKey& key)
     // v = 35 + 2 * chain_id + parity must fit 256 bits, or the encoding would name another chain.
     if (transaction.type == TransactionType::legacy && transaction.chain_id &&
         *transaction.chain_id > (~U256{} - U256{36}) >> 1)
-        return fail(ErrorCode::TransactionInvalid, "chain id is too large for a legacy transaction");
+        return fail(error::TransactionInvalid, "chain id is too large for a legacy transaction");
     CRN_TRY(signature, crypto::sign(signing_digest(transaction), key));
     transaction.signature = signature;
     return {};

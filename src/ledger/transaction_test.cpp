@@ -1,3 +1,5 @@
+#include "base/errors/crypto.hpp"
+#include "base/errors/execution.hpp"
 #include "base/test_vectors.hpp"
 #include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
@@ -94,7 +96,7 @@ TEST(Transaction, high_s_is_refused_although_it_names_the_same_signer) {
     tx.signature.y_parity ^= 1;
     const auto decoded = decode_signed_transaction(encode_transaction(tx));
     ASSERT_FALSE(decoded);
-    EXPECT_EQ(decoded.error().code, ErrorCode::SignatureInvalid);
+    EXPECT_EQ(decoded.error().code, error::SignatureInvalid);
     ASSERT_TRUE(crypto::recover_address(signing_digest(tx), tx.signature));
 }
 
@@ -110,7 +112,7 @@ TEST(Transaction, recovery_ids_and_types_out_of_range_are_refused) {
         raw[0] = type;
         const auto decoded = decode_transaction(raw);
         ASSERT_FALSE(decoded);
-        EXPECT_EQ(decoded.error().code, ErrorCode::TypeNotSupported);
+        EXPECT_EQ(decoded.error().code, error::TypeNotSupported);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "ledger/trie_proof.hpp"
 
+#include "base/errors/ledger.hpp"
 #include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
 #include "ledger/block.hpp"
@@ -11,7 +12,7 @@ namespace {
 constexpr std::size_t kBranchItems = 17;
 constexpr std::size_t kPathItems = 2;
 
-std::unexpected<Error> bad(const char* why) { return fail(ErrorCode::ProofInvalid, why); }
+std::unexpected<Error> bad(const char* why) { return fail(error::ProofInvalid, why); }
 
 /// The items of one node; ProofInvalid unless it is a list of 2 or 17 items.
 Result<std::vector<codec::RlpItem>> items_of(BytesView node) {

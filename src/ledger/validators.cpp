@@ -1,5 +1,8 @@
 #include "ledger/validators.hpp"
 
+#include "base/errors/codec.hpp"
+#include "base/errors/crypto.hpp"
+#include "base/errors/ledger.hpp"
 #include "codec/wire.hpp"
 #include "crypto/hash.hpp"
 
@@ -52,7 +55,7 @@ Result<ValidatorSet> decode_validator_set(BytesView bytes) {
         set.members.push_back(std::move(member));
     }
     CRN_CHECK(in.finish());
-    if (set.members.empty()) return fail(ErrorCode::WireInvalid, "validator set without members");
+    if (set.members.empty()) return fail(error::WireInvalid, "validator set without members");
     return set;
 }
 
@@ -76,20 +79,20 @@ bool verify_vote(std::uint64_t chain_id, const ValidatorSet& set, const Vote& vo
 }
 
 Status verify_certificate(std::uint64_t chain_id, const ValidatorSet& set, const Certificate& certificate) {
-    if (certificate.statement.epoch != set.epoch) return fail(ErrorCode::WireInvalid, "certificate of another epoch");
+    if (certificate.statement.epoch != set.epoch) return fail(error::WireInvalid, "certificate of another epoch");
     for (std::size_t i = 0; i < certificate.entries.size(); ++i) {
         const auto voter = certificate.entries[i].voter;
-        if (voter.value >= set.size()) return fail(ErrorCode::WireInvalid, "certificate names an unknown voter");
+        if (voter.value >= set.size()) return fail(error::WireInvalid, "certificate names an unknown voter");
         if (i > 0 && certificate.entries[i - 1].voter >= voter)
-            return fail(ErrorCode::WireInvalid, "voters of a certificate are not ascending");
+            return fail(error::WireInvalid, "voters of a certificate are not ascending");
     }
     if (certificate.entries.size() < set.quorum())
-        return fail(ErrorCode::CertificateNoQuorum, std::to_string(certificate.entries.size()) + " of " +
+        return fail(error::CertificateNoQuorum, std::to_string(certificate.entries.size()) + " of " +
                                                         std::to_string(set.quorum()) + " votes");
     const auto message = signed_bytes(chain_id, certificate.statement);
     for (const auto& entry : certificate.entries)
         if (!crypto::verify(set.members[entry.voter.value].key, message, entry.signature))
-            return fail(ErrorCode::SignatureInvalid, "vote of validator " + std::to_string(entry.voter.value));
+            return fail(error::SignatureInvalid, "vote of validator " + std::to_string(entry.voter.value));
     return {};
 }
 

@@ -1,3 +1,6 @@
+#include "base/errors/codec.hpp"
+#include "base/errors/crypto.hpp"
+#include "base/errors/ledger.hpp"
 #include "ledger/validators.hpp"
 
 #include "codec/wire.hpp"
@@ -128,7 +131,7 @@ TEST(Certificate, one_vote_short_is_no_quorum) {
     const Consortium c{4};
     const auto status = verify_certificate(kChain, c.set, c.certificate(statement(), 2));
     ASSERT_FALSE(status);
-    EXPECT_EQ(status.error().code, ErrorCode::CertificateNoQuorum);
+    EXPECT_EQ(status.error().code, error::CertificateNoQuorum);
 }
 
 TEST(Certificate, same_voter_twice_does_not_count_twice) {
@@ -137,7 +140,7 @@ TEST(Certificate, same_voter_twice_does_not_count_twice) {
     certificate.entries.push_back(certificate.entries.back());
     const auto status = verify_certificate(kChain, c.set, certificate);
     ASSERT_FALSE(status);
-    EXPECT_EQ(status.error().code, ErrorCode::WireInvalid);
+    EXPECT_EQ(status.error().code, error::WireInvalid);
 }
 
 TEST(Certificate, forged_entry_spoils_it) {
@@ -146,7 +149,7 @@ TEST(Certificate, forged_entry_spoils_it) {
     certificate.entries[2].signature[5] ^= 1;
     const auto status = verify_certificate(kChain, c.set, certificate);
     ASSERT_FALSE(status);
-    EXPECT_EQ(status.error().code, ErrorCode::SignatureInvalid);
+    EXPECT_EQ(status.error().code, error::SignatureInvalid);
 }
 
 TEST(Certificate, other_epoch_or_unknown_voter_is_refused) {

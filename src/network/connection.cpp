@@ -1,5 +1,7 @@
 #include "network/connection.hpp"
 
+#include "base/errors/network.hpp"
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
@@ -56,9 +58,9 @@ void Connection::handshake(asio::ssl::stream_base::handshake_type side) {
         if (self->closed_) return;
         if (code) return self->close(self->error_of(code));
         self->encrypted_ = true;
-        if (!self->verdict_.peer) return self->close({ErrorCode::HandshakeFailed, "no certificate"});
+        if (!self->verdict_.peer) return self->close({error::HandshakeFailed, "no certificate"});
         if (self->dialled_ && self->verdict_.peer != self->expected_peer)
-            return self->close({ErrorCode::CertificateForeign, "another validator answers at this address"});
+            return self->close({error::CertificateForeign, "another validator answers at this address"});
         self->flush();
         self->read();
     });
@@ -164,12 +166,12 @@ void Connection::tick(Microseconds time) {
     if (closed_) return;
     if (!ready_) {
         if (time - started_ < tuning_.handshake_max) return;
-        if (connected_) return close({ErrorCode::HandshakeFailed, "no hello in time"});
-        return close({ErrorCode::PeerUnreachable, "no answer in time"});
+        if (connected_) return close({error::HandshakeFailed, "no hello in time"});
+        return close({error::PeerUnreachable, "no answer in time"});
     }
-    if (time - last_read_ >= tuning_.silence_max) return close({ErrorCode::PeerSilent, "nothing received"});
+    if (time - last_read_ >= tuning_.silence_max) return close({error::PeerSilent, "nothing received"});
     if (writing_ && time - last_write_ >= tuning_.write_stall_max)
-        return close({ErrorCode::PeerSilent, "the peer takes nothing"});
+        return close({error::PeerSilent, "the peer takes nothing"});
     if (!writing_ && time - last_write_ >= tuning_.ping_interval) {
         append(control_, encode_frame_header({FrameKind::ping, 0, 0}));
         flush();
@@ -190,12 +192,12 @@ Error Connection::error_of(const error_code& code) const {
     const bool tls = code.category() == asio::error::get_ssl_category();
     const bool ended = code == asio::error::eof || code == asio::ssl::error::stream_truncated ||
                        code == asio::error::connection_reset || code == asio::error::broken_pipe;
-    if (!connected_) return {ErrorCode::PeerUnreachable, code.message()};
-    if (!ready_) return {ErrorCode::HandshakeFailed, ended ? "closed by the peer" : code.message()};
-    if (ended) return {ErrorCode::PeerUnreachable, "closed by the peer"};
+    if (!connected_) return {error::PeerUnreachable, code.message()};
+    if (!ready_) return {error::HandshakeFailed, ended ? "closed by the peer" : code.message()};
+    if (ended) return {error::PeerUnreachable, "closed by the peer"};
     // A record whose authentication fails is damage or an attack; everything else is a connection that ended.
-    if (tls) return {ErrorCode::FrameInvalid, "TLS: " + code.message()};
-    return {ErrorCode::PeerUnreachable, code.message()};
+    if (tls) return {error::FrameInvalid, "TLS: " + code.message()};
+    return {error::PeerUnreachable, code.message()};
 }
 
 } // namespace cairn::network

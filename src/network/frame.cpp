@@ -1,6 +1,7 @@
 #include "network/frame.hpp"
 
 #include "base/assert.hpp"
+#include "base/errors/network.hpp"
 #include "codec/wire.hpp"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ constexpr std::uint8_t kVersion = 1;
 /// One TLS record; larger payloads are read in place.
 constexpr std::size_t kBufferBytes = 16 * 1024;
 
-std::unexpected<Error> invalid(std::string why) { return fail(ErrorCode::FrameInvalid, std::move(why)); }
+std::unexpected<Error> invalid(std::string why) { return fail(error::FrameInvalid, std::move(why)); }
 
 } // namespace
 

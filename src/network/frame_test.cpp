@@ -1,3 +1,4 @@
+#include "base/errors/network.hpp"
 #include "network/frame.hpp"
 
 #include <gtest/gtest.h>
@@ -95,7 +96,7 @@ TEST(Frame, length_is_accepted_at_the_limit_and_refused_above) {
     for (const std::uint32_t length : {262'145u, 0x7fffffffu, 0xffffffffu}) {
         const auto refused = decode_frame_header(encode_frame_header({FrameKind::message, 1, length}), Phase::ready, kLimit);
         ASSERT_FALSE(refused) << length;
-        EXPECT_EQ(refused.error().code, ErrorCode::FrameInvalid);
+        EXPECT_EQ(refused.error().code, error::FrameInvalid);
     }
     EXPECT_FALSE(decode_frame_header(encode_frame_header({FrameKind::ping, 0, 1}), Phase::ready, kLimit));
     EXPECT_FALSE(decode_frame_header(encode_frame_header({FrameKind::hello, 0, Hello::kBytes + 1}), Phase::awaiting_hello, 0));
@@ -130,9 +131,9 @@ TEST(Frame, second_hello_and_early_message_end_the_connection) {
     auto twice = hello_frame();
     append(twice, hello_frame());
     FrameReader one;
-    EXPECT_EQ(read(one, twice, 7).status.error().code, ErrorCode::FrameInvalid);
+    EXPECT_EQ(read(one, twice, 7).status.error().code, error::FrameInvalid);
     FrameReader two;
-    EXPECT_EQ(read(two, frame(FrameKind::message, 1, {}), 7).status.error().code, ErrorCode::FrameInvalid);
+    EXPECT_EQ(read(two, frame(FrameKind::message, 1, {}), 7).status.error().code, error::FrameInvalid);
 }
 
 TEST(Hello, round_trips_and_refuses_other_sizes_and_streams) {

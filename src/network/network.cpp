@@ -1,3 +1,5 @@
+#include "base/errors/crypto.hpp"
+#include "base/errors/network.hpp"
 #include "network/connection.hpp"
 
 #include "base/log.hpp"
@@ -82,7 +84,7 @@ public:
 
     Status start() {
         if (config_.self.value >= peers_.size())
-            return fail(ErrorCode::CertificateForeign, "no validator has index " + std::to_string(config_.self.value));
+            return fail(error::CertificateForeign, "no validator has index " + std::to_string(config_.self.value));
         CRN_TRY(tls, TlsContext::open(config_, genesis_));
         tls_ = std::move(tls);
         CRN_CHECK(listen());
@@ -222,14 +224,14 @@ private:
         const auto where = config_.listen_address + ":" + std::to_string(config_.listen_port);
         error_code code;
         const auto address = asio::ip::make_address(config_.listen_address, code);
-        if (code) return fail(ErrorCode::PortInUse, where + " (not a numeric address)");
+        if (code) return fail(error::PortInUse, where + " (not a numeric address)");
         const tcp::endpoint endpoint(address, config_.listen_port);
         acceptor_.open(endpoint.protocol(), code);
         if (!code) acceptor_.set_option(tcp::acceptor::reuse_address(true), code);
         if (!code) acceptor_.bind(endpoint, code);
         if (!code) acceptor_.listen(asio::socket_base::max_listen_connections, code);
         if (!code) port_ = acceptor_.local_endpoint(code).port();
-        if (code) return fail(ErrorCode::PortInUse, where + " (" + code.message() + ")");
+        if (code) return fail(error::PortInUse, where + " (" + code.message() + ")");
         return {};
     }
 
@@ -264,7 +266,7 @@ private:
             count(&NetworkCounters::half_open_evicted);
             // A copy: closing takes it off the list.
             const auto oldest = half_open_.front();
-            oldest->close({ErrorCode::HandshakeFailed, "too many connections before their hello"});
+            oldest->close({error::HandshakeFailed, "too many connections before their hello"});
         }
         count(&NetworkCounters::accepted);
         const auto connection = make_connection(std::move(socket));
@@ -278,7 +280,7 @@ private:
         const auto& address = found != config_.peer_addresses.end() ? found->second
                                                                     : genesis_.validators.members[peer.value].address;
         const auto parts = split_address(address);
-        if (!parts) return dial_failed(peer, stream, {ErrorCode::PeerUnreachable, address + " is not host:port"});
+        if (!parts) return dial_failed(peer, stream, {error::PeerUnreachable, address + " is not host:port"});
         error_code code;
         const auto numeric = asio::ip::make_address(parts->host, code);
         if (!code) return dial_endpoints(peer, stream, {tcp::endpoint(numeric, parts->port)});
@@ -287,7 +289,7 @@ private:
                                     if (stopping_) return;
                                     if (failure)
                                         return dial_failed(peer, stream,
-                                                           {ErrorCode::PeerUnreachable, address + ": " + failure.message()});
+                                                           {error::PeerUnreachable, address + ": " + failure.message()});
                                     std::vector<tcp::endpoint> endpoints;
                                     for (const auto& entry : results) endpoints.push_back(entry.endpoint());
                                     dial_endpoints(peer, stream, endpoints);
@@ -321,21 +323,21 @@ private:
         const auto peer = *connection.peer();
         const auto expected = hello_for(hello.stream);
         if (hello.protocol != expected.protocol)
-            return fail(ErrorCode::PeerMismatch, "protocol " + std::to_string(hello.protocol));
+            return fail(error::PeerMismatch, "protocol " + std::to_string(hello.protocol));
         if (hello.chain_id != expected.chain_id)
-            return fail(ErrorCode::PeerMismatch, "chain id " + std::to_string(hello.chain_id));
-        if (hello.genesis != expected.genesis) return fail(ErrorCode::PeerMismatch, "genesis " + to_hex(hello.genesis));
+            return fail(error::PeerMismatch, "chain id " + std::to_string(hello.chain_id));
+        if (hello.genesis != expected.genesis) return fail(error::PeerMismatch, "genesis " + to_hex(hello.genesis));
         if (connection.was_dialled()) {
-            if (hello.stream != connection.expected_stream) return fail(ErrorCode::FrameInvalid, "answers for another stream");
+            if (hello.stream != connection.expected_stream) return fail(error::FrameInvalid, "answers for another stream");
         } else {
-            if (peer == config_.self) return fail(ErrorCode::PeerMismatch, "uses this node's own certificate");
-            if (we_dial(peer)) return fail(ErrorCode::PeerMismatch, "dials although this node dials it");
+            if (peer == config_.self) return fail(error::PeerMismatch, "uses this node's own certificate");
+            if (we_dial(peer)) return fail(error::PeerMismatch, "dials although this node dials it");
             half_open_.remove_if([&](const auto& other) { return other.get() == &connection; });
         }
         auto& link = peers_[peer.value].links[at(hello.stream)];
         if (const auto old = link.current) {
             count(&NetworkCounters::replaced);
-            old->close({ErrorCode::PeerUnreachable, "replaced by a newer connection"});
+            old->close({error::PeerUnreachable, "replaced by a newer connection"});
         }
         link.current = connection.shared_from_this();
         bool all_up = true;
@@ -410,15 +412,15 @@ private:
     /// Security events: counted always, logged unless there are too many.
     void note_refusal(const Connection& connection, const Error& error) {
         switch (error.code) {
-        case ErrorCode::CertificateForeign:
-        case ErrorCode::CertificateInvalid: count(&NetworkCounters::certificates_refused); break;
-        case ErrorCode::HandshakeFailed:
+        case error::CertificateForeign:
+        case error::CertificateInvalid: count(&NetworkCounters::certificates_refused); break;
+        case error::HandshakeFailed:
             if (connection.was_dialled()) return; // dial_failed notes it
             count(&NetworkCounters::handshakes_failed);
             break;
-        case ErrorCode::PeerMismatch: count(&NetworkCounters::mismatches_refused); break;
-        case ErrorCode::FrameInvalid: count(&NetworkCounters::frames_invalid); break;
-        case ErrorCode::PeerSilent: count(&NetworkCounters::silent_cut); break;
+        case error::PeerMismatch: count(&NetworkCounters::mismatches_refused); break;
+        case error::FrameInvalid: count(&NetworkCounters::frames_invalid); break;
+        case error::PeerSilent: count(&NetworkCounters::silent_cut); break;
         default: return;
         }
         std::uint64_t suppressed = 0;
@@ -459,7 +461,7 @@ private:
                 link.current.reset();
             }
         const auto all = std::exchange(connections_, {});
-        for (const auto& [key, connection] : all) connection->close({ErrorCode::PeerUnreachable, "this node stops"});
+        for (const auto& [key, connection] : all) connection->close({error::PeerUnreachable, "this node stops"});
     }
 
     const NetworkConfig config_;

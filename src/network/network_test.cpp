@@ -1,3 +1,5 @@
+#include "base/errors/crypto.hpp"
+#include "base/errors/network.hpp"
 #include "network/test_network.hpp"
 
 namespace cairn::network {
@@ -162,7 +164,7 @@ TEST_F(NetworkTest, port_that_is_taken_is_named) {
     config.self = {2};
     const auto second = start_network(config, consortium().genesis(), {});
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, ErrorCode::PortInUse);
+    EXPECT_EQ(second.error().code, error::PortInUse);
     EXPECT_NE(second.error().detail.find("127.0.0.1:" + std::to_string(first.port())), std::string::npos);
 }
 
@@ -182,15 +184,15 @@ TEST_F(NetworkTest, own_certificate_that_others_would_refuse_is_refused_at_start
     };
     const auto id = [](ErrorCode code) { return std::string(error_id(code)); };
     EXPECT_EQ(start(consortium().certificate(1, 1), 1), "");
-    EXPECT_EQ(start(consortium().certificate(1, 1), 2), id(ErrorCode::CertificateForeign));
-    EXPECT_EQ(start(consortium().certificate(2, 1), 1), id(ErrorCode::CertificateForeign));
-    EXPECT_EQ(start(consortium().certificate(4, 1), 1), id(ErrorCode::CertificateForeign));
+    EXPECT_EQ(start(consortium().certificate(1, 1), 2), id(error::CertificateForeign));
+    EXPECT_EQ(start(consortium().certificate(2, 1), 1), id(error::CertificateForeign));
+    EXPECT_EQ(start(consortium().certificate(4, 1), 1), id(error::CertificateForeign));
     const auto now = consortium().now();
-    EXPECT_EQ(start(consortium().certificate(1, 1, {now - 1000, now - 10}), 1), id(ErrorCode::CertificateInvalid));
+    EXPECT_EQ(start(consortium().certificate(1, 1, {now - 1000, now - 10}), 1), id(error::CertificateInvalid));
     crypto::CertifiedKey mixed{consortium().certificate(1, 1).certificate_pem,
                                crypto::SecretText(std::string(consortium().certificate(1, 1).key_pem.view()))};
-    EXPECT_EQ(start(mixed, 1), id(ErrorCode::KeyInvalid));
-    EXPECT_EQ(start(consortium().certificate(1, 1), 9), id(ErrorCode::CertificateForeign));
+    EXPECT_EQ(start(mixed, 1), id(error::KeyInvalid));
+    EXPECT_EQ(start(consortium().certificate(1, 1), 9), id(error::CertificateForeign));
 }
 
 } // namespace

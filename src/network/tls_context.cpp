@@ -1,6 +1,8 @@
 #include "network/tls_context.hpp"
 
 #include "base/clock.hpp"
+#include "base/errors/crypto.hpp"
+#include "base/errors/network.hpp"
 #include "crypto/certificate.hpp"
 #include "network/peer_identity.hpp"
 
@@ -29,8 +31,8 @@ Result<std::string> read_text(const std::string& path) {
     std::string text(crypto::kPemBytesMax + 1, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in.gcount()));
-    if (text.empty()) return fail(ErrorCode::CertificateInvalid, path + ": cannot be read, or is empty");
-    if (text.size() > crypto::kPemBytesMax) return fail(ErrorCode::CertificateInvalid, path + ": longer than 64 KiB");
+    if (text.empty()) return fail(error::CertificateInvalid, path + ": cannot be read, or is empty");
+    if (text.size() > crypto::kPemBytesMax) return fail(error::CertificateInvalid, path + ": longer than 64 KiB");
     return text;
 }
 
@@ -66,7 +68,7 @@ Result<std::unique_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
     CRN_TRY(der, crypto::certificate_der(certificate));
     CRN_TRY(index, identify_peer(der, genesis, wall_seconds()));
     if (index != config.self)
-        return fail(ErrorCode::CertificateForeign, config.certificate_file + ": is the certificate of " +
+        return fail(error::CertificateForeign, config.certificate_file + ": is the certificate of " +
                                                        genesis.validators.members[index.value].name);
     try {
         auto out = std::unique_ptr<TlsContext>(new TlsContext(genesis));
@@ -76,7 +78,7 @@ Result<std::unique_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
         context.use_private_key(boost::asio::buffer(key.view()), boost::asio::ssl::context::pem);
         return out;
     } catch (const boost::system::system_error& error) {
-        return fail(ErrorCode::CertificateInvalid, config.certificate_file + ": " + error.what());
+        return fail(error::CertificateInvalid, config.certificate_file + ": " + error.what());
     }
 }
 
@@ -91,10 +93,10 @@ int TlsContext::judge(X509_STORE_CTX* store, void* self) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
         return 0;
     };
-    if (verdict == nullptr || leaf == nullptr) return refuse({ErrorCode::CertificateInvalid, "no certificate"});
+    if (verdict == nullptr || leaf == nullptr) return refuse({error::CertificateInvalid, "no certificate"});
     // The node's own and its CA's; what is trusted comes from genesis, so there is nothing to search a path in.
     if (sk_X509_num(X509_STORE_CTX_get0_untrusted(store)) > 2)
-        return refuse({ErrorCode::CertificateInvalid, "a chain of more than two certificates"});
+        return refuse({error::CertificateInvalid, "a chain of more than two certificates"});
     auto peer = identify_peer(der_of(leaf), static_cast<TlsContext*>(self)->genesis_, wall_seconds());
     if (!peer) return refuse(std::move(peer).error());
     verdict->peer = *peer;

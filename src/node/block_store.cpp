@@ -1,5 +1,6 @@
 #include "node/block_store.hpp"
 
+#include "base/errors/storage.hpp"
 #include "codec/wire.hpp"
 #include "ledger/consensus_block.hpp"
 
@@ -77,7 +78,7 @@ Bytes encode_stored_block(const StoredBlock& stored) {
 
 Result<StoredBlock> decode_stored_block(BytesView record) {
     codec::WireReader in{record};
-    if (in.u8() != kRecordVersion) return fail(ErrorCode::StorageCorrupt, "block record of an unknown version");
+    if (in.u8() != kRecordVersion) return fail(error::StorageCorrupt, "block record of an unknown version");
     StoredBlock stored;
     CRN_TRY(header, ledger::decode_header(in.string(1u << 16)));
     stored.block.header = std::move(header);

@@ -1,5 +1,8 @@
 #include "node/executed_chain.hpp"
 
+#include "base/errors/node.hpp"
+#include "base/errors/state.hpp"
+#include "base/errors/storage.hpp"
 #include "base/log.hpp"
 #include "system/parameters.hpp"
 #include "system/system_contracts.hpp"
@@ -55,16 +58,16 @@ Status ExecutedChain::start_from_genesis() {
 
 Status ExecutedChain::replay() {
     const auto genesis_block = blocks_->block(Height{0});
-    if (!genesis_block) return fail(ErrorCode::StorageCorrupt, "block 0 cannot be read");
+    if (!genesis_block) return fail(error::StorageCorrupt, "block 0 cannot be read");
     if (genesis_block->block.header.mix_hash != ledger::hash_of(genesis_))
-        return fail(ErrorCode::ForeignData, "block 0 was made from another genesis file");
+        return fail(error::ForeignData, "block 0 was made from another genesis file");
     if (state_->height() > height())
-        return fail(ErrorCode::StorageCorrupt, "the state is ahead of the blocks");
+        return fail(error::StorageCorrupt, "the state is ahead of the blocks");
     for (Height next = state_->height().next(); next <= height(); next = next.next()) {
         const auto stored = blocks_->block(next);
         const auto parent = blocks_->block(next.previous());
         if (!stored || !parent)
-            return fail(ErrorCode::StorageCorrupt, "block " + std::to_string(next.value) + " cannot be read");
+            return fail(error::StorageCorrupt, "block " + std::to_string(next.value) + " cannot be read");
         const auto& header = stored->block.header;
         const auto again = run(*parent, {.parent = parent->block.header,
                                          .timestamp = header.timestamp,
@@ -73,7 +76,7 @@ Status ExecutedChain::replay() {
                                          .candidates = candidates_of(*stored)});
         CRN_TRY(root, state_->commit(again.diff));
         if (root != header.state_root)
-            return fail(ErrorCode::StateDiverged, "executing block " + std::to_string(next.value) +
+            return fail(error::StateDiverged, "executing block " + std::to_string(next.value) +
                                                       " again gives state root " + to_hex(root) + " instead of " +
                                                       to_hex(header.state_root));
     }
@@ -94,7 +97,7 @@ Result<ExecutedChain::Outcome>
 ExecutedChain::extend(std::uint64_t timestamp_ms, const Hash256& consensus_digest, const Address& beneficiary,
                       std::vector<std::shared_ptr<const ledger::SignedTransaction>> candidates) {
     const auto parent = blocks_->block(height());
-    if (!parent) return fail(ErrorCode::StorageCorrupt, "the last block cannot be read");
+    if (!parent) return fail(error::StorageCorrupt, "the last block cannot be read");
     auto executed = run(*parent, {.parent = parent->block.header,
                                   .timestamp = std::max(timestamp_ms / 1000, parent->block.header.timestamp),
                                   .consensus_digest = consensus_digest,

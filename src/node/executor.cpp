@@ -1,6 +1,7 @@
 #include "node/executor.hpp"
 
 #include "base/assert.hpp"
+#include "base/errors/storage.hpp"
 
 namespace cairn::node {
 namespace {
@@ -58,7 +59,7 @@ Status Executor::catch_up() {
     while (chain_.height() < ordered_.tip() && !queue_.closed()) {
         const auto block = ordered_.block(chain_.height().next());
         if (!block)
-            return fail(ErrorCode::StorageCorrupt,
+            return fail(error::StorageCorrupt,
                         "ordered block " + std::to_string(chain_.height().next().value) + " cannot be read");
         CRN_CHECK(execute(*block));
     }

@@ -1,5 +1,8 @@
 #include "node/live_chain.hpp"
 
+#include "base/errors/node.hpp"
+#include "base/errors/pool.hpp"
+#include "base/errors/state.hpp"
 #include "crypto/ed25519.hpp"
 #include "execution/transaction.hpp"
 #include "system/parameters.hpp"
@@ -136,30 +139,30 @@ std::optional<TransactionLocation> LiveChain::find_transaction(const Hash256& ha
 
 Result<std::shared_ptr<const ledger::StateView>> LiveChain::state(Height height) const {
     if (height > head())
-        return fail(ErrorCode::StateUnknown, "height " + std::to_string(height.value) + " is above the head");
+        return fail(error::StateUnknown, "height " + std::to_string(height.value) + " is above the head");
     return chain_.state().at(height);
 }
 
 Result<state::AccountProof> LiveChain::prove(Height height, const Address& address,
                                              const std::vector<U256>& slots) const {
     if (height > head())
-        return fail(ErrorCode::StateUnknown, "height " + std::to_string(height.value) + " is above the head");
+        return fail(error::StateUnknown, "height " + std::to_string(height.value) + " is above the head");
     return chain_.state().prove(height, address, slots);
 }
 
 Result<ledger::Certificate> LiveChain::certificate(Height height) const {
     if (auto found = chain_.blocks().certificate(height)) return std::move(*found);
-    return fail(ErrorCode::BlockUnknown, "no certificate for height " + std::to_string(height.value));
+    return fail(error::BlockUnknown, "no certificate for height " + std::to_string(height.value));
 }
 
 Result<ledger::ValidatorSet> LiveChain::validators(Epoch epoch) const {
     if (epoch == chain_.genesis().validators.epoch) return chain_.genesis().validators;
-    return fail(ErrorCode::BlockUnknown, "no validator set for epoch " + std::to_string(epoch.value));
+    return fail(error::BlockUnknown, "no validator set for epoch " + std::to_string(epoch.value));
 }
 
 Result<Hash256> LiveChain::submit(BytesView raw) {
     if (raw.size() > ledger::kTransactionBytesMax)
-        return fail(ErrorCode::TransactionTooLarge, std::to_string(raw.size()) + " bytes");
+        return fail(error::TransactionTooLarge, std::to_string(raw.size()) + " bytes");
     const auto hash = crypto::keccak256(raw);
     auto transaction = cache_.find(hash);
     if (!transaction) {

@@ -1,5 +1,7 @@
 #include "node/node.hpp"
 
+#include "base/errors/node.hpp"
+#include "base/errors/storage.hpp"
 #include "base/log.hpp"
 #include "codec/wire.hpp"
 #include "crypto/certificate.hpp"
@@ -25,9 +27,9 @@ constexpr const char* kVersion = "0.1.0";
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
     std::ifstream in{path, std::ios::binary};
-    if (!in) return fail(ErrorCode::NodeConfigInvalid, path + " cannot be read");
+    if (!in) return fail(error::NodeConfigInvalid, path + " cannot be read");
     std::string text{std::istreambuf_iterator<char>{in}, {}};
-    if (text.size() > limit) return fail(ErrorCode::NodeConfigInvalid, path + " is too long");
+    if (text.size() > limit) return fail(error::NodeConfigInvalid, path + " is too long");
     return text;
 }
 
@@ -40,7 +42,7 @@ public:
         std::ofstream out{path_};
         out << "this validator has run; its write-ahead log must not be empty\n";
         out.close();
-        if (!out) return fail(ErrorCode::StorageIo, path_);
+        if (!out) return fail(error::StorageIo, path_);
         return {};
     }
 
@@ -111,12 +113,12 @@ Status ValidatorNode::open(const NodeConfig& config) {
     genesis_ = std::move(genesis);
     const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall()).count();
     if (now_s + 60 < static_cast<std::int64_t>(genesis_.timestamp))
-        return fail(ErrorCode::ClockWrong, "the time here is before the genesis time");
+        return fail(error::ClockWrong, "the time here is before the genesis time");
 
     CRN_TRY(seed, crypto::read_ed25519_key(config.validator_key_file));
     const auto key = crypto::ValidatorKey::from_seed(seed);
     const auto self = genesis_.validators.index_of(key.public_key());
-    if (!self) return fail(ErrorCode::NotAValidator, to_hex(key.public_key()) + " from " + config.validator_key_file);
+    if (!self) return fail(error::NotAValidator, to_hex(key.public_key()) + " from " + config.validator_key_file);
     self_ = *self;
     signer_ = std::make_unique<consensus::KeySigner>(key, genesis_.parameters.chain_id);
 
@@ -304,7 +306,7 @@ void ValidatorNode::watch_disk(std::stop_token stop) {
         struct statvfs space {};
         if (::statvfs(config_.data_dir.c_str(), &space) == 0 &&
             space.f_bavail * space.f_frsize < config_.disk_reserve_bytes && !fatal())
-            set_fatal({ErrorCode::StorageFull, config_.data_dir + " has " +
+            set_fatal({error::StorageFull, config_.data_dir + " has " +
                                                    std::to_string(space.f_bavail * space.f_frsize >> 20) + " MiB left"});
         std::unique_lock lock(disk_mutex_);
         disk_pause_.wait_for(lock, stop, kDiskCheckInterval, [] { return false; });

@@ -1,3 +1,9 @@
+#include "base/errors/consensus.hpp"
+#include "base/errors/execution.hpp"
+#include "base/errors/ledger.hpp"
+#include "base/errors/network.hpp"
+#include "base/errors/node.hpp"
+#include "base/errors/storage.hpp"
 #include "node/test_network.hpp"
 
 #include "codec/abi.hpp"
@@ -249,7 +255,7 @@ TEST(Node, parameters_that_the_organisations_vote_for_hold_from_their_block_on) 
     EXPECT_EQ(header(kActivation).base_fee_per_gas, U256{1});
     const auto free = network.chain(0).submit(network.transfer(nonce));
     ASSERT_FALSE(free) << "the pool knows the price too";
-    EXPECT_EQ(free.error().code, ErrorCode::FeeBelowBase);
+    EXPECT_EQ(free.error().code, error::FeeBelowBase);
     pay_and_wait();
     network.stop(0);
 
@@ -269,7 +275,7 @@ TEST(Node, refuses_a_data_directory_of_another_network) {
     config.data_dir = first.config(0).data_dir;
     const auto node = Node::start(config);
     ASSERT_FALSE(node);
-    EXPECT_EQ(node.error().code, ErrorCode::ForeignData);
+    EXPECT_EQ(node.error().code, error::ForeignData);
 }
 
 TEST(Node, refuses_a_port_in_use) {
@@ -279,7 +285,7 @@ TEST(Node, refuses_a_port_in_use) {
     config.data_dir += "-2";
     const auto second = Node::start(config);
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, ErrorCode::PortInUse);
+    EXPECT_EQ(second.error().code, error::PortInUse);
 }
 
 TEST(Node, refuses_a_data_directory_in_use) {
@@ -287,7 +293,7 @@ TEST(Node, refuses_a_data_directory_in_use) {
     ASSERT_TRUE(network.start(0));
     const auto second = Node::start(network.config(0));
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, ErrorCode::StorageLocked);
+    EXPECT_EQ(second.error().code, error::StorageLocked);
 }
 
 /// Changes the genesis file of `network` without its organisations' knowledge.
@@ -302,7 +308,7 @@ TEST(Node, refuses_a_genesis_that_lacks_a_signature_and_names_who_must_sign) {
     rewrite_genesis(network, [](ledger::Genesis& genesis) { genesis.signatures.erase("Org2"); });
     const auto node = network.start(0);
     ASSERT_FALSE(node);
-    EXPECT_EQ(node.error().code, ErrorCode::GenesisUnsigned);
+    EXPECT_EQ(node.error().code, error::GenesisUnsigned);
     EXPECT_NE(node.error().detail.find("Org2"), std::string::npos) << node.error().detail;
 }
 
@@ -311,7 +317,7 @@ TEST(Node, refuses_a_genesis_that_was_changed_after_it_was_signed) {
     rewrite_genesis(network, [](ledger::Genesis& genesis) { genesis.parameters.block_gas_limit += 1; });
     const auto node = network.start(0);
     ASSERT_FALSE(node);
-    EXPECT_EQ(node.error().code, ErrorCode::GenesisUnsigned);
+    EXPECT_EQ(node.error().code, error::GenesisUnsigned);
 }
 
 TEST(Node, refuses_a_key_that_is_no_validator) {
@@ -322,7 +328,7 @@ TEST(Node, refuses_a_key_that_is_no_validator) {
                                           *crypto::ValidatorSeed::from(crypto::keccak256(as_bytes("stranger")))));
     const auto node = Node::start(config);
     ASSERT_FALSE(node);
-    EXPECT_EQ(node.error().code, ErrorCode::NotAValidator);
+    EXPECT_EQ(node.error().code, error::NotAValidator);
 }
 
 TEST(Node, refuses_to_start_without_its_certificate_and_with_that_of_another_node) {
@@ -335,7 +341,7 @@ TEST(Node, refuses_to_start_without_its_certificate_and_with_that_of_another_nod
     config.tls_key_file = network.config(1).tls_key_file;
     const auto foreign = Node::start(config);
     ASSERT_FALSE(foreign);
-    EXPECT_EQ(foreign.error().code, ErrorCode::CertificateForeign);
+    EXPECT_EQ(foreign.error().code, error::CertificateForeign);
 }
 
 TEST(Node, stops_before_the_disk_is_full_and_goes_on_from_there_when_there_is_room) {
@@ -350,7 +356,7 @@ TEST(Node, stops_before_the_disk_is_full_and_goes_on_from_there_when_there_is_ro
         ASSERT_TRUE(full);
         for (int i = 0; i < 200 && !(*full)->fatal(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds{50});
         ASSERT_TRUE((*full)->fatal());
-        EXPECT_EQ((*full)->fatal()->code, ErrorCode::StorageFull);
+        EXPECT_EQ((*full)->fatal()->code, error::StorageFull);
     }
     ASSERT_TRUE(network.start(0));
     transfer_until_final(network, 0, 2, 4);
@@ -360,7 +366,7 @@ TEST(Node, refuses_to_start_when_the_clock_is_before_genesis) {
     TestNetwork network(1, "clock", 24 * 3600);
     const auto node = network.start(0);
     ASSERT_FALSE(node);
-    EXPECT_EQ(node.error().code, ErrorCode::ClockWrong);
+    EXPECT_EQ(node.error().code, error::ClockWrong);
 }
 
 TEST(Node, abstains_when_its_votes_were_lost_and_still_follows_the_chain) {
@@ -395,7 +401,7 @@ TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_
     ASSERT_TRUE(network.start(3));
     for (int i = 0; i < 600 && !network.node(3).fatal(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds{50});
     ASSERT_TRUE(network.node(3).fatal());
-    EXPECT_EQ(network.node(3).fatal()->code, ErrorCode::ResultDiffers) << network.node(3).fatal()->text();
+    EXPECT_EQ(network.node(3).fatal()->code, error::ResultDiffers) << network.node(3).fatal()->text();
     const auto path = network.config(3).data_dir + "/divergence-" + std::to_string(wrong) + ".json";
     std::ifstream in{path};
     const std::string dump{std::istreambuf_iterator<char>{in}, {}};

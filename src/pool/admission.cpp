@@ -1,5 +1,9 @@
 #include "pool/admission.hpp"
 
+#include "base/errors/crypto.hpp"
+#include "base/errors/execution.hpp"
+#include "base/errors/pool.hpp"
+
 #include <limits>
 
 namespace cairn::pool {
@@ -54,7 +58,7 @@ Result<U256> check_alone(const PoolConfig& config, const ledger::SignedTransacti
     using ledger::TransactionType;
     const auto& body = transaction.body;
     if (transaction.raw.size() > ledger::kTransactionBytesMax)
-        return fail(ErrorCode::TransactionTooLarge,
+        return fail(error::TransactionTooLarge,
                     "transaction size " + std::to_string(transaction.raw.size()) + ", limit 131072");
     switch (body.type) {
     case TransactionType::legacy:
@@ -62,35 +66,35 @@ Result<U256> check_alone(const PoolConfig& config, const ledger::SignedTransacti
     case TransactionType::dynamic_fee:
     case TransactionType::set_code: break;
     case TransactionType::blob:
-    default: return fail(ErrorCode::TypeNotSupported, "type " + std::to_string(static_cast<unsigned>(body.type)));
+    default: return fail(error::TypeNotSupported, "type " + std::to_string(static_cast<unsigned>(body.type)));
     }
-    if (!body.chain_id) return fail(ErrorCode::ReplayUnprotected);
+    if (!body.chain_id) return fail(error::ReplayUnprotected);
     if (*body.chain_id != U256{config.chain_id})
-        return fail(ErrorCode::WrongChainId, have_want(to_decimal(*body.chain_id), std::to_string(config.chain_id)));
+        return fail(error::WrongChainId, have_want(to_decimal(*body.chain_id), std::to_string(config.chain_id)));
     if (body.type == TransactionType::set_code && (!body.to || body.authorization_list.empty()))
-        return fail(ErrorCode::SetCodeInvalid);
-    if (body.signature.s > crypto::kSecp256k1HalfOrder) return fail(ErrorCode::SignatureInvalid, "s is in the upper half");
-    if (body.nonce == std::numeric_limits<std::uint64_t>::max()) return fail(ErrorCode::NonceOverflow);
+        return fail(error::SetCodeInvalid);
+    if (body.signature.s > crypto::kSecp256k1HalfOrder) return fail(error::SignatureInvalid, "s is in the upper half");
+    if (body.nonce == std::numeric_limits<std::uint64_t>::max()) return fail(error::NonceOverflow);
     if (!body.to && body.data.size() > 2 * std::size_t{config.code_bytes_max})
-        return fail(ErrorCode::InitCodeTooLarge,
+        return fail(error::InitCodeTooLarge,
                     "code size " + std::to_string(body.data.size()) + ", limit " + std::to_string(2 * config.code_bytes_max));
 
     if (body.max_priority_fee_per_gas > body.max_fee_per_gas)
-        return fail(ErrorCode::PriorityOverFee, "maxPriorityFeePerGas: " + to_decimal(body.max_priority_fee_per_gas) +
+        return fail(error::PriorityOverFee, "maxPriorityFeePerGas: " + to_decimal(body.max_priority_fee_per_gas) +
                                                     ", maxFeePerGas: " + to_decimal(body.max_fee_per_gas));
     if (body.max_fee_per_gas < config.base_fee)
-        return fail(ErrorCode::FeeBelowBase,
+        return fail(error::FeeBelowBase,
                     "maxFeePerGas: " + to_decimal(body.max_fee_per_gas) + ", baseFee: " + to_decimal(config.base_fee));
     if (body.gas_limit > config.transaction_gas_cap)
-        return fail(ErrorCode::GasOverCap,
+        return fail(error::GasOverCap,
                     "cap: " + std::to_string(config.transaction_gas_cap) + ", tx: " + std::to_string(body.gas_limit));
-    if (body.gas_limit > config.block_gas_limit) return fail(ErrorCode::GasOverBlock);
-    if (body.gas_limit < intrinsic_gas) return fail(ErrorCode::IntrinsicGasTooLow, have_want(body.gas_limit, intrinsic_gas));
+    if (body.gas_limit > config.block_gas_limit) return fail(error::GasOverBlock);
+    if (body.gas_limit < intrinsic_gas) return fail(error::IntrinsicGasTooLow, have_want(body.gas_limit, intrinsic_gas));
 
     const U256 gas{body.gas_limit};
-    if (body.max_fee_per_gas.bit_length() + gas.bit_length() > 256) return fail(ErrorCode::GasPriceOverflow);
+    if (body.max_fee_per_gas.bit_length() + gas.bit_length() > 256) return fail(error::GasPriceOverflow);
     const auto cost = gas * body.max_fee_per_gas + body.value;
-    if (cost < body.value) return fail(ErrorCode::InsufficientFunds, "the cost overflows 256 bits");
+    if (cost < body.value) return fail(error::InsufficientFunds, "the cost overflows 256 bits");
     return cost;
 }
 
@@ -98,12 +102,12 @@ Status check_sender(const PoolConfig& config, const AccountFacts& facts, std::ui
                     const ledger::SignedTransaction& transaction) {
     const auto nonce = transaction.body.nonce;
     if (nonce < facts.nonce)
-        return fail(ErrorCode::NonceTooLow,
+        return fail(error::NonceTooLow,
                     "next nonce " + std::to_string(facts.nonce) + ", tx nonce " + std::to_string(nonce));
     if (nonce > next_nonce && nonce - next_nonce > config.nonce_gap_max)
-        return fail(ErrorCode::NonceGapTooWide,
+        return fail(error::NonceGapTooWide,
                     "next nonce " + std::to_string(next_nonce) + ", tx nonce " + std::to_string(nonce));
-    if (!facts.may_send) return fail(ErrorCode::SenderHasCode, "address " + to_hex(transaction.sender));
+    if (!facts.may_send) return fail(error::SenderHasCode, "address " + to_hex(transaction.sender));
     return {};
 }
 
@@ -113,14 +117,14 @@ Status check_replacement(const PoolConfig& config, const ledger::Transaction& ol
                                   replacement.max_priority_fee_per_gas >= raised(old.max_priority_fee_per_gas)
                             : replacement.max_fee_per_gas > old.max_fee_per_gas &&
                                   replacement.max_priority_fee_per_gas >= old.max_priority_fee_per_gas;
-    if (!enough) return fail(ErrorCode::ReplacementUnderpriced);
+    if (!enough) return fail(error::ReplacementUnderpriced);
     return {};
 }
 
 Status check_funds(const AccountFacts& facts, const U256& waiting, const U256& cost) {
     const auto sum = waiting + cost;
     if (sum >= cost && sum <= facts.balance) return {};
-    return fail(ErrorCode::InsufficientFunds, "address balance " + to_decimal(facts.balance) + ", waiting transactions " +
+    return fail(error::InsufficientFunds, "address balance " + to_decimal(facts.balance) + ", waiting transactions " +
                                                   to_decimal(waiting) + ", tx cost " + to_decimal(cost));
 }
 

@@ -1,5 +1,7 @@
 #include "pool/pool.hpp"
 
+#include "base/errors/execution.hpp"
+#include "base/errors/pool.hpp"
 #include "pool/admission.hpp"
 
 #include "base/assert.hpp"
@@ -192,19 +194,19 @@ Status Pool::Inside::check_room(const Sender* sender, const Entry* replaced, con
     const std::size_t more = replaced != nullptr ? 0 : 1;
     if (sender != nullptr) {
         if (sender->entries.size() + more > config.sender_transactions_max)
-            return fail(ErrorCode::PoolFull, "this sender has " + std::to_string(sender->entries.size()) + " waiting");
+            return fail(error::PoolFull, "this sender has " + std::to_string(sender->entries.size()) + " waiting");
         if (sender->bytes - old + size > config.sender_bytes_max)
-            return fail(ErrorCode::PoolFull, "this sender has " + std::to_string(sender->bytes) + " bytes waiting");
+            return fail(error::PoolFull, "this sender has " + std::to_string(sender->bytes) + " bytes waiting");
     }
     if (!executable && queued + more > config.queued_max)
-        return fail(ErrorCode::PoolFull, std::to_string(queued) + " transactions wait for an earlier nonce");
+        return fail(error::PoolFull, std::to_string(queued) + " transactions wait for an earlier nonce");
     const bool count_fits = index.size() + more <= config.transactions_max;
     const bool bytes_fit = bytes - old + size <= config.bytes_max;
     if (count_fits && bytes_fit) return {};
     // What cannot run gives way to what can, never the reverse: filling the pool costs an attacker transactions that run.
     const auto needed = bytes_fit ? 0 : bytes - old + size - config.bytes_max;
     if (!executable || queued == 0 || !can_make_room(needed))
-        return fail(ErrorCode::PoolFull, std::to_string(index.size()) + " transactions wait");
+        return fail(error::PoolFull, std::to_string(index.size()) + " transactions wait");
     return {};
 }
 
@@ -242,7 +244,7 @@ Result<Added> Pool::Inside::add(SharedTransaction transaction, std::uint64_t int
                                 const ledger::StateView& state) {
     const auto& body = transaction->body;
     CRN_TRY(cost, check_alone(config, *transaction, intrinsic_gas));
-    if (index.contains(transaction->hash)) return fail(ErrorCode::AlreadyKnown);
+    if (index.contains(transaction->hash)) return fail(error::AlreadyKnown);
 
     auto* sender = find_sender(transaction->sender);
     auto facts = sender != nullptr ? sender->facts : look_up(state, transaction->sender);
@@ -253,7 +255,7 @@ Result<Added> Pool::Inside::add(SharedTransaction transaction, std::uint64_t int
     if (sender != nullptr) {
         if (const auto found = sender->entries.find(body.nonce); found != sender->entries.end()) {
             if (sender->is_in_flight(body.nonce))
-                return fail(ErrorCode::ReplacementUnderpriced, "the first one is on its way into a block");
+                return fail(error::ReplacementUnderpriced, "the first one is on its way into a block");
             CRN_CHECK(check_replacement(config, found->second.transaction->body, body));
             replaced = &found->second;
         }
@@ -390,9 +392,9 @@ void Pool::Inside::on_dropped(const Hash256& hash, ErrorCode reason) {
     // Execution saw another account than we did, for example after an authorization (EIP-7702) used up a nonce.
     if (doubtful.empty() || doubtful.back() != sender->address) doubtful.push_back(sender->address);
     const auto entry = sender->entries.find(nonce);
-    const bool block_was_full = reason == ErrorCode::GasOverBlock &&
+    const bool block_was_full = reason == error::GasOverBlock &&
                                 entry->second.transaction->body.gas_limit <= config.block_gas_limit;
-    if (reason == ErrorCode::NonceTooHigh || block_was_full) return offer_again(*sender, nonce);
+    if (reason == error::NonceTooHigh || block_was_full) return offer_again(*sender, nonce);
     remove_behind(*sender, entry);
     forget_if_empty(*sender);
 }

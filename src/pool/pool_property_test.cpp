@@ -1,4 +1,5 @@
 // Random histories: after each step the pool must agree with what can be said about it from outside.
+#include "base/errors/execution.hpp"
 #include "pool/test_pool.hpp"
 
 #include <gtest/gtest.h>
@@ -150,7 +151,7 @@ private:
         const auto key = *std::next(in_flight_.begin(), static_cast<std::ptrdiff_t>(pick(in_flight_.size())));
         const bool too_high = pick(2) == 0;
         pool_->on_dropped(held_.at(key).transaction->hash,
-                          too_high ? ErrorCode::NonceTooHigh : ErrorCode::InsufficientFunds);
+                          too_high ? error::NonceTooHigh : error::InsufficientFunds);
         EXPECT_EQ(pool_->find(held_.at(key).transaction->hash) != nullptr, too_high);
         if (!too_high) held_.erase(key);
         for (auto other = in_flight_.begin(); other != in_flight_.end();)

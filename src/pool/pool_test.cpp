@@ -1,3 +1,5 @@
+#include "base/errors/execution.hpp"
+#include "base/errors/pool.hpp"
 #include "pool/test_pool.hpp"
 
 #include <gtest/gtest.h>
@@ -145,7 +147,7 @@ TEST_F(PoolTest, contract_cannot_send_but_delegated_account_can) {
 
 TEST_F(PoolTest, same_transaction_is_known) {
     const auto transaction = added(Draft(1, 0));
-    EXPECT_EQ(add(transaction).error().code, ErrorCode::AlreadyKnown);
+    EXPECT_EQ(add(transaction).error().code, error::AlreadyKnown);
     EXPECT_EQ(pool().find(transaction->hash), transaction);
     EXPECT_EQ(pool().find(Hash256{}), nullptr);
 }
@@ -293,7 +295,7 @@ TEST_F(PoolTest, give_back_offers_everything_again) {
 TEST_F(PoolTest, dropped_for_a_nonce_too_high_is_offered_again_with_its_successors) {
     for (std::uint64_t nonce = 0; nonce < 4; ++nonce) added(Draft(1, nonce));
     const auto taken = pool().take_batch(kAmple);
-    pool().on_dropped(taken[1]->hash, ErrorCode::NonceTooHigh);
+    pool().on_dropped(taken[1]->hash, error::NonceTooHigh);
     include({taken[0]});
     EXPECT_EQ(nonces(pool().take_batch(kAmple)), (Nonces{1, 2, 3}));
 }
@@ -304,8 +306,8 @@ TEST_F(PoolTest, dropped_by_a_full_block_is_offered_again_with_its_successors) {
     added(Draft(1, 1).gas(60'000));
     added(Draft(1, 2));
     const auto taken = pool().take_batch(kAmple);
-    pool().on_dropped(taken[1]->hash, ErrorCode::GasOverBlock);
-    pool().on_dropped(taken[2]->hash, ErrorCode::NonceTooHigh);
+    pool().on_dropped(taken[1]->hash, error::GasOverBlock);
+    pool().on_dropped(taken[2]->hash, error::NonceTooHigh);
     include({taken[0]});
     EXPECT_EQ(pool().find(taken[1]->hash), taken[1]);
     EXPECT_EQ(nonces(pool().take_batch(kAmple)), (Nonces{1, 2}));
@@ -316,7 +318,7 @@ TEST_F(PoolTest, dropped_because_no_block_has_room_for_it_is_forgotten) {
     added(Draft(1, 0).gas(60'000));
     const auto taken = pool().take_batch(kAmple);
     pool().set_rules({.chain_id = kChain, .block_gas_limit = 50'000});
-    pool().on_dropped(taken[0]->hash, ErrorCode::GasOverBlock);
+    pool().on_dropped(taken[0]->hash, error::GasOverBlock);
     EXPECT_EQ(pool().find(taken[0]->hash), nullptr);
 }
 
@@ -337,7 +339,7 @@ TEST_F(PoolTest, new_rules_hold_for_what_comes_after_them) {
 TEST_F(PoolTest, dropped_for_another_reason_is_forgotten_and_its_successors_wait) {
     for (std::uint64_t nonce = 0; nonce < 3; ++nonce) added(Draft(1, nonce));
     const auto taken = pool().take_batch(kAmple);
-    pool().on_dropped(taken[1]->hash, ErrorCode::InsufficientFunds);
+    pool().on_dropped(taken[1]->hash, error::InsufficientFunds);
     EXPECT_EQ(pool().find(taken[1]->hash), nullptr);
     EXPECT_EQ(pool().counts().queued, 1u);
     EXPECT_EQ(pool().pending_nonce(address_of(1)), 1u);
@@ -350,7 +352,7 @@ TEST_F(PoolTest, nonce_that_an_authorization_used_up_does_not_block_the_sender) 
     added(Draft(1, 1));
     const auto taken = pool().take_batch(kAmple);
     state.accounts[address_of(1)].nonce = 1; // no transaction of this sender was included
-    pool().on_dropped(taken[0]->hash, ErrorCode::NonceTooLow);
+    pool().on_dropped(taken[0]->hash, error::NonceTooLow);
     include({});
     EXPECT_EQ(nonces(pool().pending()), Nonces{1});
     EXPECT_EQ(nonces(pool().take_batch(kAmple)), Nonces{1});

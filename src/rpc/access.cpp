@@ -1,5 +1,6 @@
 #include "rpc/access.hpp"
 
+#include "base/errors/rpc.hpp"
 #include "crypto/hash.hpp"
 
 #include <cctype>
@@ -73,9 +74,9 @@ bool token_accepted(std::string_view header, const Hash256& token_digest) {
 Result<Hash256> read_token_digest(const std::string& path) {
     std::ifstream file(path);
     std::string line;
-    if (!file || !std::getline(file, line)) return fail(ErrorCode::RpcTokenInvalid, path);
+    if (!file || !std::getline(file, line)) return fail(error::RpcTokenInvalid, path);
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0) line.pop_back();
-    if (line.size() < 16 || line.size() > 256) return fail(ErrorCode::RpcTokenInvalid, path);
+    if (line.size() < 16 || line.size() > 256) return fail(error::RpcTokenInvalid, path);
     const auto digest = crypto::sha256(as_bytes(line));
     std::fill(line.begin(), line.end(), '\0');
     return digest;

@@ -1,5 +1,7 @@
 #include "rpc/http_server.hpp"
 
+#include "base/errors/network.hpp"
+#include "base/errors/rpc.hpp"
 #include "base/log.hpp"
 #include "rpc/access.hpp"
 #include "rpc/http_sessions.hpp"
@@ -226,7 +228,7 @@ public:
     Status open() {
         beast::error_code error;
         const auto address = asio::ip::make_address(core_->config.address, error);
-        if (error) return fail(ErrorCode::RpcAddressInvalid, core_->config.address);
+        if (error) return fail(error::RpcAddressInvalid, core_->config.address);
         for (const auto port : core_->config.ports) {
             const auto name = core_->config.address + ":" + std::to_string(port);
             auto& acceptor = acceptors_.emplace_back(core_->io);
@@ -235,12 +237,12 @@ public:
             if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
             if (!error) acceptor.bind(endpoint, error);
             if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-            if (error == asio::error::address_in_use) return fail(ErrorCode::PortInUse, name);
+            if (error == asio::error::address_in_use) return fail(error::PortInUse, name);
             if (error == asio::error::make_error_code(asio::error::basic_errors::access_denied))
-                return fail(ErrorCode::RpcAddressInvalid, name + ": " + error.message());
+                return fail(error::RpcAddressInvalid, name + ": " + error.message());
             if (error == boost::system::errc::address_not_available)
-                return fail(ErrorCode::RpcAddressInvalid, name + ": " + error.message());
-            if (error) return fail(ErrorCode::RpcServerFailed, name + ": " + error.message());
+                return fail(error::RpcAddressInvalid, name + ": " + error.message());
+            if (error) return fail(error::RpcServerFailed, name + ": " + error.message());
             ports_.push_back(acceptor.local_endpoint(error).port());
         }
         for (auto& acceptor : acceptors_) accept(acceptor);

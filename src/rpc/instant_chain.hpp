@@ -1,6 +1,9 @@
 // A chain of one validator for the tests: real state, real execution, real certificates; a block whenever it is told.
 #pragma once
 
+#include "base/errors/execution.hpp"
+#include "base/errors/node.hpp"
+#include "base/errors/pool.hpp"
 #include "crypto/ed25519.hpp"
 #include "crypto/hash.hpp"
 #include "execution/block.hpp"
@@ -125,12 +128,12 @@ public:
     }
     Result<ledger::Certificate> certificate(Height height) const override {
         const auto found = block(height);
-        if (!found || height.value == 0) return fail(ErrorCode::BlockUnknown, std::to_string(height.value));
+        if (!found || height.value == 0) return fail(error::BlockUnknown, std::to_string(height.value));
         ledger::VoteStatement statement{ledger::VoteKind::execution, Epoch{0}, height.value, 0, found->hash};
         return ledger::Certificate{statement, {{ValidatorIndex{0}, validator_.sign(ledger::signed_bytes(kChainId, statement))}}};
     }
     Result<ledger::ValidatorSet> validators(Epoch epoch) const override {
-        if (epoch.value != 0) return fail(ErrorCode::BlockUnknown, "epoch");
+        if (epoch.value != 0) return fail(error::BlockUnknown, "epoch");
         return genesis_.validators;
     }
 
@@ -142,9 +145,9 @@ public:
         {
             const std::lock_guard lock(mutex_);
             if (pool_.contains(transaction->hash) || locations_.contains(transaction->hash))
-                return fail(ErrorCode::AlreadyKnown);
+                return fail(error::AlreadyKnown);
             const auto account = state_->latest()->account(transaction->sender);
-            if (transaction->body.nonce < (account ? account->nonce : 0)) return fail(ErrorCode::NonceTooLow);
+            if (transaction->body.nonce < (account ? account->nonce : 0)) return fail(error::NonceTooLow);
             pool_[transaction->hash] = transaction;
         }
         for (const auto& listener : listeners())

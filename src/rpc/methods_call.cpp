@@ -1,3 +1,4 @@
+#include "base/errors/execution.hpp"
 #include "rpc/access_list_tracer.hpp"
 #include "rpc/answers.hpp"
 #include "rpc/fees.hpp"
@@ -30,7 +31,7 @@ RpcResult<std::uint64_t> allowance(const Simulation& simulation, const CallReque
     const auto account = simulation.state().account(request.from.value_or(Address{}));
     const auto balance = account ? account->balance : U256{};
     const auto value = request.value.value_or(U256{});
-    if (balance < value) return std::unexpected(rejected({ErrorCode::InsufficientFunds, "balance is below the value"}));
+    if (balance < value) return std::unexpected(rejected({error::InsufficientFunds, "balance is below the value"}));
     const auto payable = divide(balance - value, price).quotient;
     if (payable.fits_u64()) most = std::min(most, payable.low());
     return most;
@@ -152,7 +153,7 @@ Answer fill_transaction(Context& context, const Parameters& parameters) {
     }
     CRN_TRY(filled, simulation.transaction(request, *request.gas));
     if (filled.body.max_priority_fee_per_gas > filled.body.max_fee_per_gas)
-        return std::unexpected(rejected({ErrorCode::PriorityOverFee, {}}));
+        return std::unexpected(rejected({error::PriorityOverFee, {}}));
     filled.raw = ledger::encode_transaction(filled.body);
     filled.hash = crypto::keccak256(filled.raw);
     JsonWriter out;

@@ -1,3 +1,4 @@
+#include "base/errors/pool.hpp"
 #include "crypto/hash.hpp"
 #include "rpc/answers.hpp"
 #include "rpc/json_writer.hpp"
@@ -28,7 +29,7 @@ void send_raw_sync(Context& context, const Parameters& parameters, std::function
         }
         const auto hash = crypto::keccak256(raw);
         // A transaction that is known already is on its way: waiting for it is what the client wants.
-        if (auto sent = context.chain.submit(raw); !sent && sent.error().code != ErrorCode::AlreadyKnown)
+        if (auto sent = context.chain.submit(raw); !sent && sent.error().code != error::AlreadyKnown)
             return std::unexpected(rejected(sent.error()));
         if (!context.sync_sends.wait(hash, patience, done))
             return rpc_fail(code::kLimit, "too many waiting transactions", json_hex(hash));

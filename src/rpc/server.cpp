@@ -1,5 +1,6 @@
 #include "rpc/server.hpp"
 
+#include "base/errors/rpc.hpp"
 #include "base/log.hpp"
 #include "rpc/access.hpp"
 #include "rpc/service.hpp"
@@ -81,7 +82,7 @@ Result<std::unique_ptr<Server>> start_server(const ServerConfig& config, node::C
         CRN_TRY(digest, read_token_digest(config.token_file));
         http.token_digest = digest;
     } else if (!is_loopback(config.address)) {
-        return fail(ErrorCode::RpcTokenMissing, config.address);
+        return fail(error::RpcTokenMissing, config.address);
     }
     auto server = std::make_unique<ServiceServer>(config, chain);
     CRN_CHECK(server->start(http));

@@ -1,3 +1,5 @@
+#include "base/errors/network.hpp"
+#include "base/errors/rpc.hpp"
 #include "rpc/access.hpp"
 #include "rpc/instant_chain.hpp"
 #include "rpc/loopback_client.hpp"
@@ -164,15 +166,15 @@ TEST_F(ServerTest, does_not_listen_for_strangers_without_a_token) {
     ServerConfig config;
     config.address = "0.0.0.0";
     config.port = 0;
-    EXPECT_EQ(start_server(config, chain).error().code, ErrorCode::RpcTokenMissing);
+    EXPECT_EQ(start_server(config, chain).error().code, error::RpcTokenMissing);
     config.token_file = "/nonexistent/token";
-    EXPECT_EQ(start_server(config, chain).error().code, ErrorCode::RpcTokenInvalid);
+    EXPECT_EQ(start_server(config, chain).error().code, error::RpcTokenInvalid);
     config.token_file = file("short\n");
-    EXPECT_EQ(start_server(config, chain).error().code, ErrorCode::RpcTokenInvalid);
+    EXPECT_EQ(start_server(config, chain).error().code, error::RpcTokenInvalid);
     std::filesystem::remove(config.token_file);
     config.address = "example.org";
     config.token_file.clear();
-    EXPECT_EQ(start_server(config, chain).error().code, ErrorCode::RpcTokenMissing);
+    EXPECT_EQ(start_server(config, chain).error().code, error::RpcTokenMissing);
 }
 
 TEST_F(ServerTest, says_that_a_port_is_in_use) {
@@ -181,7 +183,7 @@ TEST_F(ServerTest, says_that_a_port_is_in_use) {
     config.port = server->port();
     const auto second = start_server(config, chain);
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, ErrorCode::PortInUse);
+    EXPECT_EQ(second.error().code, error::PortInUse);
     EXPECT_NE(second.error().detail.find(std::to_string(config.port)), std::string::npos);
 }
 

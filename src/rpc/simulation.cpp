@@ -1,5 +1,6 @@
 #include "rpc/simulation.hpp"
 
+#include "base/errors/execution.hpp"
 #include "system/parameters.hpp"
 
 namespace cairn::rpc {
@@ -101,7 +102,7 @@ RpcResult<execution::TransactionOutcome> Simulation::run(evm::State& state, cons
     if (!names_price(request)) {
         block.base_fee = {}; // nobody pays, so contracts see a price and a base fee of zero, as in geth
     } else if (transaction.body.max_fee_per_gas < block.base_fee) {
-        return std::unexpected(rejected({ErrorCode::FeeBelowBase, {}}));
+        return std::unexpected(rejected({error::FeeBelowBase, {}}));
     }
     auto rules = rules_;
     rules.tracer = tracer;

@@ -1,5 +1,6 @@
 #include "rpc/sync_sends.hpp"
 
+#include "base/errors/node.hpp"
 #include "rpc/answers.hpp"
 #include "rpc/json_writer.hpp"
 
@@ -64,7 +65,7 @@ void SyncSends::give_up() {
         const std::lock_guard lock(mutex_);
         all.swap(waiting_);
     }
-    for (auto& [hash, one] : all) one.done(std::unexpected(rejected({ErrorCode::NodeStopping, {}})));
+    for (auto& [hash, one] : all) one.done(std::unexpected(rejected({error::NodeStopping, {}})));
 }
 
 std::optional<Microseconds> SyncSends::next_deadline() const {

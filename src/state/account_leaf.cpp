@@ -1,5 +1,6 @@
 #include "state/account_leaf.hpp"
 
+#include "base/errors/storage.hpp"
 #include "codec/rlp.hpp"
 #include "codec/wire.hpp"
 #include "ledger/block.hpp"
@@ -68,7 +69,7 @@ Result<AccountLeaf> decode_account(BytesView record) {
         leaf.storage.version = in.u64();
     }
     if (flags > (kHasCode | kHasStorage) || !in.finish())
-        return fail(ErrorCode::StorageCorrupt, "an account record is malformed");
+        return fail(error::StorageCorrupt, "an account record is malformed");
     return leaf;
 }
 

@@ -1,5 +1,6 @@
 #include "state/block_pages.hpp"
 
+#include "base/errors/storage.hpp"
 #include "codec/wire.hpp"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ constexpr std::size_t kPageBytes = 16 << 10;
 constexpr std::uint8_t kEntries = 0;
 constexpr std::uint8_t kIndex = 1;
 
-std::unexpected<Error> bad() { return fail(ErrorCode::StorageCorrupt, "a page of the state history is malformed"); }
+std::unexpected<Error> bad() { return fail(error::StorageCorrupt, "a page of the state history is malformed"); }
 
 bool less(BytesView a, BytesView b) { return std::ranges::lexicographical_compare(a, b); }
 

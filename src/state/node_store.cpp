@@ -1,5 +1,6 @@
 #include "state/node_store.hpp"
 
+#include "base/errors/storage.hpp"
 #include "codec/wire.hpp"
 #include "state/block_pages.hpp"
 
@@ -50,7 +51,7 @@ Result<Record> NodeStore::node(const NodeId& id) const {
         if (auto found = shard.records.get(id)) return *found;
     }
     CRN_TRY(bytes, read(id));
-    if (!bytes) return fail(ErrorCode::StorageCorrupt, "a trie node is missing at " + to_hex(id.key()));
+    if (!bytes) return fail(error::StorageCorrupt, "a trie node is missing at " + to_hex(id.key()));
     Record record = std::make_shared<const Bytes>(std::move(*bytes));
     const std::lock_guard lock(shard.mutex);
     shard.records.put(id, record);
@@ -64,7 +65,7 @@ Result<std::optional<Bytes>> NodeStore::read(const NodeId& id) const {
     if (newest) {
         codec::WireReader in{*newest};
         const auto version = in.u64();
-        if (in.failed()) return fail(ErrorCode::StorageCorrupt, "a trie node is cut short at " + to_hex(key));
+        if (in.failed()) return fail(error::StorageCorrupt, "a trie node is cut short at " + to_hex(key));
         if (version == id.version) return std::optional{to_bytes(in.rest())};
     }
     const auto read_page = [&](std::uint32_t page) { return store_.get(Column::history, page_key(id.version, page)); };
@@ -118,7 +119,7 @@ Status NodeStore::prune(std::uint64_t floor, HistoryWindow& window, storage::Wri
             const std::size_t length = in.u8();
             const auto key = in.raw(length);
             if (in.failed() || length > kSavedKeyBytesMax)
-                return fail(ErrorCode::StorageCorrupt, "a list of the state history is malformed");
+                return fail(error::StorageCorrupt, "a list of the state history is malformed");
             batch.erase(Column::history, key);
         }
         batch.erase(Column::history, list_key);

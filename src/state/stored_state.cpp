@@ -3,6 +3,8 @@
 // Column meta: "state/head" -> height, root; "state/history" -> HistoryWindow; "state/root/" height -> root of a retained height.
 // Column code: code hash -> code, never deleted. All of a block goes into one batch.
 #include "base/assert.hpp"
+#include "base/errors/state.hpp"
+#include "base/errors/storage.hpp"
 #include "codec/wire.hpp"
 #include "state/block_update.hpp"
 #include "state/node_store.hpp"
@@ -207,14 +209,14 @@ public:
         CRN_TRY(head, store_.get(Column::meta, as_bytes(kHeadKey)));
         CRN_TRY(window, store_.get(Column::meta, as_bytes(kWindowKey)));
         if (head.has_value() != window.has_value())
-            return fail(ErrorCode::StorageCorrupt, "the head of the state or its history is missing");
+            return fail(error::StorageCorrupt, "the head of the state or its history is missing");
         if (head) {
             codec::WireReader in{*head};
             height_ = in.u64();
             root_ = take_root(in);
             codec::WireReader from{*window};
             window_ = {from.u64(), from.u64(), from.u64()};
-            if (!in.finish() || !from.finish()) return fail(ErrorCode::StorageCorrupt, "the head of the state is malformed");
+            if (!in.finish() || !from.finish()) return fail(error::StorageCorrupt, "the head of the state is malformed");
             initialised_ = true;
             reader_->raise_floor(window_.floor);
         }
@@ -295,10 +297,10 @@ private:
         {
             const std::lock_guard lock(head_mutex_);
             if (!initialised_ || height > height_)
-                return fail(ErrorCode::StateUnknown, "block " + std::to_string(height) + ", head " + std::to_string(height_));
+                return fail(error::StateUnknown, "block " + std::to_string(height) + ", head " + std::to_string(height_));
             if (height == height_) return latest_;
             if (height + options_.history_blocks < height_ || !reader_->pin_if_kept(height))
-                return fail(ErrorCode::StatePruned, "block " + std::to_string(height) + ", head " +
+                return fail(error::StatePruned, "block " + std::to_string(height) + ", head " +
                                                         std::to_string(height_) + ", kept " +
                                                         std::to_string(options_.history_blocks));
         }
@@ -310,7 +312,7 @@ private:
         }
         reader_->unpin(height);
         if (!bytes) return std::unexpected(std::move(bytes).error());
-        return fail(ErrorCode::StorageCorrupt, "the root of block " + std::to_string(height) + " is missing or malformed");
+        return fail(error::StorageCorrupt, "the root of block " + std::to_string(height) + " is missing or malformed");
     }
 
     /// Writes block `height` and makes it the head.

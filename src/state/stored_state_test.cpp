@@ -1,3 +1,5 @@
+#include "base/errors/state.hpp"
+#include "base/errors/storage.hpp"
 #include "crypto/hash.hpp"
 #include "ledger/block.hpp"
 #include "ledger/trie_proof.hpp"
@@ -24,7 +26,7 @@ public:
         return now_->scan(column, prefix, start, visit);
     }
     Status write(const storage::WriteBatch& batch, bool sync) override {
-        if (fails) return fail(ErrorCode::StorageFull, "no space left");
+        if (fails) return fail(error::StorageFull, "no space left");
         unsynced_.push_back(batch);
         if (sync) {
             for (const auto& old : unsynced_) CRN_CHECK(durable_->write(old, true));
@@ -155,13 +157,13 @@ public:
             const auto view = state->at(Height{height});
             if (height + blocks < head) {
                 ASSERT_FALSE(view);
-                ASSERT_EQ(view.error().code, ErrorCode::StatePruned);
+                ASSERT_EQ(view.error().code, error::StatePruned);
                 continue;
             }
             ASSERT_TRUE(view) << view.error().text();
             expect_same(**view, heights[height]);
         }
-        ASSERT_EQ(state->at(Height{head + 1}).error().code, ErrorCode::StateUnknown);
+        ASSERT_EQ(state->at(Height{head + 1}).error().code, error::StateUnknown);
     }
 
     std::unique_ptr<ForgetfulStore> store = std::make_unique<ForgetfulStore>();
@@ -236,7 +238,7 @@ TEST(StoredState, keeps_retained_heights_right_when_the_length_of_history_change
     ASSERT_NO_FATAL_FAILURE(twin.expect_window(5));
     twin.set_history(2000); // what was dropped does not come back
     ASSERT_NO_FATAL_FAILURE(steps(30));
-    EXPECT_EQ(twin.state->at(Height{80}).error().code, ErrorCode::StatePruned);
+    EXPECT_EQ(twin.state->at(Height{80}).error().code, error::StatePruned);
     for (std::uint64_t height = 85; height < 120; ++height) {
         const auto view = twin.state->at(Height{height});
         ASSERT_TRUE(view) << view.error().text();
@@ -276,7 +278,7 @@ TEST(StoredState, stays_as_it_is_when_the_store_refuses_a_block) {
     twin.store->fails = true;
     const auto refused = twin.state->commit(twin.history.next(twin.heights.back()));
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, ErrorCode::StorageFull);
+    EXPECT_EQ(refused.error().code, error::StorageFull);
     EXPECT_EQ(twin.state->height(), Height{19});
     twin.store->fails = false;
     for (int i = 0; i < 5; ++i) ASSERT_NO_FATAL_FAILURE(twin.step());

@@ -1,11 +1,12 @@
 #include "state/trie_lookup.hpp"
 
+#include "base/errors/storage.hpp"
 #include "crypto/hash.hpp"
 
 namespace cairn::state {
 namespace {
 
-std::unexpected<Error> bad(const char* what) { return fail(ErrorCode::StorageCorrupt, what); }
+std::unexpected<Error> bad(const char* what) { return fail(error::StorageCorrupt, what); }
 
 TriePath below(const TriePath& branch, unsigned nibble) {
     TriePath out = branch;

@@ -1,13 +1,14 @@
 #include "state/trie_record.hpp"
 
 #include "base/assert.hpp"
+#include "base/errors/storage.hpp"
 
 #include <bit>
 
 namespace cairn::state {
 namespace {
 
-std::unexpected<Error> bad() { return fail(ErrorCode::StorageCorrupt, "a trie record is malformed"); }
+std::unexpected<Error> bad() { return fail(error::StorageCorrupt, "a trie record is malformed"); }
 
 /// Seven bits per byte, low ones first, in the fewest bytes: versions are heights, and mostly small.
 void put_varint(Bytes& out, std::uint64_t value) {

@@ -1,6 +1,7 @@
 #include "state/trie_update.hpp"
 
 #include "base/assert.hpp"
+#include "base/errors/storage.hpp"
 #include "crypto/hash.hpp"
 
 #include <bit>
@@ -152,7 +153,7 @@ struct TrieUpdate::Tree {
         if (before == empty_trie()) return {};
         CRN_TRY(node, load({}, before.version));
         if (node->count == 1) { // a lone leaf, see trie_record.hpp
-            if (node->slots[0].kind != Kind::leaf) return fail(ErrorCode::StorageCorrupt, "a root has one branch");
+            if (node->slots[0].kind != Kind::leaf) return fail(error::StorageCorrupt, "a root has one branch");
             root = node->slots[0];
             root_record = node->stored;
             return {};

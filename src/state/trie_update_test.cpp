@@ -1,3 +1,4 @@
+#include "base/errors/storage.hpp"
 #include "base/test_vectors.hpp"
 #include "crypto/hash.hpp"
 #include "ledger/block.hpp"
@@ -25,7 +26,7 @@ public:
     Result<Record> node(const NodeId& id) const override {
         const auto found = records.find(id.key());
         if (found == records.end() || found->second.first != id.version)
-            return fail(ErrorCode::StorageCorrupt, "absent record");
+            return fail(error::StorageCorrupt, "absent record");
         return found->second.second;
     }
 

@@ -1,6 +1,7 @@
 // A file system in memory that forgets, tears and refuses like a real one in bad hours. For tests.
 #pragma once
 
+#include "base/errors/storage.hpp"
 #include "storage/file.hpp"
 
 #include <map>
@@ -51,7 +52,7 @@ public:
 
     Status make_directory(const std::string&) override { return {}; }
     Result<std::unique_ptr<DirectoryLock>> lock_directory(const std::string& path) override {
-        if (!locked_.insert(path).second) return fail(ErrorCode::StorageLocked, path);
+        if (!locked_.insert(path).second) return fail(error::StorageLocked, path);
         return std::make_unique<Lock>(*this, path);
     }
     Result<std::vector<std::string>> list(const std::string& directory) override {
@@ -61,13 +62,13 @@ public:
         return out;
     }
     Result<std::unique_ptr<File>> create(const std::string& path) override {
-        if (disks_.contains(path)) return fail(ErrorCode::StorageIo, path + " exists");
+        if (disks_.contains(path)) return fail(error::StorageIo, path + " exists");
         disks_[path] = std::make_shared<Disk>();
         return open(path);
     }
     Result<std::unique_ptr<File>> open(const std::string& path) override {
         const auto found = disks_.find(path);
-        if (found == disks_.end()) return fail(ErrorCode::StorageIo, path + " does not exist");
+        if (found == disks_.end()) return fail(error::StorageIo, path + " does not exist");
         return std::make_unique<OpenFile>(*this, found->second);
     }
     Status remove(const std::string& path) override {
@@ -128,7 +129,7 @@ private:
             if (room) *room -= data.size();
             disk_->unsynced.push_back({offset, to_bytes(data), false});
             apply(disk_->content, disk_->unsynced.back());
-            if (too_much) return fail(ErrorCode::StorageFull, "no space left");
+            if (too_much) return fail(error::StorageFull, "no space left");
             return {};
         }
         Status truncate(std::uint64_t size) override {
@@ -140,7 +141,7 @@ private:
             if (files_.syncs_until_error && (*files_.syncs_until_error)-- == 0) {
                 files_.syncs_until_error = std::nullopt;
                 disk_->unsynced.clear(); // as Linux does: the pages are clean now, but not on the disk
-                return fail(ErrorCode::StorageIo, "sync failed");
+                return fail(error::StorageIo, "sync failed");
             }
             disk_->unsynced.clear();
             disk_->durable = disk_->content;

@@ -1,3 +1,4 @@
+#include "base/errors/storage.hpp"
 #include "storage/key_value.hpp"
 #include "storage/test_directory.hpp"
 
@@ -120,10 +121,10 @@ TEST(RocksDb, is_locked_for_another_process_and_for_this_one) {
     const auto store = *open_rocksdb(directory / "db");
     const auto again = open_rocksdb(directory / "db");
     ASSERT_FALSE(again);
-    EXPECT_EQ(again.error().code, ErrorCode::StorageLocked);
+    EXPECT_EQ(again.error().code, error::StorageLocked);
     EXPECT_EQ(in_child([&] {
                   const auto other = open_rocksdb(directory / "db");
-                  return !other && other.error().code == ErrorCode::StorageLocked ? 7 : 1;
+                  return !other && other.error().code == error::StorageLocked ? 7 : 1;
               }),
               7);
 }
@@ -134,7 +135,7 @@ TEST(RocksDb, names_the_path_that_cannot_be_opened) {
     for (const auto& path : {directory / "file", directory / "absent/db"}) {
         const auto store = open_rocksdb(path);
         ASSERT_FALSE(store);
-        EXPECT_EQ(store.error().code, ErrorCode::StorageOpen) << store.error().text();
+        EXPECT_EQ(store.error().code, error::StorageOpen) << store.error().text();
         EXPECT_NE(store.error().detail.find(path), std::string::npos);
     }
 }
@@ -149,7 +150,7 @@ TEST(RocksDb, reports_damage_before_the_end_of_its_log) {
         if (entry.path().extension() == ".log" && entry.file_size() > 50'000) flip_byte(entry.path(), 20'000);
     const auto store = open_rocksdb(directory / "db");
     ASSERT_FALSE(store);
-    EXPECT_EQ(store.error().code, ErrorCode::StorageCorrupt) << store.error().text();
+    EXPECT_EQ(store.error().code, error::StorageCorrupt) << store.error().text();
 }
 
 TEST(RocksDb, reports_a_full_disk_and_keeps_what_was_acknowledged) {
@@ -166,7 +167,7 @@ TEST(RocksDb, reports_a_full_disk_and_keeps_what_was_acknowledged) {
             WriteBatch batch;
             batch.put(Column::meta, as_bytes(std::to_string(i)), Bytes(1000));
             if (const auto status = (*store)->write(batch, true); !status)
-                return status.error().code == ErrorCode::StorageFull ? i : 254;
+                return status.error().code == error::StorageFull ? i : 254;
         }
         return 253;
     });

@@ -1,4 +1,5 @@
 // The in-memory twin of the segment log, for tests and simulation. Thread-safe.
+#include "base/errors/storage.hpp"
 #include "storage/log.hpp"
 
 #include <map>
@@ -20,7 +21,7 @@ public:
     Result<Bytes> read(RecordPosition position) const override {
         const std::lock_guard lock(mutex_);
         const auto found = records_.find(position);
-        if (found == records_.end()) return fail(ErrorCode::StorageIo, "no record at this position of the memory log");
+        if (found == records_.end()) return fail(error::StorageIo, "no record at this position of the memory log");
         return found->second;
     }
     Status replay(RecordPosition start,

@@ -1,3 +1,4 @@
+#include "base/errors/storage.hpp"
 #include "storage/file.hpp"
 
 #include <cerrno>
@@ -13,9 +14,9 @@ namespace cairn::storage {
 namespace {
 
 std::unexpected<Error> failed(const std::string& doing, const std::string& path, int error,
-                              ErrorCode otherwise = ErrorCode::StorageIo) {
+                              ErrorCode otherwise = error::StorageIo) {
     const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG; // device, quota, limit of the process
-    return fail(full ? ErrorCode::StorageFull : otherwise,
+    return fail(full ? error::StorageFull : otherwise,
                 doing + " " + path + " (" + std::generic_category().message(error) + ")");
 }
 
@@ -94,22 +95,22 @@ public:
             const auto slash = path.find_last_of('/', path.find_last_not_of('/'));
             return sync_directory(slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash));
         }
-        if (errno != EEXIST) return failed("create", path, errno, ErrorCode::StorageOpen);
+        if (errno != EEXIST) return failed("create", path, errno, error::StorageOpen);
         struct stat info {};
-        if (::stat(path.c_str(), &info) != 0) return failed("look at", path, errno, ErrorCode::StorageOpen);
-        if (!S_ISDIR(info.st_mode)) return fail(ErrorCode::StorageOpen, path + " is not a directory");
+        if (::stat(path.c_str(), &info) != 0) return failed("look at", path, errno, error::StorageOpen);
+        if (!S_ISDIR(info.st_mode)) return fail(error::StorageOpen, path + " is not a directory");
         return {};
     }
     Result<std::unique_ptr<DirectoryLock>> lock_directory(const std::string& path) override {
         const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0) return failed("open", path, errno, ErrorCode::StorageOpen);
+        if (fd < 0) return failed("open", path, errno, error::StorageOpen);
         auto lock = std::make_unique<HeldLock>(fd);
-        if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return failed("lock", path, errno, ErrorCode::StorageLocked);
+        if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return failed("lock", path, errno, error::StorageLocked);
         return lock;
     }
     Result<std::vector<std::string>> list(const std::string& path) override {
         DIR* directory = ::opendir(path.c_str());
-        if (directory == nullptr) return failed("list", path, errno, ErrorCode::StorageOpen);
+        if (directory == nullptr) return failed("list", path, errno, error::StorageOpen);
         std::vector<std::string> names;
         errno = 0;
         while (const dirent* entry = ::readdir(directory)) {
@@ -132,7 +133,7 @@ public:
     }
     Status sync_directory(const std::string& path) override {
         const Descriptor fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-        if (fd.get() < 0) return failed("open", path, errno, ErrorCode::StorageOpen);
+        if (fd.get() < 0) return failed("open", path, errno, error::StorageOpen);
         if (::fsync(fd.get()) != 0) return failed("sync", path, errno);
         return {};
     }
@@ -140,7 +141,7 @@ public:
 private:
     static Result<std::unique_ptr<File>> opened(const std::string& path, int flags) {
         const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
-        if (fd < 0) return failed("open", path, errno, ErrorCode::StorageOpen);
+        if (fd < 0) return failed("open", path, errno, error::StorageOpen);
         return std::make_unique<PosixFile>(fd, path);
     }
 };

@@ -1,4 +1,5 @@
 // The key-value store on RocksDB: one column family per column, one write-ahead log, small and bounded memory.
+#include "base/errors/storage.hpp"
 #include "storage/key_value.hpp"
 
 #include "storage/file.hpp"
@@ -26,17 +27,17 @@ constexpr std::array<const char*, kColumns> kFamilyNames = {"accounts",     "slo
                                                             "storage_trie", "history", "index", "default"};
 
 std::unexpected<Error> failed(const rocksdb::Status& status, const std::string& doing,
-                              ErrorCode otherwise = ErrorCode::StorageIo) {
+                              ErrorCode otherwise = error::StorageIo) {
     auto code = otherwise;
     const auto text = status.ToString();
     // A quota or a limit on file sizes is reported as a plain input/output error.
     const bool quota = text.find("quota exceeded") != std::string::npos || text.find("File too large") != std::string::npos;
     if (status.IsNoSpace() || (status.IsIOError() && quota))
-        code = ErrorCode::StorageFull;
+        code = error::StorageFull;
     else if (status.IsCorruption())
-        code = ErrorCode::StorageCorrupt;
+        code = error::StorageCorrupt;
     else if (status.IsIOError() && (text.find("lock hold") != std::string::npos || text.find("LOCK:") != std::string::npos))
-        code = ErrorCode::StorageLocked;
+        code = error::StorageLocked;
     return fail(code, doing + " (" + text + ")");
 }
 
@@ -109,7 +110,7 @@ public:
         std::vector<rocksdb::ColumnFamilyHandle*> handles;
         rocksdb::DB* database = nullptr;
         const auto status = rocksdb::DB::Open(database_options(cache), directory_, descriptors, &handles, &database);
-        if (!status.ok()) return failed(status, "open " + directory_, ErrorCode::StorageOpen);
+        if (!status.ok()) return failed(status, "open " + directory_, error::StorageOpen);
         database_.reset(database);
         std::ranges::copy(handles, families_.begin());
         return {};

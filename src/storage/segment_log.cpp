@@ -1,5 +1,6 @@
 #include "storage/segment_log.hpp"
 
+#include "base/errors/storage.hpp"
 #include "base/log.hpp"
 #include "storage/segment.hpp"
 
@@ -31,7 +32,7 @@ std::optional<std::uint32_t> number_of(const std::string& name) {
 
 Result<Bytes> read_whole(const File& file, const std::string& path) {
     CRN_TRY(size, file.size());
-    if (size > kFileBytesMax) return fail(ErrorCode::SegmentCorrupt, path + " is longer than a segment can be");
+    if (size > kFileBytesMax) return fail(error::SegmentCorrupt, path + " is longer than a segment can be");
     Bytes content(size);
     CRN_TRY(read, file.read_at(0, content));
     content.resize(read);
@@ -39,7 +40,7 @@ Result<Bytes> read_whole(const File& file, const std::string& path) {
 }
 
 std::unexpected<Error> corrupt(const std::string& path, std::uint64_t offset, const char* what) {
-    return fail(ErrorCode::SegmentCorrupt, path + " at offset " + std::to_string(offset) + ": " + what);
+    return fail(error::SegmentCorrupt, path + " at offset " + std::to_string(offset) + ": " + what);
 }
 
 class SegmentLog final : public RecordLog {
@@ -67,7 +68,7 @@ public:
     Result<RecordPosition> append(BytesView record) override {
         CRN_CHECK(usable());
         if (record.size() > options_.record_bytes_max)
-            return fail(ErrorCode::StorageIo, "a record of " + std::to_string(record.size()) + " bytes is above the limit of " +
+            return fail(error::StorageIo, "a record of " + std::to_string(record.size()) + " bytes is above the limit of " +
                                                   std::to_string(options_.record_bytes_max));
         if (end_ > kSegmentHeaderBytes && end_ + kRecordHeaderBytes + record.size() > options_.segment_bytes_max) {
             // An older segment is always durable as a whole, so only the last one can have a torn tail.
@@ -162,7 +163,7 @@ private:
     std::string path_of(std::uint32_t number) const { return directory_ + "/" + name_of(number); }
 
     Status usable() const {
-        if (failed_) return fail(ErrorCode::StorageIo, directory_ + ": an earlier write or sync failed; nothing more is accepted");
+        if (failed_) return fail(error::StorageIo, directory_ + ": an earlier write or sync failed; nothing more is accepted");
         return {};
     }
 
@@ -176,7 +177,7 @@ private:
         if (ready) ready = files_.sync_directory(directory_);
         if (!ready) {
             // Without room for a header the segment must not stay: its name is needed when there is room again.
-            if (ready.error().code != ErrorCode::StorageFull || !files_.remove(path)) failed_ = true;
+            if (ready.error().code != error::StorageFull || !files_.remove(path)) failed_ = true;
             return ready;
         }
         become_last(number, std::move(*created), kSegmentHeaderBytes);
@@ -216,7 +217,7 @@ private:
         const std::lock_guard guard(mutex_);
         if (number == last_) return file_;
         if (number < first_ || number > last_)
-            return fail(ErrorCode::StorageIo, path_of(number) + " is not there, or was dropped");
+            return fail(error::StorageIo, path_of(number) + " is not there, or was dropped");
         if (const auto found = old_files_.find(number); found != old_files_.end()) return found->second;
         CRN_TRY(opened, files_.open(path_of(number)));
         if (old_files_.size() == kOpenFilesMax) old_files_.erase(old_files_.begin());

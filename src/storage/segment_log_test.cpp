@@ -1,3 +1,4 @@
+#include "base/errors/storage.hpp"
 #include "storage/crc32c.hpp"
 #include "storage/faulty_files.hpp"
 #include "storage/segment.hpp"
@@ -129,7 +130,7 @@ TEST(SegmentLog, refuses_any_flipped_bit_before_the_last_record_naming_file_and_
         file.content()[bit / 8] ^= static_cast<std::uint8_t>(1u << bit % 8);
         const auto log = open_segment_log_on(file.files, "d", {});
         ASSERT_FALSE(log) << "bit " << bit;
-        ASSERT_EQ(log.error().code, ErrorCode::SegmentCorrupt);
+        ASSERT_EQ(log.error().code, error::SegmentCorrupt);
         std::uint64_t damaged = 0;
         for (const auto position : file.positions)
             if (position.offset <= bit / 8) damaged = position.offset;
@@ -151,7 +152,7 @@ TEST(SegmentLog, refuses_a_damaged_or_missing_older_file) {
             ASSERT_TRUE(files.remove(path));
             const auto log = open_segment_log_on(files, "d", kSmall);
             ASSERT_FALSE(log);
-            EXPECT_EQ(log.error().code, ErrorCode::SegmentCorrupt);
+            EXPECT_EQ(log.error().code, error::SegmentCorrupt);
             EXPECT_NE(log.error().detail.find(path), std::string::npos);
             continue;
         }
@@ -159,7 +160,7 @@ TEST(SegmentLog, refuses_a_damaged_or_missing_older_file) {
         const auto log = *open_segment_log_on(files, "d", kSmall);
         const auto status = log->replay({}, [](RecordPosition, BytesView) { return true; });
         ASSERT_FALSE(status);
-        EXPECT_EQ(status.error().code, ErrorCode::SegmentCorrupt);
+        EXPECT_EQ(status.error().code, error::SegmentCorrupt);
         EXPECT_NE(status.error().detail.find(path + " at offset"), std::string::npos);
     }
 }
@@ -186,7 +187,7 @@ TEST(SegmentLog, keeps_records_that_are_above_a_limit_set_later) {
 TEST(SegmentLog, is_locked_while_it_is_open) {
     FaultyFileSystem files{1};
     auto log = *open_segment_log_on(files, "d", {});
-    EXPECT_EQ(open_segment_log_on(files, "d", {}).error().code, ErrorCode::StorageLocked);
+    EXPECT_EQ(open_segment_log_on(files, "d", {}).error().code, error::StorageLocked);
     log.reset();
     EXPECT_TRUE(open_segment_log_on(files, "d", {}));
 }
@@ -204,7 +205,7 @@ TEST(SegmentLog, goes_on_after_the_disk_was_full_and_loses_nothing) {
                 expected.push_back(record(i, 40));
                 continue;
             }
-            ASSERT_EQ(appended.error().code, ErrorCode::StorageFull);
+            ASSERT_EQ(appended.error().code, error::StorageFull);
             files.bytes_until_full = std::nullopt;
         }
         ASSERT_EQ(expected.size(), 29u);
@@ -219,9 +220,9 @@ TEST(SegmentLog, accepts_nothing_more_after_a_failed_sync) {
     auto log = *open_segment_log_on(files, "d", {});
     ASSERT_TRUE(log->append(as_bytes("one")));
     files.syncs_until_error = 0;
-    EXPECT_EQ(log->sync().error().code, ErrorCode::StorageIo);
-    EXPECT_EQ(log->sync().error().code, ErrorCode::StorageIo);
-    EXPECT_EQ(log->append(as_bytes("two")).error().code, ErrorCode::StorageIo);
+    EXPECT_EQ(log->sync().error().code, error::StorageIo);
+    EXPECT_EQ(log->sync().error().code, error::StorageIo);
+    EXPECT_EQ(log->append(as_bytes("two")).error().code, error::StorageIo);
 }
 
 TEST(SegmentLog, keeps_every_synced_record_over_losses_of_power) {

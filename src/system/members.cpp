@@ -1,6 +1,7 @@
 // Organisations and validators. Interface: contracts/IMembers.sol.
 #include "system/members.hpp"
 
+#include "base/errors/ledger.hpp"
 #include "system/addresses.hpp"
 #include "system/approval.hpp"
 #include "system/contract.hpp"
@@ -236,7 +237,7 @@ std::optional<std::string> organisation_of(const ledger::StateView& view, const 
 Status write_members(Slots& slots, const ledger::Genesis& genesis) {
     MemberStorage members{slots};
     if (genesis.organisations.size() > kOrganisationsMax || genesis.validators.size() > ledger::kValidatorsMax)
-        return fail(ErrorCode::GenesisInvalid, "too many organisations or validators");
+        return fail(error::GenesisInvalid, "too many organisations or validators");
     for (const auto& organisation : genesis.organisations) {
         const OrganisationEntry entry{.name = organisation.name,
                                       .account = organisation.account,
@@ -244,18 +245,18 @@ Status write_members(Slots& slots, const ledger::Genesis& genesis) {
                                       .signing_key = *Hash256::from(organisation.signing_key),
                                       .ca_certificate = organisation.ca_certificate_pem};
         if (const auto field = invalid_field(entry); !field.empty())
-            return fail(ErrorCode::GenesisInvalid, "organisation " + entry.name + ": " + std::string{field});
+            return fail(error::GenesisInvalid, "organisation " + entry.name + ": " + std::string{field});
         if (members.find_organisation(entry.name) || members.administered_by(entry.account))
-            return fail(ErrorCode::GenesisInvalid, "organisation " + entry.name + ": name or account occurs twice");
+            return fail(error::GenesisInvalid, "organisation " + entry.name + ": name or account occurs twice");
         members.append(entry);
     }
     for (const auto& validator : genesis.validators.members) {
         const auto organisation = members.find_organisation(validator.organisation);
         if (!organisation)
-            return fail(ErrorCode::GenesisInvalid, "validator " + validator.name + ": no such organisation");
+            return fail(error::GenesisInvalid, "validator " + validator.name + ": no such organisation");
         if (!is_name(validator.name, kMemberNameBytesMax) || !is_network_address(validator.address) ||
             members.find_validator(validator.name))
-            return fail(ErrorCode::GenesisInvalid,
+            return fail(error::GenesisInvalid,
                         "validator " + validator.name + ": name or network address is malformed or occurs twice");
         members.append(ValidatorEntry{.name = validator.name,
                                       .organisation = static_cast<std::uint32_t>(*organisation),

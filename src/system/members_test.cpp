@@ -1,3 +1,4 @@
+#include "base/errors/ledger.hpp"
 #include "system/members.hpp"
 
 #include "ledger/slot_layout.hpp"
@@ -191,7 +192,7 @@ TEST(MembersGenesis, refuses_founders_that_contradict_each_other) {
         change(genesis);
         const auto accounts = genesis_accounts(genesis);
         ASSERT_FALSE(accounts);
-        EXPECT_EQ(accounts.error().code, ErrorCode::GenesisInvalid);
+        EXPECT_EQ(accounts.error().code, error::GenesisInvalid);
     };
     refused([](auto& g) { g.organisations[1].name = "Alpha"; });
     refused([](auto& g) { g.organisations[1].account = g.organisations[0].account; });

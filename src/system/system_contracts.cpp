@@ -1,5 +1,6 @@
 #include "system/system_contracts.hpp"
 
+#include "base/errors/ledger.hpp"
 #include "ledger/history_contract.hpp"
 #include "system/contract.hpp"
 #include "system/members.hpp"
@@ -43,7 +44,7 @@ Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis) {
     ledger::StateDiff diff;
     for (const auto& [address, account] : genesis.accounts) {
         if (native_contracts().contains(address))
-            return fail(ErrorCode::GenesisInvalid, to_hex(address) + " is the address of a system contract");
+            return fail(error::GenesisInvalid, to_hex(address) + " is the address of a system contract");
         diff.emplace(address, account_of(account));
     }
     diff.try_emplace(ledger::kHistoryContract, account_of(ledger::history_contract_account()));

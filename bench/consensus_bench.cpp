@@ -104,7 +104,8 @@ int main(int argc, char** argv) {
         for (std::size_t node = 0; node < kNodes; ++node) {
             if (now.count() % 50'000 == 0 && cores[node].lane_room().batches > 0) {
                 LocalBatch batch;
-                batch.transactions.assign(std::max<std::size_t>(batch_bytes / kTransactionBytes, 1), Bytes(kTransactionBytes, 7));
+                batch.transactions.assign(std::max<std::size_t>(batch_bytes / kTransactionBytes, 1),
+                                          Bytes(kTransactionBytes, 7));
                 step(node, std::move(batch));
             }
             step(node, Tick{});
@@ -115,16 +116,20 @@ int main(int argc, char** argv) {
             step(next.to, std::move(next.input));
         }
     }
-    const auto per_block = [&](std::uint64_t count) { return static_cast<double>(count) / static_cast<double>(finalized * kNodes); };
-    std::printf("n = %zu, %zu bytes per batch, %llu blocks\n", kNodes, batch_bytes, static_cast<unsigned long long>(finalized));
+    const auto per_block = [&](std::uint64_t count) {
+        return static_cast<double>(count) / static_cast<double>(finalized * kNodes);
+    };
+    std::printf("n = %zu, %zu bytes per batch, %llu blocks\n", kNodes, batch_bytes,
+                static_cast<unsigned long long>(finalized));
     std::printf("per block and node: %.0f us in step(), %.1f messages, %.1f records (%.0f bytes), %.1f syncs\n",
-                per_block(static_cast<std::uint64_t>(total.time.count())) / 1000, per_block(messages), per_block(records),
-                per_block(record_bytes), per_block(syncs));
+                per_block(static_cast<std::uint64_t>(total.time.count())) / 1000, per_block(messages),
+                per_block(records), per_block(record_bytes), per_block(syncs));
     constexpr const char* kNames[] = {"tick and own events", "batch", "vote", "certificate", "proposal", "status"};
     for (std::size_t type = 0; type < std::size(kNames); ++type)
         if (by_type[type].calls > 0)
             std::printf("  %-20s %6.1f us each, %5.1f per block and node\n", kNames[type],
-                        static_cast<double>(by_type[type].time.count()) / 1000.0 / static_cast<double>(by_type[type].calls),
+                        static_cast<double>(by_type[type].time.count()) / 1000.0 /
+                            static_cast<double>(by_type[type].calls),
                         per_block(by_type[type].calls));
     return 0;
 }

@@ -52,13 +52,12 @@ inline std::unexpected<Error> fail(ErrorCode code, std::string detail = {}) {
 } // namespace cairn
 
 /// Declares `name` as the value of `expression`, or returns its error from the calling function.
-#define CRN_TRY(name, expression)                                                                             \
-    auto name##_or_error = (expression);                                                                      \
-    if (!name##_or_error) return std::unexpected(std::move(name##_or_error).error());                         \
+#define CRN_TRY(name, expression) \
+    auto name##_or_error = (expression); \
+    if (!name##_or_error) return std::unexpected(std::move(name##_or_error).error()); \
     auto& name = *name##_or_error
 /// Returns the error of `expression`, a Status, from the calling function.
-#define CRN_CHECK(expression)                                                                                 \
-    do {                                                                                                      \
-        if (auto crn_status = (expression); !crn_status)                                                      \
-            return std::unexpected(std::move(crn_status).error());                                            \
+#define CRN_CHECK(expression) \
+    do { \
+        if (auto crn_status = (expression); !crn_status) return std::unexpected(std::move(crn_status).error()); \
     } while (false)

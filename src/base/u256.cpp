@@ -110,8 +110,7 @@ LongDivision<N> divide_limbs(const std::array<std::uint64_t, N>& dividend, const
     const auto rest = 63 - shift;
     std::array<std::uint64_t, 4> v{};
     std::array<std::uint64_t, N + 1> u{};
-    for (std::size_t i = n; i-- > 0;)
-        v[i] = divisor.limb[i] << shift | (i > 0 ? divisor.limb[i - 1] >> 1 >> rest : 0);
+    for (std::size_t i = n; i-- > 0;) v[i] = divisor.limb[i] << shift | (i > 0 ? divisor.limb[i - 1] >> 1 >> rest : 0);
     u[m] = dividend[m - 1] >> 1 >> rest;
     for (std::size_t i = m; i-- > 0;) u[i] = dividend[i] << shift | (i > 0 ? dividend[i - 1] >> 1 >> rest : 0);
 
@@ -157,8 +156,7 @@ LongDivision<N> divide_limbs(const std::array<std::uint64_t, N>& dividend, const
         }
         out.quotient[j] = digit;
     }
-    for (std::size_t i = 0; i < n; ++i)
-        out.remainder.limb[i] = u[i] >> shift | (i + 1 < n ? u[i + 1] << 1 << rest : 0);
+    for (std::size_t i = 0; i < n; ++i) out.remainder.limb[i] = u[i] >> shift | (i + 1 < n ? u[i + 1] << 1 << rest : 0);
     return out;
 }
 

@@ -168,8 +168,7 @@ U256 power(const U256& base, const U256& exponent);
 /// 32 bytes, most significant first.
 constexpr Hash256 to_big_endian(const U256& value) {
     Hash256 out;
-    for (unsigned i = 0; i < 32; ++i)
-        out.bytes[31 - i] = static_cast<std::uint8_t>(value.limb[i / 8] >> (8 * (i % 8)));
+    for (unsigned i = 0; i < 32; ++i) out.bytes[31 - i] = static_cast<std::uint8_t>(value.limb[i / 8] >> (8 * (i % 8)));
     return out;
 }
 /// Without leading zero bytes; empty for zero.

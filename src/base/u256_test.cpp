@@ -7,7 +7,9 @@ namespace cairn {
 
 TEST(U256, quotient_times_divisor_plus_remainder_is_the_dividend) {
     std::mt19937_64 random{7};
-    const auto any = [&] { return U256{random(), random(), random(), random()} >> static_cast<unsigned>(random() % 256); };
+    const auto any = [&] {
+        return U256{random(), random(), random(), random()} >> static_cast<unsigned>(random() % 256);
+    };
     for (int i = 0; i < 20000; ++i) {
         const auto a = any();
         const auto b = any();

@@ -31,21 +31,17 @@ Status store(const Invocation& invocation, const crypto::AccountKey& key) {
     if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
     Progress progress(invocation.terminal(), system_clock());
     progress.stage("Encrypting the key");
-    auto stored =
-        store_key(keystore_of(invocation), key, passphrase, crypto::system_random(), system_clock());
+    auto stored = store_key(keystore_of(invocation), key, passphrase, crypto::system_random(), system_clock());
     wipe(passphrase);
     if (!stored) return std::unexpected(stored.error());
     progress.done();
     print_stored(invocation, *stored);
     if (!invocation.terminal().quiet)
-        invocation.terminal().err
-            << "Keep a copy of the file and the passphrase: without both the account is lost.\n";
+        invocation.terminal().err << "Keep a copy of the file and the passphrase: without both the account is lost.\n";
     return {};
 }
 
-Status account_new(Invocation& invocation) {
-    return store(invocation, new_account_key(crypto::system_random()));
-}
+Status account_new(Invocation& invocation) { return store(invocation, new_account_key(crypto::system_random())); }
 
 Status account_import(Invocation& invocation) {
     CRN_TRY(text, read_secret_file(invocation.argument(0)));
@@ -58,8 +54,7 @@ Status account_import(Invocation& invocation) {
     // A key file of another wallet is taken as it is, once its passphrase has been shown to be known.
     CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of the file: ", Ask::once));
     CRN_TRY(key, decrypt_key(text, passphrase));
-    auto stored =
-        store_key(keystore_of(invocation), key, passphrase, crypto::system_random(), system_clock());
+    auto stored = store_key(keystore_of(invocation), key, passphrase, crypto::system_random(), system_clock());
     wipe(passphrase);
     if (!stored) return std::unexpected(stored.error());
     print_stored(invocation, *stored);
@@ -70,8 +65,7 @@ Status account_list(Invocation& invocation) {
     CRN_TRY(keys, list_keys(keystore_of(invocation)));
     if (invocation.json()) {
         json list = json::array();
-        for (const auto& key : keys)
-            list.push_back({{"address", checksummed(key.address)}, {"file", key.path}});
+        for (const auto& key : keys) list.push_back({{"address", checksummed(key.address)}, {"file", key.path}});
         invocation.terminal().out << list.dump(2) << '\n';
         return {};
     }
@@ -79,8 +73,7 @@ Status account_list(Invocation& invocation) {
     for (const auto& key : keys) table.row({checksummed(key.address), key.path});
     table.print(invocation.terminal());
     if (keys.empty() && !invocation.terminal().quiet)
-        invocation.terminal().err << "No accounts in " << keystore_of(invocation)
-                                  << "; make one: cairn account new\n";
+        invocation.terminal().err << "No accounts in " << keystore_of(invocation) << "; make one: cairn account new\n";
     return {};
 }
 
@@ -126,28 +119,26 @@ const FlagSpec kPassphraseFile{.name = "passphrase-file",
 } // namespace
 
 void declare_account(CommandList& out) {
-    out.push_back(
-        {.noun = "account",
-         .verb = "new",
-         .summary = "make a new account and store its key encrypted",
-         .details =
-             "The key file is Web3 Secret Storage version 3 (scrypt, AES-128-CTR), as geth and wallets use "
-             "it. The passphrase is asked for, or read from a file that only you can read.",
-         .flags = {kKeystore, kPassphraseFile},
-         .examples = {{"cairn account new", "asks for a passphrase"},
-                      {"cairn account new --passphrase-file pass.txt --keystore ./keys", "for scripts"}},
-         .run = account_new});
-    out.push_back(
-        {.noun = "account",
-         .verb = "import",
-         .summary = "store an existing key encrypted",
-         .details =
-             "FILE holds a private key as 64 hex digits, or is a key file of another wallet. It must be "
-             "readable by you alone; \"-\" reads standard input.",
-         .arguments = {{"FILE", "private key or key file", Need::one, {}, Completes::file}},
-         .flags = {kKeystore, kPassphraseFile},
-         .examples = {{"cairn account import key.txt", "remove key.txt afterwards"}},
-         .run = account_import});
+    out.push_back({.noun = "account",
+                   .verb = "new",
+                   .summary = "make a new account and store its key encrypted",
+                   .details =
+                       "The key file is Web3 Secret Storage version 3 (scrypt, AES-128-CTR), as geth and wallets use "
+                       "it. The passphrase is asked for, or read from a file that only you can read.",
+                   .flags = {kKeystore, kPassphraseFile},
+                   .examples = {{"cairn account new", "asks for a passphrase"},
+                                {"cairn account new --passphrase-file pass.txt --keystore ./keys", "for scripts"}},
+                   .run = account_new});
+    out.push_back({.noun = "account",
+                   .verb = "import",
+                   .summary = "store an existing key encrypted",
+                   .details =
+                       "FILE holds a private key as 64 hex digits, or is a key file of another wallet. It must be "
+                       "readable by you alone; \"-\" reads standard input.",
+                   .arguments = {{"FILE", "private key or key file", Need::one, {}, Completes::file}},
+                   .flags = {kKeystore, kPassphraseFile},
+                   .examples = {{"cairn account import key.txt", "remove key.txt afterwards"}},
+                   .run = account_import});
     out.push_back({.noun = "account",
                    .verb = "list",
                    .summary = "list the accounts of the keystore",
@@ -156,14 +147,13 @@ void declare_account(CommandList& out) {
                    .run = account_list});
     auto flags = rpc_flags();
     flags.push_back({.name = "block", .value = "BLOCK", .help = "number in hex or tag (default: latest)"});
-    out.push_back(
-        {.noun = "account",
-         .verb = "show",
-         .summary = "show an account's balance, nonce and code",
-         .arguments = {{"ADDRESS", "0x and 40 hex digits", Need::one, {}, Completes::account}},
-         .flags = std::move(flags),
-         .examples = {{"cairn account show 0x000000000000000000000000000000000000cA02", "a system contract"}},
-         .run = account_show});
+    out.push_back({.noun = "account",
+                   .verb = "show",
+                   .summary = "show an account's balance, nonce and code",
+                   .arguments = {{"ADDRESS", "0x and 40 hex digits", Need::one, {}, Completes::account}},
+                   .flags = std::move(flags),
+                   .examples = {{"cairn account show 0x000000000000000000000000000000000000cA02", "a system contract"}},
+                   .run = account_show});
 }
 
 } // namespace cairn::cli

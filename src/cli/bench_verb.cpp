@@ -45,14 +45,12 @@ Result<LoadPlan> plan_of(const Invocation& invocation) {
     plan.kind = kind == "erc20" ? LoadKind::erc20 : kind == "record" ? LoadKind::record : LoadKind::transfer;
     CRN_TRY(transactions, invocation.number("txs", plan.transactions, 1, 10'000'000));
     plan.transactions = transactions;
-    CRN_TRY(accounts,
-            invocation.number("accounts", std::min<std::uint64_t>(plan.accounts, transactions), 1, 100'000));
+    CRN_TRY(accounts, invocation.number("accounts", std::min<std::uint64_t>(plan.accounts, transactions), 1, 100'000));
     plan.accounts = accounts;
     CRN_TRY(batch, invocation.number("batch", plan.batch, 1, 1000));
     plan.batch = batch;
     CRN_TRY(connections,
-            invocation.number("connections", std::max<std::uint64_t>(plan.connections, plan.urls.size()), 1,
-                              256));
+            invocation.number("connections", std::max<std::uint64_t>(plan.connections, plan.urls.size()), 1, 256));
     plan.connections = std::min(connections, accounts);
     CRN_TRY(rate, invocation.number("rate", 0, 1, 10'000'000));
     plan.rate = static_cast<double>(rate);
@@ -86,8 +84,8 @@ Status bench_load(Invocation& invocation) {
                                 {"latency, 99 %", decimal(report.p99_ms, 1) + " ms"},
                                 {"wall time", decimal(report.wall_s, 3) + " s"},
                                 {"client's CPU time", decimal(report.client_cpu_s, 3) + " s"},
-                                {"calibration", decimal(report.calibration_recovers_per_s, 0) +
-                                                    " bare recovers/s with all cores"}});
+                                {"calibration",
+                                 decimal(report.calibration_recovers_per_s, 0) + " bare recovers/s with all cores"}});
     }
     if (!report.first_refusal.empty() && !terminal.quiet)
         terminal.err << "First refusal: " << printable(report.first_refusal) << '\n';
@@ -103,37 +101,28 @@ void declare_bench(CommandList& out) {
          .help = "what the transactions do (default: transfer)",
          .choices = {"transfer", "erc20", "record"}},
         {.name = "txs", .value = "N", .help = "transactions in all (default: 10000)"},
-        {.name = "accounts",
-         .value = "N",
-         .help = "sending accounts, made and funded for the run (default: 100)"},
-        {.name = "rate",
-         .value = "R",
-         .help = "transactions per second (default: as fast as they are taken)"},
+        {.name = "accounts", .value = "N", .help = "sending accounts, made and funded for the run (default: 100)"},
+        {.name = "rate", .value = "R", .help = "transactions per second (default: as fast as they are taken)"},
         {.name = "batch", .value = "N", .help = "transactions per request (default: 100)"},
         {.name = "connections", .value = "N", .help = "connections in all (default: 4, or one per URL)"},
-        {.name = "timeout",
-         .value = "SECONDS",
-         .help = "give up when nothing was committed for so long (default: 30)"},
+        {.name = "timeout", .value = "SECONDS", .help = "give up when nothing was committed for so long (default: 30)"},
     };
-    for (const auto& list : {sender_flags(), rpc_flags()})
-        flags.insert(flags.end(), list.begin(), list.end());
+    for (const auto& list : {sender_flags(), rpc_flags()}) flags.insert(flags.end(), list.begin(), list.end());
     out.push_back(
         {.noun = "bench",
          .verb = "load",
          .summary = "measure transactions per second and latency of a network",
-         .details =
-             "Works against any Ethereum JSON-RPC node; --rpc takes several URLs separated by commas. All "
-             "transactions are signed before the clock starts. Latency runs from sending (with --rate: from "
-             "when the transaction was due) until it is seen in a block. --from or --key-file names the "
-             "account that funds the others. The calibration figure, bare public-key recoveries per second "
-             "with all cores in the same run, makes figures of different machines comparable.",
+         .details = "Works against any Ethereum JSON-RPC node; --rpc takes several URLs separated by commas. All "
+                    "transactions are signed before the clock starts. Latency runs from sending (with --rate: from "
+                    "when the transaction was due) until it is seen in a block. --from or --key-file names the "
+                    "account that funds the others. The calibration figure, bare public-key recoveries per second "
+                    "with all cores in the same run, makes figures of different machines comparable.",
          .flags = std::move(flags),
-         .examples =
-             {{"cairn bench load", "the development network"},
-              {"cairn bench load --rpc http://127.0.0.1:8545,http://127.0.0.1:8547 --kind erc20 --txs 50000 "
-               "--accounts 500 --json",
-               "two nodes"},
-              {"cairn bench load --rate 1000 --txs 30000", "latency at a fixed rate"}},
+         .examples = {{"cairn bench load", "the development network"},
+                      {"cairn bench load --rpc http://127.0.0.1:8545,http://127.0.0.1:8547 --kind erc20 --txs 50000 "
+                       "--accounts 500 --json",
+                       "two nodes"},
+                      {"cairn bench load --rate 1000 --txs 30000", "latency at a fixed rate"}},
          .run = bench_load});
 }
 

@@ -36,8 +36,7 @@ std::string time_text(const json& value) {
 
 /// Decimal number, quantity, or tag as JSON-RPC wants it.
 Result<std::string> block_parameter(const std::string& text) {
-    if (text.starts_with("0x") || (!text.empty() && !std::isdigit(static_cast<unsigned char>(text[0]))))
-        return text;
+    if (text.starts_with("0x") || (!text.empty() && !std::isdigit(static_cast<unsigned char>(text[0])))) return text;
     CRN_TRY(number, parse_number("the block", text, 0, UINT64_MAX));
     return to_quantity(number);
 }
@@ -56,23 +55,21 @@ Status block_show(Invocation& invocation) {
         return {};
     }
     const auto transactions = block.value("transactions", json::array());
-    print_fields(terminal,
-                 {{"block", number_text(block, "number")},
-                  {"hash", text_of(block, "hash")},
-                  {"parent", text_of(block, "parentHash")},
-                  {"time", time_text(block.value("timestamp", json{}))},
-                  {"transactions", std::to_string(transactions.size())},
-                  {"gas used", number_text(block, "gasUsed") + " of " + number_text(block, "gasLimit")},
-                  {"state root", text_of(block, "stateRoot")}});
+    print_fields(terminal, {{"block", number_text(block, "number")},
+                            {"hash", text_of(block, "hash")},
+                            {"parent", text_of(block, "parentHash")},
+                            {"time", time_text(block.value("timestamp", json{}))},
+                            {"transactions", std::to_string(transactions.size())},
+                            {"gas used", number_text(block, "gasUsed") + " of " + number_text(block, "gasLimit")},
+                            {"state root", text_of(block, "stateRoot")}});
     if (full && !transactions.empty()) {
         terminal.out << '\n';
         Table table({"HASH", "FROM", "TO", ">NONCE", ">VALUE"});
         for (const auto& transaction : transactions) {
             const auto value = quantity(transaction.value("value", json{}), "value");
             const auto to = text_of(transaction, "to");
-            table.row({text_of(transaction, "hash"), text_of(transaction, "from"),
-                       to.empty() ? "(creation)" : to, number_text(transaction, "nonce"),
-                       value ? amount_text(*value) : "-"});
+            table.row({text_of(transaction, "hash"), text_of(transaction, "from"), to.empty() ? "(creation)" : to,
+                       number_text(transaction, "nonce"), value ? amount_text(*value) : "-"});
         }
         table.print(terminal);
     }
@@ -101,17 +98,14 @@ Status tx_send(Invocation& invocation) {
 
 Status tx_show(Invocation& invocation) {
     const auto& hash = invocation.argument(0);
-    if (!fixed_from_hex<Hash256>(hash))
-        return fail(error::HexInvalid, "\"" + hash + "\" is not a transaction hash");
+    if (!fixed_from_hex<Hash256>(hash)) return fail(error::HexInvalid, "\"" + hash + "\" is not a transaction hash");
     CRN_TRY(rpc, open_rpc(invocation));
-    CRN_TRY(answers,
-            rpc.batch({{"eth_getTransactionByHash", {hash}}, {"eth_getTransactionReceipt", {hash}}}));
+    CRN_TRY(answers, rpc.batch({{"eth_getTransactionByHash", {hash}}, {"eth_getTransactionReceipt", {hash}}}));
     for (const auto& answer : answers)
         if (!answer) return std::unexpected(answer.error());
     const auto& transaction = *answers[0];
     const auto& receipt = *answers[1];
-    if (!transaction.is_object())
-        return fail(error::CliNotFound, "transaction " + hash + " at " + rpc.url());
+    if (!transaction.is_object()) return fail(error::CliNotFound, "transaction " + hash + " at " + rpc.url());
     const auto& terminal = invocation.terminal();
     if (terminal.json) {
         terminal.out << json{{"transaction", transaction}, {"receipt", receipt}}.dump(2) << '\n';
@@ -128,13 +122,11 @@ Status tx_show(Invocation& invocation) {
         {"to", to.empty() ? "(creation)" : to},
         {"nonce", number_text(transaction, "nonce")},
         {"value", value ? amount_text(*value) : "-"},
-        {"data",
-         std::to_string(std::max<std::size_t>(text_of(transaction, "input").size(), 2) / 2 - 1) + " bytes"}};
+        {"data", std::to_string(std::max<std::size_t>(text_of(transaction, "input").size(), 2) / 2 - 1) + " bytes"}};
     if (receipt.is_object()) {
         fields.emplace_back("block", number_text(receipt, "blockNumber"));
         fields.emplace_back("gas used", number_text(receipt, "gasUsed"));
-        if (const auto made = text_of(receipt, "contractAddress"); !made.empty())
-            fields.emplace_back("contract", made);
+        if (const auto made = text_of(receipt, "contractAddress"); !made.empty()) fields.emplace_back("contract", made);
         fields.emplace_back("logs", std::to_string(receipt.value("logs", json::array()).size()));
     }
     print_fields(terminal, fields);
@@ -147,8 +139,7 @@ Status rpc_call(Invocation& invocation) {
     // One JSON array holds all parameters; otherwise each word is one: JSON where it parses, text where not.
     if (words.size() == 2 && words[1].starts_with('[')) {
         parameters = json::parse(words[1], nullptr, false);
-        if (parameters.is_discarded())
-            return fail(error::CliUsage, "PARAMS is not valid JSON: " + words[1]);
+        if (parameters.is_discarded()) return fail(error::CliUsage, "PARAMS is not valid JSON: " + words[1]);
     } else {
         for (std::size_t i = 1; i < words.size(); ++i) {
             auto value = json::parse(words[i], nullptr, false);
@@ -170,16 +161,15 @@ Status rpc_call(Invocation& invocation) {
 void declare_block(CommandList& out) {
     auto flags = rpc_flags();
     flags.push_back({.name = "transactions", .letter = 't', .help = "list the block's transactions too"});
-    out.push_back(
-        {.noun = "block",
-         .verb = "show",
-         .summary = "show one block",
-         .arguments = {{"BLOCK", "number, hash, or tag such as latest (default)", Need::optional, {}}},
-         .flags = std::move(flags),
-         .examples = {{"cairn block show latest", ""},
-                      {"cairn block show 12 --transactions", "with its transactions"},
-                      {"cairn block show --json | jq -r .stateRoot", "for programs"}},
-         .run = block_show});
+    out.push_back({.noun = "block",
+                   .verb = "show",
+                   .summary = "show one block",
+                   .arguments = {{"BLOCK", "number, hash, or tag such as latest (default)", Need::optional, {}}},
+                   .flags = std::move(flags),
+                   .examples = {{"cairn block show latest", ""},
+                                {"cairn block show 12 --transactions", "with its transactions"},
+                                {"cairn block show --json | jq -r .stateRoot", "for programs"}},
+                   .run = block_show});
 }
 
 void declare_tx(CommandList& out) {
@@ -190,15 +180,14 @@ void declare_tx(CommandList& out) {
     };
     for (const auto& list : {sender_flags(), transaction_flags(), rpc_flags()})
         flags.insert(flags.end(), list.begin(), list.end());
-    out.push_back(
-        {.noun = "tx",
-         .verb = "send",
-         .summary = "sign a transaction, send it and wait until it is final",
-         .flags = std::move(flags),
-         .examples = {{"cairn tx send --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --value 1ether", ""},
-                      {"cairn tx send --from dev:1 --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --async",
-                       "from another account of the development network, without waiting"}},
-         .run = tx_send});
+    out.push_back({.noun = "tx",
+                   .verb = "send",
+                   .summary = "sign a transaction, send it and wait until it is final",
+                   .flags = std::move(flags),
+                   .examples = {{"cairn tx send --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --value 1ether", ""},
+                                {"cairn tx send --from dev:1 --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --async",
+                                 "from another account of the development network, without waiting"}},
+                   .run = tx_send});
     out.push_back({.noun = "tx",
                    .verb = "show",
                    .summary = "show a transaction and its receipt",
@@ -209,16 +198,15 @@ void declare_tx(CommandList& out) {
 }
 
 void declare_rpc(CommandList& out) {
-    out.push_back(
-        {.noun = "rpc",
-         .summary = "call any JSON-RPC method and print its result",
-         .arguments = {{"METHOD", "e.g. eth_getLogs"},
-                       {"PARAMS", "one JSON array of all parameters, or one word for each", Need::any}},
-         .flags = rpc_flags(),
-         .examples = {{"cairn rpc eth_blockNumber", ""},
-                      {"cairn rpc eth_getBlockByNumber latest false", "words"},
-                      {"cairn rpc eth_getLogs '[{\"fromBlock\":\"earliest\"}]'", "one JSON array"}},
-         .run = rpc_call});
+    out.push_back({.noun = "rpc",
+                   .summary = "call any JSON-RPC method and print its result",
+                   .arguments = {{"METHOD", "e.g. eth_getLogs"},
+                                 {"PARAMS", "one JSON array of all parameters, or one word for each", Need::any}},
+                   .flags = rpc_flags(),
+                   .examples = {{"cairn rpc eth_blockNumber", ""},
+                                {"cairn rpc eth_getBlockByNumber latest false", "words"},
+                                {"cairn rpc eth_getLogs '[{\"fromBlock\":\"earliest\"}]'", "one JSON array"}},
+                   .run = rpc_call});
 }
 
 } // namespace cairn::cli

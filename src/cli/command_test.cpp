@@ -40,8 +40,7 @@ TEST(CommandTable, is_complete_and_has_no_two_of_a_kind) {
         EXPECT_NE(command.run, nullptr) << name;
         EXPECT_FALSE(command.summary.empty()) << name;
         EXPECT_FALSE(command.examples.empty()) << name;
-        EXPECT_TRUE(std::ranges::any_of(nouns(), [&](const Noun& noun) { return noun.name == command.noun; }))
-            << name;
+        EXPECT_TRUE(std::ranges::any_of(nouns(), [&](const Noun& noun) { return noun.name == command.noun; })) << name;
         std::set<std::string_view> flags;
         std::set<char> letters;
         for (const auto* list : {&command.flags, &common_flags()})
@@ -73,9 +72,8 @@ TEST(CommandTable, has_examples_that_parse) {
             const auto found = find_command(words);
             ASSERT_TRUE(found) << example.line;
             EXPECT_EQ(found->command, &command) << example.line;
-            const auto parsed =
-                parse(test.terminal, command,
-                      {words.begin() + static_cast<std::ptrdiff_t>(found->consumed), words.end()});
+            const auto parsed = parse(test.terminal, command,
+                                      {words.begin() + static_cast<std::ptrdiff_t>(found->consumed), words.end()});
             EXPECT_TRUE(parsed) << example.line << ": " << parsed.error().text();
         }
     }
@@ -160,13 +158,11 @@ TEST(Help, of_a_bare_program_and_a_bare_noun_lists_what_there_is) {
     for (const auto& noun : nouns()) EXPECT_NE(bare.out.find(std::string{noun.name}), std::string::npos);
     const auto noun = run_words({"record"});
     EXPECT_EQ(noun.exit, 0);
-    for (const auto* verb : {"add", "prove", "verify", "show"})
-        EXPECT_NE(noun.out.find(verb), std::string::npos);
+    for (const auto* verb : {"add", "prove", "verify", "show"}) EXPECT_NE(noun.out.find(verb), std::string::npos);
 }
 
 TEST(Help, usage_is_not_dumped_after_a_failure_at_run_time) {
-    const auto failed =
-        run_words({"record", "verify", "/nonexistent", "/nonexistent", "--genesis", "/nonexistent"});
+    const auto failed = run_words({"record", "verify", "/nonexistent", "/nonexistent", "--genesis", "/nonexistent"});
     EXPECT_EQ(failed.exit, 1);
     EXPECT_EQ(failed.err.find("Usage:"), std::string::npos) << failed.err;
     EXPECT_EQ(failed.out, "");

@@ -30,14 +30,9 @@ private:
 void offer_value(Candidates& out, const std::vector<std::string_view>& choices, Completes completes) {
     for (const auto choice : choices) out.offer(choice);
     switch (completes) {
-    case Completes::nothing:
-        break;
-    case Completes::file:
-        out.ask_shell("file");
-        break;
-    case Completes::directory:
-        out.ask_shell("directory");
-        break;
+    case Completes::nothing: break;
+    case Completes::file: out.ask_shell("file"); break;
+    case Completes::directory: out.ask_shell("directory"); break;
     case Completes::dev_node:
         if (const auto state = read_dev_state(default_dev_dir()))
             for (const auto& node : state->nodes) out.offer(node.name, node.organisation);

@@ -18,9 +18,7 @@ namespace {
 class Reader {
 public:
     Reader(const toml::table& root, std::string path)
-        : root_(root),
-          path_(std::move(path)),
-          folder_(std::filesystem::path(absolute(path_)).parent_path()) {}
+        : root_(root), path_(std::move(path)), folder_(std::filesystem::path(absolute(path_)).parent_path()) {}
 
     template <class T>
     std::optional<T> get(const char* section, const char* key, const char* kind) {
@@ -40,16 +38,14 @@ public:
         else if (required)
             missing(section, key);
     }
-    void address(const char* section, const char* key, std::string& host, std::uint16_t& port,
-                 bool required) {
+    void address(const char* section, const char* key, std::string& host, std::uint16_t& port, bool required) {
         const auto value = get<std::string>(section, key, "\"HOST:PORT\"");
         if (!value) {
             if (required) missing(section, key);
             return;
         }
         const auto parsed = parse_host_port(*value);
-        if (!parsed)
-            return problem(root_[section][key].node()->source(), section, key, "must be \"HOST:PORT\"");
+        if (!parsed) return problem(root_[section][key].node()->source(), section, key, "must be \"HOST:PORT\"");
         host = parsed->host;
         port = parsed->port;
     }
@@ -109,10 +105,8 @@ private:
     std::map<std::string, std::set<std::string>> known_;
 };
 
-constexpr std::pair<std::string_view, LogLevel> kLevels[] = {{"debug", LogLevel::debug},
-                                                             {"info", LogLevel::info},
-                                                             {"warning", LogLevel::warning},
-                                                             {"error", LogLevel::error}};
+constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
+    {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
 
 std::string toml_text(std::string_view text) {
     std::string out = "\"";
@@ -161,8 +155,8 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     try {
         root = toml::parse(text);
     } catch (const toml::parse_error& error) {
-        return fail(error::CliConfigInvalid, path + ":" + std::to_string(error.source().begin.line) +
-                                                     ": " + std::string{error.description()});
+        return fail(error::CliConfigInvalid,
+                    path + ":" + std::to_string(error.source().begin.line) + ": " + std::string{error.description()});
     }
     NodeSettings out;
     Reader read(root, path);
@@ -190,8 +184,7 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.text("log", "level", level);
     const auto* found = std::ranges::find(kLevels, level, &std::pair<std::string_view, LogLevel>::first);
     if (found == std::end(kLevels))
-        read.problem(root["log"]["level"].node()->source(), "log", "level",
-                     "must be debug, info, warning or error");
+        read.problem(root["log"]["level"].node()->source(), "log", "level", "must be debug, info, warning or error");
     else
         out.log_level = found->second;
     CRN_CHECK(read.finish());

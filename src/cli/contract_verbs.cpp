@@ -127,8 +127,7 @@ Status contract_send(Invocation& invocation) {
 } // namespace
 
 void declare_contract(CommandList& out) {
-    const FlagSpec value{
-        .name = "value", .value = "AMOUNT", .help = "sent with it, e.g. 1.5ether (default: 0)"};
+    const FlagSpec value{.name = "value", .value = "AMOUNT", .help = "sent with it, e.g. 1.5ether (default: 0)"};
     const FlagSpec abi{.name = "abi",
                        .value = "FILE",
                        .help = "the contract's ABI: artefact of solc or Hardhat (required)",
@@ -138,25 +137,22 @@ void declare_contract(CommandList& out) {
         return flags;
     };
     const ArgumentSpec arguments{"ARGUMENT", "value; JSON for arrays and tuples", Need::any};
-    out.push_back(
-        {.noun = "contract",
-         .verb = "deploy",
-         .summary = "deploy a contract from a compiled artefact",
-         .details =
-             "ARTEFACT is JSON with `abi` and `bytecode` (Hardhat, solcjs) or `evm.bytecode.object` (solc's "
-             "standard output).",
-         .arguments = {{"ARTEFACT", "compiled contract", Need::one, {}, Completes::file}, arguments},
-         .flags = joined({value}, {sender_flags(), transaction_flags(), rpc_flags()}),
-         .examples = {{"cairn contract deploy Token.json", ""},
-                      {"cairn contract deploy Registry.json \"Land registry\" '[1,2,3]'",
-                       "with arguments of the constructor"}},
-         .run = contract_deploy});
+    out.push_back({.noun = "contract",
+                   .verb = "deploy",
+                   .summary = "deploy a contract from a compiled artefact",
+                   .details =
+                       "ARTEFACT is JSON with `abi` and `bytecode` (Hardhat, solcjs) or `evm.bytecode.object` (solc's "
+                       "standard output).",
+                   .arguments = {{"ARTEFACT", "compiled contract", Need::one, {}, Completes::file}, arguments},
+                   .flags = joined({value}, {sender_flags(), transaction_flags(), rpc_flags()}),
+                   .examples = {{"cairn contract deploy Token.json", ""},
+                                {"cairn contract deploy Registry.json \"Land registry\" '[1,2,3]'",
+                                 "with arguments of the constructor"}},
+                   .run = contract_deploy});
     std::vector<FlagSpec> call_flags = {
         abi,
         {.name = "from", .value = "ADDRESS", .help = "whom the call claims to come from"},
-        {.name = "block",
-         .value = "BLOCK",
-         .help = "state of this block: hex number or tag (default: latest)"}};
+        {.name = "block", .value = "BLOCK", .help = "state of this block: hex number or tag (default: latest)"}};
     out.push_back({.noun = "contract",
                    .verb = "call",
                    .summary = "read from a contract",

@@ -20,10 +20,9 @@
 namespace cairn::cli {
 namespace {
 
-constexpr const char* kNames[] = {"Alpha", "Beta",    "Gamma",   "Delta", "Epsilon", "Zeta",
-                                  "Eta",   "Theta",   "Iota",    "Kappa", "Lambda",  "Mu",
-                                  "Nu",    "Xi",      "Omicron", "Pi",    "Rho",     "Sigma",
-                                  "Tau",   "Upsilon", "Phi",     "Chi",   "Psi",     "Omega"};
+constexpr const char* kNames[] = {"Alpha", "Beta",  "Gamma",  "Delta",   "Epsilon", "Zeta", "Eta",     "Theta",
+                                  "Iota",  "Kappa", "Lambda", "Mu",      "Nu",      "Xi",   "Omicron", "Pi",
+                                  "Rho",   "Sigma", "Tau",    "Upsilon", "Phi",     "Chi",  "Psi",     "Omega"};
 constexpr std::string_view kHeartbeat = "heartbeat.key";
 
 /// The same bytes for the same seed: SHA-256 of seed and counter.
@@ -50,8 +49,7 @@ std::string organisation_name(std::size_t index) {
 }
 
 std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return text;
 }
 
@@ -88,8 +86,8 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         if (i < kDevAccounts)
             state.accounts.push_back({checksummed(address), to_hex(key)});
         else
-            CRN_CHECK(write_file(plan.directory + "/" + std::string{kHeartbeat}, to_hex(key) + "\n",
-                                 Access::secret, Existing::replace));
+            CRN_CHECK(write_file(plan.directory + "/" + std::string{kHeartbeat}, to_hex(key) + "\n", Access::secret,
+                                 Existing::replace));
     }
 
     std::vector<Invitation> invitations;
@@ -119,8 +117,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         const auto config = home + "/node.toml";
         CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::replace));
         const auto endpoint = "127.0.0.1:" + std::to_string(settings.rpc.port);
-        state.nodes.push_back(
-            {node, name, "http://" + endpoint, "ws://" + endpoint, config, home + "/node.log", 0, 0});
+        state.nodes.push_back({node, name, "http://" + endpoint, "ws://" + endpoint, config, home + "/node.log", 0, 0});
     }
     ledger::ChainParameters parameters;
     parameters.chain_id = plan.chain_id;
@@ -131,8 +128,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
     CRN_TRY(genesis, assemble_genesis(std::move(invitations), std::move(parameters), std::move(accounts),
                                       static_cast<std::uint64_t>(now)));
     for (std::size_t i = 0; i < plan.nodes; ++i) {
-        CRN_TRY(name,
-                sign_genesis(genesis, plan.directory + "/organisations/" + lower(organisation_name(i)), now));
+        CRN_TRY(name, sign_genesis(genesis, plan.directory + "/organisations/" + lower(organisation_name(i)), now));
         static_cast<void>(name);
     }
     CRN_CHECK(write_file(state.genesis, ledger::to_json(genesis), Access::shared, Existing::replace));
@@ -159,8 +155,7 @@ Status check_dev_ports(const DevState& state) {
         for (const auto& [host, port] : {std::pair{settings.rpc.address, settings.rpc.port},
                                          std::pair{settings.node.listen_address, settings.node.listen_port}})
             if (!port_is_free(host, port))
-                taken +=
-                    (taken.empty() ? "" : ", ") + host + ":" + std::to_string(port) + " (" + node.name + ")";
+                taken += (taken.empty() ? "" : ", ") + host + ":" + std::to_string(port) + " (" + node.name + ")";
     }
     if (taken.empty()) return {};
     return fail(error::PortInUse, taken);
@@ -193,8 +188,8 @@ Status nudge(const DevState& state) {
         if (!is_running(node)) continue;
         auto rpc = RpcClient::open(node.rpc, {}, 5);
         if (!rpc) continue;
-        const auto hash = submit(*rpc, {address, key},
-                                 {.to = address, .data = {}, .value = {}, .gas = 21'000, .nonce = {}});
+        const auto hash =
+            submit(*rpc, {address, key}, {.to = address, .data = {}, .value = {}, .gas = 21'000, .nonce = {}});
         if (hash) return {};
         last = std::unexpected(hash.error());
     }
@@ -235,15 +230,13 @@ Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t 
             nudge_status = nudge(state);
             nudged = nudge_status.has_value();
         }
-        progress.update(std::to_string(answering) + " of " + std::to_string(state.nodes.size()) +
-                        " answer, " + std::to_string(advanced) + " have the next block");
+        progress.update(std::to_string(answering) + " of " + std::to_string(state.nodes.size()) + " answer, " +
+                        std::to_string(advanced) + " have the next block");
         if (clock.monotonic() >= end) {
-            auto detail = std::to_string(answering) + " of " + std::to_string(state.nodes.size()) +
-                          " nodes answer, " + std::to_string(advanced) + " have the next block, " +
-                          std::to_string(quorum) + " are needed, after " + std::to_string(timeout_seconds) +
-                          " s";
-            if (!nudge_status)
-                detail += "; the first transaction was refused: " + nudge_status.error().text();
+            auto detail = std::to_string(answering) + " of " + std::to_string(state.nodes.size()) + " nodes answer, " +
+                          std::to_string(advanced) + " have the next block, " + std::to_string(quorum) +
+                          " are needed, after " + std::to_string(timeout_seconds) + " s";
+            if (!nudge_status) detail += "; the first transaction was refused: " + nudge_status.error().text();
             return fail(error::CliDevStart, detail);
         }
         std::this_thread::sleep_for(Milliseconds{50});
@@ -276,9 +269,7 @@ Status wipe_dev_network(const DevState& state) {
     // state.json last: while it is there, the rest can be wiped again.
     for (const char* name : {"nodes", "organisations", "genesis.json", "heartbeat.key", "state.json"}) {
         fs::remove_all(state.directory + "/" + name, error);
-        if (error)
-            return fail(error::CliFileUnwritable,
-                        state.directory + "/" + name + " (" + error.message() + ")");
+        if (error) return fail(error::CliFileUnwritable, state.directory + "/" + name + " (" + error.message() + ")");
     }
     fs::remove(state.directory, error); // stays if the user keeps other files there
     return {};

@@ -49,18 +49,17 @@ void print_nodes(const Terminal& terminal, const json& document) {
                    !running  ? "stopped"
                    : answers ? "running"
                              : "no answer",
-                   answers ? node["height"].dump() : "-", running ? node["pid"].dump() : "-",
-                   text_of(node, "rpc"), text_of(node, "ws")});
+                   answers ? node["height"].dump() : "-", running ? node["pid"].dump() : "-", text_of(node, "rpc"),
+                   text_of(node, "ws")});
     }
     table.print(terminal);
 }
 
-void print_banner(const Terminal& terminal, const DevState& state, const json& document,
-                  bool default_directory) {
+void print_banner(const Terminal& terminal, const DevState& state, const json& document, bool default_directory) {
     const auto here = default_directory ? std::string{} : " --dir " + state.directory;
-    terminal.out << terminal.styled(Style::bold, "Cairn development network") << ", chain id "
-                 << state.chain_id << ", " << state.nodes.size() << " validators, tolerates "
-                 << faults_tolerated(state.nodes.size()) << " faulty\n\n";
+    terminal.out << terminal.styled(Style::bold, "Cairn development network") << ", chain id " << state.chain_id << ", "
+                 << state.nodes.size() << " validators, tolerates " << faults_tolerated(state.nodes.size())
+                 << " faulty\n\n";
     print_nodes(terminal, document);
     terminal.out << "\nFunded accounts, " << terminal.styled(Style::yellow, "for development only") << ":\n";
     Table accounts({"ADDRESS", "PRIVATE KEY"});
@@ -75,8 +74,7 @@ void print_banner(const Terminal& terminal, const DevState& state, const json& d
 
 /// Last words of the nodes that ended, or of all if none did.
 void print_last_words(const Terminal& terminal, const DevState& state) {
-    const bool some_ended =
-        std::ranges::any_of(state.nodes, [](const DevNode& node) { return !is_running(node); });
+    const bool some_ended = std::ranges::any_of(state.nodes, [](const DevNode& node) { return !is_running(node); });
     for (const auto& node : state.nodes) {
         if (some_ended && is_running(node)) continue;
         const auto lines = tail(node.log, some_ended ? 8 : 3);
@@ -124,25 +122,22 @@ Status dev_up(Invocation& invocation) {
         std::string running;
         for (const auto& node : state->nodes)
             if (is_running(node))
-                running +=
-                    (running.empty() ? "" : ", ") + node.name + " (process " + std::to_string(node.pid) + ")";
+                running += (running.empty() ? "" : ", ") + node.name + " (process " + std::to_string(node.pid) + ")";
         if (!running.empty()) return fail(error::CliDevRunning, plan.directory + ": " + running);
         if (invocation.has("nodes") && plan.nodes != state->nodes.size())
             return fail(error::CliPrecondition, plan.directory + " holds a network of " +
-                                                        std::to_string(state->nodes.size()) +
-                                                        " nodes; remove it first: cairn dev down --wipe");
-        if (invocation.has("base-port") &&
-            !state->nodes.front().rpc.ends_with(":" + std::to_string(plan.base_port)))
+                                                    std::to_string(state->nodes.size()) +
+                                                    " nodes; remove it first: cairn dev down --wipe");
+        if (invocation.has("base-port") && !state->nodes.front().rpc.ends_with(":" + std::to_string(plan.base_port)))
             return fail(error::CliPrecondition, plan.directory + " holds a network on other ports (" +
-                                                        state->nodes.front().rpc +
-                                                        "); leave out --base-port, or remove it "
-                                                        "first: cairn dev down --wipe");
+                                                    state->nodes.front().rpc +
+                                                    "); leave out --base-port, or remove it "
+                                                    "first: cairn dev down --wipe");
         if (!terminal.quiet) terminal.err << "Going on with the network in " << plan.directory << "\n";
     } else if (state.error().code == error::CliDevAbsent) {
         CRN_CHECK(check_plan_ports(plan));
         Progress progress(terminal, system_clock());
-        progress.stage("Making keys, certificates and genesis for " + std::to_string(plan.nodes) +
-                       " organisations");
+        progress.stage("Making keys, certificates and genesis for " + std::to_string(plan.nodes) + " organisations");
         state = create_dev_network(plan);
         if (!state) return std::unexpected(state.error());
         progress.done();
@@ -177,11 +172,9 @@ Status dev_status(Invocation& invocation) {
     const auto running = static_cast<std::size_t>(std::ranges::count_if(state.nodes, is_running));
     const auto quorum = quorum_of(state.nodes.size());
     if (!terminal.quiet)
-        terminal.err << running << " of " << state.nodes.size() << " run, " << quorum
-                     << " are needed for blocks"
-                     << (running < quorum
-                             ? ": the chain stands still. Next: cairn dev up, or dev restart NODE\n"
-                             : ".\n");
+        terminal.err << running << " of " << state.nodes.size() << " run, " << quorum << " are needed for blocks"
+                     << (running < quorum ? ": the chain stands still. Next: cairn dev up, or dev restart NODE\n"
+                                          : ".\n");
     return {};
 }
 
@@ -194,9 +187,8 @@ Result<DevNode*> node_named(DevState& state, const std::string& name) {
     const auto guess = nearest(name, names);
     std::string list;
     for (const auto known : names) list += (list.empty() ? "" : ", ") + std::string{known};
-    return fail(error::CliNotFound, "node \"" + name + "\"" +
-                                            (guess ? "; did you mean \"" + *guess + "\"?" : "") +
-                                            " There are: " + list);
+    return fail(error::CliNotFound,
+                "node \"" + name + "\"" + (guess ? "; did you mean \"" + *guess + "\"?" : "") + " There are: " + list);
 }
 
 void tell_tolerance(const Terminal& terminal, const DevState& state, const std::string& what) {
@@ -248,8 +240,7 @@ Status dev_restart(Invocation& invocation) {
     // What the others have is what it must reach to have caught up.
     std::uint64_t target = 0;
     for (const auto& other : state.nodes)
-        if (other.name != node->name && is_running(other))
-            target = std::max(target, height_of(other).value_or(0));
+        if (other.name != node->name && is_running(other)) target = std::max(target, height_of(other).value_or(0));
     progress.stage("Starting " + node->name);
     CRN_CHECK(start_dev_node(state, *node));
     progress.stage("Waiting until it has caught up to block " + std::to_string(target));
@@ -266,18 +257,15 @@ Status dev_restart(Invocation& invocation) {
         if (height) progress.update("at " + std::to_string(*height));
         if (clock.monotonic() >= end)
             return fail(error::CliTimedOut,
-                        node->name +
-                            (height ? " is at block " + std::to_string(*height) : " does not answer") +
+                        node->name + (height ? " is at block " + std::to_string(*height) : " does not answer") +
                             " after " + std::to_string(timeout) + " s");
         std::this_thread::sleep_for(Milliseconds{50});
     }
     progress.done();
     if (terminal.json)
-        terminal.out << json{{"restarted", node->name}, {"pid", node->pid}, {"height", *height}}.dump(2)
-                     << '\n';
+        terminal.out << json{{"restarted", node->name}, {"pid", node->pid}, {"height", *height}}.dump(2) << '\n';
     else
-        terminal.out << "Started " << node->name << " (process " << node->pid << "), at block " << *height
-                     << ".\n";
+        terminal.out << "Started " << node->name << " (process " << node->pid << "), at block " << *height << ".\n";
     tell_tolerance(terminal, state, "");
     return {};
 }
@@ -295,8 +283,7 @@ Status dev_logs(Invocation& invocation) {
     const auto& terminal = invocation.terminal();
     std::vector<std::size_t> printed;
     for (const auto* node : chosen) {
-        if (chosen.size() > 1)
-            terminal.out << terminal.styled(Style::bold, "==> " + node->name + " <==") << '\n';
+        if (chosen.size() > 1) terminal.out << terminal.styled(Style::bold, "==> " + node->name + " <==") << '\n';
         terminal.out << printable(tail(node->log, lines));
         const auto text = read_file(node->log);
         printed.push_back(text ? text->size() : 0);
@@ -330,12 +317,11 @@ Status dev_down(Invocation& invocation) {
     const bool wipe = invocation.has("wipe");
     if (wipe) CRN_CHECK(wipe_dev_network(state));
     if (terminal.json)
-        terminal.out
-            << json{{"stopped", state.nodes.size()}, {"wiped", wipe}, {"directory", state.directory}}.dump(2)
-            << '\n';
+        terminal.out << json{{"stopped", state.nodes.size()}, {"wiped", wipe}, {"directory", state.directory}}.dump(2)
+                     << '\n';
     else
-        terminal.out << (wipe ? "Stopped and removed the network in " : "Stopped the network in ")
-                     << state.directory << ".\n";
+        terminal.out << (wipe ? "Stopped and removed the network in " : "Stopped the network in ") << state.directory
+                     << ".\n";
     if (!wipe && !terminal.quiet)
         terminal.err << "Go on with it: cairn dev up. Remove its data: cairn dev down --wipe\n";
     return {};
@@ -344,57 +330,54 @@ Status dev_down(Invocation& invocation) {
 } // namespace
 
 void declare_dev(CommandList& out) {
-    const FlagSpec directory{
-        .name = "dir",
-        .value = "D",
-        .help = "directory of the network (default: CAIRN_DEV_DIR, else ~/.local/state/cairn/dev)",
-        .completes = Completes::directory};
+    const FlagSpec directory{.name = "dir",
+                             .value = "D",
+                             .help = "directory of the network (default: CAIRN_DEV_DIR, else ~/.local/state/cairn/dev)",
+                             .completes = Completes::directory};
     const ArgumentSpec node{"NODE", "name of the node", Need::one, {}, Completes::dev_node};
     const FlagSpec timeout{.name = "timeout", .value = "SECONDS", .help = "how long to wait (default: 60)"};
-    out.push_back(
-        {.noun = "dev",
-         .verb = "up",
-         .summary = "start a network on this machine and wait until it finalises blocks",
-         .details = "Every validator is a real `cairn node run` process of its own organisation, with its "
-                    "own keys and "
-                    "certificates. If the directory holds a stopped network, that one goes on. The accounts "
-                    "that are "
-                    "printed are funded and for development only: their keys are no secret.",
-         .flags = {{.name = "nodes", .value = "N", .help = "validators, 1 to 32 (default: 4)"},
-                   directory,
-                   {.name = "base-port",
-                    .value = "P",
-                    .help = "node i takes ports P+2i (clients) and P+2i+1 (other nodes) (default: 8545)"},
-                   {.name = "chain-id", .value = "N", .help = "the chain's number (default: 8020)"},
-                   {.name = "gas-price", .value = "AMOUNT", .help = "fixed price of gas (default: free)"},
-                   {.name = "cors",
-                    .value = "ORIGIN",
-                    .help = "web page that may call the nodes (repeatable)",
-                    .repeatable = true},
-                   {.name = "seed",
-                    .value = "N",
-                    .help = "the same accounts and keys every time, for documents and tests"},
-                   timeout},
-         .examples = {{"cairn dev up", "four validators"},
-                      {"cairn dev up --nodes 7 --dir ./net --base-port 20000", "seven, elsewhere"},
-                      {"cairn dev up --json | jq -r '.nodes[0].rpc'", "for programs"}},
-         .run = dev_up});
+    out.push_back({.noun = "dev",
+                   .verb = "up",
+                   .summary = "start a network on this machine and wait until it finalises blocks",
+                   .details = "Every validator is a real `cairn node run` process of its own organisation, with its "
+                              "own keys and "
+                              "certificates. If the directory holds a stopped network, that one goes on. The accounts "
+                              "that are "
+                              "printed are funded and for development only: their keys are no secret.",
+                   .flags = {{.name = "nodes", .value = "N", .help = "validators, 1 to 32 (default: 4)"},
+                             directory,
+                             {.name = "base-port",
+                              .value = "P",
+                              .help = "node i takes ports P+2i (clients) and P+2i+1 (other nodes) (default: 8545)"},
+                             {.name = "chain-id", .value = "N", .help = "the chain's number (default: 8020)"},
+                             {.name = "gas-price", .value = "AMOUNT", .help = "fixed price of gas (default: free)"},
+                             {.name = "cors",
+                              .value = "ORIGIN",
+                              .help = "web page that may call the nodes (repeatable)",
+                              .repeatable = true},
+                             {.name = "seed",
+                              .value = "N",
+                              .help = "the same accounts and keys every time, for documents and tests"},
+                             timeout},
+                   .examples = {{"cairn dev up", "four validators"},
+                                {"cairn dev up --nodes 7 --dir ./net --base-port 20000", "seven, elsewhere"},
+                                {"cairn dev up --json | jq -r '.nodes[0].rpc'", "for programs"}},
+                   .run = dev_up});
     out.push_back({.noun = "dev",
                    .verb = "status",
                    .summary = "show the network's nodes, accounts and heights",
                    .flags = {directory},
                    .examples = {{"cairn dev status", ""}, {"cairn dev status --json", "with the accounts"}},
                    .run = dev_status});
-    out.push_back(
-        {.noun = "dev",
-         .verb = "logs",
-         .summary = "print the last log lines of one node or all",
-         .arguments = {{"NODE", "name of the node (default: all)", Need::optional, {}, Completes::dev_node}},
-         .flags = {directory,
-                   {.name = "lines", .letter = 'n', .value = "N", .help = "how many (default: 20)"},
-                   {.name = "follow", .letter = 'f', .help = "go on printing until Ctrl-C"}},
-         .examples = {{"cairn dev logs alpha-1 --follow", ""}},
-         .run = dev_logs});
+    out.push_back({.noun = "dev",
+                   .verb = "logs",
+                   .summary = "print the last log lines of one node or all",
+                   .arguments = {{"NODE", "name of the node (default: all)", Need::optional, {}, Completes::dev_node}},
+                   .flags = {directory,
+                             {.name = "lines", .letter = 'n', .value = "N", .help = "how many (default: 20)"},
+                             {.name = "follow", .letter = 'f', .help = "go on printing until Ctrl-C"}},
+                   .examples = {{"cairn dev logs alpha-1 --follow", ""}},
+                   .run = dev_logs});
     out.push_back({.noun = "dev",
                    .verb = "kill",
                    .summary = "kill one node without warning (SIGKILL), as a crash would",

@@ -44,9 +44,7 @@ class Doctor {
 public:
     explicit Doctor(std::int64_t now) : now_(now) {}
 
-    void good(std::string check, std::string what) {
-        add({Grade::good, std::move(check), std::move(what), {}, {}});
-    }
+    void good(std::string check, std::string what) { add({Grade::good, std::move(check), std::move(what), {}, {}}); }
     void warn(std::string check, std::string what, std::string cause, std::string fix) {
         add({Grade::warning, std::move(check), std::move(what), std::move(cause), std::move(fix)});
     }
@@ -66,12 +64,11 @@ public:
 
 private:
     void add(Finding finding) { findings_.push_back(std::move(finding)); }
-    void look_at_certificate(const std::string& label, const NodeSettings& settings,
-                             const ledger::Genesis& genesis, const ledger::Validator& self);
+    void look_at_certificate(const std::string& label, const NodeSettings& settings, const ledger::Genesis& genesis,
+                             const ledger::Validator& self);
     void look_at_disk(const std::string& label, const NodeSettings& settings);
     void look_at_ports(const std::string& label, const NodeSettings& settings, bool running);
-    void look_at_peers(const std::string& label, const ledger::Genesis& genesis,
-                       const ledger::Validator& self);
+    void look_at_peers(const std::string& label, const ledger::Genesis& genesis, const ledger::Validator& self);
 
     std::int64_t now_;
     std::vector<Finding> findings_;
@@ -80,12 +77,11 @@ private:
 void Doctor::look_at_machine() {
     utsname system{};
     ::uname(&system);
-    good("version", std::string{"cairn "} + CAIRN_VERSION + " on " + system.sysname + " " + system.release +
-                        " " + system.machine);
+    good("version",
+         std::string{"cairn "} + CAIRN_VERSION + " on " + system.sysname + " " + system.release + " " + system.machine);
     if (now_ < 1'700'000'000) {
         bad("clock", "the clock stands at " + std::to_string(now_) + " s after 1970",
-            "It was never set: certificates look as if they were not valid yet.",
-            "Set it: timedatectl set-ntp true");
+            "It was never set: certificates look as if they were not valid yet.", "Set it: timedatectl set-ntp true");
         return;
     }
     timex clock{};
@@ -98,16 +94,15 @@ void Doctor::look_at_machine() {
         good("clock", "synchronised");
 }
 
-void Doctor::look_at_certificate(const std::string& label, const NodeSettings& settings,
-                                 const ledger::Genesis& genesis, const ledger::Validator& self) {
+void Doctor::look_at_certificate(const std::string& label, const NodeSettings& settings, const ledger::Genesis& genesis,
+                                 const ledger::Validator& self) {
     const auto check = label + " certificate";
     const auto fix = "Issue a new one with the organisation's CA: cairn org init, or your own CA's procedure";
     const auto pem = read_file(settings.node.tls_certificate_file, crypto::kPemBytesMax);
     if (!pem) return bad(check, pem.error());
     const auto key = crypto::read_secret_file(settings.node.tls_key_file);
     if (!key) return bad(check, key.error());
-    const auto organisation =
-        std::ranges::find(genesis.organisations, self.organisation, &ledger::Organisation::name);
+    const auto organisation = std::ranges::find(genesis.organisations, self.organisation, &ledger::Organisation::name);
     const auto der = crypto::certificate_der(*pem);
     if (!der) return bad(check, der.error());
     if (organisation == genesis.organisations.end()) return;
@@ -115,8 +110,7 @@ void Doctor::look_at_certificate(const std::string& label, const NodeSettings& s
     if (!bound) return bad(check, bound.error());
     if (*bound != self.key)
         return bad(check, settings.node.tls_certificate_file + " names another consensus key",
-                   "The certificate was issued for another validator, or the validator's key was replaced.",
-                   fix);
+                   "The certificate was issued for another validator, or the validator's key was replaced.", fix);
     if (const auto pair = crypto::verify_key_pair(*pem, key->view()); !pair) return bad(check, pair.error());
     const auto info = crypto::inspect_certificate(*pem);
     if (!info) return bad(check, info.error());
@@ -130,8 +124,7 @@ void Doctor::look_at_certificate(const std::string& label, const NodeSettings& s
 void Doctor::look_at_disk(const std::string& label, const NodeSettings& settings) {
     const auto check = label + " disk";
     auto folder = settings.node.data_dir;
-    while (!exists(folder) && folder.size() > 1)
-        folder = folder.substr(0, std::max<std::size_t>(folder.rfind('/'), 1));
+    while (!exists(folder) && folder.size() > 1) folder = folder.substr(0, std::max<std::size_t>(folder.rfind('/'), 1));
     struct statvfs space{};
     if (::statvfs(folder.c_str(), &space) != 0)
         return bad(check, "cannot look at " + folder, "The path is not accessible.",
@@ -141,8 +134,7 @@ void Doctor::look_at_disk(const std::string& label, const NodeSettings& settings
                    "chown it to the user that runs the node");
     const auto free_mib = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize >> 20;
     const auto reserve_mib = settings.node.disk_reserve_bytes >> 20;
-    const auto text =
-        std::to_string(free_mib) + " MiB free, the node stops at " + std::to_string(reserve_mib) + " MiB";
+    const auto text = std::to_string(free_mib) + " MiB free, the node stops at " + std::to_string(reserve_mib) + " MiB";
     if (free_mib <= reserve_mib)
         return bad(check, text, "The disk is full for the node's purposes.",
                    "Free or add space, then start the node again");
@@ -163,16 +155,14 @@ void Doctor::look_at_ports(const std::string& label, const NodeSettings& setting
                 "Look at the node's log: cairn dev logs, or its log file");
         else if (!running && !is_free &&
                  !accepts_connections(host == "0.0.0.0" ? "127.0.0.1" : host, port, Milliseconds{500}))
-            bad(check, where + " is taken by a process that does not answer",
-                "A node that hangs, or another program.",
+            bad(check, where + " is taken by a process that does not answer", "A node that hangs, or another program.",
                 "Find it: ss -ltnp 'sport = :" + std::to_string(port) + "'");
         else
             good(check, where + (is_free ? " is free" : " is listened on"));
     }
 }
 
-void Doctor::look_at_peers(const std::string& label, const ledger::Genesis& genesis,
-                           const ledger::Validator& self) {
+void Doctor::look_at_peers(const std::string& label, const ledger::Genesis& genesis, const ledger::Validator& self) {
     std::size_t reached = 1;
     std::string lost;
     for (const auto& peer : genesis.validators.members) {
@@ -207,31 +197,27 @@ void Doctor::look_at_node(const std::string& config) {
     if (const auto complete = ledger::verify_signatures(*genesis); !complete)
         bad(config + " genesis", complete.error());
     else
-        good(config + " genesis",
-             "signed by all " + std::to_string(genesis->organisations.size()) + " organisations");
+        good(config + " genesis", "signed by all " + std::to_string(genesis->organisations.size()) + " organisations");
 
     const auto seed = crypto::read_ed25519_key(settings->node.validator_key_file);
     if (!seed) return bad(config + " validator key", seed.error());
     const auto index = genesis->validators.index_of(crypto::ValidatorKey::from_seed(*seed).public_key());
     if (!index)
-        return bad(config + " validator key",
-                   settings->node.validator_key_file + " belongs to no validator in genesis",
+        return bad(config + " validator key", settings->node.validator_key_file + " belongs to no validator in genesis",
                    "The key or the genesis file is of another network.",
                    "Use the files of `cairn org init` and the genesis all have signed");
     const auto& self = genesis->validators.members[index->value];
     good(self.name + " validator key", "validator " + self.name + " of " + self.organisation);
     look_at_certificate(self.name, *settings, *genesis, self);
     look_at_disk(self.name, *settings);
-    const bool running =
-        accepts_connections(settings->rpc.address == "0.0.0.0" ? "127.0.0.1" : settings->rpc.address,
-                            settings->rpc.port, Milliseconds{500});
+    const bool running = accepts_connections(settings->rpc.address == "0.0.0.0" ? "127.0.0.1" : settings->rpc.address,
+                                             settings->rpc.port, Milliseconds{500});
     look_at_ports(self.name, *settings, running);
     look_at_peers(self.name, *genesis, self);
     if (!running)
         warn(self.name + " process", "the node does not run",
              "Nothing answers at " + settings->rpc.address + ":" + std::to_string(settings->rpc.port) + ".",
-             "cairn node run --config " + config + "   or, in a development network: cairn dev restart " +
-                 self.name);
+             "cairn node run --config " + config + "   or, in a development network: cairn dev restart " + self.name);
 }
 
 void Doctor::look_at_rpc(const std::string& label, RpcClient& rpc) {
@@ -251,8 +237,7 @@ void Doctor::look_at_rpc(const std::string& label, RpcClient& rpc) {
              "Node and command line are of different releases.", "Use the same release on all machines");
     const auto now = static_cast<std::uint64_t>(system_clock().wall().count() / 1000);
     if (*time > now + kClockSkewSeconds)
-        bad(label + " clock",
-            "the newest block is " + std::to_string(*time - now) + " s in this machine's future",
+        bad(label + " clock", "the newest block is " + std::to_string(*time - now) + " s in this machine's future",
             "This machine's clock is behind the network's.", "Run a time service: apt-get install chrony");
     if ((*answers)[2]->is_object())
         warn(label + " sync", "the node is catching up", "It was down or is new.",
@@ -287,10 +272,9 @@ Status doctor(Invocation& invocation) {
             if (!settings->rpc.token_file.empty())
                 if (const auto text = read_secret_file(settings->rpc.token_file))
                     token = text->substr(0, text->find('\n'));
-            const auto url =
-                "http://" +
-                (settings->rpc.address == "0.0.0.0" ? std::string{"127.0.0.1"} : settings->rpc.address) +
-                ":" + std::to_string(settings->rpc.port);
+            const auto url = "http://" +
+                             (settings->rpc.address == "0.0.0.0" ? std::string{"127.0.0.1"} : settings->rpc.address) +
+                             ":" + std::to_string(settings->rpc.port);
             if (auto rpc = RpcClient::open(url, token, 5)) doctor.look_at_rpc(url, *rpc);
         }
     }
@@ -315,8 +299,8 @@ Status doctor(Invocation& invocation) {
                          << printable(finding.fix) << '\n';
             continue;
         }
-        terminal.out << terminal.styled(style, name_of(finding.grade)) << "  " << printable(finding.check)
-                     << ": " << printable(finding.what) << '\n';
+        terminal.out << terminal.styled(style, name_of(finding.grade)) << "  " << printable(finding.check) << ": "
+                     << printable(finding.what) << '\n';
         if (!finding.cause.empty()) terminal.out << "    Why:  " << printable(finding.cause) << '\n';
         if (!finding.fix.empty()) terminal.out << "    Next: " << printable(finding.fix) << '\n';
     }
@@ -331,13 +315,12 @@ Status doctor(Invocation& invocation) {
 
 void declare_doctor(CommandList& out) {
     auto flags = rpc_flags();
-    flags.insert(
-        flags.begin(),
-        {.name = "config",
-         .value = "FILE",
-         .help = "a node's configuration to examine (default: the development network's nodes; repeatable)",
-         .repeatable = true,
-         .completes = Completes::file});
+    flags.insert(flags.begin(),
+                 {.name = "config",
+                  .value = "FILE",
+                  .help = "a node's configuration to examine (default: the development network's nodes; repeatable)",
+                  .repeatable = true,
+                  .completes = Completes::file});
     out.push_back({.noun = "doctor",
                    .summary = "look for what is wrong, and how to mend it",
                    .details = "Examines certificates, keys, clock, ports, disk, versions, and whether the "

@@ -37,8 +37,7 @@ Result<std::string> read_all(int fd, const std::string& path, std::size_t limit)
         if (got == 0) return out;
         out.append(buffer, static_cast<std::size_t>(got));
         if (out.size() > limit)
-            return fail(error::CliFileUnreadable,
-                        path + " is longer than " + std::to_string(limit) + " bytes");
+            return fail(error::CliFileUnreadable, path + " is longer than " + std::to_string(limit) + " bytes");
     }
 }
 

@@ -21,14 +21,10 @@ std::string flag_text(const FlagSpec& flag) {
 std::string argument_text(const ArgumentSpec& argument) {
     const std::string name{argument.name};
     switch (argument.need) {
-    case Need::one:
-        return name;
-    case Need::optional:
-        return "[" + name + "]";
-    case Need::one_or_more:
-        return name + "...";
-    case Need::any:
-        return "[" + name + "...]";
+    case Need::one: return name;
+    case Need::optional: return "[" + name + "]";
+    case Need::one_or_more: return name + "...";
+    case Need::any: return "[" + name + "...]";
     }
     return name;
 }
@@ -44,8 +40,7 @@ std::string flag_list(const std::vector<FlagSpec>& flags) {
     for (const auto& flag : flags) width = std::max(width, flag_text(flag).size() + 2);
     std::string out;
     for (const auto& flag : flags)
-        out += "  " + column(flag_text(flag), width) + std::string{flag.help} + choices_text(flag.choices) +
-               "\n";
+        out += "  " + column(flag_text(flag), width) + std::string{flag.help} + choices_text(flag.choices) + "\n";
     return out;
 }
 
@@ -89,15 +84,13 @@ std::string overview(const Terminal& terminal) {
     const auto title = [&](std::string_view text) { return terminal.styled(Style::bold, text) + "\n"; };
     std::string out = "Cairn: a consortium blockchain in which nobody can lie alone.\n\n";
     out += title("Examples");
-    out +=
-        "  $ cairn dev up                        four validators on this machine, ready for Ethereum tools\n"
-        "  $ cairn record add README.md          put a document's digest on record\n"
-        "  $ cairn block show latest             look at the newest final block\n\n";
+    out += "  $ cairn dev up                        four validators on this machine, ready for Ethereum tools\n"
+           "  $ cairn record add README.md          put a document's digest on record\n"
+           "  $ cairn block show latest             look at the newest final block\n\n";
     out += title("Commands");
     std::size_t width = 0;
     for (const auto& noun : nouns()) width = std::max(width, noun.name.size() + 2);
-    for (const auto& noun : nouns())
-        out += "  " + column(noun.name, width) + std::string{noun.summary} + "\n";
+    for (const auto& noun : nouns()) out += "  " + column(noun.name, width) + std::string{noun.summary} + "\n";
     out += "\nUsage: cairn COMMAND [VERB] [arguments] [flags]\n"
            "`cairn COMMAND VERB --help` shows examples and every flag. Reference: docs/reference/cli.md\n";
     return out;
@@ -113,8 +106,7 @@ std::string noun_help(const Terminal& terminal, std::string_view noun) {
     for (const auto& command : commands())
         if (command.noun == noun) width = std::max(width, command.verb.size() + 2);
     for (const auto& command : commands())
-        if (command.noun == noun)
-            out += "  " + column(command.verb, width) + std::string{command.summary} + "\n";
+        if (command.noun == noun) out += "  " + column(command.verb, width) + std::string{command.summary} + "\n";
     out += "\n`cairn " + std::string{noun} + " VERB --help` shows examples and every flag.\n";
     return out;
 }
@@ -137,8 +129,8 @@ std::string command_help(const Terminal& terminal, const Command& command) {
         std::size_t width = 0;
         for (const auto& argument : command.arguments) width = std::max(width, argument.name.size() + 2);
         for (const auto& argument : command.arguments)
-            out += "  " + column(argument.name, width) + std::string{argument.help} +
-                   choices_text(argument.choices) + "\n";
+            out += "  " + column(argument.name, width) + std::string{argument.help} + choices_text(argument.choices) +
+                   "\n";
     }
     if (!command.flags.empty()) out += "\n" + title("Flags") + flag_list(command.flags);
     out += "\n" + title("Common flags") + flag_list(common_flags());
@@ -160,8 +152,7 @@ std::string reference_page() {
     const auto flag_rows = [](const std::vector<FlagSpec>& flags) {
         std::string rows;
         for (const auto& flag : flags) {
-            rows += "| `--" + std::string{flag.name} +
-                    (flag.value.empty() ? "" : " " + std::string{flag.value}) + "`";
+            rows += "| `--" + std::string{flag.name} + (flag.value.empty() ? "" : " " + std::string{flag.value}) + "`";
             if (flag.letter) rows += ", `-" + std::string(1, flag.letter) + "`";
             rows += " | " + cell(std::string{flag.help} + choices_text(flag.choices)) + " |\n";
         }
@@ -179,8 +170,8 @@ std::string reference_page() {
            "| `XDG_DATA_HOME`, `XDG_STATE_HOME` | where accounts and the development network are kept |\n"
            "\n## Commands\n\n| command | what it does |\n| --- | --- |\n";
     for (const auto& command : commands())
-        out += "| [`" + full_name(command) + "`](#" + anchor(full_name(command)) + ") | " +
-               cell(command.summary) + " |\n";
+        out +=
+            "| [`" + full_name(command) + "`](#" + anchor(full_name(command)) + ") | " + cell(command.summary) + " |\n";
     for (const auto& command : commands()) {
         out += "\n### " + full_name(command) + "\n\n";
         std::string summary{command.summary};
@@ -239,8 +230,7 @@ std::string error_entry(const Terminal& terminal, std::string_view id) {
     for (std::size_t i = 0; i < count; ++i) {
         if (table[i].id != id) continue;
         return terminal.styled(Style::bold, std::string{id} + "  " + std::string{table[i].title}) +
-               "\n  Why:   " + std::string{table[i].cause} + "\n  Next:  " + std::string{table[i].next} +
-               "\n";
+               "\n  Why:   " + std::string{table[i].cause} + "\n  Next:  " + std::string{table[i].next} + "\n";
     }
     return {};
 }

@@ -47,8 +47,7 @@ Result<Parameter> parse_parameter(const json& entry, std::size_t depth) {
 Result<std::vector<Parameter>> parse_parameters(const json& list, std::size_t depth) {
     std::vector<Parameter> out;
     if (list.is_null()) return out;
-    if (!list.is_array() || list.size() > kParametersMax)
-        return invalid("parameters of the ABI are not a list");
+    if (!list.is_array() || list.size() > kParametersMax) return invalid("parameters of the ABI are not a list");
     for (const auto& entry : list) {
         CRN_TRY(parameter, parse_parameter(entry, depth));
         out.push_back(std::move(parameter));
@@ -81,9 +80,7 @@ Result<AbiValue> number_value(const Parameter& parameter, std::string_view word)
     if (negative && !is_signed) return misfit(parameter, word, "the type is unsigned");
     const unsigned bits = parameter.type.size;
     const U256 half = U256{1} << (bits - 1);
-    const bool fits = !is_signed ? magnitude->bit_length() <= bits
-                      : negative ? *magnitude <= half
-                                 : *magnitude < half;
+    const bool fits = !is_signed ? magnitude->bit_length() <= bits : negative ? *magnitude <= half : *magnitude < half;
     if (!fits) return misfit(parameter, word, "out of range");
     return AbiValue{negative ? -*magnitude : *magnitude};
 }
@@ -143,8 +140,7 @@ Result<Artefact> parse_artefact(std::string_view text) {
     return out;
 }
 
-Result<const Function*> find_function(const Artefact& artefact, std::string_view name,
-                                      std::size_t arguments) {
+Result<const Function*> find_function(const Artefact& artefact, std::string_view name, std::size_t arguments) {
     std::vector<const Function*> candidates;
     std::string list;
     for (const auto& function : artefact.functions) {
@@ -161,9 +157,9 @@ Result<const Function*> find_function(const Artefact& artefact, std::string_view
         if (function->inputs.size() == arguments) fitting.push_back(function);
     }
     if (fitting.size() == 1) return fitting.front();
-    return fail(error::CliAbiArgument,
-                fitting.empty() ? std::to_string(arguments) + " arguments do not fit " + signatures
-                                : "several functions fit, name one in full: " + signatures);
+    return fail(error::CliAbiArgument, fitting.empty()
+                                           ? std::to_string(arguments) + " arguments do not fit " + signatures
+                                           : "several functions fit, name one in full: " + signatures);
 }
 
 Result<AbiValue> value_of_json(const Parameter& parameter, const json& value) {
@@ -193,8 +189,7 @@ Result<AbiValue> value_of_json(const Parameter& parameter, const json& value) {
         }
         return AbiValue{std::move(list)};
     }
-    default:
-        break;
+    default: break;
     }
     if (value.is_string()) return value_of_word(parameter, value.get<std::string>());
     if (value.is_boolean() && parameter.type.kind == AbiKind::boolean)
@@ -207,8 +202,7 @@ Result<AbiValue> value_of_json(const Parameter& parameter, const json& value) {
 Result<AbiValue> value_of_word(const Parameter& parameter, std::string_view word) {
     switch (parameter.type.kind) {
     case AbiKind::uint:
-    case AbiKind::sint:
-        return number_value(parameter, word);
+    case AbiKind::sint: return number_value(parameter, word);
     case AbiKind::address: {
         auto address = parse_address(word);
         if (!address) return misfit(parameter, word, address.error().detail);
@@ -218,8 +212,7 @@ Result<AbiValue> value_of_word(const Parameter& parameter, std::string_view word
         if (word == "true" || word == "1") return AbiValue{U256{1}};
         if (word == "false" || word == "0") return AbiValue{U256{}};
         return misfit(parameter, word, "true or false");
-    case AbiKind::string:
-        return AbiValue{word};
+    case AbiKind::string: return AbiValue{word};
     case AbiKind::bytes:
     case AbiKind::fixed_bytes: {
         auto bytes = from_hex(word);
@@ -229,8 +222,7 @@ Result<AbiValue> value_of_word(const Parameter& parameter, std::string_view word
         return AbiValue{*std::move(bytes)};
     }
     case AbiKind::array:
-    case AbiKind::tuple:
-        break;
+    case AbiKind::tuple: break;
     }
     const auto value = json::parse(word, nullptr, false);
     if (value.is_discarded()) return misfit(parameter, word, "not JSON");
@@ -239,21 +231,16 @@ Result<AbiValue> value_of_word(const Parameter& parameter, std::string_view word
 
 json json_of_value(const Parameter& parameter, const AbiValue& value) {
     switch (parameter.type.kind) {
-    case AbiKind::uint:
-        return to_decimal(value.number());
+    case AbiKind::uint: return to_decimal(value.number());
     case AbiKind::sint: {
         const bool negative = (value.number().limb[3] >> 63) != 0;
         return negative ? "-" + to_decimal(-value.number()) : to_decimal(value.number());
     }
-    case AbiKind::address:
-        return checksummed(value.as_address());
-    case AbiKind::boolean:
-        return value.as_bool();
-    case AbiKind::string:
-        return value.as_text();
+    case AbiKind::address: return checksummed(value.as_address());
+    case AbiKind::boolean: return value.as_bool();
+    case AbiKind::string: return value.as_text();
     case AbiKind::bytes:
-    case AbiKind::fixed_bytes:
-        return to_hex(value.bytes());
+    case AbiKind::fixed_bytes: return to_hex(value.bytes());
     case AbiKind::array: {
         json list = json::array();
         const auto element = element_of(parameter);
@@ -262,8 +249,7 @@ json json_of_value(const Parameter& parameter, const AbiValue& value) {
     }
     case AbiKind::tuple: {
         const auto& members = parameter.members;
-        const bool named =
-            std::ranges::none_of(members, [](const Parameter& member) { return member.name.empty(); });
+        const bool named = std::ranges::none_of(members, [](const Parameter& member) { return member.name.empty(); });
         json out = named ? json::object() : json::array();
         for (std::size_t i = 0; i < members.size(); ++i) {
             auto one = json_of_value(members[i], value.list()[i]);
@@ -280,10 +266,9 @@ json json_of_value(const Parameter& parameter, const AbiValue& value) {
 
 Result<Bytes> encode_arguments(const Function& function, const std::vector<std::string>& words) {
     if (words.size() != function.inputs.size())
-        return fail(error::CliAbiArgument,
-                    (function.name.empty() ? "the constructor" : function.signature()) + " takes " +
-                        std::to_string(function.inputs.size()) + " arguments, not " +
-                        std::to_string(words.size()));
+        return fail(error::CliAbiArgument, (function.name.empty() ? "the constructor" : function.signature()) +
+                                               " takes " + std::to_string(function.inputs.size()) + " arguments, not " +
+                                               std::to_string(words.size()));
     AbiValue::List values;
     for (std::size_t i = 0; i < words.size(); ++i) {
         CRN_TRY(value, value_of_word(function.inputs[i], words[i]));
@@ -304,8 +289,7 @@ Result<Bytes> encode_call(const Function& function, const std::vector<std::strin
 Result<json> decode_outputs(const Function& function, BytesView data) {
     CRN_TRY(values, codec::abi_decode(tuple_of(function.outputs), data));
     json out = json::array();
-    for (std::size_t i = 0; i < values.size(); ++i)
-        out.push_back(json_of_value(function.outputs[i], values[i]));
+    for (std::size_t i = 0; i < values.size(); ++i) out.push_back(json_of_value(function.outputs[i], values[i]));
     return out;
 }
 
@@ -328,9 +312,8 @@ std::string explain_revert(const Artefact& artefact, BytesView data) {
                 if (!error.inputs[i].name.empty()) text += error.inputs[i].name + ": ";
                 const auto value = json_of_value(error.inputs[i], (*values)[i]);
                 const bool is_text = error.inputs[i].type.kind == AbiKind::string;
-                text += value.is_string() && !is_text
-                            ? value.get<std::string>()
-                            : value.dump(-1, ' ', false, json::error_handler_t::replace);
+                text += value.is_string() && !is_text ? value.get<std::string>()
+                                                      : value.dump(-1, ' ', false, json::error_handler_t::replace);
             }
             return text + ")";
         }

@@ -32,15 +32,14 @@ TEST(Artefact, is_read_in_the_forms_of_hardhat_solc_and_a_bare_list) {
     EXPECT_EQ(artefact().bytecode, (Bytes{0x60, 0x01}));
     EXPECT_EQ(artefact().functions.size(), 5u);
     EXPECT_TRUE(artefact().constructor.payable);
-    EXPECT_EQ(parse_artefact(R"({"abi":[],"evm":{"bytecode":{"object":"6002"}}})")->bytecode,
-              (Bytes{0x60, 0x02}));
+    EXPECT_EQ(parse_artefact(R"({"abi":[],"evm":{"bytecode":{"object":"6002"}}})")->bytecode, (Bytes{0x60, 0x02}));
     EXPECT_EQ(parse_artefact(R"({"abi":[],"bytecode":{"object":"0x6003"}})")->bytecode, (Bytes{0x60, 0x03}));
     EXPECT_TRUE(parse_artefact("[]")->bytecode.empty());
 }
 
 TEST(Artefact, refuses_what_is_none) {
-    for (const auto* text : {"", "{", "{}", "7", R"({"abi":7})", R"({"abi":[7]})",
-                             R"({"abi":[],"bytecode":"0x6"})", R"({"abi":[],"bytecode":"0x60__$abcd$__"})",
+    for (const auto* text : {"", "{", "{}", "7", R"({"abi":7})", R"({"abi":[7]})", R"({"abi":[],"bytecode":"0x6"})",
+                             R"({"abi":[],"bytecode":"0x60__$abcd$__"})",
                              R"({"abi":[{"type":"function","name":"f","inputs":[{"type":"uint7"}]}]})",
                              R"({"abi":[{"type":"function","name":"f","inputs":7}]})"}) {
         const auto parsed = parse_artefact(text);
@@ -78,8 +77,7 @@ TEST(Call, refuses_values_that_do_not_fit_their_type) {
     EXPECT_TRUE(call("transfer", {to, "5"}));
     EXPECT_TRUE(call("transfer", {to, "0xff"}));
     for (const auto* value :
-         {"-1", "", "1.5", "abc",
-          "115792089237316195423570985008687907853269984665640564039457584007913129639936"})
+         {"-1", "", "1.5", "abc", "115792089237316195423570985008687907853269984665640564039457584007913129639936"})
         EXPECT_EQ(call("transfer", {to, value}).error().code, error::CliAbiArgument) << value;
     EXPECT_EQ(call("transfer", {"0x12", "1"}).error().code, error::CliAbiArgument);
     EXPECT_FALSE(call("over(uint8)", {"256"}));
@@ -125,10 +123,9 @@ TEST(Amount, is_read_with_units_and_refused_when_unclear) {
     EXPECT_EQ(to_decimal(parse_amount("20gwei").value()), "20000000000");
     EXPECT_EQ(to_decimal(parse_amount("7").value()), "7");
     EXPECT_EQ(to_decimal(parse_amount("7wei").value()), "7");
-    for (const auto* text :
-         {"", "ether", "1.ether", ".5ether", "1.5", "1.5.5ether", "1eth", "-1", "1 ether", "0x10",
-          "0.0000000000000000001ether",
-          "115792089237316195423570985008687907853269984665640564039457584007913129639936"})
+    for (const auto* text : {"", "ether", "1.ether", ".5ether", "1.5", "1.5.5ether", "1eth", "-1", "1 ether", "0x10",
+                             "0.0000000000000000001ether",
+                             "115792089237316195423570985008687907853269984665640564039457584007913129639936"})
         EXPECT_FALSE(parse_amount(text)) << text;
 }
 

@@ -34,9 +34,7 @@ public:
     /// Only for arguments that the declaration makes obligatory.
     const std::string& argument(std::size_t index) const { return arguments_.at(index); }
 
-    void set(std::string_view flag, std::string value) {
-        values_[std::string{flag}].push_back(std::move(value));
-    }
+    void set(std::string_view flag, std::string value) { values_[std::string{flag}].push_back(std::move(value)); }
     void add_argument(std::string value) { arguments_.push_back(std::move(value)); }
 
 private:
@@ -62,8 +60,7 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
 const FlagSpec* find_flag(const Command& command, std::string_view name);
 
 /// The decimal number in `text`, or CliUsage that names `what`.
-Result<std::uint64_t> parse_number(std::string_view what, std::string_view text, std::uint64_t low,
-                                   std::uint64_t high);
+Result<std::uint64_t> parse_number(std::string_view what, std::string_view text, std::uint64_t low, std::uint64_t high);
 
 /// The whole program: words without the program's name; returns the exit code.
 int run(const std::vector<std::string>& words, Terminal& terminal);

@@ -26,9 +26,7 @@ using Derived = std::array<std::uint8_t, 32>; // 16 bytes of AES key, 16 bytes o
 constexpr std::uint64_t kScryptBytesMax = 1u << 30;
 constexpr std::uint64_t kPbkdf2RoundsMax = 10'000'000;
 
-std::unexpected<Error> malformed(std::string_view what) {
-    return fail(error::CliKeyFileInvalid, std::string{what});
-}
+std::unexpected<Error> malformed(std::string_view what) { return fail(error::CliKeyFileInvalid, std::string{what}); }
 
 Result<Bytes> hex_field(const json& object, const char* name, std::size_t least, std::size_t most) {
     if (!object.is_object() || !object.contains(name) || !object[name].is_string())
@@ -48,8 +46,8 @@ Result<std::uint64_t> number_field(const json& object, const char* name) {
 }
 
 Result<Derived> scrypt(std::string_view passphrase, BytesView salt, ScryptCost cost) {
-    if (cost.n < 2 || !std::has_single_bit(cost.n) || cost.r == 0 || cost.p == 0 || cost.p > 16 ||
-        cost.r > 64 || cost.n > kScryptBytesMax / 128 / cost.r)
+    if (cost.n < 2 || !std::has_single_bit(cost.n) || cost.r == 0 || cost.p == 0 || cost.p > 16 || cost.r > 64 ||
+        cost.n > kScryptBytesMax / 128 / cost.r)
         return malformed("scrypt parameters are outside of the limits");
     if (16ull * cost.r < 64 && cost.n >= (1ull << (16 * cost.r)))
         return malformed("scrypt's n is too large for its r (RFC 7914)");
@@ -96,10 +94,8 @@ Result<Bytes> aes_ctr(BytesView key, BytesView iv, BytesView input) {
                                                                                   EVP_CIPHER_CTX_free);
     Bytes out(input.size());
     int length = 0;
-    if (!context ||
-        EVP_EncryptInit_ex(context.get(), EVP_aes_128_ctr(), nullptr, key.data(), iv.data()) != 1 ||
-        EVP_EncryptUpdate(context.get(), out.data(), &length, input.data(), static_cast<int>(input.size())) !=
-            1)
+    if (!context || EVP_EncryptInit_ex(context.get(), EVP_aes_128_ctr(), nullptr, key.data(), iv.data()) != 1 ||
+        EVP_EncryptUpdate(context.get(), out.data(), &length, input.data(), static_cast<int>(input.size())) != 1)
         return malformed("AES failed");
     return out;
 }
@@ -140,8 +136,7 @@ Result<std::string> encrypt_key(const crypto::AccountKey& key, std::string_view 
           {"cipherparams", {{"iv", to_hex_digits(iv)}}},
           {"ciphertext", to_hex_digits(ciphertext)},
           {"kdf", "scrypt"},
-          {"kdfparams",
-           {{"dklen", 32}, {"n", cost.n}, {"p", cost.p}, {"r", cost.r}, {"salt", to_hex_digits(salt)}}},
+          {"kdfparams", {{"dklen", 32}, {"n", cost.n}, {"p", cost.p}, {"r", cost.r}, {"salt", to_hex_digits(salt)}}},
           {"mac", to_hex_digits(mac)}}},
         {"id", uuid(random)},
         {"version", 3}};
@@ -194,9 +189,8 @@ Result<std::vector<StoredKey>> list_keys(const std::string& directory) {
     return out;
 }
 
-Result<StoredKey> store_key(const std::string& directory, const crypto::AccountKey& key,
-                            std::string_view passphrase, Random& random, const Clock& clock,
-                            ScryptCost cost) {
+Result<StoredKey> store_key(const std::string& directory, const crypto::AccountKey& key, std::string_view passphrase,
+                            Random& random, const Clock& clock, ScryptCost cost) {
     CRN_TRY(address, address_of(key));
     CRN_TRY(present, list_keys(directory));
     for (const auto& other : present)
@@ -216,8 +210,8 @@ Result<StoredKey> store_key(const std::string& directory, const crypto::AccountK
 Result<crypto::AccountKey> parse_private_key(std::string_view text) {
     while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
     while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-    const auto key = fixed_from_hex<crypto::AccountKey>(text.starts_with("0x") ? std::string{text}
-                                                                               : "0x" + std::string{text});
+    const auto key =
+        fixed_from_hex<crypto::AccountKey>(text.starts_with("0x") ? std::string{text} : "0x" + std::string{text});
     if (!key) return malformed("a private key is 64 hex digits");
     CRN_TRY(address, address_of(*key));
     static_cast<void>(address); // the key is in range
@@ -249,15 +243,13 @@ std::string checksummed(const Address& address) {
 Result<Address> parse_address(std::string_view text) {
     const auto address = fixed_from_hex<Address>(text);
     if (!address)
-        return fail(error::CliUsage,
-                    "\"" + std::string{text} + "\" is not an address (0x and 40 hex digits)");
+        return fail(error::CliUsage, "\"" + std::string{text} + "\" is not an address (0x and 40 hex digits)");
     const auto digits = text.substr(2);
     const bool lower = std::ranges::any_of(digits, [](char c) { return c >= 'a' && c <= 'f'; });
     const bool upper = std::ranges::any_of(digits, [](char c) { return c >= 'A' && c <= 'F'; });
     if (lower && upper && checksummed(*address).substr(2) != digits)
         return fail(error::CliUsage, "the check in address " + std::string{text} +
-                                             " fails (EIP-55): a digit is mistyped; it would be " +
-                                             checksummed(*address));
+                                         " fails (EIP-55): a digit is mistyped; it would be " + checksummed(*address));
     return *address;
 }
 

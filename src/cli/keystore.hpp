@@ -33,9 +33,8 @@ std::string default_keystore();
 /// Ordered by address; an absent directory has none. Files that are no key files are passed over.
 Result<std::vector<StoredKey>> list_keys(const std::string& directory);
 /// Writes <directory>/UTC--<time>--<address>; CliFileExists if the account is there already.
-Result<StoredKey> store_key(const std::string& directory, const crypto::AccountKey& key,
-                            std::string_view passphrase, Random& random, const Clock& clock,
-                            ScryptCost cost = {});
+Result<StoredKey> store_key(const std::string& directory, const crypto::AccountKey& key, std::string_view passphrase,
+                            Random& random, const Clock& clock, ScryptCost cost = {});
 
 /// 64 hex digits with or without 0x, surrounding white space allowed.
 Result<crypto::AccountKey> parse_private_key(std::string_view text);

@@ -45,8 +45,8 @@ TEST(Keystore, reads_files_of_other_programs) {
 TEST(Keystore, gives_back_what_it_stored_only_to_the_passphrase) {
     const TestDirectory directory;
     const auto key = new_account_key(crypto::system_random());
-    const auto stored = store_key(directory.file("keys"), key, "correct horse", crypto::system_random(),
-                                  system_clock(), kCheap);
+    const auto stored =
+        store_key(directory.file("keys"), key, "correct horse", crypto::system_random(), system_clock(), kCheap);
     ASSERT_TRUE(stored) << stored.error().text();
     const auto text = read_secret_file(stored->path).value();
     EXPECT_EQ(decrypt_key(text, "correct horse").value(), key);
@@ -126,9 +126,8 @@ TEST(Files, refuse_to_replace_and_leave_nothing_beside) {
     EXPECT_EQ(read_file(directory.file("a")).value(), "one");
     ASSERT_TRUE(write_file(directory.file("a"), "two", Access::secret, Existing::replace));
     EXPECT_EQ(read_file(directory.file("a")).value(), "two");
-    EXPECT_EQ(
-        write_file(directory.file("no/such/folder"), "x", Access::secret, Existing::refuse).error().code,
-        error::CliFileUnwritable);
+    EXPECT_EQ(write_file(directory.file("no/such/folder"), "x", Access::secret, Existing::refuse).error().code,
+              error::CliFileUnwritable);
     std::size_t files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
         files += entry.is_regular_file() ? 1 : 0;
@@ -139,9 +138,8 @@ TEST(Files, refuse_to_replace_and_leave_nothing_beside) {
 TEST(PrivateKey, is_read_with_and_without_prefix_and_must_be_in_range) {
     EXPECT_TRUE(parse_private_key(std::string{kVectorKey}));
     EXPECT_TRUE(parse_private_key("  0x" + std::string{kVectorKey} + "\n"));
-    for (const auto* text :
-         {"", "0x", "12", "0000000000000000000000000000000000000000000000000000000000000000",
-          "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", "zz"})
+    for (const auto* text : {"", "0x", "12", "0000000000000000000000000000000000000000000000000000000000000000",
+                             "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", "zz"})
         EXPECT_FALSE(parse_private_key(text)) << text;
 }
 

@@ -55,9 +55,8 @@ Bytes call_data(std::string_view signature, std::string_view types, const AbiVal
 }
 
 Result<Fees> fees_of(RpcClient& rpc) {
-    CRN_TRY(answers, rpc.batch({{"eth_chainId"},
-                                {"eth_getBlockByNumber", {"latest", false}},
-                                {"eth_maxPriorityFeePerGas"}}));
+    CRN_TRY(answers,
+            rpc.batch({{"eth_chainId"}, {"eth_getBlockByNumber", {"latest", false}}, {"eth_maxPriorityFeePerGas"}}));
     for (std::size_t i = 0; i < 2; ++i)
         if (!answers[i]) return std::unexpected(answers[i].error());
     Fees fees;
@@ -150,8 +149,7 @@ Outcome judge(const std::string& answer, std::size_t count) {
 /// Sends the funder's transactions chunk by chunk, each chunk final before the next.
 class Funding {
 public:
-    Funding(RpcClient& rpc, const Sender& funder, const Fees& fees)
-        : rpc_(rpc), funder_(funder), fees_(fees) {}
+    Funding(RpcClient& rpc, const Sender& funder, const Fees& fees) : rpc_(rpc), funder_(funder), fees_(fees) {}
 
     Status begin() {
         CRN_TRY(answer, rpc_.call("eth_getTransactionCount", {to_hex(funder_.address), "pending"}));
@@ -195,22 +193,18 @@ struct Work {
     Bytes data;
 };
 
-Work work_of(const LoadPlan& plan, const std::vector<Account>& accounts, const Address& token,
-             std::uint64_t number) {
+Work work_of(const LoadPlan& plan, const std::vector<Account>& accounts, const Address& token, std::uint64_t number) {
     const auto& next = accounts[(number + 1) % accounts.size()].address;
     switch (plan.kind) {
-    case LoadKind::transfer:
-        return {next, U256{1}, {}};
+    case LoadKind::transfer: return {next, U256{1}, {}};
     case LoadKind::erc20:
         return {token, U256{}, call_data("transfer(address,uint256)", "(address,uint256)", {next, U256{1}})};
-    case LoadKind::record:
-        break;
+    case LoadKind::record: break;
     }
     // Digests that no other run has used: the first account of a run is fresh.
     const auto text = to_hex(accounts.front().address) + " " + std::to_string(number);
     return {ledger::kRecordsContract, U256{},
-            call_data("record(bytes32,string)", "(bytes32,string)",
-                      {crypto::sha256(as_bytes(text)), std::string{}})};
+            call_data("record(bytes32,string)", "(bytes32,string)", {crypto::sha256(as_bytes(text)), std::string{}})};
 }
 
 Result<std::uint64_t> gas_of(const LoadPlan& plan, RpcClient& rpc, const Sender& funder, const Address& token,
@@ -263,8 +257,7 @@ public:
         start_ = system_clock().monotonic();
         {
             std::vector<std::jthread> threads;
-            for (std::size_t i = 0; i < plan_.connections; ++i)
-                threads.emplace_back([this, i] { send_all(i); });
+            for (std::size_t i = 0; i < plan_.connections; ++i) threads.emplace_back([this, i] { send_all(i); });
             watch(first_block, progress);
             stop_ = true;
         }
@@ -279,8 +272,7 @@ public:
         std::vector<double> latencies;
         for (std::size_t i = 0; i < transactions_.size(); ++i)
             if (seen_us_[i] > 0)
-                latencies.push_back((static_cast<double>(seen_us_[i]) - static_cast<double>(sent_us_[i])) /
-                                    1e3);
+                latencies.push_back((static_cast<double>(seen_us_[i]) - static_cast<double>(sent_us_[i])) / 1e3);
         std::ranges::sort(latencies);
         report.p50_ms = percentile(latencies, 0.50);
         report.p99_ms = percentile(latencies, 0.99);
@@ -311,14 +303,12 @@ private:
         while (!waiting.empty() && !stop_) {
             batch.clear();
             const auto now = now_us();
-            while (!waiting.empty() && batch.size() < plan_.batch &&
-                   transactions_[waiting.front()].due_us <= now) {
+            while (!waiting.empty() && batch.size() < plan_.batch && transactions_[waiting.front()].due_us <= now) {
                 batch.push_back(waiting.front());
                 waiting.pop_front();
             }
             if (batch.empty()) {
-                const auto pause =
-                    std::min<std::uint64_t>(transactions_[waiting.front()].due_us - now, 20'000);
+                const auto pause = std::min<std::uint64_t>(transactions_[waiting.front()].due_us - now, 20'000);
                 std::this_thread::sleep_for(Microseconds{pause});
                 continue;
             }
@@ -327,14 +317,12 @@ private:
                 view.push_back(&transactions_[index]);
                 // A transaction that was due is late from then on, whoever made it wait; one that is sent
                 // again keeps its first time.
-                if (sent_us_[index] == 0)
-                    sent_us_[index] = plan_.rate > 0 ? transactions_[index].due_us : now;
+                if (sent_us_[index] == 0) sent_us_[index] = plan_.rate > 0 ? transactions_[index].due_us : now;
             }
             const auto answer = rpc->post(body_of(view.data(), view.size()));
             if (!answer) return give_up(answer.error());
             const auto outcome = judge(*answer, batch.size());
-            for (auto i = outcome.again.rbegin(); i != outcome.again.rend(); ++i)
-                waiting.push_front(batch[*i]);
+            for (auto i = outcome.again.rbegin(); i != outcome.again.rend(); ++i) waiting.push_front(batch[*i]);
             if (!outcome.again.empty()) std::this_thread::sleep_for(Milliseconds{20});
             if (!outcome.refused.empty()) {
                 refused_ += outcome.refused.size();
@@ -360,9 +348,8 @@ private:
                 ++block;
                 const auto now = now_us();
                 for (const auto& item : answer->value("transactions", json::array())) {
-                    const auto hash = item.is_string()
-                                          ? fixed_from_hex<Hash256>(item.get_ref<const std::string&>())
-                                          : std::nullopt;
+                    const auto hash =
+                        item.is_string() ? fixed_from_hex<Hash256>(item.get_ref<const std::string&>()) : std::nullopt;
                     const auto found = hash ? by_hash_.find(*hash) : by_hash_.end();
                     if (found == by_hash_.end() || seen_us_[found->second] != 0) continue;
                     seen_us_[found->second] = now;
@@ -398,8 +385,7 @@ private:
     const LoadPlan& plan_;
     const std::vector<Prepared> transactions_;
     std::unordered_map<Hash256, std::size_t> by_hash_;
-    std::vector<std::atomic<std::uint64_t>>
-        sent_us_; // each written by its connection's thread, read by the watcher's
+    std::vector<std::atomic<std::uint64_t>> sent_us_; // each written by its connection's thread, read by the watcher's
     std::vector<std::atomic<std::uint64_t>> seen_us_;
     Microseconds start_{0};
     std::atomic<bool> stop_ = false;
@@ -413,8 +399,7 @@ private:
 };
 
 Result<Address> deploy_token(RpcClient& rpc, const Sender& funder) {
-    CRN_TRY(hash, submit(rpc, funder,
-                         {.to = {}, .data = load_token_bytecode(), .value = {}, .gas = {}, .nonce = {}}));
+    CRN_TRY(hash, submit(rpc, funder, {.to = {}, .data = load_token_bytecode(), .value = {}, .gas = {}, .nonce = {}}));
     CRN_TRY(receipt, wait_for_receipt(rpc, hash, 60));
     const auto address = fixed_from_hex<Address>(text_of(receipt, "contractAddress"));
     if (!address || text_of(receipt, "status") == "0x0")
@@ -440,8 +425,7 @@ double calibrate_recovers_per_second(Milliseconds span) {
     in_parallel(std::max(1u, std::thread::hardware_concurrency()), [&](std::size_t, std::size_t) {
         std::uint64_t count = 0;
         while (clock.monotonic() - start < span)
-            for (int i = 0; i < 64; ++i)
-                count += crypto::recover_address(digest, signature).has_value() ? 1 : 0;
+            for (int i = 0; i < 64; ++i) count += crypto::recover_address(digest, signature).has_value() ? 1 : 0;
         total += count;
     });
     const auto seconds = static_cast<double>((clock.monotonic() - start).count()) / 1e6;
@@ -482,10 +466,10 @@ Result<LoadReport> run_load(const LoadPlan& plan, const Sender& funder, Progress
             for (std::size_t j = i; j < std::min(i + kGroup, accounts.size()); ++j)
                 group.push_back(accounts[j].address);
             const auto size = group.size();
-            CRN_CHECK(funding.add(token, {},
-                                  call_data("mint(address[],uint256)", "(address[],uint256)",
-                                            {std::move(group), U256{1'000'000'000}}),
-                                  100'000 + 30'000 * size));
+            CRN_CHECK(funding.add(
+                token, {},
+                call_data("mint(address[],uint256)", "(address[],uint256)", {std::move(group), U256{1'000'000'000}}),
+                100'000 + 30'000 * size));
         }
     }
     CRN_CHECK(funding.flush());
@@ -497,8 +481,8 @@ Result<LoadReport> run_load(const LoadPlan& plan, const Sender& funder, Progress
     in_parallel(transactions.size(), [&](std::size_t begin, std::size_t end) {
         for (auto i = begin; i < end; ++i) {
             auto work = work_of(plan, accounts, token, i);
-            auto prepared = prepare(fees, accounts[i % plan.accounts].key, i / plan.accounts, work.to,
-                                    work.value, std::move(work.data), gas);
+            auto prepared = prepare(fees, accounts[i % plan.accounts].key, i / plan.accounts, work.to, work.value,
+                                    std::move(work.data), gas);
             if (!prepared) {
                 const std::lock_guard lock(mutex);
                 failure = prepared.error();
@@ -506,8 +490,7 @@ Result<LoadReport> run_load(const LoadPlan& plan, const Sender& funder, Progress
             }
             transactions[i] = *std::move(prepared);
             if (plan.rate > 0)
-                transactions[i].due_us =
-                    static_cast<std::uint64_t>(static_cast<double>(i) * 1e6 / plan.rate) + 1;
+                transactions[i].due_us = static_cast<std::uint64_t>(static_cast<double>(i) * 1e6 / plan.rate) + 1;
         }
     });
     if (failure) return std::unexpected(*failure);

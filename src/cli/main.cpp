@@ -13,7 +13,6 @@ int main(int argc, char** argv) {
     terminal.out_is_tty = isatty(STDOUT_FILENO) == 1;
     terminal.err_is_tty = isatty(STDERR_FILENO) == 1;
     terminal.in_is_tty = isatty(STDIN_FILENO) == 1;
-    terminal.colour =
-        terminal.out_is_tty && !environment("NO_COLOR") && environment("TERM").value_or("dumb") != "dumb";
+    terminal.colour = terminal.out_is_tty && !environment("NO_COLOR") && environment("TERM").value_or("dumb") != "dumb";
     return cairn::cli::run({argv + 1, argv + argc}, terminal);
 }

@@ -13,10 +13,9 @@ namespace {
 Status version(Invocation& invocation) {
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out
-            << nlohmann::json{{"version", CAIRN_VERSION}, {"rules", "osaka"}, {"compiler", __VERSION__}}.dump(
-                   2)
-            << '\n';
+        terminal.out << nlohmann::json{{"version", CAIRN_VERSION}, {"rules", "osaka"}, {"compiler", __VERSION__}}.dump(
+                            2)
+                     << '\n';
     else
         terminal.out << "cairn " << CAIRN_VERSION << '\n';
     return {};
@@ -57,13 +56,12 @@ void declare_meta(CommandList& out) {
                    .arguments = {{"CODE", "e.g. CRN-NET-0001", Need::optional}},
                    .examples = {{"cairn docs errors CRN-NET-0001", ""}},
                    .run = docs_errors});
-    out.push_back(
-        {.noun = "completion",
-         .summary = "print the completion script for a shell",
-         .arguments = {{"SHELL", "which shell", Need::one, {"bash", "zsh", "fish"}}},
-         .examples = {{"source <(cairn completion bash)", "bash, this session"},
-                      {"cairn completion fish > ~/.config/fish/completions/cairn.fish", "fish, for good"}},
-         .run = completion});
+    out.push_back({.noun = "completion",
+                   .summary = "print the completion script for a shell",
+                   .arguments = {{"SHELL", "which shell", Need::one, {"bash", "zsh", "fish"}}},
+                   .examples = {{"source <(cairn completion bash)", "bash, this session"},
+                                {"cairn completion fish > ~/.config/fish/completions/cairn.fish", "fish, for good"}},
+                   .run = completion});
     out.push_back({.noun = "version",
                    .summary = "print the version of this program",
                    .examples = {{"cairn version", ""}},

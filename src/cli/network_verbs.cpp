@@ -31,8 +31,7 @@ Status org_init(Invocation& invocation) {
         plan.validators.push_back({name, text.substr(equals + 1)});
     }
     if (plan.validators.empty())
-        return fail(error::CliUsage,
-                    "missing --validator NAME=HOST:PORT\n" + usage_of(invocation.command()));
+        return fail(error::CliUsage, "missing --validator NAME=HOST:PORT\n" + usage_of(invocation.command()));
     if (const auto administrator = invocation.flag("administrator")) {
         CRN_TRY(address, parse_address(*administrator));
         plan.administrator = address;
@@ -55,12 +54,10 @@ Status org_init(Invocation& invocation) {
         {"for the others", directory + "/organisation.json"},
         {"administrator", checksummed(made.organisation.account)}};
     for (const auto& validator : made.validators)
-        fields.emplace_back("validator " + validator.name,
-                            to_hex(validator.key) + " at " + validator.address);
+        fields.emplace_back("validator " + validator.name, to_hex(validator.key) + " at " + validator.address);
     print_fields(terminal, fields);
     if (!terminal.quiet)
-        terminal.err
-            << "Next: send organisation.json to whoever writes the genesis file (cairn network genesis).\n";
+        terminal.err << "Next: send organisation.json to whoever writes the genesis file (cairn network genesis).\n";
     return {};
 }
 
@@ -91,11 +88,9 @@ void print_genesis(const Invocation& invocation, const ledger::Genesis& genesis)
         for (const auto& validator : genesis.validators.members) {
             if (validator.organisation != organisation.name) continue;
             validators += (validators.empty() ? "" : ", ") + validator.name + " " + validator.address;
-            names.push_back(
-                {{"name", validator.name}, {"address", validator.address}, {"key", to_hex(validator.key)}});
+            names.push_back({{"name", validator.name}, {"address", validator.address}, {"key", to_hex(validator.key)}});
         }
-        table.row(
-            {organisation.name, is_signed ? "yes" : "no", checksummed(organisation.account), validators});
+        table.row({organisation.name, is_signed ? "yes" : "no", checksummed(organisation.account), validators});
         list.push_back({{"name", organisation.name},
                         {"signed", is_signed},
                         {"administrator", checksummed(organisation.account)},
@@ -111,16 +106,15 @@ void print_genesis(const Invocation& invocation, const ledger::Genesis& genesis)
                      << '\n';
         return;
     }
-    print_fields(terminal,
-                 {{"hash", hash},
-                  {"chain id", std::to_string(genesis.parameters.chain_id)},
-                  {"validators", std::to_string(genesis.validators.size()) + ", quorum " +
-                                     std::to_string(genesis.validators.quorum()) + ", tolerates " +
-                                     std::to_string(genesis.validators.faults_tolerated()) + " faulty"},
-                  {"gas", genesis.parameters.fee_mode == ledger::FeeMode::free
-                              ? "free"
-                              : to_decimal(genesis.parameters.fixed_gas_price) + " wei"},
-                  {"funded accounts", std::to_string(genesis.accounts.size())}});
+    print_fields(terminal, {{"hash", hash},
+                            {"chain id", std::to_string(genesis.parameters.chain_id)},
+                            {"validators", std::to_string(genesis.validators.size()) + ", quorum " +
+                                               std::to_string(genesis.validators.quorum()) + ", tolerates " +
+                                               std::to_string(genesis.validators.faults_tolerated()) + " faulty"},
+                            {"gas", genesis.parameters.fee_mode == ledger::FeeMode::free
+                                        ? "free"
+                                        : to_decimal(genesis.parameters.fixed_gas_price) + " wei"},
+                            {"funded accounts", std::to_string(genesis.accounts.size())}});
     terminal.out << '\n';
     table.print(terminal);
 }
@@ -134,8 +128,7 @@ Status network_genesis(Invocation& invocation) {
     parameters.chain_id = chain_id;
     CRN_TRY(history, invocation.number("history-blocks", parameters.history_blocks, 1, UINT64_MAX));
     parameters.history_blocks = history;
-    CRN_TRY(interval,
-            invocation.number("min-block-interval-ms", parameters.min_block_interval_ms, 0, 60'000));
+    CRN_TRY(interval, invocation.number("min-block-interval-ms", parameters.min_block_interval_ms, 0, 60'000));
     parameters.min_block_interval_ms = static_cast<std::uint32_t>(interval);
     CRN_TRY(gas, invocation.number("block-gas-limit", parameters.block_gas_limit, 0, UINT64_MAX));
     parameters.block_gas_limit = gas;
@@ -153,8 +146,7 @@ Status network_genesis(Invocation& invocation) {
         CRN_TRY(balance, parse_amount(std::string_view{text}.substr(equals + 1)));
         accounts[address].balance = balance;
     }
-    CRN_TRY(timestamp,
-            invocation.number("timestamp", static_cast<std::uint64_t>(now_seconds()), 1, UINT64_MAX));
+    CRN_TRY(timestamp, invocation.number("timestamp", static_cast<std::uint64_t>(now_seconds()), 1, UINT64_MAX));
     std::vector<Invitation> invitations;
     for (const auto& path : invocation.arguments()) {
         CRN_TRY(text, read_file(path, 1 << 20));
@@ -162,8 +154,7 @@ Status network_genesis(Invocation& invocation) {
         if (!invitation) return fail(invitation.error().code, path + ": " + invitation.error().detail);
         invitations.push_back(*std::move(invitation));
     }
-    CRN_TRY(genesis,
-            assemble_genesis(std::move(invitations), std::move(parameters), std::move(accounts), timestamp));
+    CRN_TRY(genesis, assemble_genesis(std::move(invitations), std::move(parameters), std::move(accounts), timestamp));
     CRN_CHECK(write_file(out, ledger::to_json(genesis), Access::shared, Existing::refuse));
     print_genesis(invocation, genesis);
     if (!invocation.terminal().quiet)
@@ -179,15 +170,14 @@ Status network_sign(Invocation& invocation) {
     const auto& path = invocation.argument(0);
     CRN_TRY(genesis, load_genesis(path));
     CRN_TRY(name, sign_genesis(genesis, absolute(*directory), now_seconds()));
-    CRN_CHECK(write_file(invocation.flag_or("out", path), ledger::to_json(genesis), Access::shared,
-                         Existing::replace));
+    CRN_CHECK(write_file(invocation.flag_or("out", path), ledger::to_json(genesis), Access::shared, Existing::replace));
     print_genesis(invocation, genesis);
     if (!invocation.terminal().quiet) {
         const auto complete = ledger::verify_signatures(genesis);
-        invocation.terminal().err
-            << "Signed by " << name << ". "
-            << (complete ? "All organisations have signed: distribute the file and run the nodes.\n"
-                         : "Next: the other organisations sign (cairn network sign).\n");
+        invocation.terminal().err << "Signed by " << name << ". "
+                                  << (complete
+                                          ? "All organisations have signed: distribute the file and run the nodes.\n"
+                                          : "Next: the other organisations sign (cairn network sign).\n");
     }
     return {};
 }
@@ -202,8 +192,7 @@ Status network_merge(Invocation& invocation) {
         CRN_TRY(other, load_genesis(path));
         if (ledger::hash_of(other) != hash)
             return fail(error::CliPrecondition,
-                        path + " is another genesis: " + to_hex(ledger::hash_of(other)) + ", not " +
-                            to_hex(hash));
+                        path + " is another genesis: " + to_hex(ledger::hash_of(other)) + ", not " + to_hex(hash));
         for (const auto& organisation : other.organisations)
             if (has_valid_signature(other, organisation))
                 genesis.signatures[organisation.name] = other.signatures.at(organisation.name);
@@ -222,34 +211,33 @@ Status network_show(Invocation& invocation) {
 } // namespace
 
 void declare_org(CommandList& out) {
-    out.push_back(
-        {.noun = "org",
-         .verb = "init",
-         .summary = "make an organisation's keys and certificates",
-         .details = "Writes a certificate authority, the key that signs genesis files, and for each "
-                    "validator a consensus "
-                    "key and a TLS certificate, all in one directory that only you can read. Private keys "
-                    "never leave it, "
-                    "except that each validator's machine gets its own folder under validators/. The file "
-                    "organisation.json is public: it is what the other organisations need.",
-         .arguments = {{"NAME", "the organisation's name"}},
-         .flags = {{.name = "validator",
-                    .value = "NAME=HOST:PORT",
-                    .help = "a validator and where the others reach it (required, repeatable)",
-                    .repeatable = true},
-                   {.name = "dir",
-                    .value = "DIR",
-                    .help = "directory to make (default: ./NAME)",
-                    .completes = Completes::directory},
-                   {.name = "administrator",
-                    .value = "ADDRESS",
-                    .help = "account that administers the organisation on chain (default: a new key)"},
-                   {.name = "days", .value = "N", .help = "validity of the TLS certificates (default: 825)"}},
-         .examples = {{"cairn org init Alpha --validator alpha-1=alpha.example:30300", ""},
-                      {"cairn org init Beta --dir /srv/beta --validator beta-1=10.0.0.2:30300 --validator "
-                       "beta-2=10.0.0.3:30300",
-                       "two validators"}},
-         .run = org_init});
+    out.push_back({.noun = "org",
+                   .verb = "init",
+                   .summary = "make an organisation's keys and certificates",
+                   .details = "Writes a certificate authority, the key that signs genesis files, and for each "
+                              "validator a consensus "
+                              "key and a TLS certificate, all in one directory that only you can read. Private keys "
+                              "never leave it, "
+                              "except that each validator's machine gets its own folder under validators/. The file "
+                              "organisation.json is public: it is what the other organisations need.",
+                   .arguments = {{"NAME", "the organisation's name"}},
+                   .flags = {{.name = "validator",
+                              .value = "NAME=HOST:PORT",
+                              .help = "a validator and where the others reach it (required, repeatable)",
+                              .repeatable = true},
+                             {.name = "dir",
+                              .value = "DIR",
+                              .help = "directory to make (default: ./NAME)",
+                              .completes = Completes::directory},
+                             {.name = "administrator",
+                              .value = "ADDRESS",
+                              .help = "account that administers the organisation on chain (default: a new key)"},
+                             {.name = "days", .value = "N", .help = "validity of the TLS certificates (default: 825)"}},
+                   .examples = {{"cairn org init Alpha --validator alpha-1=alpha.example:30300", ""},
+                                {"cairn org init Beta --dir /srv/beta --validator beta-1=10.0.0.2:30300 --validator "
+                                 "beta-2=10.0.0.3:30300",
+                                 "two validators"}},
+                   .run = org_init});
 }
 
 void declare_network(CommandList& out) {
@@ -258,61 +246,54 @@ void declare_network(CommandList& out) {
         {.noun = "network",
          .verb = "genesis",
          .summary = "write the genesis file from the organisations' public files",
-         .arguments =
-             {{"ORGANISATION", "organisation.json of each member", Need::one_or_more, {}, Completes::file}},
-         .flags = {{.name = "chain-id", .value = "N", .help = "the chain's number (required)"},
-                   {.name = "out",
-                    .letter = 'o',
-                    .value = "FILE",
-                    .help = "file to write (default: genesis.json)",
-                    .completes = Completes::file},
-                   {.name = "account",
-                    .value = "ADDRESS=AMOUNT",
-                    .help = "an account with a balance (repeatable)",
-                    .repeatable = true},
-                   {.name = "gas-price", .value = "AMOUNT", .help = "fixed price of gas (default: free)"},
-                   {.name = "block-gas-limit", .value = "N", .help = "gas of one block (default: 500000000)"},
-                   {.name = "history-blocks",
-                    .value = "N",
-                    .help = "how many blocks' state nodes keep (default: 10000)"},
-                   {.name = "min-block-interval-ms",
-                    .value = "N",
-                    .help = "shortest time between blocks (default: 50)"},
-                   {.name = "timestamp", .value = "SECONDS", .help = "time of block 0 (default: now)"}},
-         .examples = {{"cairn network genesis --chain-id 4711 alpha.json beta.json gamma.json delta.json",
-                       ""}},
+         .arguments = {{"ORGANISATION", "organisation.json of each member", Need::one_or_more, {}, Completes::file}},
+         .flags =
+             {{.name = "chain-id", .value = "N", .help = "the chain's number (required)"},
+              {.name = "out",
+               .letter = 'o',
+               .value = "FILE",
+               .help = "file to write (default: genesis.json)",
+               .completes = Completes::file},
+              {.name = "account",
+               .value = "ADDRESS=AMOUNT",
+               .help = "an account with a balance (repeatable)",
+               .repeatable = true},
+              {.name = "gas-price", .value = "AMOUNT", .help = "fixed price of gas (default: free)"},
+              {.name = "block-gas-limit", .value = "N", .help = "gas of one block (default: 500000000)"},
+              {.name = "history-blocks", .value = "N", .help = "how many blocks' state nodes keep (default: 10000)"},
+              {.name = "min-block-interval-ms", .value = "N", .help = "shortest time between blocks (default: 50)"},
+              {.name = "timestamp", .value = "SECONDS", .help = "time of block 0 (default: now)"}},
+         .examples = {{"cairn network genesis --chain-id 4711 alpha.json beta.json gamma.json delta.json", ""}},
          .run = network_genesis});
-    out.push_back(
-        {.noun = "network",
-         .verb = "sign",
-         .summary = "sign the genesis file for your organisation",
-         .details =
-             "Checks first that the file says of your organisation what your own organisation.json says. "
-             "Read the table that is printed: it is what you agree to.",
-         .arguments = {genesis},
-         .flags = {{.name = "org",
-                    .value = "DIR",
-                    .help = "your organisation's directory (required)",
-                    .completes = Completes::directory},
-                   {.name = "out",
-                    .letter = 'o',
-                    .value = "FILE",
-                    .help = "file to write (default: GENESIS itself)",
-                    .completes = Completes::file}},
-         .examples = {{"cairn network sign genesis.json --org ./Alpha", ""}},
-         .run = network_sign});
-    out.push_back(
-        {.noun = "network",
-         .verb = "merge",
-         .summary = "put the signatures of several copies of a genesis file together",
-         .arguments = {{"GENESIS", "copies signed apart", Need::one_or_more, {}, Completes::file}},
-         .flags = {{.name = "out",
-                    .letter = 'o',
-                    .value = "FILE",
-                    .help = "file to write (required)",
-                    .completes = Completes::file}},
-         .examples = {{"cairn network merge genesis-alpha.json genesis-beta.json --out genesis.json", ""}},
-         .run = network_merge});
+    out.push_back({.noun = "network",
+                   .verb = "sign",
+                   .summary = "sign the genesis file for your organisation",
+                   .details =
+                       "Checks first that the file says of your organisation what your own organisation.json says. "
+                       "Read the table that is printed: it is what you agree to.",
+                   .arguments = {genesis},
+                   .flags = {{.name = "org",
+                              .value = "DIR",
+                              .help = "your organisation's directory (required)",
+                              .completes = Completes::directory},
+                             {.name = "out",
+                              .letter = 'o',
+                              .value = "FILE",
+                              .help = "file to write (default: GENESIS itself)",
+                              .completes = Completes::file}},
+                   .examples = {{"cairn network sign genesis.json --org ./Alpha", ""}},
+                   .run = network_sign});
+    out.push_back({.noun = "network",
+                   .verb = "merge",
+                   .summary = "put the signatures of several copies of a genesis file together",
+                   .arguments = {{"GENESIS", "copies signed apart", Need::one_or_more, {}, Completes::file}},
+                   .flags = {{.name = "out",
+                              .letter = 'o',
+                              .value = "FILE",
+                              .help = "file to write (required)",
+                              .completes = Completes::file}},
+                   .examples = {{"cairn network merge genesis-alpha.json genesis-beta.json --out genesis.json", ""}},
+                   .run = network_merge});
     out.push_back({.noun = "network",
                    .verb = "show",
                    .summary = "show what a genesis file says and who has signed it",

@@ -32,24 +32,18 @@ Status node_status(Invocation& invocation) {
     CRN_TRY(chain_id, quantity_u64(*answers[1], "the chain id"));
     CRN_TRY(height, quantity_u64(answers[2]->value("number", json{}), "the height"));
     CRN_TRY(timestamp, quantity_u64(answers[2]->value("timestamp", json{}), "the timestamp"));
-    const auto version =
-        answers[0] && answers[0]->is_string() ? answers[0]->get<std::string>() : std::string{"-"};
+    const auto version = answers[0] && answers[0]->is_string() ? answers[0]->get<std::string>() : std::string{"-"};
     const bool syncing = answers[3] && answers[3]->is_object();
     const auto peers = answers[4] ? quantity_u64(*answers[4], "peers") : Result<std::uint64_t>{0};
     const json own = answers[5] && answers[5]->is_object() ? *answers[5] : json(nullptr);
 
     const auto& terminal = invocation.terminal();
     if (terminal.json) {
-        terminal.out << json{{"rpc", rpc.url()},
-                             {"version", version},
-                             {"chain_id", chain_id},
-                             {"height", height},
-                             {"timestamp", timestamp},
-                             {"syncing", syncing},
-                             {"peers", peers ? *peers : 0},
-                             {"cairn", own}}
-                            .dump(2)
-                     << '\n';
+        terminal.out
+            << json{{"rpc", rpc.url()},       {"version", version}, {"chain_id", chain_id},        {"height", height},
+                    {"timestamp", timestamp}, {"syncing", syncing}, {"peers", peers ? *peers : 0}, {"cairn", own}}
+                   .dump(2)
+            << '\n';
         return {};
     }
     const auto now = static_cast<std::uint64_t>(system_clock().wall().count() / 1000);
@@ -58,9 +52,8 @@ Status node_status(Invocation& invocation) {
         {{"node", rpc.url()},
          {"version", version},
          {"chain id", std::to_string(chain_id)},
-         {"height",
-          std::to_string(height) +
-              (height == 0 ? "" : ", " + std::to_string(now > timestamp ? now - timestamp : 0) + " s ago")},
+         {"height", std::to_string(height) +
+                        (height == 0 ? "" : ", " + std::to_string(now > timestamp ? now - timestamp : 0) + " s ago")},
          {"syncing", syncing ? "yes" : "no"},
          {"peers", peers ? std::to_string(*peers) : "-"}});
     if (own.is_object() && own.contains("peers") && own["peers"].is_array()) {
@@ -78,8 +71,8 @@ Status node_init(Invocation& invocation) {
     const auto keys = invocation.flag("keys");
     const auto genesis_file = invocation.flag("genesis");
     if (!keys || !genesis_file)
-        return fail(error::CliUsage, std::string{"missing "} + (keys ? "--genesis FILE" : "--keys DIR") +
-                                             "\n" + usage_of(invocation.command()));
+        return fail(error::CliUsage, std::string{"missing "} + (keys ? "--genesis FILE" : "--keys DIR") + "\n" +
+                                         usage_of(invocation.command()));
     NodeSettings settings;
     const auto directory = absolute(invocation.flag_or("dir", "."));
     settings.node.genesis_file = absolute(*genesis_file);
@@ -94,9 +87,8 @@ Status node_init(Invocation& invocation) {
     CRN_TRY(seed, crypto::read_ed25519_key(settings.node.validator_key_file));
     const auto index = genesis.validators.index_of(crypto::ValidatorKey::from_seed(seed).public_key());
     if (!index)
-        return fail(error::CliPrecondition, settings.node.validator_key_file +
-                                                    " is not a key of any validator in " +
-                                                    settings.node.genesis_file);
+        return fail(error::CliPrecondition, settings.node.validator_key_file + " is not a key of any validator in " +
+                                                settings.node.genesis_file);
     const auto& validator = genesis.validators.members[index->value];
     const auto reached_at = parse_host_port(validator.address);
     if (!reached_at) return fail(error::GenesisInvalid, validator.address);
@@ -109,8 +101,7 @@ Status node_init(Invocation& invocation) {
         if (!given) return {};
         const auto parsed = parse_host_port(*given);
         if (!parsed)
-            return fail(error::CliUsage,
-                        std::string{"--"} + name + " wants HOST:PORT, not \"" + *given + "\"");
+            return fail(error::CliUsage, std::string{"--"} + name + " wants HOST:PORT, not \"" + *given + "\"");
         host = parsed->host;
         port = parsed->port;
         return {};
@@ -122,14 +113,11 @@ Status node_init(Invocation& invocation) {
     CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::refuse));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out << json{{"validator", validator.name},
-                             {"organisation", validator.organisation},
-                             {"config", config}}
-                            .dump(2)
-                     << '\n';
+        terminal.out
+            << json{{"validator", validator.name}, {"organisation", validator.organisation}, {"config", config}}.dump(2)
+            << '\n';
     else
-        print_fields(terminal,
-                     {{"validator", validator.name + " of " + validator.organisation}, {"config", config}});
+        print_fields(terminal, {{"validator", validator.name + " of " + validator.organisation}, {"config", config}});
     if (!terminal.quiet) terminal.err << "Next: cairn node run --config " << config << "\n";
     return {};
 }
@@ -152,13 +140,13 @@ Status serve(const NodeSettings& settings, const Terminal& terminal) {
         {{"version", CAIRN_VERSION}, {"rpc", "http://" + url}, {"pid", std::to_string(::getpid())}});
     if (terminal.out_is_tty) {
         const auto status = node->chain().status();
-        print_fields(terminal, {{"validator", status.name + " of " + status.organisation},
-                                {"chain id", std::to_string(node->chain().genesis().parameters.chain_id)},
-                                {"rpc", "http://" + url},
-                                {"websocket", "ws://" + settings.rpc.address + ":" +
-                                                  std::to_string(server->websocket_port())},
-                                {"data", settings.node.data_dir},
-                                {"stop", "Ctrl-C"}});
+        print_fields(terminal,
+                     {{"validator", status.name + " of " + status.organisation},
+                      {"chain id", std::to_string(node->chain().genesis().parameters.chain_id)},
+                      {"rpc", "http://" + url},
+                      {"websocket", "ws://" + settings.rpc.address + ":" + std::to_string(server->websocket_port())},
+                      {"data", settings.node.data_dir},
+                      {"stop", "Ctrl-C"}});
         terminal.out.flush();
     }
     while (true) {
@@ -192,9 +180,8 @@ void declare_node(CommandList& out) {
         {.noun = "node",
          .verb = "init",
          .summary = "write the configuration of a validator's node",
-         .details =
-             "Checks that all organisations have signed the genesis file and that the key belongs to one of "
-             "its validators. KEYS is the validator's folder that `cairn org init` made.",
+         .details = "Checks that all organisations have signed the genesis file and that the key belongs to one of "
+                    "its validators. KEYS is the validator's folder that `cairn org init` made.",
          .flags = {{.name = "keys",
                     .value = "DIR",
                     .help = "folder with validator.key, tls.pem, tls.key (required)",
@@ -211,31 +198,27 @@ void declare_node(CommandList& out) {
                     .value = "HOST:PORT",
                     .help = "for the other validators (default: as genesis says)"},
                    {.name = "rpc", .value = "HOST:PORT", .help = "for clients (default: 127.0.0.1:8545)"}},
-         .examples =
-             {{"cairn node init --keys Alpha/validators/alpha-1 --genesis genesis.json --dir /srv/cairn",
-               ""}},
+         .examples = {{"cairn node init --keys Alpha/validators/alpha-1 --genesis genesis.json --dir /srv/cairn", ""}},
          .run = node_init});
-    out.push_back(
-        {.noun = "node",
-         .verb = "run",
-         .summary = "run a validator until it is told to stop",
-         .details =
-             "SIGTERM and Ctrl-C stop it cleanly. It also ends by itself, with an error, rather than sign "
-             "what it cannot stand for: a failing disk, a full one, or a result that differs from the "
-             "network's.",
-         .flags = {{.name = "config",
-                    .value = "FILE",
-                    .help = "configuration, see docs/reference/configuration.md (required)",
-                    .completes = Completes::file}},
-         .examples = {{"cairn node run --config /srv/cairn/node.toml", ""}},
-         .run = node_run});
-    out.push_back(
-        {.noun = "node",
-         .verb = "status",
-         .summary = "show what a node is doing",
-         .flags = rpc_flags(),
-         .examples = {{"cairn node status", ""}, {"cairn node status --rpc http://10.0.0.2:8545 --json", ""}},
-         .run = node_status});
+    out.push_back({.noun = "node",
+                   .verb = "run",
+                   .summary = "run a validator until it is told to stop",
+                   .details =
+                       "SIGTERM and Ctrl-C stop it cleanly. It also ends by itself, with an error, rather than sign "
+                       "what it cannot stand for: a failing disk, a full one, or a result that differs from the "
+                       "network's.",
+                   .flags = {{.name = "config",
+                              .value = "FILE",
+                              .help = "configuration, see docs/reference/configuration.md (required)",
+                              .completes = Completes::file}},
+                   .examples = {{"cairn node run --config /srv/cairn/node.toml", ""}},
+                   .run = node_run});
+    out.push_back({.noun = "node",
+                   .verb = "status",
+                   .summary = "show what a node is doing",
+                   .flags = rpc_flags(),
+                   .examples = {{"cairn node status", ""}, {"cairn node status --rpc http://10.0.0.2:8545 --json", ""}},
+                   .run = node_status});
 }
 
 } // namespace cairn::cli

@@ -39,12 +39,11 @@ Result<ledger::Validator> create_validator(const std::string& directory, const O
     const auto key = crypto::ValidatorKey::from_seed(seed).public_key();
     CRN_CHECK(crypto::write_ed25519_key(folder + "/validator.key", seed));
     const auto days = std::min<std::int64_t>(static_cast<std::int64_t>(plan.days), kCaDays);
-    CRN_TRY(tls,
-            crypto::issue_node_certificate(ca, {plan.name, validator.name, key},
-                                           {now - kClockSlack, now + days * kDay - kClockSlack}, random));
+    CRN_TRY(tls, crypto::issue_node_certificate(ca, {plan.name, validator.name, key},
+                                                {now - kClockSlack, now + days * kDay - kClockSlack}, random));
     CRN_CHECK(write_secret(folder + "/tls.key", tls.key_pem.view()));
-    CRN_CHECK(write_file(folder + "/tls.pem", tls.certificate_pem + ca.certificate_pem, Access::shared,
-                         Existing::refuse));
+    CRN_CHECK(
+        write_file(folder + "/tls.pem", tls.certificate_pem + ca.certificate_pem, Access::shared, Existing::refuse));
     return ledger::Validator{validator.name, plan.name, key, validator.address};
 }
 
@@ -92,8 +91,7 @@ Result<Invitation> invitation_from_json(std::string_view text, std::int64_t now)
     CRN_TRY(administrator, hex_member<Address>(document, "administrator"));
     out.organisation = {name, certificate, signing_key, administrator};
     CRN_CHECK(crypto::verify_ca_certificate(certificate, now));
-    if (!document.contains("validators") || !document["validators"].is_array())
-        return malformed("no validators");
+    if (!document.contains("validators") || !document["validators"].is_array()) return malformed("no validators");
     for (const auto& entry : document["validators"]) {
         CRN_TRY(validator, text_member(entry, "name"));
         CRN_TRY(key, hex_member<crypto::ValidatorPublicKey>(entry, "key"));
@@ -103,10 +101,9 @@ Result<Invitation> invitation_from_json(std::string_view text, std::int64_t now)
     return out;
 }
 
-Result<Invitation> create_organisation(const std::string& directory, const OrganisationPlan& plan,
-                                       Random& random, std::int64_t now) {
-    if (exists(directory + "/organisation.json"))
-        return fail(error::CliFileExists, directory + "/organisation.json");
+Result<Invitation> create_organisation(const std::string& directory, const OrganisationPlan& plan, Random& random,
+                                       std::int64_t now) {
+    if (exists(directory + "/organisation.json")) return fail(error::CliFileExists, directory + "/organisation.json");
     CRN_CHECK(make_directory(directory, Access::secret));
     CRN_TRY(ca, crypto::create_ca(plan.name, {now - kClockSlack, now + kCaDays * kDay}, random));
     CRN_CHECK(write_secret(directory + "/ca.key", ca.key_pem.view()));
@@ -117,8 +114,7 @@ Result<Invitation> create_organisation(const std::string& directory, const Organ
     CRN_CHECK(crypto::write_ed25519_key(directory + "/signing.key", signing_seed));
 
     Invitation out;
-    out.organisation = {
-        plan.name, ca.certificate_pem, crypto::ValidatorKey::from_seed(signing_seed).public_key(), {}};
+    out.organisation = {plan.name, ca.certificate_pem, crypto::ValidatorKey::from_seed(signing_seed).public_key(), {}};
     if (plan.administrator) {
         out.organisation.account = *plan.administrator;
     } else {
@@ -135,10 +131,8 @@ Result<Invitation> create_organisation(const std::string& directory, const Organ
     return out;
 }
 
-Result<ledger::Genesis> assemble_genesis(std::vector<Invitation> invitations,
-                                         ledger::ChainParameters parameters,
-                                         std::map<Address, ledger::GenesisAccount> accounts,
-                                         std::uint64_t timestamp) {
+Result<ledger::Genesis> assemble_genesis(std::vector<Invitation> invitations, ledger::ChainParameters parameters,
+                                         std::map<Address, ledger::GenesisAccount> accounts, std::uint64_t timestamp) {
     std::ranges::sort(invitations, {}, [](const Invitation& one) { return one.organisation.name; });
     ledger::Genesis genesis;
     genesis.parameters = std::move(parameters);
@@ -146,8 +140,7 @@ Result<ledger::Genesis> assemble_genesis(std::vector<Invitation> invitations,
     genesis.accounts = std::move(accounts);
     for (auto& invitation : invitations) {
         genesis.organisations.push_back(invitation.organisation);
-        for (auto& validator : invitation.validators)
-            genesis.validators.members.push_back(std::move(validator));
+        for (auto& validator : invitation.validators) genesis.validators.members.push_back(std::move(validator));
     }
     CRN_CHECK(ledger::check_genesis(genesis));
     return genesis;
@@ -168,13 +161,12 @@ Result<std::string> sign_genesis(ledger::Genesis& genesis, const std::string& or
     for (const auto& validator : genesis.validators.members)
         if (validator.organisation == name) validators.push_back(validator);
     if (validators != own.validators)
-        return fail(error::CliPrecondition, "the genesis file lists other validators for \"" + name +
-                                                    "\" than its own organisation.json");
+        return fail(error::CliPrecondition,
+                    "the genesis file lists other validators for \"" + name + "\" than its own organisation.json");
     CRN_TRY(seed, crypto::read_ed25519_key(organisation_directory + "/signing.key"));
     const auto key = crypto::ValidatorKey::from_seed(seed);
     if (key.public_key() != own.organisation.signing_key)
-        return fail(error::KeyInvalid,
-                    organisation_directory + "/signing.key is not the organisation's key");
+        return fail(error::KeyInvalid, organisation_directory + "/signing.key is not the organisation's key");
     genesis.signatures[name] = key.sign(ledger::genesis_signed_bytes(ledger::hash_of(genesis)));
     return name;
 }

@@ -41,17 +41,14 @@ std::string to_json(const Invitation& invitation);
 Result<Invitation> invitation_from_json(std::string_view text, std::int64_t now);
 
 /// CliFileExists if the directory has an organisation already.
-Result<Invitation> create_organisation(const std::string& directory, const OrganisationPlan& plan,
-                                       Random& random, std::int64_t now);
+Result<Invitation> create_organisation(const std::string& directory, const OrganisationPlan& plan, Random& random,
+                                       std::int64_t now);
 
 /// Unsigned; CliPrecondition if names, keys or addresses clash, or there are too few or many.
-Result<ledger::Genesis> assemble_genesis(std::vector<Invitation> invitations,
-                                         ledger::ChainParameters parameters,
-                                         std::map<Address, ledger::GenesisAccount> accounts,
-                                         std::uint64_t timestamp);
+Result<ledger::Genesis> assemble_genesis(std::vector<Invitation> invitations, ledger::ChainParameters parameters,
+                                         std::map<Address, ledger::GenesisAccount> accounts, std::uint64_t timestamp);
 /// Adds the signature of the organisation whose directory this is, after checking that genesis says of it
 /// what its own organisation.json says. Returns its name.
-Result<std::string> sign_genesis(ledger::Genesis& genesis, const std::string& organisation_directory,
-                                 std::int64_t now);
+Result<std::string> sign_genesis(ledger::Genesis& genesis, const std::string& organisation_directory, std::int64_t now);
 
 } // namespace cairn::cli

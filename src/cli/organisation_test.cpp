@@ -52,8 +52,7 @@ TEST(Organisation, keeps_every_private_key_to_its_owner) {
 TEST(Organisation, public_file_reads_back_the_same) {
     const TestDirectory directory;
     const auto made = make(directory, "Alpha", 1000);
-    const auto read =
-        invitation_from_json(read_file(directory.file("Alpha/organisation.json")).value(), kNow);
+    const auto read = invitation_from_json(read_file(directory.file("Alpha/organisation.json")).value(), kNow);
     ASSERT_TRUE(read) << read.error().text();
     EXPECT_EQ(read->organisation, made.organisation);
     EXPECT_EQ(read->validators, made.validators);
@@ -66,8 +65,7 @@ TEST(Organisation, certificate_names_the_validators_key) {
     const auto der = crypto::certificate_der(pem).value();
     EXPECT_EQ(crypto::verify_node_certificate(der, made.organisation.ca_certificate_pem, kNow).value(),
               made.validators[0].key);
-    EXPECT_FALSE(
-        crypto::verify_node_certificate(der, made.organisation.ca_certificate_pem, kNow + 900 * 86'400));
+    EXPECT_FALSE(crypto::verify_node_certificate(der, made.organisation.ca_certificate_pem, kNow + 900 * 86'400));
 }
 
 TEST(Organisation, is_never_made_over_another) {
@@ -152,9 +150,8 @@ TEST(Config, tells_all_problems_at_once_with_their_lines) {
     ASSERT_FALSE(read);
     EXPECT_EQ(read.error().code, error::CliConfigInvalid);
     for (const auto* part :
-         {"node.toml:2: node.data_dir", "node.genesis is missing",
-          "node.toml:3: node.validator_kye is not a known key", "node.toml:5: network.listen",
-          "node.toml:6: rcp is not a known section", "network.tls_key is missing"})
+         {"node.toml:2: node.data_dir", "node.genesis is missing", "node.toml:3: node.validator_kye is not a known key",
+          "node.toml:5: network.listen", "node.toml:6: rcp is not a known section", "network.tls_key is missing"})
         EXPECT_NE(read.error().detail.find(part), std::string::npos) << part << "\n" << read.error().detail;
     EXPECT_NE(parse_node_config("[node\n", "x").error().detail.find("x:1:"), std::string::npos);
 }

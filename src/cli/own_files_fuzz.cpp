@@ -22,9 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (const auto invitation = invitation_from_json(text, 1'800'000'000))
             if (!invitation_from_json(to_json(*invitation), 1'800'000'000)) std::abort();
         break;
-    case 2:
-        static_cast<void>(decrypt_key(text, "passphrase"));
-        break;
+    case 2: static_cast<void>(decrypt_key(text, "passphrase")); break;
     }
     return 0;
 }

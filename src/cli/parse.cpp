@@ -26,8 +26,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
     return above[b.size()];
 }
 
-std::string unknown(std::string_view kind, std::string_view word,
-                    const std::vector<std::string_view>& known) {
+std::string unknown(std::string_view kind, std::string_view word, const std::vector<std::string_view>& known) {
     std::string text = "unknown " + std::string{kind} + " \"" + std::string{word} + "\"";
     if (const auto guess = nearest(word, known)) text += "; did you mean \"" + *guess + "\"?";
     return text;
@@ -47,8 +46,7 @@ const FlagSpec* find_letter(const Command& command, char letter) {
     return nullptr;
 }
 
-Status check_choice(std::string_view what, std::string_view value,
-                    const std::vector<std::string_view>& choices) {
+Status check_choice(std::string_view what, std::string_view value, const std::vector<std::string_view>& choices) {
     if (choices.empty() || std::ranges::find(choices, value) != choices.end()) return {};
     std::string list;
     for (const auto choice : choices) list += (list.empty() ? "" : ", ") + std::string{choice};
@@ -64,7 +62,7 @@ Status check_arguments(const Invocation& invocation) {
         if (argument.need == Need::one || argument.need == Need::one_or_more) {
             if (given.size() <= least)
                 return fail(error::CliUsage, "missing " + std::string{argument.name} + " (" +
-                                                     std::string{argument.help} + ")\n" + usage_of(command));
+                                                 std::string{argument.help} + ")\n" + usage_of(command));
             ++least;
         }
         const bool many = argument.need == Need::one_or_more || argument.need == Need::any;
@@ -107,18 +105,15 @@ Result<std::uint64_t> parse_number(std::string_view what, std::string_view text,
                                    std::uint64_t high) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || text.empty() || value < low ||
-        value > high)
-        return fail(error::CliUsage, std::string{what} + " must be a number from " + std::to_string(low) +
-                                             " to " + std::to_string(high) + ", not \"" + std::string{text} +
-                                             "\"");
+    if (error != std::errc{} || end != text.data() + text.size() || text.empty() || value < low || value > high)
+        return fail(error::CliUsage, std::string{what} + " must be a number from " + std::to_string(low) + " to " +
+                                         std::to_string(high) + ", not \"" + std::string{text} + "\"");
     return value;
 }
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string_view>& known) {
     std::optional<std::string> best;
-    std::size_t best_distance =
-        word.size() <= 3 ? 2 : 3; // exclusive: a short word allows one slip, a longer one two
+    std::size_t best_distance = word.size() <= 3 ? 2 : 3; // exclusive: a short word allows one slip, a longer one two
     for (const auto candidate : known) {
         const auto d = distance(word, candidate);
         if (d < best_distance) {
@@ -153,14 +148,12 @@ Result<Found> find_command(const std::vector<std::string>& words) {
     if (verbs.empty()) {
         std::vector<std::string_view> names;
         for (const auto& known : nouns()) names.push_back(known.name);
-        return fail(error::CliUsage,
-                    unknown("command", noun, names) + "\n`cairn --help` lists all commands");
+        return fail(error::CliUsage, unknown("command", noun, names) + "\n`cairn --help` lists all commands");
     }
     if (words.size() < 2) return fail(error::CliUsage, "cairn " + noun + " needs a verb");
     std::string list;
     for (const auto verb : verbs) list += (list.empty() ? "" : ", ") + std::string{verb};
-    return fail(error::CliUsage,
-                unknown("verb", words[1], verbs) + "\ncairn " + noun + " knows: " + list);
+    return fail(error::CliUsage, unknown("verb", words[1], verbs) + "\ncairn " + noun + " knows: " + list);
 }
 
 Result<Invocation> parse(Terminal& terminal, const Command& command, const std::vector<std::string>& words) {
@@ -188,8 +181,7 @@ Result<Invocation> parse(Terminal& terminal, const Command& command, const std::
             if (equals != std::string::npos) value = word.substr(equals + 1);
             flag = find_flag(command, name);
             if (!flag)
-                return fail(error::CliUsage,
-                            unknown("flag", name, flag_names(command)) + "\n" + usage_of(command));
+                return fail(error::CliUsage, unknown("flag", name, flag_names(command)) + "\n" + usage_of(command));
         } else {
             shown = word.substr(0, 2);
             flag = find_letter(command, word[1]);
@@ -205,8 +197,7 @@ Result<Invocation> parse(Terminal& terminal, const Command& command, const std::
                 return fail(error::CliUsage, shown + " needs a value: " + std::string{flag->value});
             value = words[++i];
         }
-        if (invocation.has(flag->name) && !flag->repeatable)
-            return fail(error::CliUsage, shown + " is given twice");
+        if (invocation.has(flag->name) && !flag->repeatable) return fail(error::CliUsage, shown + " is given twice");
         CRN_CHECK(check_choice(shown, *value, flag->choices));
         invocation.set(flag->name, std::move(*value));
     }

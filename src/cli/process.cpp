@@ -62,8 +62,7 @@ Result<Started> start_self(const std::vector<std::string>& words, const std::str
     ::posix_spawn_file_actions_init(&files);
     ::posix_spawnattr_init(&attributes);
     ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND,
-                                       0600);
+    ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
     // Descriptors that our own caller left open (pipes of a script, say) must not be kept open by a node.
     ::posix_spawn_file_actions_addclosefrom_np(&files, 3);
@@ -76,14 +75,13 @@ Result<Started> start_self(const std::vector<std::string>& words, const std::str
     ::sigaddset(&usual, SIGPIPE);
     ::posix_spawnattr_setsigmask(&attributes, &none);
     ::posix_spawnattr_setsigdefault(&attributes, &usual);
-    ::posix_spawnattr_setflags(
-        &attributes, static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+    ::posix_spawnattr_setflags(&attributes,
+                               static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
     pid_t pid = 0;
     const int error = ::posix_spawn(&pid, program, &files, &attributes, arguments.data(), environ);
     ::posix_spawn_file_actions_destroy(&files);
     ::posix_spawnattr_destroy(&attributes);
-    if (error != 0)
-        return fail(error::CliDevStart, std::string{program} + " (" + std::strerror(error) + ")");
+    if (error != 0) return fail(error::CliDevStart, std::string{program} + " (" + std::strerror(error) + ")");
     return Started{pid, start_ticks(pid)};
 }
 
@@ -123,8 +121,7 @@ bool port_is_free(const std::string& host, std::uint16_t port) {
     if (fd < 0) return true;
     const int yes = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    const bool bound =
-        ::bind(fd, addresses.list->ai_addr, addresses.list->ai_addrlen) == 0 && ::listen(fd, 1) == 0;
+    const bool bound = ::bind(fd, addresses.list->ai_addr, addresses.list->ai_addrlen) == 0 && ::listen(fd, 1) == 0;
     const bool taken = !bound && errno == EADDRINUSE;
     ::close(fd);
     return !taken;

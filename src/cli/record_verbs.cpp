@@ -43,11 +43,10 @@ Bytes call_data(std::string_view signature, std::string_view types, const AbiVal
 }
 
 Result<Bytes> call_records(RpcClient& rpc, const Bytes& data) {
-    CRN_TRY(
-        answer,
-        rpc.call("eth_call",
-                 {{{"to", to_hex(ledger::kRecordsContract)}, {"data", to_hex(data)}, {"input", to_hex(data)}},
-                  "latest"}));
+    CRN_TRY(answer,
+            rpc.call("eth_call",
+                     {{{"to", to_hex(ledger::kRecordsContract)}, {"data", to_hex(data)}, {"input", to_hex(data)}},
+                      "latest"}));
     auto bytes = answer.is_string() ? from_hex(answer.get<std::string>()) : std::nullopt;
     if (!bytes || bytes->empty())
         return fail(error::CliRpcInvalid, rpc.url() + " has no Records contract: it is not a Cairn node");
@@ -66,8 +65,8 @@ std::string time_text(std::uint64_t seconds) {
 Status record_add(Invocation& invocation) {
     const auto metadata = invocation.flag_or("metadata", "");
     if (metadata.size() > ledger::kRecordMetadataBytesMax)
-        return fail(error::CliUsage, "--metadata is longer than " +
-                                             std::to_string(ledger::kRecordMetadataBytesMax) + " bytes");
+        return fail(error::CliUsage,
+                    "--metadata is longer than " + std::to_string(ledger::kRecordMetadataBytesMax) + " bytes");
     std::vector<std::pair<std::string, Hash256>> documents;
     for (const auto& path : invocation.arguments()) {
         CRN_TRY(digest, digest_of_file(path));
@@ -96,8 +95,7 @@ Status record_add(Invocation& invocation) {
         return {};
     }
     table.print(terminal);
-    if (!terminal.quiet)
-        terminal.err << "Next: cairn record prove " << documents.front().first << " --out BUNDLE\n";
+    if (!terminal.quiet) terminal.err << "Next: cairn record prove " << documents.front().first << " --out BUNDLE\n";
     return {};
 }
 
@@ -109,8 +107,8 @@ Status record_show(Invocation& invocation) {
     // Pages of the contract's own limit.
     constexpr std::uint64_t kPage = 100;
     for (std::uint64_t offset = 0;; offset += kPage) {
-        CRN_TRY(bytes, call_records(rpc, call_data("history(bytes32,uint256,uint256)",
-                                                   "(bytes32,uint256,uint256)", {digest, offset, kPage})));
+        CRN_TRY(bytes, call_records(rpc, call_data("history(bytes32,uint256,uint256)", "(bytes32,uint256,uint256)",
+                                                   {digest, offset, kPage})));
         CRN_TRY(values, codec::abi_decode("((address,uint48,uint48,string)[])", bytes));
         const auto& page = values[0].list();
         for (const auto& item : page) {
@@ -130,8 +128,8 @@ Status record_show(Invocation& invocation) {
     if (list.empty()) return fail(error::CliNotFound, "digest " + to_hex(digest) + " was never recorded");
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out << json{{"digest", to_hex(digest)}, {"entries", list}}.dump(
-                            2, ' ', false, json::error_handler_t::replace)
+        terminal.out << json{{"digest", to_hex(digest)}, {"entries", list}}.dump(2, ' ', false,
+                                                                                 json::error_handler_t::replace)
                      << '\n';
     else
         table.print(terminal);
@@ -146,13 +144,11 @@ Status record_prove(Invocation& invocation) {
     Progress progress(invocation.terminal(), system_clock());
     progress.stage("Asking for the proof of " + to_hex(digest));
     CRN_TRY(answer, rpc.call("cairn_getProofBundle", {to_hex(digest)}));
-    if (answer.is_null())
-        return fail(error::CliNotFound, "digest " + to_hex(digest) + " was never recorded");
+    if (answer.is_null()) return fail(error::CliNotFound, "digest " + to_hex(digest) + " was never recorded");
     // The one text of a bundle: sorted keys, two blanks, one line end.
     const auto text = answer.is_string() ? answer.get<std::string>() : answer.dump(2) + "\n";
     CRN_TRY(bundle, ledger::bundle_from_json(text));
-    if (bundle.digest != digest)
-        return fail(error::ProofInvalid, "the node's bundle is of another digest");
+    if (bundle.digest != digest) return fail(error::ProofInvalid, "the node's bundle is of another digest");
     // What the node says is believed by nobody later; better to find a bad bundle now.
     if (const auto genesis_file = invocation.flag("genesis")) {
         CRN_TRY(genesis_text, read_file(*genesis_file));
@@ -168,23 +164,19 @@ Status record_prove(Invocation& invocation) {
     CRN_CHECK(write_file(*out, text, Access::shared, Existing::replace));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out << json{{"digest", to_hex(digest)}, {"bundle", *out}, {"bytes", text.size()}}.dump(2)
-                     << '\n';
+        terminal.out << json{{"digest", to_hex(digest)}, {"bundle", *out}, {"bytes", text.size()}}.dump(2) << '\n';
     else
-        print_fields(
-            terminal,
-            {{"digest", to_hex(digest)}, {"bundle", *out}, {"size", std::to_string(text.size()) + " bytes"}});
+        print_fields(terminal,
+                     {{"digest", to_hex(digest)}, {"bundle", *out}, {"size", std::to_string(text.size()) + " bytes"}});
     if (!terminal.quiet)
-        terminal.err
-            << "Anyone who has the genesis file can check it without a node: cairn record verify FILE "
-            << *out << " --genesis GENESIS\n";
+        terminal.err << "Anyone who has the genesis file can check it without a node: cairn record verify FILE " << *out
+                     << " --genesis GENESIS\n";
     return {};
 }
 
 Status record_verify(Invocation& invocation) {
     const auto genesis_file = invocation.flag("genesis");
-    if (!genesis_file)
-        return fail(error::CliUsage, "missing --genesis GENESIS\n" + usage_of(invocation.command()));
+    if (!genesis_file) return fail(error::CliUsage, "missing --genesis GENESIS\n" + usage_of(invocation.command()));
     CRN_TRY(digest, digest_of_argument(invocation.argument(0)));
     CRN_TRY(bundle, read_file(invocation.argument(1), ledger::kBundleBytesMax));
     CRN_TRY(genesis_text, read_file(*genesis_file));
@@ -212,15 +204,14 @@ Status record_verify(Invocation& invocation) {
     }
     terminal.out << terminal.styled(Style::green, "Verified:") << " this document was on record at "
                  << time_text(proven.record.timestamp) << ".\n";
-    print_fields(terminal,
-                 {{"digest", to_hex(proven.digest)},
-                  {"recorded by", checksummed(proven.record.sender)},
-                  {"in block", std::to_string(proven.record.block_number) + " of chain " +
-                                   std::to_string(genesis.parameters.chain_id)},
-                  {"metadata", proven.record.metadata.empty() ? "(none)" : proven.record.metadata},
-                  {"certified by", std::to_string(proven.votes) + " of " + std::to_string(proven.validators) +
-                                       " validators, in block " + std::to_string(proven.proven_at.value)},
-                  {"genesis", to_hex(ledger::hash_of(genesis))}});
+    print_fields(terminal, {{"digest", to_hex(proven.digest)},
+                            {"recorded by", checksummed(proven.record.sender)},
+                            {"in block", std::to_string(proven.record.block_number) + " of chain " +
+                                             std::to_string(genesis.parameters.chain_id)},
+                            {"metadata", proven.record.metadata.empty() ? "(none)" : proven.record.metadata},
+                            {"certified by", std::to_string(proven.votes) + " of " + std::to_string(proven.validators) +
+                                                 " validators, in block " + std::to_string(proven.proven_at.value)},
+                            {"genesis", to_hex(ledger::hash_of(genesis))}});
     return {};
 }
 
@@ -229,21 +220,19 @@ Status record_verify(Invocation& invocation) {
 void declare_record(CommandList& out) {
     const ArgumentSpec subject{
         "DIGEST|FILE", "SHA-256 digest in hex, or the document itself", Need::one, {}, Completes::file};
-    std::vector<FlagSpec> flags = {{.name = "metadata",
-                                    .value = "TEXT",
-                                    .help = "kept with the record, public for ever (at most 1024 bytes)"}};
+    std::vector<FlagSpec> flags = {
+        {.name = "metadata", .value = "TEXT", .help = "kept with the record, public for ever (at most 1024 bytes)"}};
     for (const auto& list : {sender_flags(), transaction_flags(), rpc_flags()})
         flags.insert(flags.end(), list.begin(), list.end());
-    out.push_back(
-        {.noun = "record",
-         .verb = "add",
-         .summary = "put documents on record",
-         .details = "Only the SHA-256 digest of each file goes on the chain, never its content.",
-         .arguments = {{"FILE", "document; \"-\" is standard input", Need::one_or_more, {}, Completes::file}},
-         .flags = std::move(flags),
-         .examples = {{"cairn record add contract.pdf", ""},
-                      {"cairn record add *.pdf --metadata \"case 4711\"", "several at once"}},
-         .run = record_add});
+    out.push_back({.noun = "record",
+                   .verb = "add",
+                   .summary = "put documents on record",
+                   .details = "Only the SHA-256 digest of each file goes on the chain, never its content.",
+                   .arguments = {{"FILE", "document; \"-\" is standard input", Need::one_or_more, {}, Completes::file}},
+                   .flags = std::move(flags),
+                   .examples = {{"cairn record add contract.pdf", ""},
+                                {"cairn record add *.pdf --metadata \"case 4711\"", "several at once"}},
+                   .run = record_add});
     auto prove = rpc_flags();
     prove.insert(prove.begin(), {.name = "out",
                                  .letter = 'o',
@@ -261,21 +250,20 @@ void declare_record(CommandList& out) {
                    .flags = std::move(prove),
                    .examples = {{"cairn record prove contract.pdf --out contract.bundle.json", ""}},
                    .run = record_prove});
-    out.push_back(
-        {.noun = "record",
-         .verb = "verify",
-         .summary = "check a document against its proof, without any node",
-         .details =
-             "Needs no network: the bundle carries the Merkle proof, the block's header, the votes that "
-             "certified it and the chain of validator sets from genesis. Exit code 8 if anything does not "
-             "hold.",
-         .arguments = {subject, {"BUNDLE", "file written by `record prove`", Need::one, {}, Completes::file}},
-         .flags = {{.name = "genesis",
-                    .value = "GENESIS",
-                    .help = "the network's genesis file (required)",
-                    .completes = Completes::file}},
-         .examples = {{"cairn record verify contract.pdf contract.bundle.json --genesis genesis.json", ""}},
-         .run = record_verify});
+    out.push_back({.noun = "record",
+                   .verb = "verify",
+                   .summary = "check a document against its proof, without any node",
+                   .details =
+                       "Needs no network: the bundle carries the Merkle proof, the block's header, the votes that "
+                       "certified it and the chain of validator sets from genesis. Exit code 8 if anything does not "
+                       "hold.",
+                   .arguments = {subject, {"BUNDLE", "file written by `record prove`", Need::one, {}, Completes::file}},
+                   .flags = {{.name = "genesis",
+                              .value = "GENESIS",
+                              .help = "the network's genesis file (required)",
+                              .completes = Completes::file}},
+                   .examples = {{"cairn record verify contract.pdf contract.bundle.json --genesis genesis.json", ""}},
+                   .run = record_verify});
     out.push_back({.noun = "record",
                    .verb = "show",
                    .summary = "show who recorded a document, and when",

@@ -62,8 +62,7 @@ Result<RpcClient> RpcClient::open(const std::string& url, std::string token, int
     if (origin.size() == scheme_end + 3) return fail(error::CliUsage, "\"" + url + "\" names no host");
     auto connection = std::make_unique<Connection>(
         url, origin, path_at == std::string::npos ? "/" : url.substr(path_at), std::move(token));
-    if (!connection->client.is_valid())
-        return fail(error::CliUsage, "\"" + url + "\" is not a valid URL");
+    if (!connection->client.is_valid()) return fail(error::CliUsage, "\"" + url + "\" is not a valid URL");
     connection->client.set_keep_alive(true);
     connection->client.set_tcp_nodelay(true);
     connection->client.set_connection_timeout(5, 0);
@@ -87,29 +86,24 @@ Result<std::string> RpcClient::post(const std::string& body) {
     };
     const auto result = connection_->client.send(request);
     if (!result)
-        return fail(error::CliRpcUnreachable,
-                    connection_->url + " (" + httplib::to_string(result.error()) + ")");
+        return fail(error::CliRpcUnreachable, connection_->url + " (" + httplib::to_string(result.error()) + ")");
     if (answer.empty()) answer = result->body;
     if (result->status == 401 || result->status == 403)
-        return fail(error::CliRpcRefused, connection_->url + " answers HTTP " +
-                                                  std::to_string(result->status) +
-                                                  ": give the node's token with --rpc-token-file");
+        return fail(error::CliRpcRefused, connection_->url + " answers HTTP " + std::to_string(result->status) +
+                                              ": give the node's token with --rpc-token-file");
     if (answer.empty() || (answer.front() != '{' && answer.front() != '['))
-        return fail(error::CliRpcInvalid, connection_->url + " answers HTTP " +
-                                                  std::to_string(result->status) +
-                                                  (answer.empty() ? "" : ": " + excerpt(answer)));
+        return fail(error::CliRpcInvalid, connection_->url + " answers HTTP " + std::to_string(result->status) +
+                                              (answer.empty() ? "" : ": " + excerpt(answer)));
     return answer;
 }
 
 Result<json> RpcClient::unwrap(const json& answer) {
     connection_->revert_data.clear();
-    if (!answer.is_object())
-        return fail(error::CliRpcInvalid, connection_->url + ": answer is not an object");
+    if (!answer.is_object()) return fail(error::CliRpcInvalid, connection_->url + ": answer is not an object");
     if (const auto error = answer.find("error"); error != answer.end() && error->is_object()) {
         const auto message = text_of(*error, "message");
-        const auto code = error->contains("code") && (*error)["code"].is_number_integer()
-                              ? (*error)["code"].get<std::int64_t>()
-                              : 0;
+        const auto code =
+            error->contains("code") && (*error)["code"].is_number_integer() ? (*error)["code"].get<std::int64_t>() : 0;
         // Code 3 is "execution reverted" with the contract's bytes; anvil and others use the same.
         if (code == 3 || message.starts_with("execution reverted")) {
             connection_->revert_data = text_of(*error, "data");
@@ -119,20 +113,16 @@ Result<json> RpcClient::unwrap(const json& answer) {
             const auto rest = message.substr(std::min(message.size(), info->title.size()));
             return fail(info->code, rest.starts_with(": ") ? rest.substr(2) : connection_->url + rest);
         }
-        return fail(error::CliRpcRefused,
-                    message + " (" + std::to_string(code) + ", " + connection_->url + ")");
+        return fail(error::CliRpcRefused, message + " (" + std::to_string(code) + ", " + connection_->url + ")");
     }
     const auto result = answer.find("result");
-    if (result == answer.end())
-        return fail(error::CliRpcInvalid, connection_->url + ": neither result nor error");
+    if (result == answer.end()) return fail(error::CliRpcInvalid, connection_->url + ": neither result nor error");
     return *result;
 }
 
 Result<json> RpcClient::call(const std::string& method, json parameters) {
-    const json request = {{"jsonrpc", "2.0"},
-                          {"id", connection_->next_id++},
-                          {"method", method},
-                          {"params", std::move(parameters)}};
+    const json request = {
+        {"jsonrpc", "2.0"}, {"id", connection_->next_id++}, {"method", method}, {"params", std::move(parameters)}};
     CRN_TRY(body, post(request.dump(-1, ' ', false, json::error_handler_t::replace)));
     const auto answer = json::parse(body, nullptr, false);
     if (answer.is_discarded()) return fail(error::CliRpcInvalid, connection_->url + ": " + excerpt(body));
@@ -145,10 +135,8 @@ Result<std::vector<Result<json>>> RpcClient::batch(const std::vector<RpcCall>& c
     const auto first = connection_->next_id;
     connection_->next_id += calls.size();
     for (std::size_t i = 0; i < calls.size(); ++i)
-        request.push_back({{"jsonrpc", "2.0"},
-                           {"id", first + i},
-                           {"method", calls[i].method},
-                           {"params", calls[i].parameters}});
+        request.push_back(
+            {{"jsonrpc", "2.0"}, {"id", first + i}, {"method", calls[i].method}, {"params", calls[i].parameters}});
     CRN_TRY(body, post(request.dump(-1, ' ', false, json::error_handler_t::replace)));
     const auto answers = json::parse(body, nullptr, false);
     if (answers.is_object()) {
@@ -157,9 +145,8 @@ Result<std::vector<Result<json>>> RpcClient::batch(const std::vector<RpcCall>& c
         if (!refused) return std::unexpected(refused.error());
     }
     if (!answers.is_array()) return fail(error::CliRpcInvalid, connection_->url + ": " + excerpt(body));
-    std::vector<Result<json>> out(
-        calls.size(),
-        fail(error::CliRpcInvalid, connection_->url + ": a call of the batch has no answer"));
+    std::vector<Result<json>> out(calls.size(),
+                                  fail(error::CliRpcInvalid, connection_->url + ": a call of the batch has no answer"));
     for (const auto& answer : answers) {
         if (!answer.is_object() || !answer.contains("id") || !answer["id"].is_number_unsigned()) continue;
         const auto id = answer["id"].get<std::uint64_t>();

@@ -32,8 +32,7 @@ public:
     /// The member "result". Errors: CliRpcUnreachable, CliRpcInvalid, CliReverted for a revert, the node's
     /// own code if its message is one of Cairn's table (geth's wordings), otherwise CliRpcRefused with the
     /// node's message.
-    Result<nlohmann::json> call(const std::string& method,
-                                nlohmann::json parameters = nlohmann::json::array());
+    Result<nlohmann::json> call(const std::string& method, nlohmann::json parameters = nlohmann::json::array());
     /// Results in the order of the calls.
     Result<std::vector<Result<nlohmann::json>>> batch(const std::vector<RpcCall>& calls);
     /// Sends a text that is JSON-RPC already and returns the body of the answer.

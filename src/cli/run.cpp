@@ -46,8 +46,8 @@ int run(const std::vector<std::string>& words, Terminal& terminal) {
         }
         return finish(terminal, found.error());
     }
-    auto invocation = parse(terminal, *found->command,
-                            {words.begin() + static_cast<std::ptrdiff_t>(found->consumed), words.end()});
+    auto invocation =
+        parse(terminal, *found->command, {words.begin() + static_cast<std::ptrdiff_t>(found->consumed), words.end()});
     if (!invocation) return finish(terminal, invocation.error());
 
     terminal.quiet = invocation->has("quiet");

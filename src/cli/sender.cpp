@@ -41,8 +41,7 @@ Result<Sender> with_key(crypto::AccountKey key) {
 
 Result<Sender> from_dev(const Invocation& invocation, std::string_view number) {
     CRN_TRY(state, read_dev_state(dev_dir(invocation)));
-    if (state.accounts.empty())
-        return fail(error::CliNoAccount, "the development network has no accounts");
+    if (state.accounts.empty()) return fail(error::CliNoAccount, "the development network has no accounts");
     CRN_TRY(index, parse_number("the account number after dev:", number, 0, state.accounts.size() - 1));
     CRN_TRY(key, parse_private_key(state.accounts[index].private_key));
     return with_key(key);
@@ -50,8 +49,7 @@ Result<Sender> from_dev(const Invocation& invocation, std::string_view number) {
 
 Result<Sender> from_keystore(const Invocation& invocation, const StoredKey& stored) {
     CRN_TRY(text, read_secret_file(stored.path));
-    CRN_TRY(passphrase,
-            read_passphrase(invocation, "Passphrase of " + checksummed(stored.address) + ": ", Ask::once));
+    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + checksummed(stored.address) + ": ", Ask::once));
     auto key = decrypt_key(text, passphrase);
     wipe(passphrase);
     if (!key) return fail(key.error().code, key.error().detail.empty() ? stored.path : key.error().detail);
@@ -123,15 +121,13 @@ Result<Sender> choose_sender(const Invocation& invocation) {
             for (std::size_t i = 0; i < state->accounts.size(); ++i)
                 if (fixed_from_hex<Address>(state->accounts[i].address) == address)
                     return from_dev(invocation, std::to_string(i));
-        return fail(error::CliNoAccount, "no key of " + checksummed(address) + " in " +
-                                                 invocation.flag_or("keystore", default_keystore()));
+        return fail(error::CliNoAccount,
+                    "no key of " + checksummed(address) + " in " + invocation.flag_or("keystore", default_keystore()));
     }
     // With --dir or a running development network its account is meant, before any real one.
-    if (!invocation.has("keystore") && exists(dev_dir(invocation) + "/state.json"))
-        return from_dev(invocation, "0");
+    if (!invocation.has("keystore") && exists(dev_dir(invocation) + "/state.json")) return from_dev(invocation, "0");
     if (keys.size() == 1) return from_keystore(invocation, keys.front());
-    return fail(error::CliNoAccount,
-                keys.empty() ? "the keystore is empty" : "the keystore has several accounts");
+    return fail(error::CliNoAccount, keys.empty() ? "the keystore is empty" : "the keystore has several accounts");
 }
 
 } // namespace cairn::cli

@@ -30,15 +30,14 @@ Status state_test(Invocation& invocation) {
     Progress progress(terminal, system_clock());
     progress.stage("Running fixtures");
     std::uint64_t seen = 0;
-    const auto report = execution::run_state_tests(
-        invocation.arguments(), options, [&](const execution::StateTestResult& result) {
+    const auto report =
+        execution::run_state_tests(invocation.arguments(), options, [&](const execution::StateTestResult& result) {
             if (++seen % 256 == 0) progress.update(std::to_string(seen) + " cases");
             if (result.verdict == execution::Verdict::failed && !terminal.json)
-                terminal.out << "FAILED " << printable(label(result)) << ": " << printable(result.reason)
-                             << '\n';
+                terminal.out << "FAILED " << printable(label(result)) << ": " << printable(result.reason) << '\n';
             if (result.verdict == execution::Verdict::skipped && invocation.has("skipped") && !terminal.json)
-                terminal.out << "skipped " << printable(label(result)) << ": "
-                             << printable(first_line(result.reason)) << '\n';
+                terminal.out << "skipped " << printable(label(result)) << ": " << printable(first_line(result.reason))
+                             << '\n';
         });
     progress.done();
     if (report.passed + report.failed + report.skipped == 0)
@@ -66,17 +65,16 @@ Status state_test(Invocation& invocation) {
 } // namespace
 
 void declare_state_test(CommandList& out) {
-    out.push_back(
-        {.noun = "state-test",
-         .summary = "run Ethereum state-test fixtures against this EVM",
-         .details =
-             "Runs every case of the fixture files and folders and compares state root and log hash. The "
-             "last line is one JSON object: passed, failed, skipped, failures.",
-         .arguments = {{"PATH", "fixture file or folder", Need::one_or_more, {}, Completes::file}},
-         .flags = {{.name = "fork", .value = "F", .help = "only this fork: Cancun, Prague or Osaka"},
-                   {.name = "skipped", .help = "name every skipped case"}},
-         .examples = {{"cairn state-test build/vectors/state-cancun --fork Cancun", ""}},
-         .run = state_test});
+    out.push_back({.noun = "state-test",
+                   .summary = "run Ethereum state-test fixtures against this EVM",
+                   .details =
+                       "Runs every case of the fixture files and folders and compares state root and log hash. The "
+                       "last line is one JSON object: passed, failed, skipped, failures.",
+                   .arguments = {{"PATH", "fixture file or folder", Need::one_or_more, {}, Completes::file}},
+                   .flags = {{.name = "fork", .value = "F", .help = "only this fork: Cancun, Prague or Osaka"},
+                             {.name = "skipped", .help = "name every skipped case"}},
+                   .examples = {{"cairn state-test build/vectors/state-cancun --fork Cancun", ""}},
+                   .run = state_test});
 }
 
 } // namespace cairn::cli

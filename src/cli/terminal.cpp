@@ -39,23 +39,12 @@ std::string seconds_text(Microseconds span) {
 std::string Terminal::styled(Style style, std::string_view text) const {
     const char* code = nullptr;
     switch (style) {
-    case Style::plain:
-        break;
-    case Style::bold:
-        code = "1";
-        break;
-    case Style::dim:
-        code = "2";
-        break;
-    case Style::red:
-        code = "31";
-        break;
-    case Style::green:
-        code = "32";
-        break;
-    case Style::yellow:
-        code = "33";
-        break;
+    case Style::plain: break;
+    case Style::bold: code = "1"; break;
+    case Style::dim: code = "2"; break;
+    case Style::red: code = "31"; break;
+    case Style::green: code = "32"; break;
+    case Style::yellow: code = "33"; break;
     }
     if (!colour || !code) return std::string{text};
     return "\x1b[" + std::string{code} + "m" + std::string{text} + "\x1b[0m";
@@ -84,8 +73,7 @@ void Table::print(const Terminal& terminal) const {
     std::vector<std::size_t> widths;
     for (const auto& heading : headings_) widths.push_back(display_width(heading));
     for (const auto& cells : rows_)
-        for (std::size_t i = 0; i < cells.size(); ++i)
-            widths[i] = std::max(widths[i], display_width(cells[i]));
+        for (std::size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], display_width(cells[i]));
 
     const auto line = [&](const std::vector<std::string>& cells, Style style) {
         std::string text;
@@ -105,8 +93,8 @@ void print_fields(const Terminal& terminal, const std::vector<std::pair<std::str
     for (const auto& [name, value] : fields) width = std::max(width, display_width(name) + 1);
     for (const auto& [name, value] : fields) {
         if (terminal.out_is_tty)
-            terminal.out << terminal.styled(Style::dim, padded(name + ":", width, false)) << "  "
-                         << printable(value) << '\n';
+            terminal.out << terminal.styled(Style::dim, padded(name + ":", width, false)) << "  " << printable(value)
+                         << '\n';
         else
             terminal.out << one_cell(name) << '\t' << one_cell(printable(value)) << '\n';
     }
@@ -151,8 +139,7 @@ const std::vector<ExitMeaning>& exit_meanings() {
         {Exit::conflict, "conflict: the file exists, the port is taken, the network already runs"},
         {Exit::time_out, "time-out: the result was not there in time"},
         {Exit::unreachable, "unreachable: no node answers"},
-        {Exit::verification,
-         "verification failed: proof, signature, certificate or stored data is not what it claims"},
+        {Exit::verification, "verification failed: proof, signature, certificate or stored data is not what it claims"},
         {Exit::interrupted, "interrupted by the user"},
     };
     return meanings;
@@ -165,25 +152,19 @@ Exit exit_of(ErrorCode code) {
     case error::CliNoAccount:
     case error::CliPassphraseMissing:
     case error::CliAbiArgument:
-    case error::CliFileInvalid:
-        return Exit::usage;
+    case error::CliFileInvalid: return Exit::usage;
     case error::CliNotFound:
-    case error::CliDevAbsent:
-        return Exit::not_found;
+    case error::CliDevAbsent: return Exit::not_found;
     case error::CliPassphraseWrong:
-    case error::CliSecretExposed:
-        return Exit::not_permitted;
+    case error::CliSecretExposed: return Exit::not_permitted;
     case error::CliFileExists:
     case error::CliDevRunning:
     case error::CliPrecondition:
     case error::PortInUse:
-    case error::StorageLocked:
-        return Exit::conflict;
-    case error::CliTimedOut:
-        return Exit::time_out;
+    case error::StorageLocked: return Exit::conflict;
+    case error::CliTimedOut: return Exit::time_out;
     case error::CliRpcUnreachable:
-    case error::PeerUnreachable:
-        return Exit::unreachable;
+    case error::PeerUnreachable: return Exit::unreachable;
     case error::SignatureInvalid:
     case error::CertificateInvalid:
     case error::CertificateForeign:
@@ -192,12 +173,9 @@ Exit exit_of(ErrorCode code) {
     case error::ProofInvalid:
     case error::StorageCorrupt:
     case error::SegmentCorrupt:
-    case error::StateDiverged:
-        return Exit::verification;
-    case error::CliInterrupted:
-        return Exit::interrupted;
-    default:
-        return Exit::failed;
+    case error::StateDiverged: return Exit::verification;
+    case error::CliInterrupted: return Exit::interrupted;
+    default: return Exit::failed;
     }
 }
 
@@ -215,8 +193,7 @@ void print_error(const Terminal& terminal, const Error& error) {
         terminal.err << document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
         return;
     }
-    terminal.err << terminal.styled(Style::red, "Error:") << ' ' << terminal.styled(Style::bold, info.title)
-                 << '\n';
+    terminal.err << terminal.styled(Style::red, "Error:") << ' ' << terminal.styled(Style::bold, info.title) << '\n';
     const auto line = [&](std::string_view name, std::string_view text) {
         if (text.empty()) return;
         std::string indented;

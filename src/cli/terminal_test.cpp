@@ -110,13 +110,12 @@ TEST(ExitCodes, follow_the_documented_table) {
         {error::CliRpcUnreachable, 7},  {error::ProofInvalid, 8},  {error::CliInterrupted, 130},
         {error::NonceTooLow, 1},
     };
-    for (const auto& [code, exit] : expected)
-        EXPECT_EQ(static_cast<int>(exit_of(code)), exit) << error_id(code);
+    for (const auto& [code, exit] : expected) EXPECT_EQ(static_cast<int>(exit_of(code)), exit) << error_id(code);
     std::size_t count = 0;
     const auto* table = error_table(count);
     for (std::size_t i = 0; i < count; ++i)
-        EXPECT_TRUE(std::ranges::any_of(
-            exit_meanings(), [&](const ExitMeaning& m) { return m.code == exit_of(table[i].code); }));
+        EXPECT_TRUE(std::ranges::any_of(exit_meanings(),
+                                        [&](const ExitMeaning& m) { return m.code == exit_of(table[i].code); }));
 }
 
 TEST(ErrorTable, gives_each_id_once_and_a_cause_and_a_next_step_to_all) {
@@ -127,8 +126,7 @@ TEST(ErrorTable, gives_each_id_once_and_a_cause_and_a_next_step_to_all) {
     for (std::size_t i = 0; i < count; ++i) {
         EXPECT_TRUE(ids.insert(table[i].id).second) << table[i].id;
         EXPECT_EQ(table[i].id.size(), 12u) << table[i].id;
-        EXPECT_FALSE(table[i].title.empty() || table[i].cause.empty() || table[i].next.empty())
-            << table[i].id;
+        EXPECT_FALSE(table[i].title.empty() || table[i].cause.empty() || table[i].next.empty()) << table[i].id;
     }
 }
 

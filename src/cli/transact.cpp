@@ -76,10 +76,9 @@ Result<Hash256> submit(RpcClient& rpc, const Sender& sender, TransactionRequest 
     } else {
         CRN_TRY(estimate, quantity_u64(*answers[4], "the gas estimate"));
         // State may move between estimate and execution; a plain transfer's 21000 does not.
-        transaction.gas_limit =
-            estimate == 21'000
-                ? estimate
-                : std::max(estimate, std::min<std::uint64_t>(estimate + estimate / 5, 16'777'216));
+        transaction.gas_limit = estimate == 21'000
+                                    ? estimate
+                                    : std::max(estimate, std::min<std::uint64_t>(estimate + estimate / 5, 16'777'216));
     }
     transaction.to = request.to;
     transaction.value = request.value;
@@ -106,22 +105,21 @@ Result<json> wait_for_receipt(RpcClient& rpc, const Hash256& hash, std::uint64_t
             CRN_TRY(late, rpc.call("eth_getTransactionReceipt", {to_hex(hash)}));
             if (late.is_object()) return std::move(late);
             if (known.is_null())
-                return fail(error::CliPrecondition,
-                            "transaction " + to_hex(hash) +
-                                " was dropped: another one of this sender with the same nonce came first; send it again");
+                return fail(
+                    error::CliPrecondition,
+                    "transaction " + to_hex(hash) +
+                        " was dropped: another one of this sender with the same nonce came first; send it again");
         }
         if (clock.monotonic() >= end)
             return fail(error::CliTimedOut, "transaction " + to_hex(hash) + " is not final after " +
-                                                    std::to_string(timeout_seconds) +
-                                                    " s; it may become so yet: cairn tx show " +
-                                                    to_hex(hash));
+                                                std::to_string(timeout_seconds) +
+                                                " s; it may become so yet: cairn tx show " + to_hex(hash));
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, kLookAgain);
     }
 }
 
-Result<json> transact(const Invocation& invocation, RpcClient& rpc, const Sender& sender,
-                      TransactionRequest request) {
+Result<json> transact(const Invocation& invocation, RpcClient& rpc, const Sender& sender, TransactionRequest request) {
     if (invocation.has("gas")) {
         CRN_TRY(gas, invocation.number("gas", 0, 21'000, 1'000'000'000'000));
         request.gas = gas;
@@ -142,8 +140,7 @@ Result<json> transact(const Invocation& invocation, RpcClient& rpc, const Sender
     CRN_TRY(receipt, wait_for_receipt(rpc, hash, timeout));
     progress.done();
     if (text_of(receipt, "status") == "0x0")
-        return fail(error::CliReverted,
-                    "transaction " + to_hex(hash) + " in block " + text_of(receipt, "blockNumber"));
+        return fail(error::CliReverted, "transaction " + to_hex(hash) + " in block " + text_of(receipt, "blockNumber"));
     return std::move(receipt);
 }
 
@@ -153,8 +150,7 @@ void print_receipt(const Invocation& invocation, const json& receipt) {
         terminal.out << receipt.dump(2) << '\n';
         return;
     }
-    std::vector<std::pair<std::string, std::string>> fields = {
-        {"transaction", text_of(receipt, "transactionHash")}};
+    std::vector<std::pair<std::string, std::string>> fields = {{"transaction", text_of(receipt, "transactionHash")}};
     if (receipt.contains("blockNumber")) {
         const auto number = quantity(receipt["blockNumber"], "block number");
         const auto gas = quantity(receipt.value("gasUsed", json{}), "gas");
@@ -174,9 +170,8 @@ void print_receipt(const Invocation& invocation, const json& receipt) {
 
 Result<U256> parse_amount(std::string_view text) {
     const auto bad = [&] {
-        return fail(error::CliUsage,
-                    "\"" + std::string{text} +
-                        "\" is not an amount: a number of wei, or one with gwei or ether behind it");
+        return fail(error::CliUsage, "\"" + std::string{text} +
+                                         "\" is not an amount: a number of wei, or one with gwei or ether behind it");
     };
     const auto unit_at = std::min(text.find_first_not_of("0123456789."), text.size());
     auto digits = std::string{text.substr(0, unit_at)};

@@ -46,9 +46,8 @@ constexpr std::array kNone = {
 
 template <std::size_t N>
 bool contains(const std::array<Range, N>& ranges, char32_t c) {
-    const auto after =
-        std::upper_bound(ranges.begin(), ranges.end(), c,
-                         [](char32_t value, const Range& range) { return value < range.first; });
+    const auto after = std::upper_bound(ranges.begin(), ranges.end(), c,
+                                        [](char32_t value, const Range& range) { return value < range.first; });
     return after != ranges.begin() && c <= std::prev(after)->last;
 }
 

@@ -89,8 +89,7 @@ private:
         CRN_TRY(type, base(depth));
         std::size_t dimensions = 0;
         while (skip("[")) {
-            if (depth + ++dimensions > kAbiTypeDepthMax)
-                return fail(error::AbiInvalid, "types are nested too deeply");
+            if (depth + ++dimensions > kAbiTypeDepthMax) return fail(error::AbiInvalid, "types are nested too deeply");
             AbiType array{.kind = AbiKind::array, .size = 0};
             if (!skip("]")) {
                 array.length = number();
@@ -118,18 +117,15 @@ Status mismatch(const AbiType& type) { return fail(error::AbiInvalid, "value doe
 bool fits(const AbiType& type, const U256& value) {
     switch (type.kind) {
     case AbiKind::uint:
-    case AbiKind::address:
-        return value.bit_length() <= type.size;
-    case AbiKind::boolean:
-        return value <= U256{1};
+    case AbiKind::address: return value.bit_length() <= type.size;
+    case AbiKind::boolean: return value <= U256{1};
     case AbiKind::sint: {
         // The bits above the sign bit repeat it.
         if (type.size == 256) return true;
         const U256 top = value >> (type.size - 1);
         return !top || top == ~U256{} >> (type.size - 1);
     }
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -232,8 +228,7 @@ public:
             return AbiValue{to_bytes(view)};
         }
         case AbiKind::array:
-        case AbiKind::tuple:
-            return list(type, frame, at);
+        case AbiKind::tuple: return list(type, frame, at);
         }
         return fail(error::AbiInvalid, "unknown type");
     }
@@ -267,8 +262,7 @@ private:
     }
 
     Result<BytesView> take(BytesView frame, std::size_t at, std::size_t length) {
-        if (at > frame.size() || length > frame.size() - at)
-            return fail(error::AbiInvalid, "data ends early");
+        if (at > frame.size() || length > frame.size() - at) return fail(error::AbiInvalid, "data ends early");
         if (length > budget_) return fail(error::AbiInvalid, "values overlap");
         budget_ -= length;
         return frame.subspan(at, length);
@@ -290,14 +284,11 @@ private:
 bool AbiType::is_dynamic() const {
     switch (kind) {
     case AbiKind::bytes:
-    case AbiKind::string:
-        return true;
-    case AbiKind::array:
-        return !length || parts[0].is_dynamic();
+    case AbiKind::string: return true;
+    case AbiKind::array: return !length || parts[0].is_dynamic();
     case AbiKind::tuple:
         return std::any_of(parts.begin(), parts.end(), [](const AbiType& part) { return part.is_dynamic(); });
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -312,24 +303,15 @@ std::size_t AbiType::head_bytes() const {
 
 std::string AbiType::text() const {
     switch (kind) {
-    case AbiKind::uint:
-        return "uint" + std::to_string(size);
-    case AbiKind::sint:
-        return "int" + std::to_string(size);
-    case AbiKind::address:
-        return "address";
-    case AbiKind::boolean:
-        return "bool";
-    case AbiKind::fixed_bytes:
-        return "bytes" + std::to_string(size);
-    case AbiKind::bytes:
-        return "bytes";
-    case AbiKind::string:
-        return "string";
-    case AbiKind::array:
-        return parts[0].text() + "[" + (length ? std::to_string(*length) : "") + "]";
-    case AbiKind::tuple:
-        break;
+    case AbiKind::uint: return "uint" + std::to_string(size);
+    case AbiKind::sint: return "int" + std::to_string(size);
+    case AbiKind::address: return "address";
+    case AbiKind::boolean: return "bool";
+    case AbiKind::fixed_bytes: return "bytes" + std::to_string(size);
+    case AbiKind::bytes: return "bytes";
+    case AbiKind::string: return "string";
+    case AbiKind::array: return parts[0].text() + "[" + (length ? std::to_string(*length) : "") + "]";
+    case AbiKind::tuple: break;
     }
     std::string out = "(";
     for (const auto& part : parts) out += (out.size() > 1 ? "," : "") + part.text();

@@ -37,8 +37,7 @@ void expect_round_trip(std::string_view type, const AbiValue::List& values, cons
 // The three cases of the public ABI vectors (ABITests/basic_abi_tests.json).
 TEST(Abi, encodes_the_known_examples) {
     Bytes ten = to_bytes(as_bytes("1234567890"));
-    expect_round_trip("(uint256,uint32[],bytes10,bytes)",
-                      {291, AbiValue::List{1110, 1929}, ten, "Hello, world!"},
+    expect_round_trip("(uint256,uint32[],bytes10,bytes)", {291, AbiValue::List{1110, 1929}, ten, "Hello, world!"},
                       word(291) + word(0x80) + "31323334353637383930" + std::string(44, '0') + word(0xe0) + word(2) +
                           word(1110) + word(1929) + word(13) + "48656c6c6f2c20776f726c6421" + std::string(38, '0'));
     expect_round_trip("(uint256)", {98127491}, word(98127491));
@@ -68,8 +67,11 @@ TEST(Abi, keeps_static_tuples_and_arrays_in_place) {
 
 TEST(Abi, writes_types_in_canonical_form) {
     for (const auto& [text, canonical] : std::vector<std::pair<std::string, std::string>>{
-             {"uint", "uint256"}, {"int[]", "int256[]"}, {"tuple(address,bytes32)[3][]", "(address,bytes32)[3][]"},
-             {"()", "()"}, {"(bytes1,(string,(bool[2])[]))", "(bytes1,(string,(bool[2])[]))"}}) {
+             {"uint", "uint256"},
+             {"int[]", "int256[]"},
+             {"tuple(address,bytes32)[3][]", "(address,bytes32)[3][]"},
+             {"()", "()"},
+             {"(bytes1,(string,(bool[2])[]))", "(bytes1,(string,(bool[2])[]))"}}) {
         const auto type = parse_abi_type(text);
         ASSERT_TRUE(type) << text;
         EXPECT_EQ(type->text(), canonical);
@@ -81,14 +83,31 @@ TEST(Abi, refuses_malformed_types) {
     for (int i = 0; i < 40; ++i) deep += "(";
     deep += "bool";
     for (int i = 0; i < 40; ++i) deep += ")";
-    for (const std::string& text :
-         {std::string{}, std::string{"uint7"}, std::string{"uint0"}, std::string{"uint264"}, std::string{"uint08"},
-          std::string{"bytes0"}, std::string{"bytes33"}, std::string{"(bool"}, std::string{"(bool,)"},
-          std::string{"(,bool)"}, std::string{"bool)"}, std::string{"bool["}, std::string{"bool[0]"},
-          std::string{"bool[99999999]"}, std::string{"bool[1048576][1048576]"}, std::string{"bool[-1]"},
-          std::string{"bool[ ]"}, std::string{"()[]"}, std::string{"(())"}, std::string{"(()[2])"}, std::string{"fixed"},
-          std::string{"address payable"}, std::string{"bool[][][][][][][][][][][][][][][][][][]"}, deep,
-          std::string(5000, 'a')}) {
+    for (const std::string& text : {std::string{},
+                                    std::string{"uint7"},
+                                    std::string{"uint0"},
+                                    std::string{"uint264"},
+                                    std::string{"uint08"},
+                                    std::string{"bytes0"},
+                                    std::string{"bytes33"},
+                                    std::string{"(bool"},
+                                    std::string{"(bool,)"},
+                                    std::string{"(,bool)"},
+                                    std::string{"bool)"},
+                                    std::string{"bool["},
+                                    std::string{"bool[0]"},
+                                    std::string{"bool[99999999]"},
+                                    std::string{"bool[1048576][1048576]"},
+                                    std::string{"bool[-1]"},
+                                    std::string{"bool[ ]"},
+                                    std::string{"()[]"},
+                                    std::string{"(())"},
+                                    std::string{"(()[2])"},
+                                    std::string{"fixed"},
+                                    std::string{"address payable"},
+                                    std::string{"bool[][][][][][][][][][][][][][][][][][]"},
+                                    deep,
+                                    std::string(5000, 'a')}) {
         const auto type = parse_abi_type(text);
         ASSERT_FALSE(type) << text;
         EXPECT_EQ(type.error().code, error::AbiInvalid);
@@ -144,8 +163,8 @@ TEST(Abi, refuses_values_that_share_the_same_bytes_many_times) {
 TEST(Abi, survives_every_truncation_and_random_changes) {
     const auto type = parse_abi_type("(address,bytes32[],string,(uint8,bytes)[2])");
     ASSERT_TRUE(type);
-    const auto encoded = abi_encode(
-        *type, {Address{}, AbiValue::List{Hash256{}, Hash256{}}, "some text", AbiValue::List{AbiValue::List{1, Bytes(40)}, AbiValue::List{2, Bytes(3)}}});
+    const auto encoded = abi_encode(*type, {Address{}, AbiValue::List{Hash256{}, Hash256{}}, "some text",
+                                            AbiValue::List{AbiValue::List{1, Bytes(40)}, AbiValue::List{2, Bytes(3)}}});
     ASSERT_TRUE(encoded);
     const std::size_t needed = encoded->size() - 29; // the last padding is not read
     for (std::size_t size = 0; size < needed; ++size)

@@ -92,7 +92,8 @@ Result<RlpItem> RlpReader::next() {
         }
     }
     if (length > rest_.size() - prefix) return bad("input ends inside an item");
-    if (!is_list && prefix == 1 && length == 1 && rest_[1] < 0x80) return bad("single byte is not in its shortest form");
+    if (!is_list && prefix == 1 && length == 1 && rest_[1] < 0x80)
+        return bad("single byte is not in its shortest form");
     RlpItem item{is_list, rest_.subspan(prefix, length), rest_.first(prefix + length)};
     rest_ = rest_.subspan(prefix + length);
     return item;

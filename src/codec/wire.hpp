@@ -18,9 +18,13 @@ public:
     void boolean(bool v) { u8(v ? 1 : 0); }
     void index(ValidatorIndex v) { u16(v.value); }
     template <class Tag>
-    void number(Number<Tag> v) { u64(v.value); }
+    void number(Number<Tag> v) {
+        u64(v.value);
+    }
     template <std::size_t N, class Tag>
-    void fixed(const FixedBytes<N, Tag>& v) { append(bytes_, v); }
+    void fixed(const FixedBytes<N, Tag>& v) {
+        append(bytes_, v);
+    }
     /// u32 length, then the bytes.
     void string(BytesView v) {
         u32(static_cast<std::uint32_t>(v.size()));
@@ -53,7 +57,9 @@ public:
     bool boolean();
     ValidatorIndex index() { return {u16()}; }
     template <class T>
-    T number() { return T{u64()}; }
+    T number() {
+        return T{u64()};
+    }
     template <class T>
     T fixed() {
         T out;

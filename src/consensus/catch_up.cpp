@@ -24,8 +24,7 @@ void Machine::on_status(ValidatorIndex from, PeerStatus status) {
     if (status.entry && status.entry->statement.kind != VoteKind::notarize &&
         status.entry->statement.kind != VoteKind::nullify && status.entry->statement.kind != VoteKind::finalize)
         return report(from, error::WireInvalid, "status with a certificate that is not of a view");
-    if (status.entry && !absorb(*status.entry))
-        return report(from, error::SignatureInvalid, "certificate of a status");
+    if (status.entry && !absorb(*status.entry)) return report(from, error::SignatureInvalid, "certificate of a status");
     if (waiting_for_certificates_) remember_abstention(from, status);
     if (status.view < view_ && entry_)
         send(from, Channel::consensus, MessageType::certificate, encode_certificate_message(*entry_));
@@ -61,7 +60,8 @@ void Machine::want_batch(const LaneTip& tip, std::uint16_t lane, Height height, 
     }
     if (const auto known = wants_.find(tip.digest); known != wants_.end()) {
         known->second.height = std::max(known->second.height, height);
-        known->second.due = std::min(known->second.due, std::max(now_ + delay, now_ + fetch_timeout() * (known->second.tries > 0)));
+        known->second.due =
+            std::min(known->second.due, std::max(now_ + delay, now_ + fetch_timeout() * (known->second.tries > 0)));
         return;
     }
     if (wants_.size() >= kWantsMax) return;
@@ -144,7 +144,8 @@ void Machine::fetch_certificates() {
         const auto state = views_.find(view_.value);
         if (state == views_.end() || !state->second.proposed)
             if (const auto gap = find_parent(view_).gap) {
-                const auto low = std::max(anchor_.block.view.value + 1, gap->value - std::min(gap->value, kRangeMax - 1));
+                const auto low =
+                    std::max(anchor_.block.view.value + 1, gap->value - std::min(gap->value, kRangeMax - 1));
                 ask(FetchCertificates::Kind::views, low, gap->value);
             }
     }
@@ -164,7 +165,8 @@ void Machine::fetch_certificates() {
 
 std::uint64_t Machine::lowest_uncertified() const {
     auto height = execution_floor_ + 1;
-    for (auto known = executions_.find(height); known != executions_.end() && known->first == height && known->second.certificate; ++known)
+    for (auto known = executions_.find(height);
+         known != executions_.end() && known->first == height && known->second.certificate; ++known)
         ++height;
     return height;
 }
@@ -175,7 +177,8 @@ std::uint64_t Machine::lowest_uncertified() const {
 bool Machine::serve(ValidatorIndex peer, std::size_t bytes) {
     auto& state = peers_[peer.value];
     const auto elapsed = static_cast<std::uint64_t>(std::max<std::int64_t>((now_ - state.refilled).count(), 0));
-    state.serve_bytes = std::min(kServeBytesMax, state.serve_bytes + std::min<std::uint64_t>(elapsed, 1'000'000) * (kServeBytesMax / 1'000'000));
+    state.serve_bytes = std::min(kServeBytesMax, state.serve_bytes + std::min<std::uint64_t>(elapsed, 1'000'000) *
+                                                                         (kServeBytesMax / 1'000'000));
     state.refilled = now_;
     constexpr std::size_t kQuestionCost = 4096;
     const auto cost = bytes + kQuestionCost;
@@ -253,8 +256,9 @@ void Machine::on_blocks(ValidatorIndex from, const BlocksAnswer& answer) {
                        block.cut.size() == n() && block.leader == leader_of(block.view);
         for (std::size_t i = 0; follows && i < n(); ++i) {
             const auto &before = parent->cut[i], &after = block.cut[i];
-            follows = after == before || (after.position > before.position &&
-                                          after.position.value - before.position.value <= config_.limits.window_positions);
+            follows =
+                after == before || (after.position > before.position &&
+                                    after.position.value - before.position.value <= config_.limits.window_positions);
         }
         if (!follows) return report(from, error::PeerMisbehaves, "blocks do not follow ours");
         chain.push_back(&item);
@@ -326,7 +330,8 @@ void Machine::on_fetch_certificates(ValidatorIndex from, const FetchCertificates
     if (!serve(from, 0)) return;
     if (fetch.kind == FetchCertificates::Kind::views) {
         if (fetch.range.from <= anchor_.block.view.value) answer(anchor_.certificate);
-        for (auto state = views_.lower_bound(fetch.range.from); state != views_.end() && state->first <= fetch.range.to; ++state) {
+        for (auto state = views_.lower_bound(fetch.range.from); state != views_.end() && state->first <= fetch.range.to;
+             ++state) {
             answer(state->second.notarization);
             answer(state->second.nullification);
             answer(state->second.finalization);

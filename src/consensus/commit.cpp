@@ -59,9 +59,8 @@ void Machine::move_anchor(const std::vector<Pending>& blocks) {
     changed_ = true;
 
     views_.erase(views_.begin(), views_.upper_bound(anchor_.block.view.value));
-    std::erase_if(blocks_, [&](const auto& entry) {
-        return entry.second.proposal->block().view <= anchor_.block.view;
-    });
+    std::erase_if(blocks_,
+                  [&](const auto& entry) { return entry.second.proposal->block().view <= anchor_.block.view; });
     header_wants_.clear(); // those still needed are asked for again
     for (std::uint16_t i = 0; i < n(); ++i) {
         recount(lanes_[i], committed(i).position.value);
@@ -79,8 +78,8 @@ void Machine::move_anchor(const std::vector<Pending>& blocks) {
 
 /// New batches between `before` and the block's cut in the order of execution; nothing while some are missing, which are
 /// asked for if `want_for` names the block's height.
-std::optional<std::vector<ledger::Batch>> Machine::ordered_batches(const ConsensusBlock& block, const ledger::Cut& before,
-                                                                   const Height* want_for) {
+std::optional<std::vector<ledger::Batch>> Machine::ordered_batches(const ConsensusBlock& block,
+                                                                   const ledger::Cut& before, const Height* want_for) {
     std::vector<ledger::Batch> out;
     bool complete = true;
     for (std::size_t i = 0; i < n(); ++i) {
@@ -111,7 +110,8 @@ void Machine::deliver() {
     while (!pending_.empty()) {
         const auto& [proposal, certificate] = pending_.front();
         const auto height = proposal->block().height;
-        if (height.value > durable_.value + limits.delivery_window || height.value > executed_ + kExecutionWindow) return;
+        if (height.value > durable_.value + limits.delivery_window || height.value > executed_ + kExecutionWindow)
+            return;
         auto batches = ordered_batches(proposal->block(), delivered_cut_, &height);
         if (!batches) break;
         auto block = std::make_shared<FinalizedBlock>();

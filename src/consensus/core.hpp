@@ -18,8 +18,9 @@ struct Timing {
     Microseconds min_block_interval{50'000}; // 0: as fast as certificates form
     Microseconds status_interval{500'000};
     Microseconds empty_block_interval{500'000}; // from a block to an empty one that follows it without need
-    Microseconds certify_idle{5'000}; // the proof of availability of the last own batch goes out after this without a next one
-    Milliseconds drift{2'000};        // a block's time may be ahead of the local clock by this
+    Microseconds certify_idle{
+        5'000};                // the proof of availability of the last own batch goes out after this without a next one
+    Milliseconds drift{2'000}; // a block's time may be ahead of the local clock by this
 };
 
 struct Limits {
@@ -32,7 +33,7 @@ struct Limits {
     /// Empty blocks that follow the last block with data before the network falls silent: for clients that wait for one more
     /// block, or for a few confirmations. The same at all validators, or views are lost over it.
     std::uint64_t trailing_empty_blocks = 2;
-    std::uint64_t delivery_window = 32;  // finalized blocks delivered but not yet durable
+    std::uint64_t delivery_window = 32; // finalized blocks delivered but not yet durable
 };
 
 struct CoreConfig {
@@ -79,7 +80,7 @@ struct CoreStatus {
     Height notarized;
     Height finalized; // ordered; delivered as soon as bodies are here
     Height delivered;
-    Height executed; // certified by a quorum
+    Height executed;        // certified by a quorum
     Height highest_claimed; // by any peer, unverified: for "syncing" displays only
     bool abstaining = false;
 };

@@ -86,14 +86,16 @@ struct Member {
         return actions;
     }
     Actions receive(std::uint16_t from, MessageType type, Bytes payload) {
-        return step(MessageReceived{{from}, static_cast<std::uint8_t>(type), std::make_shared<const Bytes>(std::move(payload))});
+        return step(MessageReceived{
+            {from}, static_cast<std::uint8_t>(type), std::make_shared<const Bytes>(std::move(payload))});
     }
 };
 
 std::vector<ledger::Vote> votes_of(const Actions& actions) {
     std::vector<ledger::Vote> out;
     for (const auto& message : actions.messages)
-        if (static_cast<MessageType>(message.type) == MessageType::vote) out.push_back(*decode_vote_message(*message.payload));
+        if (static_cast<MessageType>(message.type) == MessageType::vote)
+            out.push_back(*decode_vote_message(*message.payload));
     return out;
 }
 
@@ -147,12 +149,14 @@ TEST(Core, two_empty_blocks_follow_the_last_data_and_then_silence) {
     live_alone(member, Microseconds{400'000}, blocks);
     ASSERT_EQ(blocks.size(), 1u);
     const auto begin = member.now;
-    while (blocks.size() < 2 && member.now < begin + Microseconds{1'000'000}) live_alone(member, Microseconds{1'000}, blocks);
+    while (blocks.size() < 2 && member.now < begin + Microseconds{1'000'000})
+        live_alone(member, Microseconds{1'000}, blocks);
     ASSERT_EQ(blocks.size(), 2u);
     const auto second = member.now;
     live_alone(member, Microseconds{450'000}, blocks);
     EXPECT_EQ(blocks.size(), 2u) << "too soon after its parent";
-    while (blocks.size() < 3 && member.now < second + Microseconds{1'000'000}) live_alone(member, Microseconds{1'000}, blocks);
+    while (blocks.size() < 3 && member.now < second + Microseconds{1'000'000})
+        live_alone(member, Microseconds{1'000}, blocks);
     live_alone(member, Microseconds{10'000'000}, blocks);
     ASSERT_EQ(blocks.size(), 3u);
     for (std::size_t i = 1; i < 3; ++i) {
@@ -207,12 +211,14 @@ TEST(Core, result_that_differs_from_the_certified_one_halts) {
     ProposalPtr proposal;
     for (int i = 0; i < 200 && !proposal; ++i) {
         for (const auto& message : actions.messages)
-            if (static_cast<MessageType>(message.type) == MessageType::proposal) proposal = *decode_proposal(message.payload);
+            if (static_cast<MessageType>(message.type) == MessageType::proposal)
+                proposal = *decode_proposal(message.payload);
         if (!proposal) actions = leader.step();
     }
     ASSERT_TRUE(proposal);
-    actions = leader.receive(0, MessageType::certificate,
-                             encode_certificate_message(consortium.certificate(ledger::VoteKind::finalize, 1, proposal->digest)));
+    actions = leader.receive(
+        0, MessageType::certificate,
+        encode_certificate_message(consortium.certificate(ledger::VoteKind::finalize, 1, proposal->digest)));
     ASSERT_EQ(actions.finalized.size(), 1u);
     Hash256 theirs, own;
     theirs[0] = 1;
@@ -244,7 +250,8 @@ TEST(Core, vote_is_logged_in_the_step_that_sends_it) {
     EXPECT_TRUE(actions.sync);
     ASSERT_TRUE(sends(actions, MessageType::batch));
     bool logged = false;
-    for (const auto& record : actions.records) logged = logged || std::holds_alternative<BatchRecord>(*decode_record(*record));
+    for (const auto& record : actions.records)
+        logged = logged || std::holds_alternative<BatchRecord>(*decode_record(*record));
     EXPECT_TRUE(logged);
 }
 
@@ -357,7 +364,8 @@ TEST(Core, two_votes_in_one_view_are_evidence) {
     a[0] = 1;
     b[0] = 2;
     member.receive(2, MessageType::vote, encode_vote(consortium.vote(2, ledger::VoteKind::notarize, 1, a)));
-    auto actions = member.receive(2, MessageType::vote, encode_vote(consortium.vote(2, ledger::VoteKind::finalize, 1, b)));
+    auto actions =
+        member.receive(2, MessageType::vote, encode_vote(consortium.vote(2, ledger::VoteKind::finalize, 1, b)));
     ASSERT_EQ(actions.evidence.size(), 1u);
     EXPECT_TRUE(proves_guilt(actions.evidence.front(), kChain, consortium.set, ed25519_verifier()));
     // Another node is told, and believes only what is proved.
@@ -377,7 +385,8 @@ TEST(Core, junk_is_reported_and_then_not_even_read) {
     Member member{consortium, 0};
     member.step();
     std::size_t reports = 0;
-    for (int i = 0; i < 1000; ++i) reports += member.receive(1, static_cast<MessageType>(i % 20), Bytes(7, 0xff)).reports.size();
+    for (int i = 0; i < 1000; ++i)
+        reports += member.receive(1, static_cast<MessageType>(i % 20), Bytes(7, 0xff)).reports.size();
     EXPECT_GT(reports, 0u);
     EXPECT_LT(reports, 100u);
     EXPECT_LT(member.log.size(), 10u);
@@ -389,9 +398,11 @@ TEST(Core, votes_for_distant_views_and_of_others_are_not_kept) {
     member.step();
     // A quorum of votes for a view far ahead must not certify anything: they are dropped on receipt.
     for (std::uint16_t voter = 1; voter < 4; ++voter)
-        member.receive(voter, MessageType::vote, encode_vote(consortium.vote(voter, ledger::VoteKind::nullify, 1000, {})));
+        member.receive(voter, MessageType::vote,
+                       encode_vote(consortium.vote(voter, ledger::VoteKind::nullify, 1000, {})));
     EXPECT_EQ(member.core->status().view, View{1});
-    const auto actions = member.receive(1, MessageType::vote, encode_vote(consortium.vote(2, ledger::VoteKind::nullify, 1, {})));
+    const auto actions =
+        member.receive(1, MessageType::vote, encode_vote(consortium.vote(2, ledger::VoteKind::nullify, 1, {})));
     EXPECT_EQ(actions.reports.size(), 1u);
 }
 

@@ -41,7 +41,8 @@ Bytes encode_evidence(const Evidence& evidence);
 /// WireInvalid.
 Result<Evidence> decode_evidence(BytesView bytes);
 /// True only if the two statements contradict and both signatures are the offender's.
-bool proves_guilt(const Evidence& evidence, std::uint64_t chain_id, const ledger::ValidatorSet& set, const Verifier& verifier);
+bool proves_guilt(const Evidence& evidence, std::uint64_t chain_id, const ledger::ValidatorSet& set,
+                  const Verifier& verifier);
 /// True if no honest validator signs both (signatures not looked at).
 bool contradict(const ledger::VoteStatement& a, const ledger::VoteStatement& b);
 

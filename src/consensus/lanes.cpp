@@ -158,9 +158,10 @@ void Machine::vote_in_lane(std::uint16_t index) {
         const auto before = lane.chain.find(position - 1);
         const bool on_base = position - 1 == base.position.value;
         if (!on_base && before == lane.chain.end()) {
-            want_batch({Position{position - 1}, first->second.header.parent}, index, {},
-                       static_cast<std::uint16_t>(std::min<std::uint64_t>(position - 2 - base.position.value, kRangeMax)),
-                       {index}, Microseconds{0});
+            want_batch(
+                {Position{position - 1}, first->second.header.parent}, index, {},
+                static_cast<std::uint16_t>(std::min<std::uint64_t>(position - 2 - base.position.value, kRangeMax)),
+                {index}, Microseconds{0});
             return;
         }
         if (first->second.header.parent != (on_base ? base.digest : before->second.digest)) {

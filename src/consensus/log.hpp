@@ -51,7 +51,8 @@ SharedBytes record_entered(const Entered& entered);
 SharedBytes record_amnesia(const Amnesia& amnesia);
 SharedBytes record_part(std::uint32_t index, std::uint32_t total, BytesView record);
 
-using Record = std::variant<Identity, BatchRecord, ledger::Vote, ProposalPtr, ledger::Certificate, Entered, Amnesia, Part>;
+using Record =
+    std::variant<Identity, BatchRecord, ledger::Vote, ProposalPtr, ledger::Certificate, Entered, Amnesia, Part>;
 /// LogInvalid. A Part's view points into `bytes`.
 Result<Record> decode_record(BytesView bytes);
 

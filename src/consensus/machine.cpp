@@ -8,7 +8,10 @@ namespace cairn::consensus {
 
 Machine::Machine(const CoreConfig& config, const Signer& signer, const History& history, const Verifier& verifier,
                  const Guards& guards)
-    : config_(config), signer_(signer), history_(history), guards_(guards),
+    : config_(config),
+      signer_(signer),
+      history_(history),
+      guards_(guards),
       check_(config.chain_id, config_.validators, verifier) {
     CRN_ASSERT(n() >= 1 && n() <= ledger::kValidatorsMax && self().value < n());
     reset();
@@ -78,8 +81,7 @@ void Machine::on_message(const MessageReceived& message) {
         return handle(decode_proposal(message.payload), [&](const ProposalPtr& p) {
             on_proposal(from, p, static_cast<MessageType>(message.type) == MessageType::proposal_answer);
         });
-    case MessageType::status:
-        return handle(decode_status(bytes), [&](PeerStatus s) { on_status(from, std::move(s)); });
+    case MessageType::status: return handle(decode_status(bytes), [&](PeerStatus s) { on_status(from, std::move(s)); });
     case MessageType::fetch_blocks:
         return handle(decode_fetch_range(bytes), [&](const FetchRange& r) { on_fetch_blocks(from, r); });
     case MessageType::blocks:
@@ -137,8 +139,7 @@ Microseconds Machine::next_wake() const {
         sooner(*active_since_ + 3 * delta() + config_.timing.min_block_interval);
         sooner(*active_since_ + delta());
         sooner(sent_at_ + 2 * delta());
-        if (leader_of(view_) == self())
-            sooner(seen_at(highest_notarized().digest) + config_.timing.min_block_interval);
+        if (leader_of(view_) == self()) sooner(seen_at(highest_notarized().digest) + config_.timing.min_block_interval);
     }
     if (const auto [top, digest] = highest_notarized(); const auto due = trailing_block_due(top, digest)) sooner(*due);
     if (proof_due_) sooner(*proof_due_);

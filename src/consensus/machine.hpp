@@ -14,19 +14,20 @@
 
 namespace cairn::consensus {
 
-inline constexpr std::uint64_t kViewsAhead = 32;       // votes for views further ahead are not kept
-inline constexpr std::uint64_t kViewsKept = 4096;      // without any finalization
-inline constexpr std::uint64_t kVoteBoxesKept = 128;   // views behind the current one whose single votes are kept
-inline constexpr std::uint64_t kExecutionWindow = 64;  // heights delivered beyond the own execution
-inline constexpr std::size_t kWantsMax = 1024;         // batches asked for at a time
-inline constexpr std::size_t kPendingMax = 256;        // finalized blocks waiting for bodies
-inline constexpr std::size_t kBroadcastAlways = 16;    // up to this many validators, every entry certificate goes to all
+inline constexpr std::uint64_t kViewsAhead = 32;      // votes for views further ahead are not kept
+inline constexpr std::uint64_t kViewsKept = 4096;     // without any finalization
+inline constexpr std::uint64_t kVoteBoxesKept = 128;  // views behind the current one whose single votes are kept
+inline constexpr std::uint64_t kExecutionWindow = 64; // heights delivered beyond the own execution
+inline constexpr std::size_t kWantsMax = 1024;        // batches asked for at a time
+inline constexpr std::size_t kPendingMax = 256;       // finalized blocks waiting for bodies
+inline constexpr std::size_t kBroadcastAlways = 16;   // up to this many validators, every entry certificate goes to all
 inline constexpr std::uint64_t kServeBytesMax = 64u << 20; // read and sent for one peer: burst, and refill per second
-inline constexpr std::size_t kReadBytesMax = 8u << 20;      // bodies read from the store for one question
-inline constexpr std::size_t kConsensusBytes = 192u << 10;  // longer proposals (hundreds of skipped views) take the sync stream
-inline constexpr std::uint32_t kJunkMax = 32;          // bad messages before a peer is not listened to for a while
+inline constexpr std::size_t kReadBytesMax = 8u << 20;     // bodies read from the store for one question
+inline constexpr std::size_t kConsensusBytes =
+    192u << 10;                               // longer proposals (hundreds of skipped views) take the sync stream
+inline constexpr std::uint32_t kJunkMax = 32; // bad messages before a peer is not listened to for a while
 inline constexpr Microseconds kMuteTime{5'000'000};
-inline constexpr std::uint32_t kSilentViews = 2;       // a leader silent this often gets no time to propose
+inline constexpr std::uint32_t kSilentViews = 2;         // a leader silent this often gets no time to propose
 inline constexpr std::uint64_t kCertifiedOnlyViews = 16; // a lane whose optimistic tip failed
 
 class Machine {
@@ -74,10 +75,10 @@ private:
         Microseconds since{}; // when it was appended
     };
     struct Lane {
-        std::map<std::uint64_t, Link> chain;         // by position: what we hold and (unless amnesic) voted for
+        std::map<std::uint64_t, Link> chain;          // by position: what we hold and (unless amnesic) voted for
         std::map<std::uint64_t, ledger::Batch> early; // not connected to the chain yet, or beyond the window's bytes
-        std::map<std::uint64_t, Certificate> proofs; // above the committed position
-        std::uint64_t bytes = 0;                     // of chain above the committed position
+        std::map<std::uint64_t, Certificate> proofs;  // above the committed position
+        std::uint64_t bytes = 0;                      // of chain above the committed position
         std::uint64_t early_bytes = 0;
         std::uint64_t certified_only_until = 0; // view
         bool guilty = false;                    // its owner signed two batches at one position
@@ -117,7 +118,7 @@ private:
     /// The way from one tip of a lane up to another through the batches held.
     struct Path {
         enum class State { complete, missing, broken } state = State::complete;
-        LaneTip lacking;                            // if missing: highest batch that is not held
+        LaneTip lacking;                           // if missing: highest batch that is not held
         std::vector<const ledger::Batch*> batches; // if complete: positions ascending
     };
     struct Parent {

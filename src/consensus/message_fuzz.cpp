@@ -39,7 +39,8 @@ struct Template {
 /// Well-formed messages of a plausible run, so that bent ones reach what lies behind the decoders.
 std::vector<Template> make_templates() {
     std::vector<Template> out;
-    const auto certificate = [](ledger::VoteKind kind, std::uint64_t number, const Hash256& digest, std::uint16_t lane) {
+    const auto certificate = [](ledger::VoteKind kind, std::uint64_t number, const Hash256& digest,
+                                std::uint16_t lane) {
         ledger::Certificate c{{kind, Epoch{0}, number, lane, digest}, {}};
         for (std::uint16_t i = 0; i < 3; ++i) c.entries.push_back({{i}, {}});
         return c;
@@ -80,7 +81,8 @@ std::vector<Template> make_templates() {
         const auto digest = proposal->digest;
         out.push_back({block.leader.value, MessageType::proposal, *proposal->encoded});
         out.push_back({2, MessageType::proposal_answer, *proposal->encoded});
-        for (const auto kind : {ledger::VoteKind::notarize, ledger::VoteKind::nullify, ledger::VoteKind::finalize, ledger::VoteKind::execution}) {
+        for (const auto kind : {ledger::VoteKind::notarize, ledger::VoteKind::nullify, ledger::VoteKind::finalize,
+                                ledger::VoteKind::execution}) {
             const auto named = kind == ledger::VoteKind::nullify ? Hash256{} : digest;
             for (std::uint16_t voter = 1; voter < 4; ++voter)
                 out.push_back({voter, MessageType::vote, encode_vote({{kind, Epoch{0}, view, 0, named}, {voter}, {}})});
@@ -88,11 +90,14 @@ std::vector<Template> make_templates() {
         }
         answer.items.push_back({proposal, certificate(ledger::VoteKind::finalize, view, digest, 0), std::nullopt});
         out.push_back({1, MessageType::blocks, encode_blocks_answer(answer)});
-        PeerStatus status{View{view + 1}, Height{view}, Height{view}, std::vector<Position>(4), certificate(ledger::VoteKind::notarize, view, digest, 0)};
+        PeerStatus status{View{view + 1}, Height{view}, Height{view}, std::vector<Position>(4),
+                          certificate(ledger::VoteKind::notarize, view, digest, 0)};
         out.push_back({1, MessageType::status, encode_status(status)});
         out.push_back({2, MessageType::fetch_blocks, encode_fetch_range({1, view})});
-        out.push_back({2, MessageType::fetch_batches, encode_fetch_batches({{{parent.cut[1].digest, Height{view}, 2}}})});
-        out.push_back({2, MessageType::fetch_certificates, encode_fetch_certificates({FetchCertificates::Kind::views, {1, view}})});
+        out.push_back(
+            {2, MessageType::fetch_batches, encode_fetch_batches({{{parent.cut[1].digest, Height{view}, 2}}})});
+        out.push_back({2, MessageType::fetch_certificates,
+                       encode_fetch_certificates({FetchCertificates::Kind::views, {1, view}})});
         out.push_back({2, MessageType::fetch_proposal, to_bytes(digest)});
         parent.parent = digest;
         parent.parent_view = View{view};
@@ -166,7 +171,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto actions = core.step({now, Milliseconds{1'700'000'000'000}, message});
         for (const auto& record : actions.records) CRN_ASSERT(decode_record(*record).has_value());
         for (const auto& block : actions.finalized)
-            (void)core.step({now, Milliseconds{1'700'000'000'000}, ExecutionFinished{block->block.height, block->digest}});
+            (void)core.step(
+                {now, Milliseconds{1'700'000'000'000}, ExecutionFinished{block->block.height, block->digest}});
     }
     for (const auto& record : core.checkpoint()) CRN_ASSERT(decode_record(*record).has_value());
     return 0;

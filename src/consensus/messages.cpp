@@ -160,8 +160,7 @@ Bytes encode_fetch_certificates(const FetchCertificates& fetch) {
 }
 
 Result<FetchCertificates> decode_fetch_certificates(BytesView bytes) {
-    if (bytes.empty() || bytes[0] < 1 || bytes[0] > 2)
-        return fail(error::WireInvalid, "unknown kind of certificates");
+    if (bytes.empty() || bytes[0] < 1 || bytes[0] > 2) return fail(error::WireInvalid, "unknown kind of certificates");
     CRN_TRY(range, decode_fetch_range(bytes.subspan(1)));
     return FetchCertificates{static_cast<FetchCertificates::Kind>(bytes[0]), range};
 }
@@ -218,7 +217,8 @@ Result<BlocksAnswer> decode_blocks_answer(BytesView bytes) {
         if (!states(certificate, VoteKind::notarize, block.epoch, block.view.value, proposal->digest) &&
             !states(certificate, VoteKind::finalize, block.epoch, block.view.value, proposal->digest))
             return fail(error::WireInvalid, "certificate is not of its block");
-        if (execution && (execution->statement.kind != VoteKind::execution || execution->statement.number != block.height.value))
+        if (execution &&
+            (execution->statement.kind != VoteKind::execution || execution->statement.number != block.height.value))
             return fail(error::WireInvalid, "execution certificate is not of its block");
         answer.items.push_back({std::move(proposal), std::move(certificate), std::move(execution)});
     }

@@ -2,22 +2,22 @@
 // signatures are checked later, by the core.
 #pragma once
 
-#include "consensus/evidence.hpp"
 #include "consensus/events.hpp"
+#include "consensus/evidence.hpp"
 
 namespace cairn::consensus {
 
 /// First byte of a frame's meaning; part of the protocol, never renumbered.
 enum class MessageType : std::uint8_t {
-    batch = 1,         // BatchMessage, from the lane's owner
-    vote = 2,          // ledger::Vote of any kind, from the voter
-    certificate = 3,   // ledger::Certificate of any kind, from anyone
-    proposal = 4,      // Proposal, from the leader
-    status = 5,        // PeerStatus
-    fetch_blocks = 6,  // FetchRange of heights; answered by blocks
-    blocks = 7,        // BlocksAnswer
-    fetch_batches = 8, // FetchBatches; answered by batch_answer, one message per batch
-    batch_answer = 9,  // BatchMessage without proof
+    batch = 1,               // BatchMessage, from the lane's owner
+    vote = 2,                // ledger::Vote of any kind, from the voter
+    certificate = 3,         // ledger::Certificate of any kind, from anyone
+    proposal = 4,            // Proposal, from the leader
+    status = 5,              // PeerStatus
+    fetch_blocks = 6,        // FetchRange of heights; answered by blocks
+    blocks = 7,              // BlocksAnswer
+    fetch_batches = 8,       // FetchBatches; answered by batch_answer, one message per batch
+    batch_answer = 9,        // BatchMessage without proof
     fetch_certificates = 10, // FetchCertificates; answered by certificate messages
     fetch_proposal = 11,     // digest; answered by proposal_answer
     proposal_answer = 12,    // Proposal
@@ -64,7 +64,7 @@ Result<ProposalPtr> decode_proposal(SharedBytes bytes);
 struct PeerStatus {
     View view;
     Height finalized;
-    Height executed; // certified
+    Height executed;             // certified
     std::vector<Position> lanes; // highest batch it has voted for, by lane
     /// The certificate by which it entered its view; absent in view 1.
     std::optional<ledger::Certificate> entry;

@@ -68,13 +68,24 @@ void exact(const Bytes& bytes, Decode decode) {
 }
 
 TEST(Message, every_kind_has_exactly_one_length) {
-    exact(encode_batch_message(batch(), certificate(VoteKind::lane, 3, hash(1), 1)), [](const Bytes& b) { return decode_batch_message(b).has_value(); });
-    exact(*proposal()->encoded, [](const Bytes& b) { return decode_proposal(std::make_shared<const Bytes>(b)).has_value(); });
-    const PeerStatus status{View{3}, Height{2}, Height{1}, std::vector<Position>(4), certificate(VoteKind::nullify, 2, {})};
-    exact(encode_status(status), [&](const Bytes& b) { const auto s = decode_status(b); return s && *s == status; });
-    exact(encode_fetch_range({3, 9}), [](const Bytes& b) { const auto r = decode_fetch_range(b); return r && *r == FetchRange{3, 9}; });
-    exact(encode_fetch_certificates({FetchCertificates::Kind::executions, {1, 2}}), [](const Bytes& b) { return decode_fetch_certificates(b).has_value(); });
-    exact(encode_fetch_batches({{{hash(1), Height{2}, 3}}}), [](const Bytes& b) { return decode_fetch_batches(b).has_value(); });
+    exact(encode_batch_message(batch(), certificate(VoteKind::lane, 3, hash(1), 1)),
+          [](const Bytes& b) { return decode_batch_message(b).has_value(); });
+    exact(*proposal()->encoded,
+          [](const Bytes& b) { return decode_proposal(std::make_shared<const Bytes>(b)).has_value(); });
+    const PeerStatus status{View{3}, Height{2}, Height{1}, std::vector<Position>(4),
+                            certificate(VoteKind::nullify, 2, {})};
+    exact(encode_status(status), [&](const Bytes& b) {
+        const auto s = decode_status(b);
+        return s && *s == status;
+    });
+    exact(encode_fetch_range({3, 9}), [](const Bytes& b) {
+        const auto r = decode_fetch_range(b);
+        return r && *r == FetchRange{3, 9};
+    });
+    exact(encode_fetch_certificates({FetchCertificates::Kind::executions, {1, 2}}),
+          [](const Bytes& b) { return decode_fetch_certificates(b).has_value(); });
+    exact(encode_fetch_batches({{{hash(1), Height{2}, 3}}}),
+          [](const Bytes& b) { return decode_fetch_batches(b).has_value(); });
     exact(encode_blocks_answer({{{proposal(), certificate(VoteKind::finalize, 9, proposal()->digest), std::nullopt}}}),
           [](const Bytes& b) { return decode_blocks_answer(b).has_value(); });
 }
@@ -91,7 +102,8 @@ TEST(Message, proposal_comes_back_with_its_digest) {
 TEST(Message, proposal_must_carry_the_certificates_of_its_own_block) {
     const auto refused = [](std::optional<ledger::Certificate> parent, std::vector<ledger::Certificate> skipped,
                             std::optional<ledger::Certificate> execution) {
-        return !decode_proposal(make_proposal({block(), {}}, std::move(parent), std::move(skipped), std::move(execution))->encoded);
+        return !decode_proposal(
+            make_proposal({block(), {}}, std::move(parent), std::move(skipped), std::move(execution))->encoded);
     };
     const auto parent = certificate(VoteKind::notarize, 6, hash(8));
     const std::vector skips{certificate(VoteKind::nullify, 7, {}), certificate(VoteKind::nullify, 8, {})};
@@ -147,7 +159,8 @@ TEST(Message, finalized_block_can_be_stored) {
 
 TEST(Evidence, pairs_that_contradict_are_those_of_the_table) {
     const auto vote = [](VoteKind kind, std::uint8_t digest, std::uint64_t number = 5, std::uint16_t lane = 0) {
-        return ledger::VoteStatement{kind, Epoch{0}, number, lane, kind == VoteKind::nullify ? Hash256{} : hash(digest)};
+        return ledger::VoteStatement{kind, Epoch{0}, number, lane,
+                                     kind == VoteKind::nullify ? Hash256{} : hash(digest)};
     };
     using enum VoteKind;
     const struct {
@@ -181,8 +194,11 @@ TEST(Record, every_kind_comes_back) {
     const auto stored = std::get<BatchRecord>(*decode_record(*record_batch(batch(), true)));
     EXPECT_TRUE(stored.voted);
     EXPECT_EQ(stored.batch.header, batch().header);
-    EXPECT_EQ(std::get<ProposalPtr>(*decode_record(*record_proposal(*proposal()->encoded)))->digest, proposal()->digest);
-    EXPECT_EQ(std::get<ledger::Certificate>(*decode_record(*record_certificate(certificate(VoteKind::nullify, 7, {})))).statement.number, 7u);
+    EXPECT_EQ(std::get<ProposalPtr>(*decode_record(*record_proposal(*proposal()->encoded)))->digest,
+              proposal()->digest);
+    EXPECT_EQ(std::get<ledger::Certificate>(*decode_record(*record_certificate(certificate(VoteKind::nullify, 7, {}))))
+                  .statement.number,
+              7u);
     EXPECT_EQ(std::get<Entered>(*decode_record(*record_entered({View{8}, View{6}}))).forgotten, View{6});
     EXPECT_FALSE(std::get<Amnesia>(*decode_record(*record_amnesia({}))).abstain);
     EXPECT_EQ(std::get<Amnesia>(*decode_record(*record_amnesia({View{5}}))).abstain, View{5});

@@ -48,7 +48,9 @@ void Machine::check_contradiction(const Vote& vote, const Vote* earlier) {
 
 void Machine::certify(View view, VoteKind kind, const Hash256& digest) {
     auto& state = views_[view.value];
-    auto& box = kind == VoteKind::notarize ? state.notarize : kind == VoteKind::nullify ? state.nullify : state.finalize;
+    auto& box = kind == VoteKind::notarize  ? state.notarize
+                : kind == VoteKind::nullify ? state.nullify
+                                            : state.finalize;
     const auto& done = kind == VoteKind::notarize  ? state.notarization
                        : kind == VoteKind::nullify ? state.nullification
                                                    : state.finalization;
@@ -66,7 +68,9 @@ void Machine::cast(View view, VoteKind kind, const Hash256& digest) {
     auto& mine = kind == VoteKind::notarize  ? state.mine.notarize
                  : kind == VoteKind::nullify ? state.mine.nullify
                                              : state.mine.finalize;
-    auto& box = kind == VoteKind::notarize ? state.notarize : kind == VoteKind::nullify ? state.nullify : state.finalize;
+    auto& box = kind == VoteKind::notarize  ? state.notarize
+                : kind == VoteKind::nullify ? state.nullify
+                                            : state.finalize;
     mine = vote;
     box.add(vote, true);
     log(record_vote(vote), Barrier::sync);
@@ -223,8 +227,7 @@ void Machine::resend() {
     const auto again = [&](const std::optional<Vote>& vote) {
         if (vote) send(std::nullopt, Channel::consensus, MessageType::vote, encode_vote(*vote));
     };
-    if (entry_)
-        send(std::nullopt, Channel::consensus, MessageType::certificate, encode_certificate_message(*entry_));
+    if (entry_) send(std::nullopt, Channel::consensus, MessageType::certificate, encode_certificate_message(*entry_));
     int earlier = 0;
     for (auto entry = views_.rbegin(); entry != views_.rend() && earlier < kEarlierMax; ++entry) {
         const auto& state = entry->second;

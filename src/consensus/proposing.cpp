@@ -144,7 +144,8 @@ void Machine::propose() {
     if (block.cut == parent.block->cut) {
         // Without data a block helps to finalize its ancestors, if they do not come to it by themselves, or it is one of the
         // few that follow the last data.
-        const bool helps = parent.block->height > anchor_.block.height && active_since_ && now_ >= *active_since_ + delta();
+        const bool helps =
+            parent.block->height > anchor_.block.height && active_since_ && now_ >= *active_since_ + delta();
         const auto due = trailing_block_due(*parent.block, parent.digest);
         if (!helps && (!due || now_ < *due)) return;
     }
@@ -182,7 +183,8 @@ const ledger::Certificate* Machine::held_certificate(const ledger::VoteStatement
     }
     const auto known = views_.find(statement.number);
     if (known == views_.end()) return nullptr;
-    for (const auto* certificate : {&known->second.notarization, &known->second.nullification, &known->second.finalization})
+    for (const auto* certificate :
+         {&known->second.notarization, &known->second.nullification, &known->second.finalization})
         if (same(*certificate)) return &**certificate;
     return nullptr;
 }
@@ -258,9 +260,7 @@ void Machine::consider_proposal() {
         state.refused = true;
         report(state.proposal->block().leader, error::PeerMisbehaves, "proposal breaks a rule");
         return nullify();
-    case Verdict::valid:
-        keep_block(state.proposal);
-        return cast(view_, VoteKind::notarize, state.proposal->digest);
+    case Verdict::valid: keep_block(state.proposal); return cast(view_, VoteKind::notarize, state.proposal->digest);
     }
 }
 
@@ -328,7 +328,8 @@ Machine::Verdict Machine::examine(const Proposal& proposal) {
     if (count > limits.block_batches_max || bytes > limits.block_bytes_max || gas > limits.block_gas_max)
         return Verdict::invalid;
     if (!complete) return Verdict::wait;
-    if (block.timestamp_ms > static_cast<std::uint64_t>(std::max<std::int64_t>((wall_ + config_.timing.drift).count(), 0)))
+    if (block.timestamp_ms >
+        static_cast<std::uint64_t>(std::max<std::int64_t>((wall_ + config_.timing.drift).count(), 0)))
         return Verdict::wait;
     return Verdict::valid;
 }

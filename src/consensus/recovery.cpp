@@ -50,7 +50,8 @@ std::uint64_t Machine::stored_trailing_empty(const FinalizedBlock& tip) const {
         if (!parent) return enough;
         if (parent->block.cut != cut) return count;
     }
-    const auto first_has_data = height == 1 && std::ranges::any_of(cut, [](const LaneTip& t) { return t != LaneTip{}; });
+    const auto first_has_data =
+        height == 1 && std::ranges::any_of(cut, [](const LaneTip& t) { return t != LaneTip{}; });
     return first_has_data ? std::min(enough, tip.block.height.value - 1) : enough;
 }
 
@@ -90,8 +91,7 @@ Status Machine::recover(std::span<const BytesView> records, Memory memory) {
     if (history_.tip().value > 0 && durable_ != history_.tip())
         return fail(error::LogInvalid, "the store does not have its own highest block");
     if (memory == Memory::fresh && history_.tip().value > 0) memory = Memory::lost;
-    if (memory == Memory::complete && records.empty())
-        memory = history_.tip().value > 0 ? Memory::lost : Memory::fresh;
+    if (memory == Memory::complete && records.empty()) memory = history_.tip().value > 0 ? Memory::lost : Memory::fresh;
     if (memory != Memory::complete) {
         fresh_log_ = true;
         waiting_for_certificates_ = lane_silent_ = memory == Memory::lost;

@@ -13,10 +13,11 @@ void Machine::on_execution(const ExecutionFinished& done) {
     auto& execution = executions_[height];
     execution.result = done.header_hash;
     if (execution.mine && execution.mine->statement.digest != done.header_hash)
-        return halt(error::VoteContradicts, "execution of height " + std::to_string(height) + " gave another result before");
+        return halt(error::VoteContradicts,
+                    "execution of height " + std::to_string(height) + " gave another result before");
     if (execution.certificate && execution.certificate->statement.digest != done.header_hash)
         return halt(error::ResultDiffers, "height " + std::to_string(height) + ": own " + to_hex(done.header_hash) +
-                                                  ", certified " + to_hex(execution.certificate->statement.digest));
+                                              ", certified " + to_hex(execution.certificate->statement.digest));
     vote_for_result(height, execution);
     changed_ = true;
 }
@@ -76,7 +77,7 @@ void Machine::settle_execution(std::uint64_t height, const Certificate& certific
     }
     if (execution.result && *execution.result != certificate.statement.digest)
         halt(error::ResultDiffers, "height " + std::to_string(height) + ": own " + to_hex(*execution.result) +
-                                           ", certified " + to_hex(certificate.statement.digest));
+                                       ", certified " + to_hex(certificate.statement.digest));
 }
 
 void Machine::advance_execution_floor() {

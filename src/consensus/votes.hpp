@@ -42,8 +42,8 @@ public:
     bool empty() const { return slots_.empty(); }
 
     /// A certificate if `quorum` valid votes agree on `digest`. Voters whose signature is bad are dropped and named in `bad`.
-    std::optional<ledger::Certificate> certificate(const Hash256& digest, std::size_t quorum, const SignatureCheck& check,
-                                                   std::vector<ValidatorIndex>& bad);
+    std::optional<ledger::Certificate> certificate(const Hash256& digest, std::size_t quorum,
+                                                   const SignatureCheck& check, std::vector<ValidatorIndex>& bad);
 
 private:
     struct Slot {

@@ -48,7 +48,8 @@ std::string bio_text(BIO* bio) {
 
 std::string name_text(const X509_NAME* name) {
     const Bio bio(BIO_new(BIO_s_mem()));
-    const unsigned long flags = (XN_FLAG_RFC2253 & ~static_cast<unsigned long>(XN_FLAG_SEP_MASK)) | XN_FLAG_SEP_CPLUS_SPC;
+    const unsigned long flags =
+        (XN_FLAG_RFC2253 & ~static_cast<unsigned long>(XN_FLAG_SEP_MASK)) | XN_FLAG_SEP_CPLUS_SPC;
     if (!bio || X509_NAME_print_ex(bio.get(), name, 0, flags) < 0) return {};
     return bio_text(bio.get());
 }
@@ -81,8 +82,8 @@ Hash256 key_id_of(const X509* certificate) {
 std::optional<ValidatorPublicKey> parse_node_uri(std::string_view uri) {
     if (!uri.starts_with(kNodeUri)) return std::nullopt;
     const auto digits = uri.substr(kNodeUri.size());
-    const bool lower = std::ranges::all_of(
-        digits, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+    const bool lower =
+        std::ranges::all_of(digits, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
     if (!lower) return std::nullopt;
     return fixed_from_hex<ValidatorPublicKey>("0x" + std::string(digits));
 }
@@ -116,8 +117,7 @@ Status verify_against(X509* certificate, X509* ca, std::int64_t now) {
     const bool foreign = reason == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
                          reason == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
                          reason == X509_V_ERR_CERT_SIGNATURE_FAILURE;
-    return fail(foreign ? error::CertificateForeign : error::CertificateInvalid,
-                X509_verify_cert_error_string(reason));
+    return fail(foreign ? error::CertificateForeign : error::CertificateInvalid, X509_verify_cert_error_string(reason));
 }
 
 Status check_ca_shape(X509* ca) {
@@ -136,8 +136,7 @@ Status check_leaf_shape(X509* leaf) {
     if (!is_p256(X509_get0_pubkey(leaf))) return invalid("the key is not P-256");
     if ((flags & EXFLAG_KUSAGE) == 0 || X509_get_key_usage(leaf) != KU_DIGITAL_SIGNATURE)
         return invalid("the key usage is not digital signature alone");
-    if ((flags & EXFLAG_XKUSAGE) == 0 ||
-        X509_get_extended_key_usage(leaf) != (XKU_SSL_SERVER | XKU_SSL_CLIENT))
+    if ((flags & EXFLAG_XKUSAGE) == 0 || X509_get_extended_key_usage(leaf) != (XKU_SSL_SERVER | XKU_SSL_CLIENT))
         return invalid("the extended key usage is not TLS server and client");
     return {};
 }
@@ -145,7 +144,9 @@ Status check_leaf_shape(X509* leaf) {
 /// Collects the steps of building a certificate; the first failure sticks.
 class Builder {
 public:
-    Builder() : certificate_(X509_new()) { require(certificate_ && X509_set_version(certificate_.get(), X509_VERSION_3)); }
+    Builder() : certificate_(X509_new()) {
+        require(certificate_ && X509_set_version(certificate_.get(), X509_VERSION_3));
+    }
 
     void set_serial(Random& random) {
         std::array<std::uint8_t, 16> bytes{};
@@ -186,7 +187,8 @@ private:
     void require(int success) { good_ = good_ && success == 1; }
     void require(bool success) { good_ = good_ && success; }
     void add_name(X509_NAME* name, int nid, std::string_view text) {
-        require(X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(text.data()),
+        require(X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8,
+                                           reinterpret_cast<const unsigned char*>(text.data()),
                                            static_cast<int>(text.size()), -1, 0));
     }
 
@@ -237,8 +239,8 @@ Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& va
     return finish(builder, key.get(), key.get());
 }
 
-Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity, const Validity& validity,
-                                            Random& random) {
+Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity,
+                                            const Validity& validity, Random& random) {
     const ErrorScope errors;
     CRN_CHECK(check_request(identity.organisation, validity));
     CRN_CHECK(check_request(identity.node, validity));

@@ -54,8 +54,8 @@ struct NodeIdentity {
 /// ends before it begins. `random` gives the serial number; keys come from OpenSSL's own generator.
 Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& validity, Random& random);
 /// The certificate ends with its CA's at the latest: a longer validity is CertificateInvalid.
-Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity, const Validity& validity,
-                                            Random& random);
+Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity,
+                                            const Validity& validity, Random& random);
 
 /// What a certificate says; nothing of it is verified.
 struct CertificateInfo {
@@ -64,7 +64,7 @@ struct CertificateInfo {
     std::string serial; // hex digits
     Validity validity;
     bool is_ca = false;
-    Hash256 key_id; // SHA-256 of the subject's public key (SubjectPublicKeyInfo, DER)
+    Hash256 key_id;                                  // SHA-256 of the subject's public key (SubjectPublicKeyInfo, DER)
     std::optional<ValidatorPublicKey> consensus_key; // if there is exactly one well-formed node URI
 };
 /// The first certificate of the text.

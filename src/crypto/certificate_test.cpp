@@ -193,7 +193,8 @@ TEST(CertificateZoo, certificate_that_a_careless_ca_issued_is_refused_for_its_ow
         return [value](X509* c) { replace_extension(c, NID_subject_alt_name, value); };
     };
     auto upper = uri_of(1);
-    std::ranges::transform(upper.begin() + 15, upper.end(), upper.begin() + 15, [](char c) { return c >= 'a' ? c - 32 : c; });
+    std::ranges::transform(upper.begin() + 15, upper.end(), upper.begin() + 15,
+                           [](char c) { return c >= 'a' ? c - 32 : c; });
     const std::vector<Case> cases{
         {name_reason, [](X509* c) { remove_extension(c, NID_subject_alt_name); }},
         {name_reason, san(san_two)},
@@ -305,7 +306,7 @@ TEST_F(KeyFile, ed25519_key_is_read_back_and_belongs_to_its_owner_alone) {
     ValidatorSeed seed;
     system_random().fill(seed.bytes);
     ASSERT_TRUE(write_ed25519_key(path("key.pem"), seed));
-    struct stat status {};
+    struct stat status{};
     ASSERT_EQ(::stat(path("key.pem").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600u);
     EXPECT_EQ(must(read_ed25519_key(path("key.pem"))), seed);

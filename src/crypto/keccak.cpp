@@ -14,7 +14,8 @@ constexpr std::uint64_t kRoundConstants[24] = {
     0x0000000080008009, 0x000000008000000a, 0x000000008000808b, 0x800000000000008b, 0x8000000000008089,
     0x8000000000008003, 0x8000000000008002, 0x8000000000000080, 0x000000000000800a, 0x800000008000000a,
     0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008};
-constexpr int kRotations[25] = {0, 1, 62, 28, 27, 36, 44, 6, 55, 20, 3, 10, 43, 25, 39, 41, 45, 15, 21, 8, 18, 2, 61, 56, 14};
+constexpr int kRotations[25] = {0,  1,  62, 28, 27, 36, 44, 6,  55, 20, 3,  10, 43,
+                                25, 39, 41, 45, 15, 21, 8,  18, 2,  61, 56, 14};
 
 [[gnu::always_inline]] inline void permute_body(std::uint64_t* state) {
     // A copy of fixed size lets the compiler keep lanes in registers over the rounds.
@@ -162,8 +163,7 @@ private:
     }
 
     void end(std::size_t lane) {
-        for (std::size_t i = 0; i < 4; ++i)
-            std::memcpy(out_[lanes_[lane].index].data() + 8 * i, &states_[i][lane], 8);
+        for (std::size_t i = 0; i < 4; ++i) std::memcpy(out_[lanes_[lane].index].data() + 8 * i, &states_[i][lane], 8);
         lanes_[lane].busy = false;
         --active_;
         start(lane);

@@ -100,7 +100,7 @@ Status write_secret_file(const std::string& path, std::string_view text) {
 Result<SecretText> read_secret_file(const std::string& path) {
     const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file.is_open()) return refused(path, system_error(errno));
-    struct stat status {};
+    struct stat status{};
     if (::fstat(file.get(), &status) != 0) return refused(path, system_error(errno));
     if (!S_ISREG(status.st_mode)) return refused(path, "is not a regular file");
     if ((status.st_mode & 077) != 0) return refused(path, "may be read by others than its owner");

@@ -7,8 +7,7 @@ Fp6 operator*(const Fp6& a, const Fp6& b) {
     const auto t1 = a.c1 * b.c1;
     const auto t2 = a.c2 * b.c2;
     return {((a.c1 + a.c2) * (b.c1 + b.c2) - t1 - t2).times_xi() + t0,
-            (a.c0 + a.c1) * (b.c0 + b.c1) - t0 - t1 + t2.times_xi(),
-            (a.c0 + a.c2) * (b.c0 + b.c2) - t0 - t2 + t1};
+            (a.c0 + a.c1) * (b.c0 + b.c1) - t0 - t1 + t2.times_xi(), (a.c0 + a.c2) * (b.c0 + b.c2) - t0 - t2 + t1};
 }
 
 Fp6 Fp6::times_sparse(const Fp2& b0, const Fp2& b1) const {
@@ -69,8 +68,8 @@ Fp12 Fp12::inverse() const {
 const std::array<Fp2, 6>& frobenius_factors() {
     static const std::array<Fp2, 6> instance = [] {
         // (p - 1) / 6
-        constexpr std::array<std::uint64_t, 4> kExponent{0x34b017592414d4e1, 0xee9591c2e6bda1c2,
-                                                         0xf40d60f3c0403964, 0x0810b7bdd032f006};
+        constexpr std::array<std::uint64_t, 4> kExponent{0x34b017592414d4e1, 0xee9591c2e6bda1c2, 0xf40d60f3c0403964,
+                                                         0x0810b7bdd032f006};
         const Fp2 xi{Fp::from(9), Fp::one()};
         std::array<Fp2, 6> out;
         out[0] = Fp2::one();

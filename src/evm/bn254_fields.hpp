@@ -7,8 +7,8 @@
 namespace cairn::evm::bn254 {
 
 struct BaseParameters {
-    static constexpr std::array<std::uint64_t, 4> kModulus{0x3c208c16d87cfd47, 0x97816a916871ca8d,
-                                                           0xb85045b68181585d, 0x30644e72e131a029};
+    static constexpr std::array<std::uint64_t, 4> kModulus{0x3c208c16d87cfd47, 0x97816a916871ca8d, 0xb85045b68181585d,
+                                                           0x30644e72e131a029};
 };
 using Fp = MontgomeryField<BaseParameters>;
 

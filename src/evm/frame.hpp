@@ -43,9 +43,7 @@ struct Context {
     MachineOptions options;
 
     /// Charges nothing; true if the account was cold (EIP-2929; precompiles never are).
-    bool warm_up(const Address& address) const {
-        return state.warm_up(address) && !is_precompile(address, revision);
-    }
+    bool warm_up(const Address& address) const { return state.warm_up(address) && !is_precompile(address, revision); }
 };
 
 struct Frame {

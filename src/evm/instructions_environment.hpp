@@ -22,9 +22,7 @@ inline void CHAINID(Frame& frame, U256* top) { *top = frame.context->block.chain
 inline void BASEFEE(Frame& frame, U256* top) { *top = frame.context->block.base_fee; }
 inline void BLOBBASEFEE(Frame& frame, U256* top) { *top = frame.context->block.blob_base_fee; }
 inline void MSIZE(Frame& frame, U256* top) { *top = frame.memory.size(); }
-inline void SELFBALANCE(Frame& frame, U256* top) {
-    *top = frame.context->state.balance(frame.message.recipient);
-}
+inline void SELFBALANCE(Frame& frame, U256* top) { *top = frame.context->state.balance(frame.message.recipient); }
 inline void BLOBHASH(Frame& frame, U256* top) {
     const auto& hashes = frame.context->transaction.blob_hashes;
     auto& index = top[-1];

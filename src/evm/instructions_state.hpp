@@ -80,22 +80,33 @@ template <bool kTrace, int kTopics>
     return gas;
 }
 template <bool kTrace>
-std::int64_t LOG0(Frame& frame, U256* top, std::int64_t gas) { return write_log<kTrace, 0>(frame, top, gas); }
+std::int64_t LOG0(Frame& frame, U256* top, std::int64_t gas) {
+    return write_log<kTrace, 0>(frame, top, gas);
+}
 template <bool kTrace>
-std::int64_t LOG1(Frame& frame, U256* top, std::int64_t gas) { return write_log<kTrace, 1>(frame, top, gas); }
+std::int64_t LOG1(Frame& frame, U256* top, std::int64_t gas) {
+    return write_log<kTrace, 1>(frame, top, gas);
+}
 template <bool kTrace>
-std::int64_t LOG2(Frame& frame, U256* top, std::int64_t gas) { return write_log<kTrace, 2>(frame, top, gas); }
+std::int64_t LOG2(Frame& frame, U256* top, std::int64_t gas) {
+    return write_log<kTrace, 2>(frame, top, gas);
+}
 template <bool kTrace>
-std::int64_t LOG3(Frame& frame, U256* top, std::int64_t gas) { return write_log<kTrace, 3>(frame, top, gas); }
+std::int64_t LOG3(Frame& frame, U256* top, std::int64_t gas) {
+    return write_log<kTrace, 3>(frame, top, gas);
+}
 template <bool kTrace>
-std::int64_t LOG4(Frame& frame, U256* top, std::int64_t gas) { return write_log<kTrace, 4>(frame, top, gas); }
+std::int64_t LOG4(Frame& frame, U256* top, std::int64_t gas) {
+    return write_log<kTrace, 4>(frame, top, gas);
+}
 
 /// The four call instructions: pays, and leaves the message to run in `pending`.
 template <bool kTrace, CallKind kKind>
 [[gnu::noinline]] std::int64_t prepare_call(Frame& frame, U256* top, std::int64_t gas) {
     constexpr bool kHasValue = kKind == CallKind::call || kKind == CallKind::call_code;
     const U256* const ranges = top - (kHasValue ? 4 : 3);
-    const U256 &input_offset = ranges[0], &input_size = ranges[-1], &output_offset = ranges[-2], &output_size = ranges[-3];
+    const U256 &input_offset = ranges[0], &input_size = ranges[-1], &output_offset = ranges[-2],
+               &output_size = ranges[-3];
     const auto target = address_of(top[-2]);
     const auto value = kHasValue ? top[-3] : U256{};
     const auto& parent = frame.message;
@@ -203,9 +214,13 @@ std::int64_t leave_with_output(Frame& frame, U256* top, std::int64_t gas) {
     return gas;
 }
 template <bool kTrace>
-std::int64_t RETURN(Frame& frame, U256* top, std::int64_t gas) { return leave_with_output<kTrace>(frame, top, gas); }
+std::int64_t RETURN(Frame& frame, U256* top, std::int64_t gas) {
+    return leave_with_output<kTrace>(frame, top, gas);
+}
 template <bool kTrace>
-std::int64_t REVERT(Frame& frame, U256* top, std::int64_t gas) { return leave_with_output<kTrace>(frame, top, gas); }
+std::int64_t REVERT(Frame& frame, U256* top, std::int64_t gas) {
+    return leave_with_output<kTrace>(frame, top, gas);
+}
 
 template <bool kTrace>
 [[gnu::noinline]] std::int64_t SELFDESTRUCT(Frame& frame, U256* top, std::int64_t gas) {

@@ -44,96 +44,96 @@ inline void exchange(U256& a, U256& b) {
 // to the next one through the table of labels, so that the processor predicts every instruction's successor apart.
 // `position`, `top` and `gas` live in registers; they are written back only on the way out.
 #define CAIRN_NEXT() goto* labels[*position]
-#define CAIRN_ANNOUNCE()                                                                                      \
+#define CAIRN_ANNOUNCE() \
     if constexpr (kTrace) frame.trace(gas, top, Outcome::success)
 
-#define CAIRN_RUN_plain(name, code, change, immediate)                                                        \
-    CAIRN_ANNOUNCE();                                                                                         \
-    ops::name(top);                                                                                           \
-    top += change;                                                                                            \
-    ++position;                                                                                               \
+#define CAIRN_RUN_plain(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    ops::name(top); \
+    top += change; \
+    ++position; \
     CAIRN_NEXT();
-#define CAIRN_RUN_read(name, code, change, immediate)                                                         \
-    CAIRN_ANNOUNCE();                                                                                         \
-    ops::name(frame, top);                                                                                    \
-    top += change;                                                                                            \
-    ++position;                                                                                               \
+#define CAIRN_RUN_read(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    ops::name(frame, top); \
+    top += change; \
+    ++position; \
     CAIRN_NEXT();
-#define CAIRN_RUN_paid(name, code, change, immediate)                                                         \
-    gas = ops::name<kTrace>(frame, top, gas);                                                                 \
-    if (gas < 0) [[unlikely]]                                                                                 \
-        goto failed;                                                                                          \
-    top += change;                                                                                            \
-    ++position;                                                                                               \
+#define CAIRN_RUN_paid(name, code, change, immediate) \
+    gas = ops::name<kTrace>(frame, top, gas); \
+    if (gas < 0) [[unlikely]] \
+        goto failed; \
+    top += change; \
+    ++position; \
     CAIRN_NEXT();
-#define CAIRN_RUN_push(name, code, change, immediate)                                                         \
-    CAIRN_ANNOUNCE();                                                                                         \
-    read_operand<immediate>(*top, position + 1);                                                                 \
-    ++top;                                                                                                    \
-    position += immediate + 1;                                                                                \
+#define CAIRN_RUN_push(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    read_operand<immediate>(*top, position + 1); \
+    ++top; \
+    position += immediate + 1; \
     CAIRN_NEXT();
-#define CAIRN_RUN_dup(name, code, change, immediate)                                                          \
-    CAIRN_ANNOUNCE();                                                                                         \
-    copy(*top, top[0x7f - code]);                                                                              \
-    ++top;                                                                                                    \
-    ++position;                                                                                               \
+#define CAIRN_RUN_dup(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    copy(*top, top[0x7f - code]); \
+    ++top; \
+    ++position; \
     CAIRN_NEXT();
-#define CAIRN_RUN_swap(name, code, change, immediate)                                                         \
-    CAIRN_ANNOUNCE();                                                                                         \
-    exchange(top[-1], top[0x8f - 1 - code]);                                                                  \
-    ++position;                                                                                               \
+#define CAIRN_RUN_swap(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    exchange(top[-1], top[0x8f - 1 - code]); \
+    ++position; \
     CAIRN_NEXT();
-#define CAIRN_RUN_nothing(name, code, change, immediate)                                                      \
-    CAIRN_ANNOUNCE();                                                                                         \
-    ++position;                                                                                               \
+#define CAIRN_RUN_nothing(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    ++position; \
     CAIRN_NEXT();
-#define CAIRN_RUN_jump(name, code, change, immediate)                                                         \
-    CAIRN_ANNOUNCE();                                                                                         \
-    --top;                                                                                                    \
-    if (!top->fits_u64() || !frame.program->is_target(top->low())) [[unlikely]]                               \
-        goto bad_jump;                                                                                        \
-    position = frame.program->padded.data() + top->low();                                                     \
+#define CAIRN_RUN_jump(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    --top; \
+    if (!top->fits_u64() || !frame.program->is_target(top->low())) [[unlikely]] \
+        goto bad_jump; \
+    position = frame.program->padded.data() + top->low(); \
     CAIRN_NEXT();
-#define CAIRN_RUN_jumpi(name, code, change, immediate)                                                        \
-    CAIRN_ANNOUNCE();                                                                                         \
-    top -= 2;                                                                                                 \
-    if (top[0]) {                                                                                             \
-        if (!top[1].fits_u64() || !frame.program->is_target(top[1].low())) [[unlikely]]                       \
-            goto bad_jump;                                                                                    \
-        position = frame.program->padded.data() + top[1].low();                                               \
-    } else {                                                                                                  \
-        ++position;                                                                                           \
-    }                                                                                                         \
+#define CAIRN_RUN_jumpi(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    top -= 2; \
+    if (top[0]) { \
+        if (!top[1].fits_u64() || !frame.program->is_target(top[1].low())) [[unlikely]] \
+            goto bad_jump; \
+        position = frame.program->padded.data() + top[1].low(); \
+    } else { \
+        ++position; \
+    } \
     CAIRN_NEXT();
-#define CAIRN_RUN_position(name, code, change, immediate)                                                     \
-    CAIRN_ANNOUNCE();                                                                                         \
-    *top = static_cast<std::uint64_t>(position - frame.program->padded.data());                               \
-    ++top;                                                                                                    \
-    ++position;                                                                                               \
+#define CAIRN_RUN_position(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    *top = static_cast<std::uint64_t>(position - frame.program->padded.data()); \
+    ++top; \
+    ++position; \
     CAIRN_NEXT();
-#define CAIRN_RUN_gas(name, code, change, immediate)                                                          \
-    CAIRN_ANNOUNCE();                                                                                         \
-    *top = static_cast<std::uint64_t>(gas);                                                                   \
-    ++top;                                                                                                    \
-    ++position;                                                                                               \
+#define CAIRN_RUN_gas(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    *top = static_cast<std::uint64_t>(gas); \
+    ++top; \
+    ++position; \
     CAIRN_NEXT();
-#define CAIRN_RUN_call(name, code, change, immediate)                                                         \
-    gas = ops::name<kTrace>(frame, top, gas);                                                                 \
-    if (gas < 0) [[unlikely]]                                                                                 \
-        goto failed;                                                                                          \
-    frame.position = position + 1;                                                                            \
-    frame.top = top + change - 1; /* the result is pushed when the message is over */                         \
-    frame.gas = gas;                                                                                          \
+#define CAIRN_RUN_call(name, code, change, immediate) \
+    gas = ops::name<kTrace>(frame, top, gas); \
+    if (gas < 0) [[unlikely]] \
+        goto failed; \
+    frame.position = position + 1; \
+    frame.top = top + change - 1; /* the result is pushed when the message is over */ \
+    frame.gas = gas; \
     return {Exit::waits, Outcome::success};
-#define CAIRN_RUN_leave(name, code, change, immediate)                                                        \
-    gas = ops::name<kTrace>(frame, top, gas);                                                                 \
-    if (gas < 0) [[unlikely]]                                                                                 \
-        goto failed;                                                                                          \
-    frame.gas = gas;                                                                                          \
+#define CAIRN_RUN_leave(name, code, change, immediate) \
+    gas = ops::name<kTrace>(frame, top, gas); \
+    if (gas < 0) [[unlikely]] \
+        goto failed; \
+    frame.gas = gas; \
     return {Exit::finished, Opcode{code} == Opcode::REVERT ? Outcome::revert : Outcome::success};
-#define CAIRN_RUN_stop(name, code, change, immediate)                                                         \
-    CAIRN_ANNOUNCE();                                                                                         \
-    frame.gas = gas;                                                                                          \
+#define CAIRN_RUN_stop(name, code, change, immediate) \
+    CAIRN_ANNOUNCE(); \
+    frame.gas = gas; \
     return {Exit::finished, Outcome::success};
 #define CAIRN_RUN_undefined(name, code, change, immediate) goto undefined;
 
@@ -155,18 +155,18 @@ Halt run_frame(Frame& frame) {
     frame.output = {};
     CAIRN_NEXT();
 
-#define CAIRN_OPCODE(code, name, need, change, immediate, since, form)                                        \
-    run_##name : if constexpr (kTrace) frame.begin_trace(position, gas);                                      \
-    if constexpr (kGas[code] == kUndefined) goto undefined;                                                   \
-    if constexpr (need > 0)                                                                                   \
-        if (top < bottom + need) [[unlikely]]                                                                 \
-            goto underflow;                                                                                   \
-    if constexpr (change > 0)                                                                                 \
-        if (top >= bottom + kStackItemsMax) [[unlikely]]                                                      \
-            goto overflow;                                                                                    \
-    if constexpr (kGas[code] > 0)                                                                             \
-        if ((gas -= kGas[code]) < 0) [[unlikely]]                                                             \
-            goto out_of_gas;                                                                                  \
+#define CAIRN_OPCODE(code, name, need, change, immediate, since, form) \
+    run_##name : if constexpr (kTrace) frame.begin_trace(position, gas); \
+    if constexpr (kGas[code] == kUndefined) goto undefined; \
+    if constexpr (need > 0) \
+        if (top < bottom + need) [[unlikely]] \
+            goto underflow; \
+    if constexpr (change > 0) \
+        if (top >= bottom + kStackItemsMax) [[unlikely]] \
+            goto overflow; \
+    if constexpr (kGas[code] > 0) \
+        if ((gas -= kGas[code]) < 0) [[unlikely]] \
+            goto out_of_gas; \
     CAIRN_RUN_##form(name, code, change, immediate)
 #include "evm/opcodes.inc"
 #undef CAIRN_OPCODE

@@ -160,14 +160,23 @@ TEST(Interpreter, copies_pad_with_zeros) {
 
 TEST(Interpreter, mcopy_moves_overlapping_ranges) {
     World world;
-    const Bytes program = code().push(kMinusOne >> 8).push(0).op(MSTORE).push(31).push(0).push(1).op(MCOPY).push(0).op(MLOAD).return_top();
+    const Bytes program = code()
+                              .push(kMinusOne >> 8)
+                              .push(0)
+                              .op(MSTORE)
+                              .push(31)
+                              .push(0)
+                              .push(1)
+                              .op(MCOPY)
+                              .push(0)
+                              .op(MLOAD)
+                              .return_top();
     EXPECT_EQ(word(world.run(program)), kMinusOne >> 16);
 }
 
 TEST(Interpreter, return_data_out_of_bounds_fails) {
     World world;
-    EXPECT_EQ(world.run(code().push(1).push(0).push(0).op(RETURNDATACOPY)).outcome,
-              Outcome::return_data_out_of_bounds);
+    EXPECT_EQ(world.run(code().push(1).push(0).push(0).op(RETURNDATACOPY)).outcome, Outcome::return_data_out_of_bounds);
 }
 
 TEST(Interpreter, storage_writes_cost_what_eip_2200_says) {
@@ -177,10 +186,10 @@ TEST(Interpreter, storage_writes_cost_what_eip_2200_says) {
     };
     // The table of EIP-3529, here with a slot that is cold before the first write.
     const Case cases[] = {
-        {0, 0, 0, 212, 0},        {0, 0, 1, 20112, 0},     {0, 1, 0, 20112, 19900},  {0, 1, 2, 20112, 0},
-        {0, 1, 1, 20112, 0},      {1, 0, 0, 3012, 4800},   {1, 0, 1, 3012, 2800},    {1, 0, 2, 3012, 0},
-        {1, 2, 0, 3012, 4800},    {1, 2, 3, 3012, 0},      {1, 2, 1, 3012, 2800},    {1, 2, 2, 3012, 0},
-        {1, 1, 0, 3012, 4800},    {1, 1, 2, 3012, 0},      {1, 1, 1, 212, 0},
+        {0, 0, 0, 212, 0},     {0, 0, 1, 20112, 0},   {0, 1, 0, 20112, 19900}, {0, 1, 2, 20112, 0},
+        {0, 1, 1, 20112, 0},   {1, 0, 0, 3012, 4800}, {1, 0, 1, 3012, 2800},   {1, 0, 2, 3012, 0},
+        {1, 2, 0, 3012, 4800}, {1, 2, 3, 3012, 0},    {1, 2, 1, 3012, 2800},   {1, 2, 2, 3012, 0},
+        {1, 1, 0, 3012, 4800}, {1, 1, 2, 3012, 0},    {1, 1, 1, 212, 0},
     };
     for (const auto& c : cases) {
         World world;
@@ -211,7 +220,8 @@ TEST(Interpreter, block_values_come_from_the_environment) {
     world.block.blob_base_fee = 9;
     world.transaction.blob_hashes.resize(2);
     world.transaction.blob_hashes[1][0] = 1;
-    const Bytes program = code().op(TIMESTAMP, PREVRANDAO, ADD, BLOBBASEFEE, ADD).push(1).op(BLOBHASH, ADD).return_top();
+    const Bytes program =
+        code().op(TIMESTAMP, PREVRANDAO, ADD, BLOBBASEFEE, ADD).push(1).op(BLOBHASH, ADD).return_top();
     EXPECT_EQ(word(world.run(program)), U256{91} + (U256{1} << 248));
 }
 
@@ -246,8 +256,8 @@ TEST(Interpreter, traced_run_equals_the_plain_one_and_sees_each_step) {
     const auto result = traced.run(program, 50'000);
     EXPECT_EQ(result.gas_left, expected.gas_left);
     EXPECT_EQ(recorder.sum, 50'000 - result.gas_left);
-    const std::vector<std::string> lines{"0 PUSH1 3 0 0",  "2 PUSH0 2 1 0",  "3 MSTORE 6 2 0",  "4 PUSH0 2 0 32",
-                                         "5 SLOAD 2100 1 32", "6 POP 2 1 32", "7 PUSH1 3 0 32", "9 PUSH1 3 1 32",
+    const std::vector<std::string> lines{"0 PUSH1 3 0 0",        "2 PUSH0 2 1 0", "3 MSTORE 6 2 0", "4 PUSH0 2 0 32",
+                                         "5 SLOAD 2100 1 32",    "6 POP 2 1 32",  "7 PUSH1 3 0 32", "9 PUSH1 3 1 32",
                                          "11 SSTORE 22100 2 32", "12 STOP 0 0 32"};
     EXPECT_EQ(recorder.lines, lines);
 }

@@ -153,10 +153,10 @@ std::optional<CallResult> Machine::Data::begin_creation(const Message& asked) {
     }
     state.warm_up(message.recipient); // stays warm even if the creation fails
 
-    const bool is_taken = state.nonce(message.recipient) != 0 ||
-                          (state.exists(message.recipient) &&
-                           state.code_hash(message.recipient) != crypto::kEmptyKeccak) ||
-                          state.has_storage(message.recipient); // EIP-684, EIP-7610
+    const bool is_taken =
+        state.nonce(message.recipient) != 0 ||
+        (state.exists(message.recipient) && state.code_hash(message.recipient) != crypto::kEmptyKeccak) ||
+        state.has_storage(message.recipient); // EIP-684, EIP-7610
     if (is_taken) return refused(Outcome::address_collision, 0);
 
     const auto checkpoint = state.checkpoint();

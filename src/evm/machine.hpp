@@ -27,9 +27,23 @@ struct Message {
 };
 
 enum class Outcome : std::uint8_t {
-    success, revert, out_of_gas, invalid_opcode, bad_jump, stack_underflow, stack_overflow, static_violation,
-    call_depth, insufficient_balance, nonce_overflow, address_collision, code_too_large, init_code_too_large,
-    invalid_code_prefix, return_data_out_of_bounds, precompile_failure
+    success,
+    revert,
+    out_of_gas,
+    invalid_opcode,
+    bad_jump,
+    stack_underflow,
+    stack_overflow,
+    static_violation,
+    call_depth,
+    insufficient_balance,
+    nonce_overflow,
+    address_collision,
+    code_too_large,
+    init_code_too_large,
+    invalid_code_prefix,
+    return_data_out_of_bounds,
+    precompile_failure
 };
 /// geth's wording where it has one: "out of gas", "execution reverted", "invalid opcode: ...", ...
 std::string_view describe(Outcome outcome);
@@ -61,9 +75,9 @@ public:
     struct Step {
         std::uint64_t pc;
         std::uint8_t opcode;
-        std::int64_t gas;      // before the instruction
-        std::int64_t gas_cost; // of the instruction, without what is passed to a call
-        int depth;             // 1 for the outermost frame, as geth prints it
+        std::int64_t gas;            // before the instruction
+        std::int64_t gas_cost;       // of the instruction, without what is passed to a call
+        int depth;                   // 1 for the outermost frame, as geth prints it
         std::span<const U256> stack; // bottom first
         BytesView memory;
         BytesView return_data;

@@ -75,7 +75,9 @@ TEST(Machine, each_kind_of_call_sees_its_own_addresses) {
             world.base.accounts[kContract].balance = 100;
             const auto result = world.run(call_with(c.kind, 7));
             EXPECT_EQ(word_at(result, 0), U256{1});
-            const auto expected = what == ADDRESS ? ops::word_of(c.self) : what == CALLER ? ops::word_of(c.caller) : c.value;
+            const auto expected = what == ADDRESS  ? ops::word_of(c.self)
+                                  : what == CALLER ? ops::word_of(c.caller)
+                                                   : c.value;
             EXPECT_EQ(word_at(result, 1), expected) << kTraits[static_cast<std::size_t>(c.kind)].name;
         }
     }
@@ -168,8 +170,19 @@ TEST(Machine, a_reverted_call_takes_its_changes_along) {
 
 TEST(Machine, calls_nest_1024_deep_on_a_small_native_stack) {
     // Calls itself with all gas, counting the depth in slot 0.
-    const Bytes program = code().push(1).push(0).op(SLOAD, ADD).push(0).op(SSTORE).push(0).push(0).push(0).push(0).push(0).op(
-        ADDRESS, GAS, CALL).op(STOP);
+    const Bytes program = code()
+                              .push(1)
+                              .push(0)
+                              .op(SLOAD, ADD)
+                              .push(0)
+                              .op(SSTORE)
+                              .push(0)
+                              .push(0)
+                              .push(0)
+                              .push(0)
+                              .push(0)
+                              .op(ADDRESS, GAS, CALL)
+                              .op(STOP);
     World world;
     world.base.put_code(kContract, program);
     world.open();
@@ -374,8 +387,20 @@ TEST(Machine, delegations_are_followed_once_and_not_into_precompiles) {
 
 TEST(Machine, precompiles_answer_calls_and_are_always_warm) {
     World world;
-    const Bytes program = code().push(0xabcd).push(0).op(MSTORE).push(32).push(32).push(32).push(0).push(address(4)).push(
-        1000).op(STATICCALL, POP).push(32).op(MLOAD).return_top();
+    const Bytes program = code()
+                              .push(0xabcd)
+                              .push(0)
+                              .op(MSTORE)
+                              .push(32)
+                              .push(32)
+                              .push(32)
+                              .push(0)
+                              .push(address(4))
+                              .push(1000)
+                              .op(STATICCALL, POP)
+                              .push(32)
+                              .op(MLOAD)
+                              .return_top();
     const auto result = world.run(program, 10'000);
     EXPECT_EQ(word(result), U256{0xabcd});
     EXPECT_LT(10'000 - result.gas_left, 300);
@@ -413,8 +438,23 @@ TEST(Machine, native_contracts_are_reached_by_calls) {
         world.options.natives = &natives;
         world.base.put_code(kCallee, Bytes{0xfe});
         world.base.put_code(kThird, code().push(0).op(CALLDATALOAD).push(3).op(MUL).return_top());
-        return world.run(code().push(number).push(0).op(MSTORE).push(32).push(32).push(32).push(0).push(0).push(kCallee).push(
-            100'000).op(CALL).push(0).op(MSTORE).push(64).push(0).op(RETURN));
+        return world.run(code()
+                             .push(number)
+                             .push(0)
+                             .op(MSTORE)
+                             .push(32)
+                             .push(32)
+                             .push(32)
+                             .push(0)
+                             .push(0)
+                             .push(kCallee)
+                             .push(100'000)
+                             .op(CALL)
+                             .push(0)
+                             .op(MSTORE)
+                             .push(64)
+                             .push(0)
+                             .op(RETURN));
     };
     World plain;
     auto result = ask(21, plain);
@@ -445,10 +485,21 @@ TEST(Machine, tracer_sees_calls_enter_and_leave_in_pairs) {
     World world;
     world.options.tracer = &recorder;
     world.base.put_code(kCallee, code().push(kThird).op(SELFDESTRUCT));
-    world.run(code().call(kCallee).call(address(4)).call(kCallee, 1).memory(0, Bytes{0xfe}).push(1).push(0).push(0).op(CREATE));
-    const std::vector<std::string> expected{
-        "enter 0", "enter 1", "destroy 0", "exit 1 success", "enter 1", "exit 1 success", "enter 1",
-        "exit 1 insufficient balance for transfer", "enter 1", "exit 1 invalid opcode", "exit 0 success"};
+    world.run(code()
+                  .call(kCallee)
+                  .call(address(4))
+                  .call(kCallee, 1)
+                  .memory(0, Bytes{0xfe})
+                  .push(1)
+                  .push(0)
+                  .push(0)
+                  .op(CREATE));
+    const std::vector<std::string> expected{"enter 0",       "enter 1",
+                                            "destroy 0",     "exit 1 success",
+                                            "enter 1",       "exit 1 success",
+                                            "enter 1",       "exit 1 insufficient balance for transfer",
+                                            "enter 1",       "exit 1 invalid opcode",
+                                            "exit 0 success"};
     EXPECT_EQ(recorder.lines, expected);
 }
 

@@ -68,8 +68,8 @@ private:
 std::int64_t modexp_gas(BytesView input, Revision revision) {
     const auto lengths = lengths_of(input);
     const bool is_osaka = revision >= Revision::osaka;
-    if (is_osaka && (lengths.base > U256{kLengthMax} || lengths.exponent > U256{kLengthMax} ||
-                     lengths.modulus > U256{kLengthMax}))
+    if (is_osaka &&
+        (lengths.base > U256{kLengthMax} || lengths.exponent > U256{kLengthMax} || lengths.modulus > U256{kLengthMax}))
         return kNotPayable;
     const std::int64_t least = is_osaka ? 500 : 200;
     // A base and a modulus of no bytes cost the least before Osaka, however long the exponent.

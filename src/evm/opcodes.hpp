@@ -25,7 +25,7 @@ struct Traits {
 
 inline constexpr std::array<Traits, 256> kTraits = [] {
     std::array<Traits, 256> out{};
-#define CAIRN_OPCODE(code, name, need, change, immediate, since, form)                                        \
+#define CAIRN_OPCODE(code, name, need, change, immediate, since, form) \
     out[code] = {#name, need, change, immediate, Revision::since};
 #include "evm/opcodes.inc"
 #undef CAIRN_OPCODE

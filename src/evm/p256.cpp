@@ -12,7 +12,9 @@ namespace {
 template <auto kFree>
 struct Deleter {
     template <class T>
-    void operator()(T* object) const { kFree(object); }
+    void operator()(T* object) const {
+        kFree(object);
+    }
 };
 using Group = std::unique_ptr<EC_GROUP, Deleter<EC_GROUP_free>>;
 using Point = std::unique_ptr<EC_POINT, Deleter<EC_POINT_free>>;

@@ -105,8 +105,7 @@ TEST(Precompiles, those_not_there_yet_fail_and_take_all_gas) {
 TEST(Precompiles, ecrecover_finds_the_signer_or_nothing) {
     const std::string r = "38d18acb67d25c8bb9942764b62f18e17054f66a817bd4295423adf9ed98873e";
     const std::string s = "789d1dd423d25f0772d2748d60f7e4b81bb14d086eba8e8e8efb6dcff8a4ae02";
-    EXPECT_EQ(output(0x01, r + word(27) + r + s),
-              "000000000000000000000000ceaccac640adf55b2028469bd36ba501f28b699d");
+    EXPECT_EQ(output(0x01, r + word(27) + r + s), "000000000000000000000000ceaccac640adf55b2028469bd36ba501f28b699d");
     EXPECT_EQ(output(0x01, r + word(29) + r + s), "");
     EXPECT_EQ(output(0x01, r + word(27) + word(0) + s), "");
     EXPECT_EQ(output(0x01, ""), "");
@@ -156,7 +155,8 @@ TEST(Precompiles, modexp_knows_fermat_and_the_corner_cases) {
     EXPECT_EQ(output(0x05, word(1) + word(1) + word(2) + "03030000"), "0000"); // modulus 0
     EXPECT_EQ(output(0x05, word(1) + word(1) + word(2) + "03030001"), "0000"); // modulus 1
     EXPECT_EQ(output(0x05, word(1) + word(0) + word(1) + "0007"), "01");       // 0^0
-    EXPECT_EQ(output(0x05, word(1) + word(1) + word(2) + "0305ff"), "00f3");   // the input's end reads as zeros: mod 0xff00
+    EXPECT_EQ(output(0x05, word(1) + word(1) + word(2) + "0305ff"),
+              "00f3"); // the input's end reads as zeros: mod 0xff00
 }
 
 TEST(Precompiles, modexp_price_changed_with_osaka) {
@@ -185,8 +185,9 @@ TEST(Precompiles, modexp_refuses_long_operands_from_osaka_on) {
 }
 
 TEST(Precompiles, blake2f_hashes_abc) {
-    std::string head = "48c9bdf267e6096a3ba7ca8485ae67bb2bf894fe72f36e3cf1361d5f3af54fa5d182e6ad7f520e511f6c3e2b8c68059b"
-                       "6bbd41fbabd9831f79217e1319cde05b616263";
+    std::string head =
+        "48c9bdf267e6096a3ba7ca8485ae67bb2bf894fe72f36e3cf1361d5f3af54fa5d182e6ad7f520e511f6c3e2b8c68059b"
+        "6bbd41fbabd9831f79217e1319cde05b616263";
     const auto tail = std::string(250, '0') + "03" + std::string(30, '0');
     EXPECT_EQ(output(0x09, "0000000c" + head + tail + "01"),
               "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1"
@@ -337,7 +338,8 @@ TEST(Bn254, fields_are_fields) {
 
 TEST(P256, agrees_with_the_vectors_of_the_proposal) {
     const auto directory_name = directory("CAIRN_VECTORS_UNPACKED", "build/vectors") / "precompiles/eip-7951";
-    ASSERT_TRUE(std::filesystem::exists(directory_name)) << directory_name << " is missing; run tests/unpack_vectors.sh";
+    ASSERT_TRUE(std::filesystem::exists(directory_name))
+        << directory_name << " is missing; run tests/unpack_vectors.sh";
     int checked = 0;
     for (const auto& entry : std::filesystem::directory_iterator(directory_name)) {
         for (const auto& test : read_json(entry.path())) {

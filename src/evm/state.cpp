@@ -47,8 +47,12 @@ using Slots = std::unordered_map<U256, Slot, KeyHash>;
 
 struct Entry {
     Entry(const Address& a, std::optional<ledger::Account> b, std::uint64_t seed)
-        : address(a), base(std::move(b)), account(base.value_or(ledger::Account{})), exists(base.has_value()),
-          slots(0, KeyHash{seed}), transient(0, KeyHash{seed}) {}
+        : address(a),
+          base(std::move(b)),
+          account(base.value_or(ledger::Account{})),
+          exists(base.has_value()),
+          slots(0, KeyHash{seed}),
+          transient(0, KeyHash{seed}) {}
 
     Address address;
     std::optional<ledger::Account> base;
@@ -68,7 +72,19 @@ struct Entry {
     std::unordered_map<U256, U256, KeyHash> transient;
 };
 
-enum class Change : std::uint8_t { balance, nonce, whole, touched, destroyed, warm_account, warm_slot, storage, transient, log, refund };
+enum class Change : std::uint8_t {
+    balance,
+    nonce,
+    whole,
+    touched,
+    destroyed,
+    warm_account,
+    warm_slot,
+    storage,
+    transient,
+    log,
+    refund
+};
 
 struct Record {
     Change change;
@@ -127,8 +143,7 @@ struct State::Data {
     Slot& slot(Entry& entry, const U256& key) {
         auto [place, added] = entry.slots.try_emplace(key);
         auto& slot = place->second;
-        if (added && entry.base && !entry.storage_cleared)
-            slot.base = slot.current = base.storage(entry.address, key);
+        if (added && entry.base && !entry.storage_cleared) slot.base = slot.current = base.storage(entry.address, key);
         if (slot.transaction != transaction) {
             slot.transaction = transaction;
             slot.original = slot.current;
@@ -331,9 +346,7 @@ void State::destroy(const Address& address) {
 
 bool State::is_destroyed(const Address& address) { return data_->at(address).destroyed; }
 
-U256 State::storage(const Address& address, const U256& slot) {
-    return data_->slot(data_->at(address), slot).current;
-}
+U256 State::storage(const Address& address, const U256& slot) { return data_->slot(data_->at(address), slot).current; }
 
 U256 State::original_storage(const Address& address, const U256& slot) {
     return data_->slot(data_->at(address), slot).original;

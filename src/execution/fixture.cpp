@@ -66,8 +66,7 @@ void compare_account(std::string& out, const Address& address, const FixtureAcco
     }
     if (have->nonce != wanted->nonce)
         line("nonce " + std::to_string(have->nonce) + ", expected " + std::to_string(wanted->nonce));
-    if (have->balance != wanted->balance)
-        line("balance " + hex(have->balance) + ", expected " + hex(wanted->balance));
+    if (have->balance != wanted->balance) line("balance " + hex(have->balance) + ", expected " + hex(wanted->balance));
     if (have->code_hash != crypto::keccak256(wanted->code)) line("code differs");
     auto slots = touched_slots;
     for (const auto& [slot, value] : wanted->storage) slots[slot] = value;
@@ -84,12 +83,14 @@ std::string differences(const StateTest& test, const StateTestCase& test_case, c
     if (!test_case.expected_state) return "";
     std::map<Address, std::map<U256, U256>> known; // addresses and slots that may hold anything
     for (const auto& [address, account] : *test_case.expected_state) known[address];
-    for (const auto& [address, account] : test.accounts) known[address].insert(account.storage.begin(), account.storage.end());
+    for (const auto& [address, account] : test.accounts)
+        known[address].insert(account.storage.begin(), account.storage.end());
     for (const auto& [address, change] : diff) known[address].insert(change.storage.begin(), change.storage.end());
     std::string out;
     for (const auto& [address, slots] : known) {
         const auto wanted = test_case.expected_state->find(address);
-        compare_account(out, address, wanted == test_case.expected_state->end() ? nullptr : &wanted->second, view, slots);
+        compare_account(out, address, wanted == test_case.expected_state->end() ? nullptr : &wanted->second, view,
+                        slots);
     }
     return out;
 }
@@ -104,10 +105,9 @@ Run execute(const StateTest& test, const StateTestCase& test_case, const state::
             const ledger::SignedTransaction& transaction, evm::Tracer* tracer) {
     auto block = test.block;
     const auto fraction = test.blob_fee_fractions.find(test_case.revision);
-    block.blob_base_fee =
-        blob_base_fee(test.excess_blob_gas, fraction != test.blob_fee_fractions.end()
-                                                ? fraction->second
-                                                : blob_fee_fraction(test_case.revision));
+    block.blob_base_fee = blob_base_fee(test.excess_blob_gas, fraction != test.blob_fee_fractions.end()
+                                                                  ? fraction->second
+                                                                  : blob_fee_fraction(test_case.revision));
     auto rules = rules_for(test, test_case.revision);
     rules.tracer = tracer;
     evm::State state(view);
@@ -192,7 +192,8 @@ CaseResult run_state_test_case(const StateTest& test, const StateTestCase& test_
     MissingPrecompiles missing(test_case.revision);
     (void)execute(test, test_case, view, *transaction, &missing);
     if (missing.called())
-        return {Verdict::skipped, "calls precompile " + to_quantity(std::uint64_t{*missing.called()}) + ", not there yet"};
+        return {Verdict::skipped,
+                "calls precompile " + to_quantity(std::uint64_t{*missing.called()}) + ", not there yet"};
     return failed(std::move(*fault));
 }
 

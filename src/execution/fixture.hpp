@@ -37,7 +37,7 @@ struct StateTestCase {
     std::optional<Bytes> txbytes;
     Hash256 root;
     Hash256 logs_hash;
-    std::string exception; // names separated by "|"; empty: the transaction is valid
+    std::string exception;                                 // names separated by "|"; empty: the transaction is valid
     std::shared_ptr<const FixtureAccounts> expected_state; // null unless the fixture carries it
 };
 

@@ -53,9 +53,15 @@ constexpr ExceptionName kNames[] = {
 
 /// Faults of the encoding have many names there and two codes here.
 bool names_encoding_fault(std::string_view name) {
-    constexpr std::string_view kNamesOfFields[] = {"ADDRESS_TOO_SHORT",  "ADDRESS_TOO_LONG",   "VALUE_OVERFLOW",
-                                                   "GASLIMIT_OVERFLOW",  "GASPRICE_OVERFLOW",  "PRIORITY_OVERFLOW",
-                                                   "INVALID_SIGNATURE_VRS", "INVALID_CHAINID", "NONCE_OVERFLOW",
+    constexpr std::string_view kNamesOfFields[] = {"ADDRESS_TOO_SHORT",
+                                                   "ADDRESS_TOO_LONG",
+                                                   "VALUE_OVERFLOW",
+                                                   "GASLIMIT_OVERFLOW",
+                                                   "GASPRICE_OVERFLOW",
+                                                   "PRIORITY_OVERFLOW",
+                                                   "INVALID_SIGNATURE_VRS",
+                                                   "INVALID_CHAINID",
+                                                   "NONCE_OVERFLOW",
                                                    "TYPE_4_INVALID_AUTHORIZATION_FORMAT",
                                                    "TYPE_4_INVALID_AUTHORITY_SIGNATURE"};
     return name.starts_with("RLP_") || std::ranges::find(kNamesOfFields, name) != std::end(kNamesOfFields);
@@ -63,7 +69,8 @@ bool names_encoding_fault(std::string_view name) {
 
 bool is_instance(ErrorCode code, std::string_view name) {
     if (code == error::RlpInvalid || code == error::TransactionInvalid) return names_encoding_fault(name);
-    return std::ranges::any_of(kNames, [&](const ExceptionName& known) { return known.name == name && known.code == code; });
+    return std::ranges::any_of(kNames,
+                               [&](const ExceptionName& known) { return known.name == name && known.code == code; });
 }
 
 } // namespace

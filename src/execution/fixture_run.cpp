@@ -43,7 +43,8 @@ public:
         auto text = read_file(path);
         auto tests = text ? parse_state_tests(*text) : std::unexpected(text.error());
         if (!tests) {
-            take({name, "", options_.revision.value_or(evm::Revision::osaka), 0, Verdict::failed, tests.error().text()});
+            take(
+                {name, "", options_.revision.value_or(evm::Revision::osaka), 0, Verdict::failed, tests.error().text()});
             return;
         }
         for (const auto& test : *tests)

@@ -34,8 +34,8 @@ StateTestReport run(const std::vector<std::string>& paths, const StateTestOption
     auto report = run_state_tests(paths, options, note);
     for (std::size_t i = 0; i < std::min<std::size_t>(report.failures.size(), 20); ++i) {
         const auto& failure = report.failures[i];
-        ADD_FAILURE() << failure.file << " " << failure.test << " " << name_of(failure.revision) << " #" << failure.index
-                      << ": " << failure.reason;
+        ADD_FAILURE() << failure.file << " " << failure.test << " " << name_of(failure.revision) << " #"
+                      << failure.index << ": " << failure.reason;
     }
     EXPECT_EQ(report.failed, 0u);
     std::cout << report.passed << " passed, " << report.failed << " failed, " << report.skipped << " skipped\n";
@@ -49,7 +49,8 @@ TEST(StateTests, give_the_expected_roots_and_logs_and_skip_exactly_what_is_liste
     EXPECT_GT(run({folder("state-cancun")}, {{}, kSlow}, skipped).passed, 12'000u);
     EXPECT_GT(run({folder("state-prague-osaka")}, {{}, kSlow}, skipped).passed, 13'000u);
     for (const auto& name : skipped) EXPECT_TRUE(kNotYet.contains(name)) << name << " is skipped and not listed";
-    for (const auto& name : kNotYet) EXPECT_TRUE(skipped.contains(std::string{name})) << name << " is listed and not skipped";
+    for (const auto& name : kNotYet)
+        EXPECT_TRUE(skipped.contains(std::string{name})) << name << " is listed and not skipped";
 }
 
 TEST(SlowStateTests, loop_of_multiplications) {
@@ -88,7 +89,8 @@ TEST(StateTests, name_the_account_and_field_that_differ) {
 }
 
 TEST(StateTests, fail_when_root_logs_sender_or_reason_of_refusal_differ) {
-    const auto path = test::unpacked_vectors(CAIRN_SOURCE_DIR, "state-prague-osaka") / "london/eip1559_fee_market_change";
+    const auto path =
+        test::unpacked_vectors(CAIRN_SOURCE_DIR, "state-prague-osaka") / "london/eip1559_fee_market_change";
     const auto tests = parse_state_tests(test::read_text(path / "test_eip1559_tx_validity.json"));
     ASSERT_TRUE(tests);
     for (const auto& given : *tests)
@@ -96,8 +98,7 @@ TEST(StateTests, fail_when_root_logs_sender_or_reason_of_refusal_differ) {
             ASSERT_EQ(run_state_test_case(given, test_case).verdict, Verdict::passed);
             auto other_logs = test_case;
             other_logs.logs_hash[0] ^= 1;
-            EXPECT_EQ(run_state_test_case(given, other_logs).verdict,
-                      Verdict::failed);
+            EXPECT_EQ(run_state_test_case(given, other_logs).verdict, Verdict::failed);
             auto other_root = test_case;
             other_root.root[0] ^= 1;
             EXPECT_EQ(run_state_test_case(given, other_root).verdict, Verdict::failed);
@@ -114,7 +115,8 @@ TEST(StateTests, fail_when_root_logs_sender_or_reason_of_refusal_differ) {
 }
 
 TEST(Fixture, refuses_what_is_not_a_state_test) {
-    for (const auto* text : {"", "[]", "{\"a\":1}", "{\"a\":{\"env\":{}}}", "{\"a\":{\"env\":{\"currentNumber\":1}}}", "{", "nul"}) {
+    for (const auto* text :
+         {"", "[]", "{\"a\":1}", "{\"a\":{\"env\":{}}}", "{\"a\":{\"env\":{\"currentNumber\":1}}}", "{", "nul"}) {
         const auto tests = parse_state_tests(text);
         ASSERT_FALSE(tests) << text;
         EXPECT_EQ(tests.error().code, error::FixtureInvalid);

@@ -27,8 +27,24 @@ inline const Address kToken = *fixed_from_hex<Address>("0x0000000000000000000000
 
 /// Call data: recipient and amount, 32 bytes each. Moves between slots named by addresses, logs; reverts when short.
 inline Bytes token_code() {
-    return *from_hex("0x602035" "3354" "818110" "602757" "819003" "3355" "600035" "54" "8101" "60003555" "600052"
-                     "600035" "33" "6020" "6000" "a2" "00" "5b60006000fd");
+    return *from_hex("0x602035"
+                     "3354"
+                     "818110"
+                     "602757"
+                     "819003"
+                     "3355"
+                     "600035"
+                     "54"
+                     "8101"
+                     "60003555"
+                     "600052"
+                     "600035"
+                     "33"
+                     "6020"
+                     "6000"
+                     "a2"
+                     "00"
+                     "5b60006000fd");
 }
 
 /// `count` funded actors, the token with a balance for each, and the history contract.

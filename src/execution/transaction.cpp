@@ -14,17 +14,17 @@ using ledger::TransactionType;
 
 constexpr std::uint64_t kNonceMax = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kBaseGas = 21'000;
-constexpr std::uint64_t kCreationGas = 32'000;              // EIP-2
-constexpr std::uint64_t kInitCodeWordGas = 2;               // EIP-3860
-constexpr std::uint64_t kDataTokenGas = 4;                  // EIP-2028: zero bytes are one token, others four
-constexpr std::uint64_t kFloorTokenGas = 10;                // EIP-7623
-constexpr std::uint64_t kAccessAddressGas = 2'400;          // EIP-2930
-constexpr std::uint64_t kAccessSlotGas = 1'900;             // EIP-2930
-constexpr std::uint64_t kAuthorizationGas = 25'000;         // EIP-7702, as if every authority were a new account
-constexpr std::uint64_t kAuthorizationRefund = 12'500;      // EIP-7702, for an authority that exists
-constexpr std::uint64_t kRefundQuotient = 5;                // EIP-3529
-constexpr std::uint64_t kGasPerBlob = 131'072;              // EIP-4844
-constexpr std::uint8_t kBlobHashVersion = 0x01;             // EIP-4844
+constexpr std::uint64_t kCreationGas = 32'000;         // EIP-2
+constexpr std::uint64_t kInitCodeWordGas = 2;          // EIP-3860
+constexpr std::uint64_t kDataTokenGas = 4;             // EIP-2028: zero bytes are one token, others four
+constexpr std::uint64_t kFloorTokenGas = 10;           // EIP-7623
+constexpr std::uint64_t kAccessAddressGas = 2'400;     // EIP-2930
+constexpr std::uint64_t kAccessSlotGas = 1'900;        // EIP-2930
+constexpr std::uint64_t kAuthorizationGas = 25'000;    // EIP-7702, as if every authority were a new account
+constexpr std::uint64_t kAuthorizationRefund = 12'500; // EIP-7702, for an authority that exists
+constexpr std::uint64_t kRefundQuotient = 5;           // EIP-3529
+constexpr std::uint64_t kGasPerBlob = 131'072;         // EIP-4844
+constexpr std::uint8_t kBlobHashVersion = 0x01;        // EIP-4844
 
 /// Sums of products that may exceed 256 bits: the overflow is remembered.
 class CheckedSum {
@@ -74,8 +74,8 @@ Status check_type(const Transaction& tx, const Rules& rules) {
 
 Status check_gas_limit(const Transaction& tx, const Rules& rules) {
     if (!rules.simulate && rules.revision >= Revision::osaka && tx.gas_limit > rules.transaction_gas_cap)
-        return fail(error::GasOverCap, "gas limit " + std::to_string(tx.gas_limit) + ", cap " +
-                                               std::to_string(rules.transaction_gas_cap));
+        return fail(error::GasOverCap,
+                    "gas limit " + std::to_string(tx.gas_limit) + ", cap " + std::to_string(rules.transaction_gas_cap));
     const auto need = intrinsic_gas(tx, rules.revision);
     if (tx.gas_limit < need.standard)
         return fail(error::IntrinsicGasTooLow,
@@ -107,8 +107,8 @@ Status check_against_state(evm::State& state, const ledger::SignedTransaction& s
         return fail(error::FeeBelowBase,
                     "offer " + to_decimal(tx.max_fee_per_gas) + ", base fee " + to_decimal(block.base_fee));
     if (tx.type == TransactionType::blob && tx.max_fee_per_blob_gas < block.blob_base_fee)
-        return fail(error::FeeBelowBase, "offer for blobs " + to_decimal(tx.max_fee_per_blob_gas) +
-                                                 ", blob base fee " + to_decimal(block.blob_base_fee));
+        return fail(error::FeeBelowBase, "offer for blobs " + to_decimal(tx.max_fee_per_blob_gas) + ", blob base fee " +
+                                             to_decimal(block.blob_base_fee));
     if (tx.gas_limit > block_gas_left)
         return fail(error::GasOverBlock,
                     "gas limit " + std::to_string(tx.gas_limit) + ", left " + std::to_string(block_gas_left));
@@ -116,8 +116,7 @@ Status check_against_state(evm::State& state, const ledger::SignedTransaction& s
     if (tx.nonce != nonce)
         return fail(tx.nonce < nonce ? error::NonceTooLow : error::NonceTooHigh,
                     "transaction " + std::to_string(tx.nonce) + ", account " + std::to_string(nonce));
-    if (!may_send(state, signed_tx.sender, rules.revision))
-        return fail(error::SenderHasCode, to_hex(signed_tx.sender));
+    if (!may_send(state, signed_tx.sender, rules.revision)) return fail(error::SenderHasCode, to_hex(signed_tx.sender));
     CheckedSum need;
     need.add(tx.value);
     need.add_product(tx.max_fee_per_gas, tx.gas_limit);
@@ -201,7 +200,8 @@ evm::CallResult run_message(evm::State& state, const ledger::SignedTransaction& 
         message.kind = evm::CallKind::create;
     }
     const evm::TransactionEnvironment environment{signed_tx.sender, gas_price, tx.blob_versioned_hashes};
-    evm::Machine machine(state, block, environment, rules.revision, {rules.code_bytes_max, rules.natives, rules.tracer});
+    evm::Machine machine(state, block, environment, rules.revision,
+                         {rules.code_bytes_max, rules.natives, rules.tracer});
     return machine.run(message);
 }
 
@@ -257,10 +257,10 @@ Status check_shape(const Transaction& tx, const Rules& rules) {
     if (tx.nonce == kNonceMax) return fail(error::NonceOverflow);
     if (!tx.to && tx.data.size() > 2 * std::size_t{rules.code_bytes_max})
         return fail(error::InitCodeTooLarge, std::to_string(tx.data.size()) + " bytes, limit " +
-                                                     std::to_string(2 * std::size_t{rules.code_bytes_max}));
+                                                 std::to_string(2 * std::size_t{rules.code_bytes_max}));
     if (tx.max_priority_fee_per_gas > tx.max_fee_per_gas)
-        return fail(error::PriorityOverFee, "tip " + to_decimal(tx.max_priority_fee_per_gas) + ", fee " +
-                                                    to_decimal(tx.max_fee_per_gas));
+        return fail(error::PriorityOverFee,
+                    "tip " + to_decimal(tx.max_priority_fee_per_gas) + ", fee " + to_decimal(tx.max_fee_per_gas));
     CheckedSum price;
     price.add_product(tx.max_fee_per_gas, tx.gas_limit);
     if (price.overflow()) return fail(error::GasPriceOverflow);
@@ -277,8 +277,8 @@ Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::Si
     const auto price = effective_gas_price(tx, block.base_fee);
     const bool pays = !rules.simulate;
     if (pays) {
-        const U256 cost = price * U256{tx.gas_limit} +
-                          block.blob_base_fee * U256{kGasPerBlob * tx.blob_versioned_hashes.size()};
+        const U256 cost =
+            price * U256{tx.gas_limit} + block.blob_base_fee * U256{kGasPerBlob * tx.blob_versioned_hashes.size()};
         const bool bought = state.subtract_balance(signed_tx.sender, cost);
         CRN_ASSERT(bought); // at most what check_against_state asked for
     }
@@ -291,8 +291,8 @@ Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::Si
         transfer(state, signed_tx.sender, *tx.to, tx.value);
         result.gas_left = static_cast<std::int64_t>(tx.gas_limit - intrinsic.standard);
     } else {
-        result = run_message(state, signed_tx, block, price, static_cast<std::int64_t>(tx.gas_limit - intrinsic.standard),
-                             rules);
+        result = run_message(state, signed_tx, block, price,
+                             static_cast<std::int64_t>(tx.gas_limit - intrinsic.standard), rules);
     }
 
     CRN_ASSERT(result.gas_left >= 0 && state.refund() >= 0);

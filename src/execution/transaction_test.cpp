@@ -53,7 +53,10 @@ TEST(Transaction, transfer_by_the_short_way_equals_transfer_through_the_machine)
     for (std::uint64_t seed = 1; seed <= 300; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         std::mt19937_64 random(seed);
-        const Address recipients[] = {actor(0).address, actor(1).address, actor(500).address, actor(900).address,
+        const Address recipients[] = {actor(0).address,
+                                      actor(1).address,
+                                      actor(500).address,
+                                      actor(900).address,
                                       *fixed_from_hex<Address>("0x0000000000000000000000000000000000000002"),
                                       test::kToken};
         auto tx = transfer(random() % 8 == 0, recipients[random() % 6], U256{random() % 3} * U256{random() % 1'000});

@@ -77,8 +77,7 @@ Result<SignedTransaction> read_block_transaction(RlpReader& in) {
 
 constinit const Hash256 kEmptyOmmersHash = digest("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347");
 constinit const Hash256 kEmptyTrieRoot = digest("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421");
-constinit const Hash256 kEmptyRequestsHash =
-    digest("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+constinit const Hash256 kEmptyRequestsHash = digest("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 
 Bytes encode_header(const BlockHeader& header) {
     RlpWriter out;
@@ -137,9 +136,27 @@ Result<BlockHeader> decode_header(BytesView rlp) {
     using Nonce = decltype(header.nonce);
     CRN_TRY(nonce, in.fixed<Nonce>());
     if (extra_data.size() > kExtraDataMax) return fail(error::BlockInvalid, "extra data is over 32 bytes");
-    header = {parent_hash, ommers_hash, beneficiary, state_root, transactions_root, receipts_root, logs_bloom,
-              difficulty, number, gas_limit, gas_used, timestamp, to_bytes(extra_data), mix_hash, nonce,
-              {}, {}, {}, {}, {}, {}};
+    header = {parent_hash,
+              ommers_hash,
+              beneficiary,
+              state_root,
+              transactions_root,
+              receipts_root,
+              logs_bloom,
+              difficulty,
+              number,
+              gas_limit,
+              gas_used,
+              timestamp,
+              to_bytes(extra_data),
+              mix_hash,
+              nonce,
+              {},
+              {},
+              {},
+              {},
+              {},
+              {}};
     CRN_CHECK(read_optional(in, header.base_fee_per_gas));
     CRN_CHECK(read_optional(in, header.withdrawals_root));
     CRN_CHECK(read_optional(in, header.blob_gas_used));

@@ -41,8 +41,8 @@ VoteStatement decode_statement(codec::WireReader& in) {
     out.number = in.u64();
     out.lane = in.u16();
     out.digest = in.fixed<Hash256>();
-    const bool known = kind >= static_cast<std::uint8_t>(VoteKind::lane) &&
-                       kind <= static_cast<std::uint8_t>(VoteKind::execution);
+    const bool known =
+        kind >= static_cast<std::uint8_t>(VoteKind::lane) && kind <= static_cast<std::uint8_t>(VoteKind::execution);
     const bool lane_fits = out.kind == VoteKind::lane ? out.lane < kValidatorsMax : out.lane == 0;
     const bool digest_fits = out.kind != VoteKind::nullify || out.digest.is_zero();
     if (!known || !lane_fits || !digest_fits) in.set_failed();
@@ -96,8 +96,7 @@ Bytes encode_batch_body(const std::vector<BytesView>& transactions) {
 }
 
 Result<std::vector<BytesView>> split_batch_body(BytesView body) {
-    if (body.size() > kBatchBytesMax)
-        return fail(error::BatchInvalid, std::to_string(body.size()) + " bytes of body");
+    if (body.size() > kBatchBytesMax) return fail(error::BatchInvalid, std::to_string(body.size()) + " bytes of body");
     codec::WireReader in{body};
     const auto count = in.count(kBatchTransactionsMax, kTransactionBytesMin);
     std::vector<BytesView> out;
@@ -115,8 +114,7 @@ Status verify_batch_body(const BatchHeader& header, BytesView body) {
     CRN_TRY(transactions, split_batch_body(body));
     if (transactions.size() != header.transaction_count)
         return fail(error::BatchInvalid, "transaction count differs from the header");
-    if (crypto::keccak256(body) != header.body_hash)
-        return fail(error::BatchInvalid, "hash differs from the header");
+    if (crypto::keccak256(body) != header.body_hash) return fail(error::BatchInvalid, "hash differs from the header");
     return {};
 }
 

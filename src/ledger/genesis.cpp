@@ -82,7 +82,8 @@ Status check_organisations(const Genesis& genesis) {
     std::set<Address> accounts;
     for (std::size_t i = 0; i < all.size(); ++i) {
         const auto path = "organisations[" + std::to_string(i) + "]";
-        if (!is_name(all[i].name)) return bad(path + ".name", "is not a name of 1 to 64 letters, digits and - _ . space");
+        if (!is_name(all[i].name))
+            return bad(path + ".name", "is not a name of 1 to 64 letters, digits and - _ . space");
         if (i > 0 && all[i - 1].name >= all[i].name)
             return bad(path + ".name", "is not after the name before it; list organisations in ascending order");
         if (!is_pem(all[i].ca_certificate_pem))
@@ -111,7 +112,8 @@ Status check_validators(const Genesis& genesis) {
     std::set<crypto::ValidatorPublicKey> keys;
     for (std::size_t i = 0; i < all.size(); ++i) {
         const auto path = "validators[" + std::to_string(i) + "]";
-        if (!is_name(all[i].name)) return bad(path + ".name", "is not a name of 1 to 64 letters, digits and - _ . space");
+        if (!is_name(all[i].name))
+            return bad(path + ".name", "is not a name of 1 to 64 letters, digits and - _ . space");
         if (!names.insert(all[i].name).second) return bad(path + ".name", "is another validator's");
         if (find_organisation(genesis, all[i].organisation) == nullptr)
             return bad(path + ".organisation", "is not among the organisations");
@@ -131,7 +133,8 @@ Status check_accounts(const Genesis& genesis) {
         const auto sum = total + account.balance;
         if (sum < total) return bad(path + ".balance", "makes the sum of all balances overflow 256 bits");
         total = sum;
-        if (account.nonce == std::numeric_limits<std::uint64_t>::max()) return bad(path + ".nonce", "is the largest value");
+        if (account.nonce == std::numeric_limits<std::uint64_t>::max())
+            return bad(path + ".nonce", "is the largest value");
         if (account.code.size() > genesis.parameters.code_bytes_max)
             return bad(path + ".code", "is longer than parameters.code_bytes_max");
         slots += account.storage.size();

@@ -19,7 +19,7 @@ enum class FeeMode : std::uint8_t { free, fixed };
 struct ChainParameters {
     std::uint64_t chain_id = 0;
     FeeMode fee_mode = FeeMode::free;
-    U256 fixed_gas_price;                          // used with FeeMode::fixed
+    U256 fixed_gas_price; // used with FeeMode::fixed
     std::uint64_t block_gas_limit = 500'000'000;
     std::uint64_t transaction_gas_cap = 16'777'216; // EIP-7825
     std::uint32_t code_bytes_max = 24'576;          // EIP-170
@@ -47,7 +47,7 @@ struct Organisation {
 
 struct Genesis {
     ChainParameters parameters;
-    std::uint64_t timestamp = 0; // seconds
+    std::uint64_t timestamp = 0;             // seconds
     std::vector<Organisation> organisations; // by name, ascending
     ValidatorSet validators;                 // epoch 0
     std::map<Address, GenesisAccount> accounts;

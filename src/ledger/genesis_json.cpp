@@ -183,8 +183,8 @@ Result<GenesisAccount> read_account(const Json& json, const std::string& path) {
         const auto where = in.path("storage") + "." + slot;
         const auto key = fixed_from_hex<Hash256>(slot);
         if (!key) return bad(where, "is not a slot: 0x and 64 hex digits");
-        const auto word = value.is_string() ? fixed_from_hex<Hash256>(value.get_ref<const std::string&>())
-                                            : std::optional<Hash256>{};
+        const auto word =
+            value.is_string() ? fixed_from_hex<Hash256>(value.get_ref<const std::string&>()) : std::optional<Hash256>{};
         if (!word) return bad(where, "is not a value: 0x and 64 hex digits");
         if (!out.storage.emplace(from_big_endian(*key), from_big_endian(*word)).second)
             return bad(where, "is there twice");

@@ -28,8 +28,8 @@ Genesis four_organisations() {
     for (std::uint8_t i = 0; i < 4; ++i) {
         const auto pem = "-----BEGIN CERTIFICATE-----\n" + std::to_string(i) + "\n-----END CERTIFICATE-----\n";
         out.organisations.push_back({names[i], pem, signing_key(i).public_key(), filled<Address>(i + 1)});
-        out.validators.members.push_back({std::string(names[i]) + "-1", names[i],
-                                          signing_key(i + 10).public_key(), "127.0.0.1:" + std::to_string(30300 + i)});
+        out.validators.members.push_back({std::string(names[i]) + "-1", names[i], signing_key(i + 10).public_key(),
+                                          "127.0.0.1:" + std::to_string(30300 + i)});
     }
     GenesisAccount rich;
     rich.balance = ~U256{} - U256{7};
@@ -85,7 +85,8 @@ TEST(Genesis, json_keys_are_sorted) {
 }
 
 TEST(Genesis, hash_is_the_same_for_ever) {
-    EXPECT_EQ(to_hex(hash_of(four_organisations())), "0x692db09f0ebfcd1ddab40186fefdf2a6e1294dbc62b247f80e4b339de84e0391");
+    EXPECT_EQ(to_hex(hash_of(four_organisations())),
+              "0x692db09f0ebfcd1ddab40186fefdf2a6e1294dbc62b247f80e4b339de84e0391");
 }
 
 TEST(Genesis, hash_depends_on_every_field) {
@@ -184,7 +185,8 @@ TEST(Genesis, bad_field_is_refused_with_its_path) {
          [](Genesis& g) { g.organisations[3].ca_certificate_pem.append(16 * 1024, 'A'); }},
         {"organisations[3].ca_certificate_pem",
          [](Genesis& g) { g.organisations[3].ca_certificate_pem = g.organisations[0].ca_certificate_pem; }},
-        {"organisations[1].signing_key", [](Genesis& g) { g.organisations[1].signing_key = g.organisations[0].signing_key; }},
+        {"organisations[1].signing_key",
+         [](Genesis& g) { g.organisations[1].signing_key = g.organisations[0].signing_key; }},
         {"organisations[1].account", [](Genesis& g) { g.organisations[1].account = {}; }},
         {"organisations[1].account", [](Genesis& g) { g.organisations[1].account = g.organisations[0].account; }},
         {"validators", [](Genesis& g) { g.validators.members.clear(); }},

@@ -128,7 +128,8 @@ Result<LoggedRecord> check_receipt(const BlockHeader& header, const Hash256& dig
     if (proof.log_index >= receipt->logs.size()) return refuse("log", "the receipt has no such log");
     const Log& log = receipt->logs[proof.log_index];
     if (log.address != kRecordsContract) return refuse("log", "another contract emitted it");
-    if (log.topics.size() != 3 || log.topics[0] != event_topic(kRecordedEvent)) return refuse("log", "is another event");
+    if (log.topics.size() != 3 || log.topics[0] != event_topic(kRecordedEvent))
+        return refuse("log", "is another event");
     if (log.topics[1] != digest) return refuse("log", "records another digest");
     const auto data = codec::abi_decode("(uint256,string)", log.data);
     if (!data || !data->front().number().fits_u64()) return refuse("log", "is malformed");

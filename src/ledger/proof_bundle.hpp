@@ -48,10 +48,10 @@ struct RecordReceiptProof {
 
 struct ProofBundle {
     std::uint64_t chain_id = 0;
-    Hash256 genesis; // hash_of(genesis)
-    Hash256 digest;  // what was recorded
-    std::vector<EpochHandover> handovers; // of epochs 0, 1, ... up to the one before the block's
-    Bytes header;                         // RLP of the block's header
+    Hash256 genesis;                       // hash_of(genesis)
+    Hash256 digest;                        // what was recorded
+    std::vector<EpochHandover> handovers;  // of epochs 0, 1, ... up to the one before the block's
+    Bytes header;                          // RLP of the block's header
     std::vector<Certificate::Entry> votes; // execution votes on the header
     std::variant<RecordStorageProof, RecordReceiptProof> proof;
     bool operator==(const ProofBundle&) const = default;
@@ -66,10 +66,10 @@ Result<ProofBundle> bundle_from_json(std::string_view json);
 struct ProvenRecord {
     Hash256 digest;
     std::uint64_t index = 0;
-    Record record;             // sender, block number and time of the recording, metadata
-    Height proven_at;          // block whose header was certified
+    Record record;    // sender, block number and time of the recording, metadata
+    Height proven_at; // block whose header was certified
     Hash256 header_hash;
-    std::size_t votes = 0;     // that certified it
+    std::size_t votes = 0;      // that certified it
     std::size_t validators = 0; // of the epoch
 };
 

@@ -15,9 +15,7 @@ constexpr std::string_view kFormat = "cairn-proof-bundle";
 constexpr std::size_t kProofNodesMax = 65; // one for each nibble of a key, and the root
 constexpr std::size_t kJsonDepthMax = 8;
 
-std::unexpected<Error> refuse(std::string_view why) {
-    return fail(error::ProofInvalid, "file: " + std::string{why});
-}
+std::unexpected<Error> refuse(std::string_view why) { return fail(error::ProofInvalid, "file: " + std::string{why}); }
 
 Json json_of(const std::vector<Bytes>& nodes) {
     Json out = Json::array();

@@ -39,8 +39,8 @@ Genesis signed_genesis() {
     const std::array names{"Alpha", "Beta", "Delta", "Gamma"};
     for (std::uint8_t i = 0; i < 4; ++i) {
         const auto pem = "-----BEGIN CERTIFICATE-----\n" + std::to_string(i) + "\n-----END CERTIFICATE-----\n";
-        out.organisations.push_back({names[i], pem, organisation_key(i).public_key(),
-                                     filled<Address>(static_cast<std::uint8_t>(i + 1))});
+        out.organisations.push_back(
+            {names[i], pem, organisation_key(i).public_key(), filled<Address>(static_cast<std::uint8_t>(i + 1))});
         out.validators.members.push_back({std::string(names[i]) + "-1", names[i], validator_key(i).public_key(),
                                           "127.0.0.1:" + std::to_string(30300 + i)});
     }
@@ -98,7 +98,8 @@ struct Scene {
             at += U256{1};
         }
         slots[record_count_slot(digest)] = 1;
-        for (int i = 0; i < 20; ++i) slots[U256{1000u + static_cast<std::uint64_t>(i)}] = 5; // other contracts' worth of nodes
+        for (int i = 0; i < 20; ++i)
+            slots[U256{1000u + static_cast<std::uint64_t>(i)}] = 5; // other contracts' worth of nodes
         for (const auto& [slot, value] : slots)
             if (value) storage.put(to_big_endian(slot), rlp_of(value));
 
@@ -151,19 +152,29 @@ struct Scene {
     }
 
     void prove_by_receipt() {
-        bundle.proof = RecordReceiptProof{
-            .transaction_index = 1, .log_index = 1, .proof = prove_ordered_item(receipts(), 1)};
+        bundle.proof =
+            RecordReceiptProof{.transaction_index = 1, .log_index = 1, .proof = prove_ordered_item(receipts(), 1)};
     }
 
     /// Epoch 0 ends; validators 3, 2, 1, 0 of epoch 0 make up epoch 1.
     void hand_over() {
         ValidatorSet next = genesis.validators;
         next.epoch = Epoch{1};
-        ConsensusBlock block{.epoch = Epoch{0}, .view = View{7}, .height = Height{11}, .parent = {}, .parent_view = View{6}, .cut = {}, .executed = {}, .timestamp_ms = 1, .leader = {}, .next_validators = hash_of(next)};
+        ConsensusBlock block{.epoch = Epoch{0},
+                             .view = View{7},
+                             .height = Height{11},
+                             .parent = {},
+                             .parent_view = View{6},
+                             .cut = {},
+                             .executed = {},
+                             .timestamp_ms = 1,
+                             .leader = {},
+                             .next_validators = hash_of(next)};
         codec::WireWriter out;
         encode(out, block);
         const VoteStatement statement{VoteKind::finalize, Epoch{0}, 7, 0, digest_of(block)};
-        bundle.handovers = {{out.bytes(), votes_on(statement, genesis.parameters.chain_id, {1, 2, 3}), encode_validator_set(next)}};
+        bundle.handovers = {
+            {out.bytes(), votes_on(statement, genesis.parameters.chain_id, {1, 2, 3}), encode_validator_set(next)}};
         certify(header(), {0, 1, 2}, Epoch{1});
     }
 
@@ -319,11 +330,10 @@ TEST(ProofBundle, refuses_votes_for_anything_but_the_execution_of_this_header) {
     const auto header = scene.header();
     const auto chain_id = scene.genesis.parameters.chain_id;
     const VoteStatement right{VoteKind::execution, Epoch{0}, header.number, 0, hash_of(header)};
-    for (const auto& wrong :
-         {VoteStatement{VoteKind::finalize, right.epoch, right.number, 0, right.digest},
-          VoteStatement{right.kind, Epoch{1}, right.number, 0, right.digest},
-          VoteStatement{right.kind, right.epoch, right.number + 1, 0, right.digest},
-          VoteStatement{right.kind, right.epoch, right.number, 1, right.digest}}) {
+    for (const auto& wrong : {VoteStatement{VoteKind::finalize, right.epoch, right.number, 0, right.digest},
+                              VoteStatement{right.kind, Epoch{1}, right.number, 0, right.digest},
+                              VoteStatement{right.kind, right.epoch, right.number + 1, 0, right.digest},
+                              VoteStatement{right.kind, right.epoch, right.number, 1, right.digest}}) {
         scene.bundle.votes = votes_on(wrong, chain_id, {0, 1, 2});
         scene.expect_refused("certificate");
     }

@@ -42,8 +42,8 @@ struct Transaction {
     U256 value;
     Bytes data;
     std::vector<AccessListEntry> access_list;
-    U256 max_fee_per_blob_gas;                // type 3
-    std::vector<Hash256> blob_versioned_hashes; // type 3
+    U256 max_fee_per_blob_gas;                     // type 3
+    std::vector<Hash256> blob_versioned_hashes;    // type 3
     std::vector<Authorization> authorization_list; // type 4
     crypto::EcdsaSignature signature;
     bool operator==(const Transaction&) const = default;

@@ -14,7 +14,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-crypto::AccountKey key_of(std::string_view name) { return *crypto::AccountKey::from(crypto::keccak256(as_bytes(name))); }
+crypto::AccountKey key_of(std::string_view name) {
+    return *crypto::AccountKey::from(crypto::keccak256(as_bytes(name)));
+}
 Address address_of_key(const crypto::AccountKey& key) { return crypto::address_of(*crypto::public_key(key)); }
 
 /// Uses every field that the type has.
@@ -29,7 +31,8 @@ Transaction example(TransactionType type) {
     tx.to = address_of_key(key_of("to"));
     tx.value = U256{1} << 90;
     tx.data = {0, 1, 2, 3};
-    if (type != TransactionType::legacy) tx.access_list = {{*tx.to, {Hash256{}, crypto::kEmptyKeccak}}, {Address{}, {}}};
+    if (type != TransactionType::legacy)
+        tx.access_list = {{*tx.to, {Hash256{}, crypto::kEmptyKeccak}}, {Address{}, {}}};
     if (type >= TransactionType::dynamic_fee) tx.max_priority_fee_per_gas = U256{1};
     if (type == TransactionType::blob) {
         tx.max_fee_per_blob_gas = U256{3};
@@ -204,7 +207,8 @@ TEST(Receipt, survives_encoding_and_refuses_a_bloom_that_lies) {
     auto lying = raw;
     lying[100] ^= 1;
     EXPECT_FALSE(decode_receipt(lying));
-    for (std::size_t length = 0; length < raw.size(); ++length) EXPECT_FALSE(decode_receipt(BytesView{raw}.first(length)));
+    for (std::size_t length = 0; length < raw.size(); ++length)
+        EXPECT_FALSE(decode_receipt(BytesView{raw}.first(length)));
 }
 
 TEST(Bloom, contains_what_was_added) {

@@ -30,12 +30,12 @@ constexpr std::uint32_t kNone = ~std::uint32_t{0};
 struct Node {
     enum class Kind : std::uint8_t { leaf, extension, branch };
     Kind kind = Kind::leaf;
-    std::uint32_t entry = 0;       // first of the entries below
-    std::uint32_t depth = 0;       // nibbles of the key that lie above this node
-    std::uint32_t path = 0;        // leaf and extension: nibbles in the node itself
-    std::uint32_t child = kNone;   // extension: the child; branch: index of its sixteen in `children`
-    std::uint32_t height = 0;      // 0 for leaves, else one more than the highest child
-    bool has_value = false;        // branch: `entry` ends here
+    std::uint32_t entry = 0;     // first of the entries below
+    std::uint32_t depth = 0;     // nibbles of the key that lie above this node
+    std::uint32_t path = 0;      // leaf and extension: nibbles in the node itself
+    std::uint32_t child = kNone; // extension: the child; branch: index of its sixteen in `children`
+    std::uint32_t height = 0;    // 0 for leaves, else one more than the highest child
+    bool has_value = false;      // branch: `entry` ends here
     std::uint8_t reference_size = 0;
     std::array<std::uint8_t, 33> reference{}; // how the parent names this node: itself if short, else its hash
     std::size_t begin = 0;                    // of its encoding among those of the same height

@@ -87,8 +87,8 @@ Status verify_certificate(std::uint64_t chain_id, const ValidatorSet& set, const
             return fail(error::WireInvalid, "voters of a certificate are not ascending");
     }
     if (certificate.entries.size() < set.quorum())
-        return fail(error::CertificateNoQuorum, std::to_string(certificate.entries.size()) + " of " +
-                                                        std::to_string(set.quorum()) + " votes");
+        return fail(error::CertificateNoQuorum,
+                    std::to_string(certificate.entries.size()) + " of " + std::to_string(set.quorum()) + " votes");
     const auto message = signed_bytes(chain_id, certificate.statement);
     for (const auto& entry : certificate.entries)
         if (!crypto::verify(set.members[entry.voter.value].key, message, entry.signature))

@@ -47,8 +47,8 @@ VoteStatement statement() {
 }
 
 TEST(ValidatorSet, quorums_are_those_of_the_table) {
-    const std::pair<std::size_t, std::size_t> table[] = {{1, 1}, {2, 2}, {3, 2},  {4, 3},
-                                                         {5, 4}, {6, 4}, {7, 5}, {10, 7}, {100, 67}};
+    const std::pair<std::size_t, std::size_t> table[] = {{1, 1}, {2, 2}, {3, 2},  {4, 3},   {5, 4},
+                                                         {6, 4}, {7, 5}, {10, 7}, {100, 67}};
     for (const auto& [n, quorum] : table) {
         ValidatorSet set;
         set.members.resize(n);
@@ -63,8 +63,7 @@ TEST(ValidatorSet, encoding_comes_back_and_refuses_every_truncation) {
     const Consortium c{4};
     const auto bytes = encode_validator_set(c.set);
     EXPECT_EQ(decode_validator_set(bytes), c.set);
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-        EXPECT_FALSE(decode_validator_set(BytesView{bytes}.first(i))) << i;
+    for (std::size_t i = 0; i < bytes.size(); ++i) EXPECT_FALSE(decode_validator_set(BytesView{bytes}.first(i))) << i;
 }
 
 TEST(ValidatorSet, one_key_cannot_have_two_seats) {

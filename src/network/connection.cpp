@@ -68,18 +68,19 @@ void Connection::handshake(asio::ssl::stream_base::handshake_type side) {
 
 void Connection::read() {
     const auto space = reader_.space();
-    stream_socket_.async_read_some(
-        asio::buffer(space.data(), space.size()), [self = shared_from_this()](const error_code& code, std::size_t count) {
-            if (self->closed_) return;
-            if (code) return self->close(self->error_of(code));
-            self->last_read_ = now();
-            auto status = self->reader_.received(count, [&](const FrameHeader& header, auto payload) {
-                return self->on_frame(header, std::move(payload));
-            });
-            if (self->closed_) return;
-            if (!status) return self->close(std::move(status).error());
-            self->read();
-        });
+    stream_socket_.async_read_some(asio::buffer(space.data(), space.size()),
+                                   [self = shared_from_this()](const error_code& code, std::size_t count) {
+                                       if (self->closed_) return;
+                                       if (code) return self->close(self->error_of(code));
+                                       self->last_read_ = now();
+                                       auto status =
+                                           self->reader_.received(count, [&](const FrameHeader& header, auto payload) {
+                                               return self->on_frame(header, std::move(payload));
+                                           });
+                                       if (self->closed_) return;
+                                       if (!status) return self->close(std::move(status).error());
+                                       self->read();
+                                   });
 }
 
 Status Connection::on_frame(const FrameHeader& header, std::shared_ptr<const Bytes> payload) {

@@ -75,15 +75,15 @@ private:
     std::string remote_;
     Stream stream_ = Stream::consensus;
     bool dialled_ = false;
-    bool connected_ = false;  // TCP
-    bool encrypted_ = false;  // TLS handshake done
-    bool ready_ = false;      // hello done
+    bool connected_ = false; // TCP
+    bool encrypted_ = false; // TLS handshake done
+    bool ready_ = false;     // hello done
     bool closed_ = false;
 
-    Bytes control_;           // hello and pings that wait to be written
+    Bytes control_; // hello and pings that wait to be written
     bool writing_ = false;
     std::vector<Frame> in_writing_;
-    Bytes staging_;           // headers and small payloads, side by side
+    Bytes staging_; // headers and small payloads, side by side
     std::vector<boost::asio::const_buffer> buffers_;
     std::size_t message_bytes_in_writing_ = 0;
     std::uint64_t bytes_since_key_ = 0;
@@ -91,7 +91,7 @@ private:
     Microseconds started_{};
     Microseconds ready_since_{};
     Microseconds last_read_{};
-    Microseconds last_write_{};  // end of the last write, or begin of the one under way
+    Microseconds last_write_{}; // end of the last write, or begin of the one under way
 };
 
 } // namespace cairn::network

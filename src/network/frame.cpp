@@ -29,8 +29,8 @@ bool is_legal(Phase phase, FrameKind kind) {
 }
 
 std::array<std::uint8_t, kFrameHeaderBytes> encode_frame_header(const FrameHeader& header) {
-    std::array<std::uint8_t, kFrameHeaderBytes> out{kMagic[0], kMagic[1], kVersion, static_cast<std::uint8_t>(header.kind),
-                                                    header.type};
+    std::array<std::uint8_t, kFrameHeaderBytes> out{kMagic[0], kMagic[1], kVersion,
+                                                    static_cast<std::uint8_t>(header.kind), header.type};
     for (unsigned i = 0; i < 4; ++i) out[8 + i] = static_cast<std::uint8_t>(header.length >> (8 * i));
     return out;
 }
@@ -47,8 +47,7 @@ Result<FrameHeader> decode_frame_header(BytesView bytes, Phase phase, std::size_
     if (!is_legal(phase, out.kind)) return invalid("kind " + std::to_string(bytes[3]) + " out of turn");
     if (out.kind != FrameKind::message && out.type != 0) return invalid("type on a control frame");
     const auto limit = out.kind == FrameKind::message ? payload_max : out.kind == FrameKind::hello ? Hello::kBytes : 0;
-    if (out.length > limit)
-        return invalid(std::to_string(out.length) + " bytes, limit " + std::to_string(limit));
+    if (out.length > limit) return invalid(std::to_string(out.length) + " bytes, limit " + std::to_string(limit));
     return out;
 }
 
@@ -116,7 +115,8 @@ Status FrameReader::received(std::size_t count, const OnFrame& on_frame) {
     for (;;) {
         if (!header_) {
             if (end_ - begin_ < kFrameHeaderBytes) return {};
-            CRN_TRY(header, decode_frame_header(BytesView(buffer_).subspan(begin_, kFrameHeaderBytes), phase_, payload_max_));
+            CRN_TRY(header,
+                    decode_frame_header(BytesView(buffer_).subspan(begin_, kFrameHeaderBytes), phase_, payload_max_));
             begin_ += kFrameHeaderBytes;
             header_ = header;
             payload_ = std::make_shared<Bytes>();

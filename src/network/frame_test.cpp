@@ -40,7 +40,8 @@ Bytes hello_frame() { return frame(FrameKind::hello, 0, encode_hello({})); }
 
 TEST(Frame, header_has_the_bytes_that_the_format_says) {
     const auto header = encode_frame_header({FrameKind::message, 7, 0x01020304});
-    EXPECT_EQ(to_hex(BytesView(header)), "0x434e0103070000000403" "0201");
+    EXPECT_EQ(to_hex(BytesView(header)), "0x434e0103070000000403"
+                                         "0201");
 }
 
 TEST(Frame, frames_do_not_depend_on_how_the_bytes_arrive) {
@@ -53,8 +54,8 @@ TEST(Frame, frames_do_not_depend_on_how_the_bytes_arrive) {
     append(input, frame(FrameKind::message, 3, large));
     append(input, frame(FrameKind::message, 4, Bytes(kLimit, 1)));
     append(input, frame(FrameKind::message, 5, {9}));
-    for (const std::size_t piece : {std::size_t{1}, std::size_t{11}, std::size_t{12}, std::size_t{13}, std::size_t{4096},
-                                    std::size_t{16'384}, input.size()}) {
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{11}, std::size_t{12}, std::size_t{13},
+                                    std::size_t{4096}, std::size_t{16'384}, input.size()}) {
         FrameReader reader;
         const auto got = read(reader, input, piece);
         ASSERT_TRUE(got.status) << got.status.error().text();
@@ -94,12 +95,14 @@ TEST(Frame, length_is_accepted_at_the_limit_and_refused_above) {
         EXPECT_TRUE(decode_frame_header(bytes, Phase::ready, kLimit)) << length;
     }
     for (const std::uint32_t length : {262'145u, 0x7fffffffu, 0xffffffffu}) {
-        const auto refused = decode_frame_header(encode_frame_header({FrameKind::message, 1, length}), Phase::ready, kLimit);
+        const auto refused =
+            decode_frame_header(encode_frame_header({FrameKind::message, 1, length}), Phase::ready, kLimit);
         ASSERT_FALSE(refused) << length;
         EXPECT_EQ(refused.error().code, error::FrameInvalid);
     }
     EXPECT_FALSE(decode_frame_header(encode_frame_header({FrameKind::ping, 0, 1}), Phase::ready, kLimit));
-    EXPECT_FALSE(decode_frame_header(encode_frame_header({FrameKind::hello, 0, Hello::kBytes + 1}), Phase::awaiting_hello, 0));
+    EXPECT_FALSE(
+        decode_frame_header(encode_frame_header({FrameKind::hello, 0, Hello::kBytes + 1}), Phase::awaiting_hello, 0));
 }
 
 TEST(Frame, any_other_header_byte_is_refused) {

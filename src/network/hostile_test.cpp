@@ -55,15 +55,15 @@ TEST_F(HostileTest, certificate_zoo_is_refused_and_counted) {
     const auto put = [&](const crypto::CertifiedKey& key, const std::string& more = {}) {
         zoo.push_back({key.certificate_pem + more, std::string(key.key_pem.view())});
     };
-    put(consortium().certificate(4, 0));                              // a CA that is nobody's, a member's consensus key
-    put(consortium().certificate(1, 0));                              // another member's CA
-    put(consortium().certificate(0, 9));                              // a consensus key that is nobody's
-    put(consortium().certificate(0, 0, {now - 3000, now - 1000}));    // expired
-    put(consortium().certificate(0, 0, {now + 1000, now + 3000}));    // not yet valid
-    put(consortium().ca(0));                                          // a CA as a node
+    put(consortium().certificate(4, 0));                           // a CA that is nobody's, a member's consensus key
+    put(consortium().certificate(1, 0));                           // another member's CA
+    put(consortium().certificate(0, 9));                           // a consensus key that is nobody's
+    put(consortium().certificate(0, 0, {now - 3000, now - 1000})); // expired
+    put(consortium().certificate(0, 0, {now + 1000, now + 3000})); // not yet valid
+    put(consortium().ca(0));                                       // a CA as a node
     std::string chain;
     for (int i = 0; i < 12; ++i) chain += consortium().ca(0).certificate_pem;
-    put(consortium().certificate(0, 0), chain);                       // an absurd chain
+    put(consortium().certificate(0, 0), chain); // an absurd chain
     std::uint64_t refused = 0;
     for (const auto& animal : zoo) {
         TlsClient client(node->port(), animal);
@@ -103,7 +103,8 @@ TEST_F(HostileTest, plaintext_older_tls_and_no_certificate_are_refused) {
     EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_failed, 2));
 
     const auto key = consortium().certificate(0, 0);
-    const TlsClient old(node->port(), TlsClient::Options{key.certificate_pem, std::string(key.key_pem.view()), TLS1_2_VERSION});
+    const TlsClient old(node->port(),
+                        TlsClient::Options{key.certificate_pem, std::string(key.key_pem.view()), TLS1_2_VERSION});
     EXPECT_FALSE(old.handshaken());
     EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_failed, 3));
 
@@ -162,7 +163,12 @@ TEST_F(HostileTest, malformed_frames_cut_the_connection) {
         {"message before the hello", false, header(FrameKind::message, 1, 0)},
         {"ping before the hello", false, header(FrameKind::ping, 0, 0)},
         {"hello over its size", false, header(FrameKind::hello, 0, Hello::kBytes + 1)},
-        {"short hello", false, [&] { auto b = header(FrameKind::hello, 0, 3); b.resize(b.size() + 3); return b; }()},
+        {"short hello", false,
+         [&] {
+             auto b = header(FrameKind::hello, 0, 3);
+             b.resize(b.size() + 3);
+             return b;
+         }()},
     };
     const auto node = last_node();
     std::uint64_t cut = 0;

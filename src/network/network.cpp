@@ -1,5 +1,5 @@
-#include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
+#include "base/errors/crypto.hpp"
 #include "network/connection.hpp"
 
 #include "base/log.hpp"
@@ -67,8 +67,15 @@ private:
 class Engine final : public Network, private Connection::Owner {
 public:
     Engine(const NetworkConfig& config, const ledger::Genesis& genesis, Handler handler)
-        : config_(config), genesis_(genesis), genesis_hash_(ledger::hash_of(genesis)), handler_(std::move(handler)),
-          acceptor_(io_), accept_timer_(io_), tick_timer_(io_), resolver_(io_), peers_(genesis.validators.size()) {
+        : config_(config),
+          genesis_(genesis),
+          genesis_hash_(ledger::hash_of(genesis)),
+          handler_(std::move(handler)),
+          acceptor_(io_),
+          accept_timer_(io_),
+          tick_timer_(io_),
+          resolver_(io_),
+          peers_(genesis.validators.size()) {
         for (std::size_t i = 0; i < peers_.size(); ++i) {
             peers_[i].state.index = {static_cast<std::uint16_t>(i)};
             peers_[i].state.name = genesis.validators.members[i].name;
@@ -241,7 +248,8 @@ private:
             if (code) return pause_accepting(Milliseconds(100)); // most likely out of descriptors
             admit(std::move(socket));
             // Bursts of one second's worth pass; above that the system's backlog waits for us.
-            const auto interval = Microseconds(1'000'000) / static_cast<std::int64_t>(config_.tuning.accepts_per_second);
+            const auto interval =
+                Microseconds(1'000'000) / static_cast<std::int64_t>(config_.tuning.accepts_per_second);
             accept_credit_ = std::max(accept_credit_, now() - std::chrono::seconds(1)) + interval;
             if (accept_credit_ <= now()) return accept_next();
             pause_accepting(accept_credit_ - now());
@@ -277,8 +285,8 @@ private:
     void dial(ValidatorIndex peer, Stream stream) {
         if (stopping_) return;
         const auto found = config_.peer_addresses.find(peer);
-        const auto& address = found != config_.peer_addresses.end() ? found->second
-                                                                    : genesis_.validators.members[peer.value].address;
+        const auto& address =
+            found != config_.peer_addresses.end() ? found->second : genesis_.validators.members[peer.value].address;
         const auto parts = split_address(address);
         if (!parts) return dial_failed(peer, stream, {error::PeerUnreachable, address + " is not host:port"});
         error_code code;
@@ -288,8 +296,8 @@ private:
                                 [this, peer, stream, address](const error_code& failure, const auto& results) {
                                     if (stopping_) return;
                                     if (failure)
-                                        return dial_failed(peer, stream,
-                                                           {error::PeerUnreachable, address + ": " + failure.message()});
+                                        return dial_failed(
+                                            peer, stream, {error::PeerUnreachable, address + ": " + failure.message()});
                                     std::vector<tcp::endpoint> endpoints;
                                     for (const auto& entry : results) endpoints.push_back(entry.endpoint());
                                     dial_endpoints(peer, stream, endpoints);
@@ -328,7 +336,8 @@ private:
             return fail(error::PeerMismatch, "chain id " + std::to_string(hello.chain_id));
         if (hello.genesis != expected.genesis) return fail(error::PeerMismatch, "genesis " + to_hex(hello.genesis));
         if (connection.was_dialled()) {
-            if (hello.stream != connection.expected_stream) return fail(error::FrameInvalid, "answers for another stream");
+            if (hello.stream != connection.expected_stream)
+                return fail(error::FrameInvalid, "answers for another stream");
         } else {
             if (peer == config_.self) return fail(error::PeerMismatch, "uses this node's own certificate");
             if (we_dial(peer)) return fail(error::PeerMismatch, "dials although this node dials it");

@@ -82,14 +82,14 @@ struct PeerState {
 
 /// Events since the start, for metrics and alarms.
 struct NetworkCounters {
-    std::uint64_t accepted = 0;              // incoming connections, before anything is known of them
-    std::uint64_t certificates_refused = 0;  // CertificateForeign, CertificateInvalid
-    std::uint64_t handshakes_failed = 0;     // plaintext, other TLS versions, no certificate, too slow
+    std::uint64_t accepted = 0;             // incoming connections, before anything is known of them
+    std::uint64_t certificates_refused = 0; // CertificateForeign, CertificateInvalid
+    std::uint64_t handshakes_failed = 0;    // plaintext, other TLS versions, no certificate, too slow
     std::uint64_t half_open_evicted = 0;
-    std::uint64_t mismatches_refused = 0;    // PeerMismatch
-    std::uint64_t frames_invalid = 0;        // connections cut for FrameInvalid
-    std::uint64_t silent_cut = 0;            // PeerSilent
-    std::uint64_t replaced = 0;              // connections replaced by a newer one of the same peer and stream
+    std::uint64_t mismatches_refused = 0; // PeerMismatch
+    std::uint64_t frames_invalid = 0;     // connections cut for FrameInvalid
+    std::uint64_t silent_cut = 0;         // PeerSilent
+    std::uint64_t replaced = 0;           // connections replaced by a newer one of the same peer and stream
 };
 
 /// Owns one thread. Identity of a peer: its TLS certificate chains to the CA of its organisation in genesis and names its
@@ -109,6 +109,7 @@ public:
 };
 
 /// PortInUse, CertificateInvalid, CertificateForeign, KeyInvalid.
-Result<std::unique_ptr<Network>> start_network(const NetworkConfig& config, const ledger::Genesis& genesis, Handler handler);
+Result<std::unique_ptr<Network>> start_network(const NetworkConfig& config, const ledger::Genesis& genesis,
+                                               Handler handler);
 
 } // namespace cairn::network

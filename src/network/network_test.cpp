@@ -53,7 +53,8 @@ TEST_F(NetworkTest, frames_of_one_stream_arrive_in_order_and_whole) {
     ASSERT_TRUE(all_connected(nodes));
     // Small ones that share writes, then sizes around every boundary up to the limit.
     std::vector<std::size_t> sizes(500, 40);
-    for (const std::size_t size : {0u, 1u, 4095u, 4096u, 4097u, 16'372u, 16'384u, 65'536u, 1u << 20, (2u << 20) - 1, 2u << 20})
+    for (const std::size_t size :
+         {0u, 1u, 4095u, 4096u, 4097u, 16'372u, 16'384u, 65'536u, 1u << 20, (2u << 20) - 1, 2u << 20})
         sizes.push_back(size);
     for (std::size_t i = 0; i < sizes.size(); ++i) {
         Bytes payload(sizes[i]);
@@ -101,15 +102,17 @@ TEST_F(NetworkTest, restarted_peer_is_connected_again) {
         nodes[0]->network().send({3}, Stream::consensus, frame_of(1, {1}));
         return nodes[0]->state_of(3).frames_dropped > 0;
     }));
-    nodes[3] = std::make_unique<Node>(consortium(), std::uint16_t{3}, std::map<ValidatorIndex, std::string>{}, quick(), port);
+    nodes[3] =
+        std::make_unique<Node>(consortium(), std::uint16_t{3}, std::map<ValidatorIndex, std::string>{}, quick(), port);
     ASSERT_TRUE(all_connected(nodes));
     // 0 dials all others: it must come to them.
     nodes[0].reset();
     ASSERT_TRUE(eventually([&] { return !nodes[1]->connected_to(0); }));
-    nodes[0] = std::make_unique<Node>(
-        consortium(), std::uint16_t{0},
-        std::map<ValidatorIndex, std::string>{{{1}, nodes[1]->address()}, {{2}, nodes[2]->address()}, {{3}, nodes[3]->address()}},
-        quick());
+    nodes[0] =
+        std::make_unique<Node>(consortium(), std::uint16_t{0},
+                               std::map<ValidatorIndex, std::string>{
+                                   {{1}, nodes[1]->address()}, {{2}, nodes[2]->address()}, {{3}, nodes[3]->address()}},
+                               quick());
     ASSERT_TRUE(all_connected(nodes));
     nodes[3]->network().broadcast(Stream::consensus, frame_of(9, {9}));
     nodes[0]->network().broadcast(Stream::consensus, frame_of(8, {8}));

@@ -182,7 +182,8 @@ inline bool all_connected(const std::vector<std::unique_ptr<Node>>& nodes) {
 /// A plain TCP connection to a loopback port.
 class TcpClient {
 public:
-    explicit TcpClient(std::uint16_t port, int receive_buffer = 0) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    explicit TcpClient(std::uint16_t port, int receive_buffer = 0)
+        : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         if (receive_buffer != 0) ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
         sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -241,7 +242,8 @@ public:
         handshaken_ = SSL_connect(ssl_) == 1;
     }
     TlsClient(std::uint16_t port, const crypto::CertifiedKey& key, int receive_buffer = 0)
-        : TlsClient(port, Options{key.certificate_pem, std::string(key.key_pem.view()), TLS1_3_VERSION, receive_buffer}) {}
+        : TlsClient(port,
+                    Options{key.certificate_pem, std::string(key.key_pem.view()), TLS1_3_VERSION, receive_buffer}) {}
     ~TlsClient() {
         SSL_free(ssl_);
         SSL_CTX_free(context_);
@@ -250,7 +252,9 @@ public:
     TlsClient& operator=(const TlsClient&) = delete;
 
     bool handshaken() const { return handshaken_; }
-    bool send(BytesView bytes) { return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) == static_cast<int>(bytes.size()); }
+    bool send(BytesView bytes) {
+        return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) == static_cast<int>(bytes.size());
+    }
     bool send_frame(FrameKind kind, std::uint8_t type, BytesView payload) {
         Bytes out;
         append(out, encode_frame_header({kind, type, static_cast<std::uint32_t>(payload.size())}));

@@ -47,8 +47,7 @@ Bytes der_of(X509* certificate) {
 
 } // namespace
 
-TlsContext::TlsContext(const ledger::Genesis& genesis)
-    : genesis_(genesis), context_(boost::asio::ssl::context::tls) {
+TlsContext::TlsContext(const ledger::Genesis& genesis) : genesis_(genesis), context_(boost::asio::ssl::context::tls) {
     auto* native = context_.native_handle();
     SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
     SSL_CTX_set_ciphersuites(native, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
@@ -69,7 +68,7 @@ Result<std::unique_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
     CRN_TRY(index, identify_peer(der, genesis, wall_seconds()));
     if (index != config.self)
         return fail(error::CertificateForeign, config.certificate_file + ": is the certificate of " +
-                                                       genesis.validators.members[index.value].name);
+                                                   genesis.validators.members[index.value].name);
     try {
         auto out = std::unique_ptr<TlsContext>(new TlsContext(genesis));
         auto& context = out->context_;

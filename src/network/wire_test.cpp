@@ -12,7 +12,8 @@ using namespace testing;
 /// Passes bytes between a dialler and a node, keeps a copy, and flips one bit on demand. One thread.
 class Proxy {
 public:
-    explicit Proxy(std::uint16_t target) : target_(target), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    explicit Proxy(std::uint16_t target)
+        : target_(target), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -57,7 +58,8 @@ private:
             if (::poll(waits.data(), waits.size(), 10) <= 0) continue;
             std::set<int> closed;
             for (std::size_t i = 1; i < waits.size(); ++i)
-                if (waits[i].revents != 0 && !pass(pipes_[i - 1])) closed.insert({pipes_[i - 1].from, pipes_[i - 1].to});
+                if (waits[i].revents != 0 && !pass(pipes_[i - 1]))
+                    closed.insert({pipes_[i - 1].from, pipes_[i - 1].to});
             std::erase_if(pipes_, [&](const Pipe& pipe) { return closed.contains(pipe.from); });
             for (const int socket : closed) ::close(socket);
             if (waits[0].revents != 0) join();
@@ -112,7 +114,8 @@ protected:
         tuning_.redial_min = Milliseconds(5);
         tuning_.redial_max = Milliseconds(50);
         tuning_.ping_interval = Milliseconds(50);
-        server_ = std::make_unique<Node>(consortium_, std::uint16_t{3}, std::map<ValidatorIndex, std::string>{}, tuning_);
+        server_ =
+            std::make_unique<Node>(consortium_, std::uint16_t{3}, std::map<ValidatorIndex, std::string>{}, tuning_);
         proxy_ = std::make_unique<Proxy>(server_->port());
         dialler_ = std::make_unique<Node>(consortium_, std::uint16_t{0},
                                           std::map<ValidatorIndex, std::string>{{{3}, proxy_->address()}}, tuning_);
@@ -154,7 +157,8 @@ TEST_F(WireTest, flipped_bit_cuts_the_connection_and_the_nodes_recover) {
         std::function<void(Network&, ValidatorIndex)> send;
     };
     const auto message = [](Stream stream, std::size_t size) {
-        return [stream, size](Network& network, ValidatorIndex to) { network.send(to, stream, frame_of(7, Bytes(size))); };
+        return
+            [stream, size](Network& network, ValidatorIndex to) { network.send(to, stream, frame_of(7, Bytes(size))); };
     };
     const std::vector<Row> table{
         {"ping", [](Network&, ValidatorIndex) {}},

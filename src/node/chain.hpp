@@ -63,7 +63,8 @@ public:
     virtual std::optional<Height> height_of(const Hash256& block_hash) const = 0;
     virtual std::optional<TransactionLocation> find_transaction(const Hash256& hash) const = 0;
     virtual Result<std::shared_ptr<const ledger::StateView>> state(Height height) const = 0;
-    virtual Result<state::AccountProof> prove(Height height, const Address& address, const std::vector<U256>& slots) const = 0;
+    virtual Result<state::AccountProof> prove(Height height, const Address& address,
+                                              const std::vector<U256>& slots) const = 0;
     /// Certificate of the block's header hash (execution votes of a quorum) and the validator set that made it.
     virtual Result<ledger::Certificate> certificate(Height height) const = 0;
     virtual Result<ledger::ValidatorSet> validators(Epoch epoch) const = 0;

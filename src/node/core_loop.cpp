@@ -19,8 +19,13 @@ struct CoreLoop::Turn {
 };
 
 CoreLoop::CoreLoop(consensus::Core core, storage::RecordLog& wal, Inbox& inbox, const Clock& clock, Ports ports)
-    : core_(std::move(core)), wal_(wal), inbox_(inbox), clock_(clock), ports_(std::move(ports)),
-      status_(core_.status()), thread_([this] { run(); }) {}
+    : core_(std::move(core)),
+      wal_(wal),
+      inbox_(inbox),
+      clock_(clock),
+      ports_(std::move(ports)),
+      status_(core_.status()),
+      thread_([this] { run(); }) {}
 
 CoreLoop::~CoreLoop() { inbox_.close(); }
 

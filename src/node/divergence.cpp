@@ -108,10 +108,10 @@ std::string write_divergence_dump(const std::string& directory, const StoredBloc
     const auto& header = here.block.header;
     const auto path = directory + "/divergence-" + std::to_string(header.number) + ".json";
     std::ofstream out{path};
-    out << "{\n  \"error\": " << quoted(error.text()) << ",\n  \"firstDifference\": "
-        << (there ? quoted(first_difference(here, *there)) : "null") << ",\n  \"height\": " << header.number
-        << ",\n  \"hash\": \"" << to_hex(here.hash) << "\",\n  \"header\": \"" << to_hex(ledger::encode_header(header))
-        << "\",\n  \"certifiedHeader\": "
+    out << "{\n  \"error\": " << quoted(error.text())
+        << ",\n  \"firstDifference\": " << (there ? quoted(first_difference(here, *there)) : "null")
+        << ",\n  \"height\": " << header.number << ",\n  \"hash\": \"" << to_hex(here.hash) << "\",\n  \"header\": \""
+        << to_hex(ledger::encode_header(header)) << "\",\n  \"certifiedHeader\": "
         << (there ? quoted(to_hex(ledger::encode_header(there->block.header))) : "null") << ",\n  \"receipts\": [";
     for (std::size_t i = 0; i < here.receipts.size(); ++i)
         out << (i == 0 ? "\n" : ",\n") << "    {\"transaction\": \"" << to_hex(here.block.transactions[i].hash)

@@ -37,8 +37,7 @@ Result<std::unique_ptr<ExecutedChain>> ExecutedChain::open(const std::string& di
     chain->blocks_ = std::move(blocks);
     CRN_TRY(state, state::open_state(*chain->store_, {.history_blocks = genesis.parameters.history_blocks}));
     chain->state_ = std::move(state);
-    if (!chain->state_->is_initialised() || !chain->blocks_->last())
-        CRN_CHECK(chain->start_from_genesis());
+    if (!chain->state_->is_initialised() || !chain->blocks_->last()) CRN_CHECK(chain->start_from_genesis());
     CRN_CHECK(chain->replay());
     return chain;
 }
@@ -61,8 +60,7 @@ Status ExecutedChain::replay() {
     if (!genesis_block) return fail(error::StorageCorrupt, "block 0 cannot be read");
     if (genesis_block->block.header.mix_hash != ledger::hash_of(genesis_))
         return fail(error::ForeignData, "block 0 was made from another genesis file");
-    if (state_->height() > height())
-        return fail(error::StorageCorrupt, "the state is ahead of the blocks");
+    if (state_->height() > height()) return fail(error::StorageCorrupt, "the state is ahead of the blocks");
     for (Height next = state_->height().next(); next <= height(); next = next.next()) {
         const auto stored = blocks_->block(next);
         const auto parent = blocks_->block(next.previous());
@@ -77,8 +75,8 @@ Status ExecutedChain::replay() {
         CRN_TRY(root, state_->commit(again.diff));
         if (root != header.state_root)
             return fail(error::StateDiverged, "executing block " + std::to_string(next.value) +
-                                                      " again gives state root " + to_hex(root) + " instead of " +
-                                                      to_hex(header.state_root));
+                                                  " again gives state root " + to_hex(root) + " instead of " +
+                                                  to_hex(header.state_root));
     }
     return {};
 }

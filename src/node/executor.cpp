@@ -15,8 +15,14 @@ std::size_t spare_threads() { return std::max(1u, std::thread::hardware_concurre
 
 Executor::Executor(OrderedStore& ordered, ExecutedChain& chain, LiveChain& live, TransactionCache& cache, Inbox& inbox,
                    std::function<void(Error)> on_failure)
-    : ordered_(ordered), chain_(chain), live_(live), cache_(cache), inbox_(inbox), on_failure_(std::move(on_failure)),
-      queue_(kQueueMax), thread_([this] { run(); }) {}
+    : ordered_(ordered),
+      chain_(chain),
+      live_(live),
+      cache_(cache),
+      inbox_(inbox),
+      on_failure_(std::move(on_failure)),
+      queue_(kQueueMax),
+      thread_([this] { run(); }) {}
 
 Executor::~Executor() { queue_.close(); }
 

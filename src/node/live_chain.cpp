@@ -31,9 +31,15 @@ pool::PoolConfig pool_config(const ledger::ChainParameters& parameters) {
 } // namespace
 
 LiveChain::LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::NativeContracts& natives, Hooks hooks)
-    : chain_(chain), cache_(cache), natives_(natives), hooks_(std::move(hooks)),
-      parameters_(next_parameters(chain)), pool_(pool_config(parameters_)), executed_(chain.height()),
-      certified_(std::min(chain.blocks().last_certified(), chain.height())), published_(certified_) {
+    : chain_(chain),
+      cache_(cache),
+      natives_(natives),
+      hooks_(std::move(hooks)),
+      parameters_(next_parameters(chain)),
+      pool_(pool_config(parameters_)),
+      executed_(chain.height()),
+      certified_(std::min(chain.blocks().last_certified(), chain.height())),
+      published_(certified_) {
     pool_.on_block(executed_, {}, *chain_.state().latest());
     publisher_ = std::jthread([this] { publish(); });
 }

@@ -95,7 +95,7 @@ private:
     std::unique_ptr<CoreLoop> loop_;
     Inquiry inquiry_;
     std::map<ValidatorIndex, Microseconds> last_result_request_; // network thread only
-    std::atomic<bool> ready_ = false; // everything below `open` is in place
+    std::atomic<bool> ready_ = false;                            // everything below `open` is in place
     std::atomic<bool> stopping_ = false;
 
     mutable std::mutex fatal_mutex_;
@@ -145,7 +145,8 @@ Status ValidatorNode::open(const NodeConfig& config) {
                          genesis_,
                          {.on_frame = [this](ValidatorIndex from, network::Stream stream,
                                              network::Frame frame) { receive(from, stream, std::move(frame)); },
-                          .on_connected = [this](ValidatorIndex peer) { (void)inbox_.push_urgent(consensus::PeerConnected{peer}); },
+                          .on_connected =
+                              [this](ValidatorIndex peer) { (void)inbox_.push_urgent(consensus::PeerConnected{peer}); },
                           .on_disconnected = [](ValidatorIndex) {}}));
     network_ = std::move(network);
     executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);
@@ -174,7 +175,8 @@ Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, Va
         records.clear();
     }
     if (memory == consensus::Memory::lost)
-        log(LogLevel::warning, "node", "the write-ahead log of votes is gone: abstaining until it is safe to vote again");
+        log(LogLevel::warning, "node",
+            "the write-ahead log of votes is gone: abstaining until it is safe to vote again");
 
     consensus::CoreConfig core_config{.chain_id = genesis_.parameters.chain_id,
                                       .validators = genesis_.validators,
@@ -210,25 +212,22 @@ CoreLoop::Ports ValidatorNode::ports() {
                     network_->broadcast(stream, {message.type, message.payload});
             },
         .deliver = [this](consensus::FinalizedBlockPtr block) { executor_->deliver(std::move(block)); },
-        .certified =
-            [this](const ledger::Certificate& certificate) -> Status {
-                const Height height{certificate.statement.number};
-                CRN_CHECK(executed_->certify(height, certificate));
-                live_->certified(height);
-                return {};
-            },
-        .take_batch =
-            [this](std::size_t bytes) -> consensus::LocalBatch {
-                consensus::LocalBatch batch;
-                for (const auto& transaction :
-                     live_->take_batch({.bytes = bytes,
-                                        .transactions = ledger::kBatchTransactionsMax,
-                                        .gas = genesis_.parameters.block_gas_limit})) {
-                    batch.transactions.push_back(transaction->raw);
-                    batch.gas_limit_sum += transaction->body.gas_limit;
-                }
-                return batch;
-            },
+        .certified = [this](const ledger::Certificate& certificate) -> Status {
+            const Height height{certificate.statement.number};
+            CRN_CHECK(executed_->certify(height, certificate));
+            live_->certified(height);
+            return {};
+        },
+        .take_batch = [this](std::size_t bytes) -> consensus::LocalBatch {
+            consensus::LocalBatch batch;
+            for (const auto& transaction : live_->take_batch({.bytes = bytes,
+                                                              .transactions = ledger::kBatchTransactionsMax,
+                                                              .gas = genesis_.parameters.block_gas_limit})) {
+                batch.transactions.push_back(transaction->raw);
+                batch.gas_limit_sum += transaction->body.gas_limit;
+            }
+            return batch;
+        },
         .has_ready = [this] { return live_->has_ready(); },
         .on_failure = [this](const Error& error) { set_fatal(error); },
         .on_divergence = [this](const Error& error) { report_divergence(error); },
@@ -303,11 +302,11 @@ void ValidatorNode::set_fatal(const Error& error) {
 
 void ValidatorNode::watch_disk(std::stop_token stop) {
     while (!stop.stop_requested()) {
-        struct statvfs space {};
+        struct statvfs space{};
         if (::statvfs(config_.data_dir.c_str(), &space) == 0 &&
             space.f_bavail * space.f_frsize < config_.disk_reserve_bytes && !fatal())
             set_fatal({error::StorageFull, config_.data_dir + " has " +
-                                                   std::to_string(space.f_bavail * space.f_frsize >> 20) + " MiB left"});
+                                               std::to_string(space.f_bavail * space.f_frsize >> 20) + " MiB left"});
         std::unique_lock lock(disk_mutex_);
         disk_pause_.wait_for(lock, stop, kDiskCheckInterval, [] { return false; });
     }

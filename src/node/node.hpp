@@ -13,14 +13,14 @@ namespace cairn::node {
 struct NodeConfig {
     std::string data_dir;
     std::string genesis_file;
-    std::string validator_key_file;     // Ed25519 seed, PEM (crypto/certificate.hpp)
-    std::string tls_certificate_file;   // PEM: node certificate, then its CA
-    std::string tls_key_file;           // PEM
+    std::string validator_key_file;   // Ed25519 seed, PEM (crypto/certificate.hpp)
+    std::string tls_certificate_file; // PEM: node certificate, then its CA
+    std::string tls_key_file;         // PEM
     std::string listen_address = "127.0.0.1";
     std::uint16_t listen_port = 0;
     std::string rpc_address = "127.0.0.1"; // served by the caller with rpc::start_server
     std::uint16_t rpc_port = 8545;
-    std::string rpc_token_file;            // required when rpc_address is not loopback
+    std::string rpc_token_file; // required when rpc_address is not loopback
     std::vector<std::string> rpc_cors_origins;
     std::uint64_t disk_reserve_bytes = 64u << 20; // the node stops before the disk is fuller than this
 };

@@ -54,7 +54,8 @@ crypto::AccountKey organisation_key(std::size_t i) {
 } // namespace
 
 TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s)
-    : directory_(std::filesystem::temp_directory_path() / ("cairn-node-test-" + std::to_string(::getpid()) + "-" + name)),
+    : directory_(std::filesystem::temp_directory_path() /
+                 ("cairn-node-test-" + std::to_string(::getpid()) + "-" + name)),
       key_(*crypto::AccountKey::from(crypto::keccak256(as_bytes("a funded account")))) {
     std::filesystem::remove_all(directory_);
     const auto now = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall()).count();
@@ -72,8 +73,8 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
         const auto key = crypto::ValidatorKey::from_seed(validator_seed);
         const auto ca = crypto::create_ca(organisation, {now - 60, now + kYear}, crypto::system_random());
         EXPECT_TRUE(ca);
-        const auto leaf = crypto::issue_node_certificate(*ca, {organisation, node, key.public_key()}, {now - 60, now + kYear / 2},
-                                                         crypto::system_random());
+        const auto leaf = crypto::issue_node_certificate(*ca, {organisation, node, key.public_key()},
+                                                         {now - 60, now + kYear / 2}, crypto::system_random());
         EXPECT_TRUE(leaf);
         std::ofstream{folder + "/tls.pem"} << leaf->certificate_pem << ca->certificate_pem;
         EXPECT_TRUE(crypto::write_secret_file(folder + "/tls.key", leaf->key_pem.view()));
@@ -233,8 +234,8 @@ TEST(Node, parameters_that_the_organisations_vote_for_hold_from_their_block_on) 
         const auto selector = ledger::selector_of("approveChange(string,uint256,uint256)");
         Bytes data{selector.begin(), selector.end()};
         append(data, *codec::abi_encode("(string,uint256,uint256)", {name, value, kActivation}));
-        const auto hash =
-            network.chain(0).submit(network.call_by_organisation(0, nonce, system::kParametersAddress, std::move(data)));
+        const auto hash = network.chain(0).submit(
+            network.call_by_organisation(0, nonce, system::kParametersAddress, std::move(data)));
         ASSERT_TRUE(hash) << hash.error().text();
     };
     vote(0, "blockGasLimit", 40'000'000);
@@ -399,7 +400,8 @@ TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_
     }
     transfer_until_final(network, 0, 2, 3);
     ASSERT_TRUE(network.start(3));
-    for (int i = 0; i < 600 && !network.node(3).fatal(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    for (int i = 0; i < 600 && !network.node(3).fatal(); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds{50});
     ASSERT_TRUE(network.node(3).fatal());
     EXPECT_EQ(network.node(3).fatal()->code, error::ResultDiffers) << network.node(3).fatal()->text();
     const auto path = network.config(3).data_dir + "/divergence-" + std::to_string(wrong) + ".json";

@@ -38,9 +38,9 @@ private:
     const BlockStore& certificates_;
     std::map<Height, storage::RecordPosition> unsynced_; // writer only
     mutable std::mutex mutex_;
-    Height tip_;                                              // guarded by mutex_: durable
-    std::map<Height, consensus::FinalizedBlockPtr> recent_;   // guarded by mutex_; bounded
-    Height appended_;                                         // writer only
+    Height tip_;                                            // guarded by mutex_: durable
+    std::map<Height, consensus::FinalizedBlockPtr> recent_; // guarded by mutex_; bounded
+    Height appended_;                                       // writer only
 };
 
 } // namespace cairn::node

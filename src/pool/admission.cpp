@@ -76,12 +76,12 @@ Result<U256> check_alone(const PoolConfig& config, const ledger::SignedTransacti
     if (body.signature.s > crypto::kSecp256k1HalfOrder) return fail(error::SignatureInvalid, "s is in the upper half");
     if (body.nonce == std::numeric_limits<std::uint64_t>::max()) return fail(error::NonceOverflow);
     if (!body.to && body.data.size() > 2 * std::size_t{config.code_bytes_max})
-        return fail(error::InitCodeTooLarge,
-                    "code size " + std::to_string(body.data.size()) + ", limit " + std::to_string(2 * config.code_bytes_max));
+        return fail(error::InitCodeTooLarge, "code size " + std::to_string(body.data.size()) + ", limit " +
+                                                 std::to_string(2 * config.code_bytes_max));
 
     if (body.max_priority_fee_per_gas > body.max_fee_per_gas)
         return fail(error::PriorityOverFee, "maxPriorityFeePerGas: " + to_decimal(body.max_priority_fee_per_gas) +
-                                                    ", maxFeePerGas: " + to_decimal(body.max_fee_per_gas));
+                                                ", maxFeePerGas: " + to_decimal(body.max_fee_per_gas));
     if (body.max_fee_per_gas < config.base_fee)
         return fail(error::FeeBelowBase,
                     "maxFeePerGas: " + to_decimal(body.max_fee_per_gas) + ", baseFee: " + to_decimal(config.base_fee));
@@ -89,7 +89,8 @@ Result<U256> check_alone(const PoolConfig& config, const ledger::SignedTransacti
         return fail(error::GasOverCap,
                     "cap: " + std::to_string(config.transaction_gas_cap) + ", tx: " + std::to_string(body.gas_limit));
     if (body.gas_limit > config.block_gas_limit) return fail(error::GasOverBlock);
-    if (body.gas_limit < intrinsic_gas) return fail(error::IntrinsicGasTooLow, have_want(body.gas_limit, intrinsic_gas));
+    if (body.gas_limit < intrinsic_gas)
+        return fail(error::IntrinsicGasTooLow, have_want(body.gas_limit, intrinsic_gas));
 
     const U256 gas{body.gas_limit};
     if (body.max_fee_per_gas.bit_length() + gas.bit_length() > 256) return fail(error::GasPriceOverflow);
@@ -111,7 +112,8 @@ Status check_sender(const PoolConfig& config, const AccountFacts& facts, std::ui
     return {};
 }
 
-Status check_replacement(const PoolConfig& config, const ledger::Transaction& old, const ledger::Transaction& replacement) {
+Status check_replacement(const PoolConfig& config, const ledger::Transaction& old,
+                         const ledger::Transaction& replacement) {
     const bool enough = config.base_fee
                             ? replacement.max_fee_per_gas >= raised(old.max_fee_per_gas) &&
                                   replacement.max_priority_fee_per_gas >= raised(old.max_priority_fee_per_gas)
@@ -125,7 +127,7 @@ Status check_funds(const AccountFacts& facts, const U256& waiting, const U256& c
     const auto sum = waiting + cost;
     if (sum >= cost && sum <= facts.balance) return {};
     return fail(error::InsufficientFunds, "address balance " + to_decimal(facts.balance) + ", waiting transactions " +
-                                                  to_decimal(waiting) + ", tx cost " + to_decimal(cost));
+                                              to_decimal(waiting) + ", tx cost " + to_decimal(cost));
 }
 
 } // namespace cairn::pool

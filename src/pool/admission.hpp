@@ -24,7 +24,8 @@ Status check_sender(const PoolConfig& config, const AccountFacts& facts, std::ui
                     const ledger::SignedTransaction& transaction);
 /// ReplacementUnderpriced. With a gas price both fees must rise by a tenth; in free mode, where fees are nominal, the max
 /// fee must rise and the tip not fall.
-Status check_replacement(const PoolConfig& config, const ledger::Transaction& old, const ledger::Transaction& replacement);
+Status check_replacement(const PoolConfig& config, const ledger::Transaction& old,
+                         const ledger::Transaction& replacement);
 /// InsufficientFunds. `waiting`: cost of the sender's other transactions.
 Status check_funds(const AccountFacts& facts, const U256& waiting, const U256& cost);
 

@@ -86,7 +86,8 @@ struct Pool::Inside {
         const auto found = senders.find(address);
         return found == senders.end() ? nullptr : &found->second;
     }
-    Status check_room(const Sender* sender, const Entry* replaced, const SharedTransaction& transaction, bool executable);
+    Status check_room(const Sender* sender, const Entry* replaced, const SharedTransaction& transaction,
+                      bool executable);
     bool can_make_room(std::size_t needed) const;
     void make_room(std::size_t new_bytes, const Entry* replaced, const Sender* keep, std::vector<Hash256>& evicted);
     void insert(Sender& sender, SharedTransaction transaction, const U256& cost);
@@ -108,11 +109,11 @@ struct Pool::Inside {
     std::uint64_t blocks_seen = 0;
     std::unordered_map<Address, Sender, SaltedHash> senders;
     std::unordered_map<Hash256, Place, SaltedHash> index;
-    std::list<Place> ages;                                // oldest first
-    std::list<Sender*> ready;                             // whose turn is next
-    std::set<std::pair<std::size_t, Address>> queued_by;  // (queued transactions, sender), without zeros
-    std::deque<std::pair<std::uint64_t, Address>> taken;  // (height, sender), ascending
-    std::vector<Address> doubtful;                        // to be looked at with the next block
+    std::list<Place> ages;                               // oldest first
+    std::list<Sender*> ready;                            // whose turn is next
+    std::set<std::pair<std::size_t, Address>> queued_by; // (queued transactions, sender), without zeros
+    std::deque<std::pair<std::uint64_t, Address>> taken; // (height, sender), ascending
+    std::vector<Address> doubtful;                       // to be looked at with the next block
     std::size_t bytes = 0;
     std::size_t in_flight = 0;
     std::size_t queued = 0;
@@ -392,8 +393,8 @@ void Pool::Inside::on_dropped(const Hash256& hash, ErrorCode reason) {
     // Execution saw another account than we did, for example after an authorization (EIP-7702) used up a nonce.
     if (doubtful.empty() || doubtful.back() != sender->address) doubtful.push_back(sender->address);
     const auto entry = sender->entries.find(nonce);
-    const bool block_was_full = reason == error::GasOverBlock &&
-                                entry->second.transaction->body.gas_limit <= config.block_gas_limit;
+    const bool block_was_full =
+        reason == error::GasOverBlock && entry->second.transaction->body.gas_limit <= config.block_gas_limit;
     if (reason == error::NonceTooHigh || block_was_full) return offer_again(*sender, nonce);
     remove_behind(*sender, entry);
     forget_if_empty(*sender);

@@ -44,9 +44,9 @@ struct PoolConfig {
 PoolConfig config_for(const ledger::ChainParameters& parameters);
 
 struct Added {
-    bool executable = false;          // no nonce is missing before it
-    std::optional<Hash256> replaced;  // transaction with the same nonce that left the pool for it
-    std::vector<Hash256> evicted;     // transactions behind a nonce gap that left a full pool for it
+    bool executable = false;         // no nonce is missing before it
+    std::optional<Hash256> replaced; // transaction with the same nonce that left the pool for it
+    std::vector<Hash256> evicted;    // transactions behind a nonce gap that left a full pool for it
 };
 
 /// Limits of one batch. `bytes` counts 4 per transaction and its raw bytes, as in a batch body. What does not fit into an

@@ -62,7 +62,8 @@ private:
     void add() {
         Draft draft;
         draft.sender = some_sender();
-        draft.body.nonce = state_nonce(draft.sender) + pick(12) - std::min<std::uint64_t>(pick(2), state_nonce(draft.sender));
+        draft.body.nonce =
+            state_nonce(draft.sender) + pick(12) - std::min<std::uint64_t>(pick(2), state_nonce(draft.sender));
         draft.fee(pick(4), pick(2)).bytes(100 + pick(400));
         const auto transaction = draft.make();
         const auto added = pool_->add(transaction, kIntrinsic, state_);
@@ -77,7 +78,8 @@ private:
             EXPECT_FALSE(in_flight_.contains(key));
         }
         for (const auto& hash : added->evicted) {
-            const auto victim = std::ranges::find_if(held_, [&](const auto& item) { return item.second.transaction->hash == hash; });
+            const auto victim =
+                std::ranges::find_if(held_, [&](const auto& item) { return item.second.transaction->hash == hash; });
             ASSERT_NE(victim, held_.end());
             EXPECT_FALSE(in_flight_.contains(victim->first));
             held_.erase(victim);
@@ -98,7 +100,8 @@ private:
             ASSERT_TRUE(held_.contains(key)) << "offers what it does not hold";
             EXPECT_EQ(held_[key].transaction, transaction);
             EXPECT_TRUE(in_flight_.insert(key).second) << "offered twice";
-            const bool follows = key.second == state_nonce(key.first) || in_flight_.contains({key.first, key.second - 1});
+            const bool follows =
+                key.second == state_nonce(key.first) || in_flight_.contains({key.first, key.second - 1});
             EXPECT_TRUE(follows) << "out of nonce order";
         }
         EXPECT_LE(bytes, limits.bytes);
@@ -150,12 +153,12 @@ private:
         if (in_flight_.empty()) return;
         const auto key = *std::next(in_flight_.begin(), static_cast<std::ptrdiff_t>(pick(in_flight_.size())));
         const bool too_high = pick(2) == 0;
-        pool_->on_dropped(held_.at(key).transaction->hash,
-                          too_high ? error::NonceTooHigh : error::InsufficientFunds);
+        pool_->on_dropped(held_.at(key).transaction->hash, too_high ? error::NonceTooHigh : error::InsufficientFunds);
         EXPECT_EQ(pool_->find(held_.at(key).transaction->hash) != nullptr, too_high);
         if (!too_high) held_.erase(key);
         for (auto other = in_flight_.begin(); other != in_flight_.end();)
-            other = other->first == key.first && other->second >= key.second ? in_flight_.erase(other) : std::next(other);
+            other =
+                other->first == key.first && other->second >= key.second ? in_flight_.erase(other) : std::next(other);
     }
 
     void give_back() {
@@ -173,7 +176,8 @@ private:
 
     void relearn_in_flight() {
         // Behind one that expired they wait again.
-        for (const auto& transaction : pool_->queued()) in_flight_.erase({transaction->sender, transaction->body.nonce});
+        for (const auto& transaction : pool_->queued())
+            in_flight_.erase({transaction->sender, transaction->body.nonce});
         const auto count = pool_->counts().in_flight;
         if (count == in_flight_.size()) return;
         EXPECT_LT(count, in_flight_.size());

@@ -449,7 +449,8 @@ TEST_F(PoolTest, block_costs_look_ups_only_for_its_own_accounts) {
     const auto mine = added(Draft(200, 0));
     state.looks = 0;
     include({mine, Draft(201, 0).make()});
-    EXPECT_EQ(state.looks, 1u) << "one sender that the pool holds; the recipients and the other sender are unknown to it";
+    EXPECT_EQ(state.looks, 1u)
+        << "one sender that the pool holds; the recipients and the other sender are unknown to it";
 }
 
 TEST_F(PoolTest, known_sender_costs_no_look_up) {
@@ -473,7 +474,8 @@ TEST_F(PoolTest, lists_are_ordered_by_sender_and_nonce) {
     added(Draft(1, 0));
     added(Draft(2, 7));
     std::vector<std::pair<std::uint8_t, std::uint64_t>> order;
-    for (const auto& transaction : pool().pending()) order.emplace_back(transaction->sender[0], transaction->body.nonce);
+    for (const auto& transaction : pool().pending())
+        order.emplace_back(transaction->sender[0], transaction->body.nonce);
     EXPECT_EQ(order, (std::vector<std::pair<std::uint8_t, std::uint64_t>>{{1, 0}, {1, 1}, {3, 0}}));
     EXPECT_EQ(nonces(pool().queued()), Nonces{7});
 }

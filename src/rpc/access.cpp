@@ -63,8 +63,7 @@ bool origin_allowed(std::string_view origin, const std::vector<std::string>& all
 
 bool token_accepted(std::string_view header, const Hash256& token_digest) {
     constexpr std::string_view kScheme = "Bearer ";
-    if (header.size() < kScheme.size() || !equal_ignoring_case(header.substr(0, kScheme.size()), kScheme))
-        return false;
+    if (header.size() < kScheme.size() || !equal_ignoring_case(header.substr(0, kScheme.size()), kScheme)) return false;
     const auto digest = crypto::sha256(as_bytes(header.substr(kScheme.size())));
     unsigned difference = 0;
     for (std::size_t i = 0; i < digest.size(); ++i) difference |= digest[i] ^ token_digest[i];

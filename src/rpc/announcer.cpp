@@ -8,7 +8,11 @@ namespace cairn::rpc {
 
 Announcer::Announcer(node::Chain& chain, const Clock& clock, Filters& filters, Subscriptions& subscriptions,
                      SyncSends& sync_sends)
-    : chain_(chain), clock_(clock), filters_(filters), subscriptions_(subscriptions), sync_sends_(sync_sends),
+    : chain_(chain),
+      clock_(clock),
+      filters_(filters),
+      subscriptions_(subscriptions),
+      sync_sends_(sync_sends),
       announced_(chain.head()) {
     listener_ = chain.listen({[this](const auto&) { look_again(); },
                               [this](const std::shared_ptr<const ledger::SignedTransaction>& transaction) {

@@ -40,9 +40,9 @@ private:
     Filters& filters_;
     Subscriptions& subscriptions_;
     SyncSends& sync_sends_;
-    Height announced_;             // own thread only
-    std::uint64_t pending_ = 0;    // own thread only
-    bool syncing_ = false;         // own thread only
+    Height announced_;          // own thread only
+    std::uint64_t pending_ = 0; // own thread only
+    bool syncing_ = false;      // own thread only
 
     std::mutex mutex_;
     std::condition_variable changed_;

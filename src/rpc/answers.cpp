@@ -61,8 +61,7 @@ U256 price_in_block(const ledger::Transaction& tx, const U256& base_fee) {
 
 void write_signature(JsonWriter& out, const ledger::Transaction& tx) {
     U256 v{tx.signature.y_parity};
-    if (tx.type == TransactionType::legacy)
-        v = tx.chain_id ? *tx.chain_id + *tx.chain_id + U256{35} + v : U256{27} + v;
+    if (tx.type == TransactionType::legacy) v = tx.chain_id ? *tx.chain_id + *tx.chain_id + U256{35} + v : U256{27} + v;
     out.key("v").quantity(v);
     out.key("r").quantity(tx.signature.r);
     out.key("s").quantity(tx.signature.s);
@@ -111,9 +110,10 @@ void write_transaction(JsonWriter& out, const ledger::SignedTransaction& transac
     out.key("from").hex(transaction.sender);
     out.key("gas").quantity(tx.gas_limit);
     const bool has_tip = tx.type != TransactionType::legacy && tx.type != TransactionType::access_list;
-    out.key("gasPrice").quantity(
-        has_tip && block != nullptr ? price_in_block(tx, block->block.header.base_fee_per_gas.value_or(U256{}))
-                                    : tx.max_fee_per_gas);
+    out.key("gasPrice")
+        .quantity(has_tip && block != nullptr
+                      ? price_in_block(tx, block->block.header.base_fee_per_gas.value_or(U256{}))
+                      : tx.max_fee_per_gas);
     if (has_tip) {
         out.key("maxFeePerGas").quantity(tx.max_fee_per_gas);
         out.key("maxPriorityFeePerGas").quantity(tx.max_priority_fee_per_gas);
@@ -121,10 +121,14 @@ void write_transaction(JsonWriter& out, const ledger::SignedTransaction& transac
     out.key("hash").hex(transaction.hash);
     out.key("input").hex(tx.data);
     out.key("nonce").quantity(tx.nonce);
-    if (tx.to) out.key("to").hex(*tx.to);
-    else out.key("to").null();
-    if (block != nullptr) out.key("transactionIndex").quantity(index);
-    else out.key("transactionIndex").null();
+    if (tx.to)
+        out.key("to").hex(*tx.to);
+    else
+        out.key("to").null();
+    if (block != nullptr)
+        out.key("transactionIndex").quantity(index);
+    else
+        out.key("transactionIndex").null();
     out.key("value").quantity(tx.value);
     out.key("type").quantity(static_cast<std::uint64_t>(tx.type));
     if (tx.type != TransactionType::legacy) {
@@ -169,19 +173,24 @@ void write_receipt(JsonWriter& out, const node::StoredBlock& block, std::size_t 
     out.begin_object();
     out.key("blockHash").hex(block.hash);
     out.key("blockNumber").quantity(block.block.header.number);
-    if (receipt.contract_address && !transaction.body.to) out.key("contractAddress").hex(*receipt.contract_address);
-    else out.key("contractAddress").null();
+    if (receipt.contract_address && !transaction.body.to)
+        out.key("contractAddress").hex(*receipt.contract_address);
+    else
+        out.key("contractAddress").null();
     out.key("cumulativeGasUsed").quantity(receipt.cumulative_gas_used);
     out.key("effectiveGasPrice").quantity(receipt.effective_gas_price);
     out.key("from").hex(transaction.sender);
     out.key("gasUsed").quantity(receipt.gas_used);
     out.key("logs").begin_array();
-    for (std::size_t i = 0; i < receipt.logs.size(); ++i) write_log(out, block, {&receipt.logs[i], index, first_log + i});
+    for (std::size_t i = 0; i < receipt.logs.size(); ++i)
+        write_log(out, block, {&receipt.logs[i], index, first_log + i});
     out.end_array();
     out.key("logsBloom").hex(ledger::bloom_of(receipt.logs));
     out.key("status").quantity(receipt.success ? 1u : 0u);
-    if (transaction.body.to) out.key("to").hex(*transaction.body.to);
-    else out.key("to").null();
+    if (transaction.body.to)
+        out.key("to").hex(*transaction.body.to);
+    else
+        out.key("to").null();
     out.key("transactionHash").hex(transaction.hash);
     out.key("transactionIndex").quantity(index);
     out.key("type").quantity(static_cast<std::uint64_t>(receipt.type));
@@ -197,8 +206,10 @@ std::string block_json(const node::StoredBlock& block, Transactions transactions
     out.key("size").quantity(block_bytes(block));
     out.key("transactions").begin_array();
     for (std::size_t i = 0; i < block.block.transactions.size(); ++i) {
-        if (transactions == Transactions::full) write_transaction(out, block.block.transactions[i], &block, i);
-        else out.hex(block.block.transactions[i].hash);
+        if (transactions == Transactions::full)
+            write_transaction(out, block.block.transactions[i], &block, i);
+        else
+            out.hex(block.block.transactions[i].hash);
     }
     out.end_array();
     out.key("uncles").begin_array();
@@ -229,8 +240,10 @@ std::string pending_block_json(const node::StoredBlock& parent,
     out.key("size").quantity(block_bytes(next));
     out.key("transactions").begin_array();
     for (const auto& transaction : waiting) {
-        if (transactions == Transactions::full) write_transaction(out, *transaction, nullptr, 0);
-        else out.hex(transaction->hash);
+        if (transactions == Transactions::full)
+            write_transaction(out, *transaction, nullptr, 0);
+        else
+            out.hex(transaction->hash);
     }
     out.end_array();
     out.key("uncles").begin_array();

@@ -32,9 +32,18 @@ TEST_F(Calls, tell_reverts_with_code_3_and_the_data) {
     EXPECT_EQ(failure["code"], 3);
     EXPECT_EQ(failure["message"], "execution reverted: user error");
     EXPECT_TRUE(failure["data"].get<std::string>().starts_with("0x08c379a0"));
-    const auto panic = program().push(U256{0x4e487b71} << 224).push(0).op(Opcode::MSTORE).push(0x11).push(4).op(Opcode::MSTORE)
-                           .push(36).push(0).op(Opcode::REVERT);
-    EXPECT_EQ(error("eth_call", {{{"data", to_hex(panic)}}})["message"], "execution reverted: arithmetic underflow or overflow");
+    const auto panic = program()
+                           .push(U256{0x4e487b71} << 224)
+                           .push(0)
+                           .op(Opcode::MSTORE)
+                           .push(0x11)
+                           .push(4)
+                           .op(Opcode::MSTORE)
+                           .push(36)
+                           .push(0)
+                           .op(Opcode::REVERT);
+    EXPECT_EQ(error("eth_call", {{{"data", to_hex(panic)}}})["message"],
+              "execution reverted: arithmetic underflow or overflow");
     const auto bare = error("eth_call", {{{"data", "0x5f5ffd"}}});
     EXPECT_EQ(bare["message"], "execution reverted");
     EXPECT_EQ(bare["data"], "0x");
@@ -43,20 +52,30 @@ TEST_F(Calls, tell_reverts_with_code_3_and_the_data) {
     EXPECT_EQ(invalid_code["code"], -32000);
     EXPECT_TRUE(invalid_code["message"].get<std::string>().starts_with("invalid opcode")) << invalid_code;
     EXPECT_EQ(error("eth_call", {{{"to", hex(target)}, {"gas", "0x5300"}}})["message"], "out of gas");
-    EXPECT_EQ(error("eth_call", {{{"from", "0x00000000000000000000000000000000000000aa"}, {"to", hex(bob)}, {"value", "0x1"}}})["data"]["code"],
+    EXPECT_EQ(error("eth_call", {{{"from", "0x00000000000000000000000000000000000000aa"},
+                                  {"to", hex(bob)},
+                                  {"value", "0x1"}}})["data"]["code"],
               "CRN-EXE-0003");
 }
 
 TEST_F(Calls, pretend_another_state) {
     const Json request{{"to", hex(target)}};
-    const auto with = [&](const Json& overrides) { return call("eth_call", {request, "latest", {{hex(target), overrides}}}); };
+    const auto with = [&](const Json& overrides) {
+        return call("eth_call", {request, "latest", {{hex(target), overrides}}});
+    };
     EXPECT_EQ(with({{"stateDiff", {{to_hex(word(0)), to_hex(word(7))}}}}), to_hex(word(7)));
     EXPECT_EQ(with({{"state", {{to_hex(word(1)), to_hex(word(7))}}}}), to_hex(word(0)));
-    EXPECT_EQ(with({{"code", to_hex(program().op(Opcode::SELFBALANCE).return_top())}, {"balance", "0x99"}}), to_hex(word(0x99)));
-    EXPECT_EQ(call("eth_call", {{{"from", "0x00000000000000000000000000000000000000aa"}, {"to", hex(bob)}, {"value", "0x1"}}, "latest",
-                                {{"0x00000000000000000000000000000000000000aa", {{"balance", "0x1"}}}}}),
-              "0x");
-    EXPECT_EQ(error("eth_call", {request, "latest", {{hex(target), {{"state", Json::object()}, {"stateDiff", Json::object()}}}}})["code"], -32602);
+    EXPECT_EQ(with({{"code", to_hex(program().op(Opcode::SELFBALANCE).return_top())}, {"balance", "0x99"}}),
+              to_hex(word(0x99)));
+    EXPECT_EQ(
+        call("eth_call", {{{"from", "0x00000000000000000000000000000000000000aa"}, {"to", hex(bob)}, {"value", "0x1"}},
+                          "latest",
+                          {{"0x00000000000000000000000000000000000000aa", {{"balance", "0x1"}}}}}),
+        "0x");
+    EXPECT_EQ(
+        error("eth_call",
+              {request, "latest", {{hex(target), {{"state", Json::object()}, {"stateDiff", Json::object()}}}}})["code"],
+        -32602);
     EXPECT_EQ(error("eth_call", {request, "latest", {{"0x12", Json::object()}}})["code"], -32602);
 }
 
@@ -100,14 +119,19 @@ TEST_F(Calls, estimate_with_the_error_of_the_call) {
     EXPECT_EQ(error("eth_estimateGas", {{{"to", hex(reverter)}}})["message"], "execution reverted: user error");
     EXPECT_EQ(error("eth_estimateGas", {{{"to", hex(target)}, {"gas", "0x5300"}}})["message"],
               "gas required exceeds allowance (21248)");
-    EXPECT_EQ(error("eth_estimateGas", {{{"to", hex(bob)}, {"value", "0x1"}, {"from", "0x00000000000000000000000000000000000000aa"}}})["code"], -32000);
-    const Json authorization{{"address", hex(bob)}, {"chainId", "0x1"}, {"nonce", "0x0"}, {"yParity", "0x0"}, {"r", "0x1"}, {"s", "0x1"}};
+    EXPECT_EQ(
+        error("eth_estimateGas",
+              {{{"to", hex(bob)}, {"value", "0x1"}, {"from", "0x00000000000000000000000000000000000000aa"}}})["code"],
+        -32000);
+    const Json authorization{{"address", hex(bob)}, {"chainId", "0x1"}, {"nonce", "0x0"},
+                             {"yParity", "0x0"},    {"r", "0x1"},       {"s", "0x1"}};
     const auto gas = call("eth_estimateGas", {{{"to", hex(bob)}, {"authorizationList", {authorization}}}});
     EXPECT_GE(std::stoull(gas.get<std::string>(), nullptr, 16), 46'000u);
 }
 
 TEST_F(Calls, list_the_slots_that_are_read) {
-    const auto list = call("eth_createAccessList", {{{"from", hex(alice)}, {"to", hex(relay)}, {"data", to_hex(word(1))}}});
+    const auto list =
+        call("eth_createAccessList", {{{"from", hex(alice)}, {"to", hex(relay)}, {"data", to_hex(word(1))}}});
     EXPECT_EQ(list["accessList"], (Json::array({{{"address", hex(target)}, {"storageKeys", {to_hex(word(0))}}}})));
     EXPECT_FALSE(list.contains("error"));
     const auto plain = call("eth_createAccessList", {{{"from", hex(alice)}, {"to", hex(bob)}, {"value", "0x1"}}});
@@ -116,7 +140,8 @@ TEST_F(Calls, list_the_slots_that_are_read) {
 }
 
 TEST_F(Calls, fill_transactions_for_wallets) {
-    const auto filled = call("eth_fillTransaction", {{{"from", hex(alice)}, {"to", hex(target)}, {"data", to_hex(word(1))}}})["tx"];
+    const auto filled =
+        call("eth_fillTransaction", {{{"from", hex(alice)}, {"to", hex(target)}, {"data", to_hex(word(1))}}})["tx"];
     EXPECT_EQ(filled["type"], "0x2");
     EXPECT_EQ(filled["nonce"], "0x4");
     EXPECT_EQ(filled["maxFeePerGas"], "0x0");

@@ -86,8 +86,10 @@ public:
             frame.output = result.output;
         }
         bytes_ += 2 * frame.output.size();
-        if (stack_.empty()) root_ = std::move(frame);
-        else stack_.back().calls.push_back(std::move(frame));
+        if (stack_.empty())
+            root_ = std::move(frame);
+        else
+            stack_.back().calls.push_back(std::move(frame));
     }
 
     void on_destroy(const Address& contract, const Address& heir, const U256& balance) override {
@@ -136,7 +138,8 @@ private:
         if (failed) {
             out.key("error").text(evm::describe(frame.outcome));
             if (frame.outcome == evm::Outcome::revert)
-                if (const auto reason = revert_reason(frame.output); !reason.empty()) out.key("revertReason").text(reason);
+                if (const auto reason = revert_reason(frame.output); !reason.empty())
+                    out.key("revertReason").text(reason);
         }
         if (!frame.calls.empty()) {
             out.key("calls").begin_array();

@@ -81,7 +81,10 @@ TEST_F(Compat, answers_with_the_recorded_fields) {
     ours["0x1"] = hex(chain.send({.type = ledger::TransactionType::access_list, .to = contract, .data = word(1)}));
     ours["0x2"] = hex(chain.send({.type = ledger::TransactionType::dynamic_fee, .to = contract, .data = word(1)}));
     ledger::Authorization authorization{U256{1}, contract, 0, 0, 1, 1};
-    ours["0x4"] = hex(chain.send({.type = ledger::TransactionType::set_code, .to = contract, .data = word(1), .authorization_list = {authorization}}));
+    ours["0x4"] = hex(chain.send({.type = ledger::TransactionType::set_code,
+                                  .to = contract,
+                                  .data = word(1),
+                                  .authorization_list = {authorization}}));
     std::size_t checked = 0;
     for (const auto& [file, request, recorded_answer] : recorded()) {
         if (!recorded_answer.contains("result") || !recorded_answer["result"].is_object()) continue;
@@ -91,7 +94,8 @@ TEST_F(Compat, answers_with_the_recorded_fields) {
             if (!ours.contains(theirs["type"])) continue;
             auto answer = call(method, {ours[theirs["type"]]});
             auto expected = fields_of(theirs);
-            if (theirs["type"] == "0x0" && method == "eth_getTransactionByHash") expected.insert("chainId"); // theirs are unprotected
+            if (theirs["type"] == "0x0" && method == "eth_getTransactionByHash")
+                expected.insert("chainId"); // theirs are unprotected
             EXPECT_EQ(fields_of(answer), expected) << file;
             if (method == "eth_getTransactionReceipt" && !theirs["logs"].empty()) {
                 EXPECT_EQ(fields_of(answer["logs"][0]), fields_of(theirs["logs"][0])) << file;

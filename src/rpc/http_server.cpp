@@ -51,14 +51,14 @@ private:
         parser_->body_limit(core_->config.limits.body_bytes_max);
         parser_->header_limit(core_->config.limits.header_bytes_max);
         stream_.expires_after(core_->config.limits.idle);
-        http::async_read_header(stream_, buffer_, *parser_,
-                                [self = shared_from_this()](beast::error_code error, std::size_t) {
-                                    self->on_header(error);
-                                });
+        http::async_read_header(
+            stream_, buffer_, *parser_,
+            [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_header(error); });
     }
 
     void on_header(beast::error_code error) {
-        if (error == http::error::header_limit) return refuse(http::status::request_header_fields_too_large, "header too large");
+        if (error == http::error::header_limit)
+            return refuse(http::status::request_header_fields_too_large, "header too large");
         if (error == http::error::body_limit) return refuse(http::status::payload_too_large, "request too large");
         if (error.category() == http::make_error_code(http::error::end_of_stream).category() &&
             error != http::error::end_of_stream && error != http::error::partial_message)
@@ -72,14 +72,16 @@ private:
         if (!host_allowed(view(head[http::field::host]), config.host_names))
             return refuse(http::status::forbidden, "invalid host specified");
         if (!origin.empty()) {
-            if (!origin_allowed(origin, config.cors_origins)) return refuse(http::status::forbidden, "origin not allowed");
+            if (!origin_allowed(origin, config.cors_origins))
+                return refuse(http::status::forbidden, "origin not allowed");
             allow_origin_ = origin;
         }
         // A browser asks without credentials whether it may send them.
         if (head.method() == http::verb::options) return answer_preflight();
         if (config.token_digest && !token_accepted(view(head[http::field::authorization]), *config.token_digest))
             return refuse(http::status::unauthorized, "missing or wrong bearer token");
-        const bool upgrade = head.method() == http::verb::get && http::token_list{head[http::field::connection]}.exists("upgrade") &&
+        const bool upgrade = head.method() == http::verb::get &&
+                             http::token_list{head[http::field::connection]}.exists("upgrade") &&
                              beast::iequals(head[http::field::upgrade], "websocket");
         if (upgrade) return start_upgrade();
         if (head.method() != http::verb::post)
@@ -87,7 +89,8 @@ private:
         // Pages of other sites can send a form or plain text without asking first, but not JSON.
         const auto type = view(head[http::field::content_type]);
         if (!type.starts_with("application/json"))
-            return refuse(http::status::unsupported_media_type, "invalid content type, only application/json is supported");
+            return refuse(http::status::unsupported_media_type,
+                          "invalid content type, only application/json is supported");
         if (parser_->content_length() && *parser_->content_length() > config.limits.body_bytes_max)
             return refuse(http::status::payload_too_large, "request too large");
         if (beast::iequals(head[http::field::expect], "100-continue")) return send_continue();
@@ -95,7 +98,8 @@ private:
     }
 
     void send_continue() {
-        auto response = std::make_shared<http::response<http::empty_body>>(http::status::continue_, parser_->get().version());
+        auto response =
+            std::make_shared<http::response<http::empty_body>>(http::status::continue_, parser_->get().version());
         stream_.expires_after(core_->config.limits.write);
         http::async_write(stream_, *response,
                           [self = shared_from_this(), response](beast::error_code error, std::size_t) {
@@ -211,7 +215,8 @@ class BeastServer final : public HttpServer {
 public:
     BeastServer(HttpConfig config, HttpHandler handler)
         : core_(std::make_shared<HttpCore>(std::move(config), std::move(handler))),
-          work_(asio::make_work_guard(core_->io)), pause_(core_->io) {}
+          work_(asio::make_work_guard(core_->io)),
+          pause_(core_->io) {}
 
     ~BeastServer() override {
         core_->stopping = true;

@@ -27,7 +27,9 @@ inline crypto::AccountKey key_of(std::uint8_t number) {
     key.bytes[31] = number;
     return key;
 }
-inline Address address_of_key(std::uint8_t number) { return crypto::address_of(crypto::public_key(key_of(number)).value()); }
+inline Address address_of_key(std::uint8_t number) {
+    return crypto::address_of(crypto::public_key(key_of(number)).value());
+}
 
 template <class T>
 T must(Result<T> result) {
@@ -47,14 +49,16 @@ public:
 
     explicit InstantChain(ledger::FeeMode mode = ledger::FeeMode::free, Mining mining = Mining::at_once,
                           std::uint64_t history_blocks = 1000)
-        : mining_(mining), validator_(crypto::ValidatorKey::from_seed(crypto::ValidatorSeed{{1, 2, 3}})),
+        : mining_(mining),
+          validator_(crypto::ValidatorKey::from_seed(crypto::ValidatorSeed{{1, 2, 3}})),
           store_(storage::make_memory_store()) {
         genesis_.parameters.chain_id = kChainId;
         genesis_.parameters.fee_mode = mode;
         if (mode == ledger::FeeMode::fixed) genesis_.parameters.fixed_gas_price = U256{1'000'000'000};
         genesis_.parameters.history_blocks = history_blocks;
         genesis_.timestamp = kGenesisTime;
-        genesis_.organisations = {{"Alpha", "-----BEGIN CERTIFICATE-----\n", validator_.public_key(), address_of_key(9)}};
+        genesis_.organisations = {
+            {"Alpha", "-----BEGIN CERTIFICATE-----\n", validator_.public_key(), address_of_key(9)}};
         genesis_.validators.members = {{"alpha-1", "Alpha", validator_.public_key(), "127.0.0.1:30303"}};
         for (std::uint8_t i = 1; i <= 3; ++i)
             genesis_.accounts[address_of_key(i)].balance = U256{1'000'000'000'000'000'000} * U256{1000};
@@ -130,7 +134,8 @@ public:
         const auto found = block(height);
         if (!found || height.value == 0) return fail(error::BlockUnknown, std::to_string(height.value));
         ledger::VoteStatement statement{ledger::VoteKind::execution, Epoch{0}, height.value, 0, found->hash};
-        return ledger::Certificate{statement, {{ValidatorIndex{0}, validator_.sign(ledger::signed_bytes(kChainId, statement))}}};
+        return ledger::Certificate{statement,
+                                   {{ValidatorIndex{0}, validator_.sign(ledger::signed_bytes(kChainId, statement))}}};
     }
     Result<ledger::ValidatorSet> validators(Epoch epoch) const override {
         if (epoch.value != 0) return fail(error::BlockUnknown, "epoch");
@@ -224,9 +229,10 @@ private:
         input.beneficiary = address_of_key(9);
         for (const auto& [hash, transaction] : pool_) input.candidates.push_back(transaction);
         const auto parameters = system::parameters_of(*state_->latest(), Height{blocks_.size()});
-        auto executed = execution::execute_block(
-            *state_->latest(), input, parameters, natives(),
-            [this](std::uint64_t number) { return number < blocks_.size() ? blocks_[number]->hash : Hash256{}; });
+        auto executed =
+            execution::execute_block(*state_->latest(), input, parameters, natives(), [this](std::uint64_t number) {
+                return number < blocks_.size() ? blocks_[number]->hash : Hash256{};
+            });
         auto block = std::make_shared<node::StoredBlock>();
         block->block = std::move(executed.block);
         block->receipts = std::move(executed.receipts);

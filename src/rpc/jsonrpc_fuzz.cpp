@@ -29,7 +29,8 @@ struct World {
 std::string framed(std::string_view text) {
     const auto methods = rpc::Service::methods();
     const auto index = static_cast<unsigned char>(text[0]) % methods.size();
-    return R"({"jsonrpc":"2.0","id":1,"method":")" + methods[index] + R"(","params":[)" + std::string{text.substr(1)} + "]}";
+    return R"({"jsonrpc":"2.0","id":1,"method":")" + methods[index] + R"(","params":[)" + std::string{text.substr(1)} +
+           "]}";
 }
 
 } // namespace
@@ -38,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static World world;
     const std::string_view text{reinterpret_cast<const char*>(data), size};
     if (text.empty()) return 0;
-    const auto answer = world.service.handle(text.starts_with('{') || text.starts_with('[') ? std::string{text} : framed(text));
+    const auto answer =
+        world.service.handle(text.starts_with('{') || text.starts_with('[') ? std::string{text} : framed(text));
     if (answer.empty()) return 0;
     const auto parsed = nlohmann::json::parse(answer, nullptr, false);
     if (parsed.is_discarded()) __builtin_trap();

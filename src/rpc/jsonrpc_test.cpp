@@ -18,7 +18,8 @@ TEST_F(JsonRpc, answers_with_the_id_of_the_request) {
 }
 
 TEST_F(JsonRpc, refuses_what_is_not_json) {
-    for (const auto* text : {"", "{", "nonsense", "{\"jsonrpc\":\"2.0\",", "[1,2", "\xff\xfe", "{\"a\":\"\xc3\x28\"}", "1e999999999"}) {
+    for (const auto* text :
+         {"", "{", "nonsense", "{\"jsonrpc\":\"2.0\",", "[1,2", "\xff\xfe", "{\"a\":\"\xc3\x28\"}", "1e999999999"}) {
         const auto answer = raw(text);
         EXPECT_EQ(answer["error"]["code"], -32700) << text;
         EXPECT_EQ(answer["id"], nullptr);
@@ -26,10 +27,11 @@ TEST_F(JsonRpc, refuses_what_is_not_json) {
 }
 
 TEST_F(JsonRpc, refuses_json_that_is_no_request) {
-    for (const auto* text : {"1", "\"x\"", "null", "{}", R"({"id":1,"method":"eth_chainId"})",
-                             R"({"jsonrpc":"1.0","id":1,"method":"eth_chainId"})", R"({"jsonrpc":"2.0","id":1})",
-                             R"({"jsonrpc":"2.0","id":1,"method":7})", R"({"jsonrpc":"2.0","id":{},"method":"eth_chainId"})",
-                             R"({"jsonrpc":"2.0","id":[1],"method":"eth_chainId"})"})
+    for (const auto* text :
+         {"1", "\"x\"", "null", "{}", R"({"id":1,"method":"eth_chainId"})",
+          R"({"jsonrpc":"1.0","id":1,"method":"eth_chainId"})", R"({"jsonrpc":"2.0","id":1})",
+          R"({"jsonrpc":"2.0","id":1,"method":7})", R"({"jsonrpc":"2.0","id":{},"method":"eth_chainId"})",
+          R"({"jsonrpc":"2.0","id":[1],"method":"eth_chainId"})"})
         EXPECT_EQ(raw(text)["error"]["code"], -32600) << text;
 }
 
@@ -41,7 +43,8 @@ TEST_F(JsonRpc, refuses_an_empty_batch_with_one_error) {
 
 TEST_F(JsonRpc, answers_each_request_of_a_batch_once) {
     Json batch = Json::array();
-    for (int i = 0; i < 50; ++i) batch.push_back({{"jsonrpc", "2.0"}, {"id", i}, {"method", i % 2 ? "eth_blockNumber" : "nope"}});
+    for (int i = 0; i < 50; ++i)
+        batch.push_back({{"jsonrpc", "2.0"}, {"id", i}, {"method", i % 2 ? "eth_blockNumber" : "nope"}});
     batch.push_back(1);
     batch.push_back({{"jsonrpc", "2.0"}, {"method", "eth_blockNumber"}}); // a notification
     const auto answers = raw(batch.dump());
@@ -55,7 +58,8 @@ TEST_F(JsonRpc, answers_each_request_of_a_batch_once) {
 
 TEST_F(JsonRpc, says_nothing_to_notifications) {
     EXPECT_EQ(service.handle(R"({"jsonrpc":"2.0","method":"eth_blockNumber"})"), "");
-    EXPECT_EQ(service.handle(R"([{"jsonrpc":"2.0","method":"eth_blockNumber"},{"jsonrpc":"2.0","method":"nope"}])"), "");
+    EXPECT_EQ(service.handle(R"([{"jsonrpc":"2.0","method":"eth_blockNumber"},{"jsonrpc":"2.0","method":"nope"}])"),
+              "");
 }
 
 TEST_F(JsonRpc, limits_the_size_of_a_batch) {
@@ -68,11 +72,13 @@ TEST_F(JsonRpc, limits_the_size_of_a_batch) {
 
 TEST_F(JsonRpc, limits_nesting_and_the_number_of_values_before_it_parses) {
     EXPECT_EQ(raw(std::string(100'000, '['))["error"]["code"], -32005);
-    EXPECT_EQ(raw("[" + std::string(1, '0') + [] {
-                  std::string zeros;
-                  for (int i = 0; i < 300'000; ++i) zeros += ",0";
-                  return zeros;
-              }() + "]")["error"]["code"],
+    EXPECT_EQ(raw("[" + std::string(1, '0') +
+                  [] {
+                      std::string zeros;
+                      for (int i = 0; i < 300'000; ++i) zeros += ",0";
+                      return zeros;
+                  }() +
+                  "]")["error"]["code"],
               -32005);
     // Brackets in strings do not nest.
     EXPECT_EQ(raw(R"({"jsonrpc":"2.0","id":1,"method":")" + std::string(100, '[') + "\"}")["error"]["code"], -32601);
@@ -80,9 +86,9 @@ TEST_F(JsonRpc, limits_nesting_and_the_number_of_values_before_it_parses) {
 
 TEST_F(JsonRpc, does_not_know_methods_that_need_keys_in_the_node) {
     for (const auto* method :
-         {"eth_sign", "eth_signTransaction", "eth_sendTransaction", "eth_coinbase", "eth_mining", "eth_hashrate", "eth_getWork",
-          "eth_submitWork", "miner_start", "personal_unlockAccount", "personal_sign", "engine_newPayloadV1",
-          "engine_forkchoiceUpdatedV3", "hardhat_metadata", "admin_addPeer", "nonsense", ""}) {
+         {"eth_sign", "eth_signTransaction", "eth_sendTransaction", "eth_coinbase", "eth_mining", "eth_hashrate",
+          "eth_getWork", "eth_submitWork", "miner_start", "personal_unlockAccount", "personal_sign",
+          "engine_newPayloadV1", "engine_forkchoiceUpdatedV3", "hardhat_metadata", "admin_addPeer", "nonsense", ""}) {
         const auto failure = error(method);
         EXPECT_EQ(failure["code"], -32601) << method;
         EXPECT_EQ(failure["message"], std::string{"the method "} + method + " does not exist/is not available");
@@ -93,7 +99,8 @@ TEST_F(JsonRpc, counts_the_arguments) {
     EXPECT_EQ(error("eth_chainId", {1})["message"], "too many arguments, want at most 0");
     EXPECT_EQ(error("eth_getBalance")["message"], "missing value for required argument 0");
     EXPECT_EQ(error("eth_getBalance", {nullptr})["code"], -32602);
-    EXPECT_EQ(raw(R"({"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":{"a":1}})")["error"]["message"], "non-array args");
+    EXPECT_EQ(raw(R"({"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":{"a":1}})")["error"]["message"],
+              "non-array args");
     EXPECT_EQ(raw(R"({"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":null})")["result"], "0x1cbd");
 }
 
@@ -111,7 +118,8 @@ TEST_F(JsonRpc, refuses_a_batch_whose_answers_are_too_large) {
 
 TEST_F(JsonRpc, writes_text_that_is_not_utf8_as_valid_json) {
     EXPECT_EQ(json_text("a\"\\\n\x01"), R"("a\"\\\u000a\u0001")");
-    EXPECT_EQ(Json::parse(json_text("\xff\xc3\xa9\xed\xa0\x80")).get<std::string>(), "\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+    EXPECT_EQ(Json::parse(json_text("\xff\xc3\xa9\xed\xa0\x80")).get<std::string>(),
+              "\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 }
 
 } // namespace

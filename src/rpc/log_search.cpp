@@ -24,8 +24,8 @@ RpcResult<std::size_t> write_matches(JsonWriter& out, const node::StoredBlock& b
 } // namespace
 
 bool matches(const ledger::Log& log, const LogFilter& filter) {
-    if (!filter.addresses.empty() && std::find(filter.addresses.begin(), filter.addresses.end(), log.address) ==
-                                         filter.addresses.end())
+    if (!filter.addresses.empty() &&
+        std::find(filter.addresses.begin(), filter.addresses.end(), log.address) == filter.addresses.end())
         return false;
     if (filter.topics.size() > log.topics.size()) return false;
     for (std::size_t i = 0; i < filter.topics.size(); ++i) {

@@ -41,7 +41,9 @@ TEST_F(Logs, are_found_by_block_address_and_topic) {
     EXPECT_EQ(found({{"fromBlock", "0x0"}, {"address", hex(bob)}}), "");
     EXPECT_EQ(found({{"fromBlock", "0x0"}, {"topics", {stored}}}), "3a 4b 5a 6b 7a 8b ");
     EXPECT_EQ(found({{"fromBlock", "0x0"}, {"topics", {nullptr, to_hex(word(2))}}}), "5a 6b ");
-    EXPECT_EQ(found({{"fromBlock", "0x0"}, {"topics", {Json::array(), Json::array({to_hex(word(1)), to_hex(word(3))})}}}), "3a 4b 7a 8b ");
+    EXPECT_EQ(
+        found({{"fromBlock", "0x0"}, {"topics", {Json::array(), Json::array({to_hex(word(1)), to_hex(word(3))})}}}),
+        "3a 4b 7a 8b ");
     EXPECT_EQ(found({{"fromBlock", "0x0"}, {"topics", {Json::array({nullptr}), to_hex(word(2))}}}), "5a 6b ");
     EXPECT_EQ(found({{"fromBlock", "0x0"}, {"topics", {stored, nullptr, nullptr}}}), ""); // a log has two topics
     EXPECT_EQ(found({{"fromBlock", "0x0"}, {"topics", {to_hex(word(2))}}}), "");
@@ -52,7 +54,8 @@ TEST_F(Logs, are_found_by_block_address_and_topic) {
 TEST_F(Logs, are_not_looked_for_in_vain) {
     const auto fails = [&](const Json& filter) { return error("eth_getLogs", {filter}); };
     EXPECT_EQ(fails({{"fromBlock", "0x5"}, {"toBlock", "0x4"}})["message"], "invalid block range params");
-    EXPECT_EQ(fails({{"fromBlock", "0x5"}, {"toBlock", "0x99"}})["message"], "block range extends beyond current head block");
+    EXPECT_EQ(fails({{"fromBlock", "0x5"}, {"toBlock", "0x99"}})["message"],
+              "block range extends beyond current head block");
     EXPECT_EQ(fails({{"blockHash", "0x" + std::string(64, '1')}, {"fromBlock", "0x1"}})["message"],
               "invalid argument 0: cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other");
     EXPECT_EQ(fails({{"blockHash", "0x" + std::string(64, '1')}})["message"], "unknown block");
@@ -68,7 +71,9 @@ TEST_F(Logs, are_limited_in_range_and_number) {
     limits.log_blocks_max = 5;
     limits.logs_max = 2;
     Service strict(chain, limits);
-    const auto ask = [&](const Json& filter) { return Json::parse(strict.handle(request("eth_getLogs", {filter}).dump())); };
+    const auto ask = [&](const Json& filter) {
+        return Json::parse(strict.handle(request("eth_getLogs", {filter}).dump()));
+    };
     EXPECT_EQ(ask({{"fromBlock", "0x0"}})["error"]["code"], -32005);
     EXPECT_EQ(ask({{"fromBlock", "0x4"}})["error"]["code"], -32005);
     EXPECT_EQ(ask({{"fromBlock", "0x7"}})["result"].size(), 2u);
@@ -85,8 +90,8 @@ TEST_F(Logs, come_through_filters_once) {
     ASSERT_EQ(news.size(), 1u);
     EXPECT_EQ(news[0]["topics"][1], to_hex(word(9)));
     EXPECT_EQ(call("eth_getFilterChanges", {logs}), Json::array());
-    EXPECT_EQ(call("eth_getFilterChanges", {blocks}),
-              Json::array({call("eth_getBlockByNumber", {"0x9"})["hash"], call("eth_getBlockByNumber", {"0xa"})["hash"]}));
+    EXPECT_EQ(call("eth_getFilterChanges", {blocks}), Json::array({call("eth_getBlockByNumber", {"0x9"})["hash"],
+                                                                   call("eth_getBlockByNumber", {"0xa"})["hash"]}));
     EXPECT_EQ(call("eth_uninstallFilter", {logs}), true);
     EXPECT_EQ(call("eth_uninstallFilter", {logs}), false);
     EXPECT_EQ(error("eth_getFilterChanges", {logs})["message"], "filter not found");
@@ -173,7 +178,8 @@ class Subscribing : public RpcTest {
 protected:
     Json over(const std::shared_ptr<Listener>& connection, const std::string& method, const Json& parameters) {
         std::string text;
-        service.run(service.parse(request(method, parameters).dump()), connection, [&](std::string out) { text = std::move(out); });
+        service.run(service.parse(request(method, parameters).dump()), connection,
+                    [&](std::string out) { text = std::move(out); });
         return Json::parse(text);
     }
     std::shared_ptr<Listener> client = std::make_shared<Listener>(1);

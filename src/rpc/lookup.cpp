@@ -21,11 +21,12 @@ BlockPointer find_block(const node::Chain& chain, const BlockParameter& paramete
 
 RpcResult<Height> find_height(const node::Chain& chain, const BlockParameter& parameter) {
     if (const auto height = height_of(chain, parameter)) return *height;
-    return rpc_fail(code::kRejected, parameter.kind == BlockParameter::Kind::hash ? "header for hash not found"
-                                                                                  : "header not found");
+    return rpc_fail(code::kRejected,
+                    parameter.kind == BlockParameter::Kind::hash ? "header for hash not found" : "header not found");
 }
 
-RpcResult<std::shared_ptr<const ledger::StateView>> find_view(const node::Chain& chain, const BlockParameter& parameter) {
+RpcResult<std::shared_ptr<const ledger::StateView>> find_view(const node::Chain& chain,
+                                                              const BlockParameter& parameter) {
     CRN_TRY(height, find_height(chain, parameter));
     return lift(chain.state(height));
 }

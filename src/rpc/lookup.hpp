@@ -16,7 +16,8 @@ BlockPointer find_block(const node::Chain& chain, const BlockParameter& paramete
 /// The height of the block; -32000 "header not found" for an unknown one. Reads no block.
 RpcResult<Height> find_height(const node::Chain& chain, const BlockParameter& parameter);
 /// The state after the block. StatePruned for one whose state is no longer kept.
-RpcResult<std::shared_ptr<const ledger::StateView>> find_view(const node::Chain& chain, const BlockParameter& parameter);
+RpcResult<std::shared_ptr<const ledger::StateView>> find_view(const node::Chain& chain,
+                                                              const BlockParameter& parameter);
 
 /// A state and the block after which it holds.
 struct StateAt {

@@ -66,7 +66,11 @@ public:
     }
     HttpAnswer post(std::string_view body, std::string_view more_headers = "") {
         std::string text = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
-        text.append(more_headers).append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);
+        text.append(more_headers)
+            .append("Content-Length: ")
+            .append(std::to_string(body.size()))
+            .append("\r\n\r\n")
+            .append(body);
         write(text);
         return read_answer();
     }

@@ -24,7 +24,7 @@ struct Context {
     Filters& filters;
     Subscriptions& subscriptions;
     SyncSends& sync_sends;
-    std::shared_ptr<WsConnection> connection;       // null over HTTP
+    std::shared_ptr<WsConnection> connection;        // null over HTTP
     std::vector<std::function<void()>>* after_reply; // run once the answer is on its way
 };
 

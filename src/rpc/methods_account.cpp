@@ -105,8 +105,10 @@ Answer get_proof(Context& context, const Parameters& parameters) {
         out.begin_object();
         // The key in the form in which it was asked for, as geth does: a full word stays one.
         const auto& asked = keys[i].get_ref<const std::string&>();
-        if (asked.size() == 2 + 64) out.key("key").word(slot.slot);
-        else out.key("key").quantity(slot.slot);
+        if (asked.size() == 2 + 64)
+            out.key("key").word(slot.slot);
+        else
+            out.key("key").quantity(slot.slot);
         out.key("value").quantity(slot.value);
         out.key("proof");
         write_nodes(out, slot.nodes);

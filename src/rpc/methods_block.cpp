@@ -34,8 +34,7 @@ Answer get_block(Context& context, const Parameters& parameters) {
     const auto detail = full ? Transactions::full : Transactions::hashes;
     const auto block = find_block(context.chain, at);
     if (!block) return kNull;
-    if (at.kind == BlockParameter::Kind::pending)
-        return pending_block_json(*block, executable(context.chain), detail);
+    if (at.kind == BlockParameter::Kind::pending) return pending_block_json(*block, executable(context.chain), detail);
     return block_json(*block, detail);
 }
 

@@ -10,8 +10,8 @@ namespace {
 /// EIP-7910: the rules in force. One protocol profile, from genesis on: Osaka without blobs.
 Answer config(Context& context, const Parameters&) {
     static constexpr std::pair<const char*, std::uint16_t> kPrecompiles[] = {
-        {"BLAKE2F", 0x09}, {"BN254_ADD", 0x06},   {"BN254_MUL", 0x07}, {"BN254_PAIRING", 0x08}, {"ECREC", 0x01},
-        {"ID", 0x04},      {"MODEXP", 0x05},      {"P256VERIFY", 0x100}, {"RIPEMD160", 0x03},   {"SHA256", 0x02},
+        {"BLAKE2F", 0x09}, {"BN254_ADD", 0x06}, {"BN254_MUL", 0x07},   {"BN254_PAIRING", 0x08}, {"ECREC", 0x01},
+        {"ID", 0x04},      {"MODEXP", 0x05},    {"P256VERIFY", 0x100}, {"RIPEMD160", 0x03},     {"SHA256", 0x02},
     };
     const auto genesis = context.chain.block(Height{0});
     if (!genesis) return rpc_fail(code::kInternal, "no genesis block");

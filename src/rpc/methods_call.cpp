@@ -47,7 +47,8 @@ RpcResult<std::uint64_t> estimate(const Simulation& simulation, const CallReques
         return outcome && outcome->outcome == evm::Outcome::success ? Attempt::enough : Attempt::too_little;
     };
     // A plain transfer needs no search.
-    if (request.data.empty() && request.to && !request.access_list && !request.authorization_list && most >= kTransferGas) {
+    if (request.data.empty() && request.to && !request.access_list && !request.authorization_list &&
+        most >= kTransferGas) {
         const auto target = simulation.state().account(*request.to);
         const bool plain = (!target || target->code_hash == crypto::kEmptyKeccak) &&
                            !evm::is_precompile(*request.to, simulation.rules().revision);

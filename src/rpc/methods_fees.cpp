@@ -83,8 +83,8 @@ Answer fee_history(Context& context, const Parameters& parameters) {
         if (!block) return rpc_fail(code::kRejected, "block " + std::to_string(number) + " is not available");
         const auto& header = block->block.header;
         base_fees.quantity(header.base_fee_per_gas.value_or(U256{}));
-        used.number(header.gas_limit == 0 ? 0.0
-                                          : static_cast<double>(header.gas_used) / static_cast<double>(header.gas_limit));
+        used.number(
+            header.gas_limit == 0 ? 0.0 : static_cast<double>(header.gas_used) / static_cast<double>(header.gas_limit));
         blob_fees.quantity(1u);
         blobs_used.number(0.0);
         reward.begin_array();

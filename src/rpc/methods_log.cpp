@@ -79,7 +79,9 @@ Answer changes(Context& context, LogsFilter& filter) {
     if (found) filter.next = after;
     return found;
 }
-Answer changes(Context& context, PendingFilter& filter) { return hash_list(context.filters.pending_since(filter.next)); }
+Answer changes(Context& context, PendingFilter& filter) {
+    return hash_list(context.filters.pending_since(filter.next));
+}
 
 Answer filter_changes(Context& context, const Parameters& parameters) {
     CRN_TRY(id, parameters.u64(0));
@@ -107,7 +109,8 @@ RpcResult<Topic> to_topic(const Context& context, const Parameters& parameters) 
         CRN_TRY(full, parameters.boolean(1, false));
         return PendingTopic{context.filters.pending_end(), full};
     }
-    if (*name != "logs") return rpc_fail(code::kMethod, "no \"" + name->substr(0, 64) + "\" subscription in eth namespace");
+    if (*name != "logs")
+        return rpc_fail(code::kMethod, "no \"" + name->substr(0, 64) + "\" subscription in eth namespace");
     if (!parameters.has(1)) return LogsTopic{head, {}};
     CRN_TRY(filter, to_log_filter(parameters.at(1), Parameters::name(1), context.limits));
     if (filter.block_hash) return invalid("invalid argument 1: a subscription cannot watch a single block");

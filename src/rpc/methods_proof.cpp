@@ -23,8 +23,8 @@ Answer proof_bundle(Context& context, const Parameters& parameters) {
     if (index >= count)
         return rpc_fail(code::kRejected, "the digest was recorded " + std::to_string(count) + " times only");
     CRN_TRY(slots, lift(ledger::record_slots(digest, index, [&](const U256& slot) {
-        return state.view->storage(ledger::kRecordsContract, slot);
-    })));
+                return state.view->storage(ledger::kRecordsContract, slot);
+            })));
 
     const auto& header = state.block->block.header;
     CRN_TRY(proof, lift(context.chain.prove(Height{header.number}, ledger::kRecordsContract, slots)));
@@ -49,8 +49,6 @@ Answer proof_bundle(Context& context, const Parameters& parameters) {
 
 } // namespace
 
-void add_proof_methods(MethodTable& table) {
-    table["cairn_getProofBundle"] = {Cost::normal, 1, 3, proof_bundle};
-}
+void add_proof_methods(MethodTable& table) { table["cairn_getProofBundle"] = {Cost::normal, 1, 3, proof_bundle}; }
 
 } // namespace cairn::rpc

@@ -38,7 +38,8 @@ TEST_F(Methods, read_accounts_at_any_block) {
     const auto at = [&](const Json& block) { return call("eth_getBalance", {hex(bob), block}); };
     EXPECT_EQ(at("earliest"), "0x3635c9adc5dea00000");
     EXPECT_EQ(at("0x1"), "0x3635c9adc5dea00005");
-    for (const auto* tag : {"latest", "safe", "finalized", "pending", "0x2"}) EXPECT_EQ(at(tag), "0x3635c9adc5dea0000c");
+    for (const auto* tag : {"latest", "safe", "finalized", "pending", "0x2"})
+        EXPECT_EQ(at(tag), "0x3635c9adc5dea0000c");
     const auto first = call("eth_getBlockByNumber", {"0x1", false})["hash"];
     EXPECT_EQ(at(first), "0x3635c9adc5dea00005");
     EXPECT_EQ(at({{"blockHash", first}}), "0x3635c9adc5dea00005");
@@ -51,7 +52,9 @@ TEST_F(Methods, read_accounts_at_any_block) {
 
     EXPECT_EQ(error("eth_getBalance", {hex(bob), "0x3"})["message"], "header not found");
     EXPECT_EQ(error("eth_getBalance", {hex(bob), "0x3"})["code"], -32000);
-    EXPECT_EQ(error("eth_getBalance", {hex(bob), std::string(2, '0').replace(0, 2, "0x") + std::string(64, '1')})["code"], -32000);
+    EXPECT_EQ(
+        error("eth_getBalance", {hex(bob), std::string(2, '0').replace(0, 2, "0x") + std::string(64, '1')})["code"],
+        -32000);
 }
 
 TEST_F(Methods, read_code_and_storage) {
@@ -64,7 +67,9 @@ TEST_F(Methods, read_code_and_storage) {
     EXPECT_EQ(call("eth_getStorageAt", {hex(contract), "0x0"}), full);
     EXPECT_EQ(call("eth_getStorageAt", {hex(contract), to_hex(word(0)), "latest"}), full);
     EXPECT_EQ(call("eth_getStorageAt", {hex(contract), "0x1", "latest"}), to_hex(word(0)));
-    EXPECT_EQ(call("eth_getStorageValues", {{{hex(contract), {to_hex(word(0)), to_hex(word(1))}}}, "latest"})[hex(contract)][0], full);
+    EXPECT_EQ(call("eth_getStorageValues",
+                   {{{hex(contract), {to_hex(word(0)), to_hex(word(1))}}}, "latest"})[hex(contract)][0],
+              full);
 }
 
 TEST_F(Methods, prove_accounts_and_slots) {
@@ -77,7 +82,8 @@ TEST_F(Methods, prove_accounts_and_slots) {
     EXPECT_EQ(proof["storageProof"][1]["value"], "0x0");
     std::vector<Bytes> nodes;
     for (const auto& node : proof["accountProof"]) nodes.push_back(*from_hex(node.get<std::string>()));
-    const auto root = *fixed_from_hex<Hash256>(call("eth_getBlockByNumber", {"latest", false})["stateRoot"].get<std::string>());
+    const auto root =
+        *fixed_from_hex<Hash256>(call("eth_getBlockByNumber", {"latest", false})["stateRoot"].get<std::string>());
     EXPECT_EQ(crypto::keccak256(nodes.at(0)), root);
     EXPECT_EQ(error("eth_getProof", {hex(contract), "0x0"})["code"], -32602);
     EXPECT_EQ(error("eth_getProof", {hex(contract), Json::array(), "0x99"})["code"], -32000);
@@ -151,7 +157,8 @@ TEST_F(Methods, show_transactions_of_every_type) {
 
 TEST_F(Methods, show_receipts_with_logs_counted_per_block) {
     const auto contract = chain.deploy(deployer(store_runtime()));
-    const auto created = call("eth_getTransactionReceipt", {call("eth_getBlockByNumber", {"latest"})["transactions"][0]});
+    const auto created =
+        call("eth_getTransactionReceipt", {call("eth_getBlockByNumber", {"latest"})["transactions"][0]});
     EXPECT_EQ(created["contractAddress"], hex(contract));
     EXPECT_EQ(created["to"], nullptr);
     EXPECT_EQ(created["status"], "0x1");
@@ -186,15 +193,17 @@ TEST_F(Methods, send_raw_transactions_with_the_errors_of_the_pool) {
     EXPECT_EQ(again["code"], -32000);
     EXPECT_EQ(again["message"], "already known");
     EXPECT_EQ(again["data"]["code"], "CRN-POL-0001");
-    EXPECT_EQ(error("eth_sendRawTransaction", {to_hex(chain.sign({.to = bob, .value = 2}, 1))})["message"], "nonce too low");
+    EXPECT_EQ(error("eth_sendRawTransaction", {to_hex(chain.sign({.to = bob, .value = 2}, 1))})["message"],
+              "nonce too low");
     EXPECT_EQ(error("eth_sendRawTransaction", {"0x"})["code"], -32000);
     EXPECT_EQ(error("eth_sendRawTransaction", {"0x02"})["code"], -32000);
     EXPECT_EQ(error("eth_sendRawTransaction", {"0xzz"})["code"], -32602);
     Transaction cheap{.to = bob};
     cheap.nonce = 1;
     cheap.gas_limit = 20'000;
-    EXPECT_TRUE(error("eth_sendRawTransaction", {to_hex(chain.sign(cheap, 1))})["message"].get<std::string>().starts_with(
-        "intrinsic gas too low"));
+    EXPECT_TRUE(
+        error("eth_sendRawTransaction", {to_hex(chain.sign(cheap, 1))})["message"].get<std::string>().starts_with(
+            "intrinsic gas too low"));
 }
 
 TEST_F(Methods, send_and_wait_for_the_receipt) {
@@ -277,7 +286,8 @@ TEST_F(FixedPriceMethods, name_the_same_price_everywhere) {
     EXPECT_EQ(filled["gas"], "0x5208");
     EXPECT_EQ(filled["nonce"], "0x0");
 
-    Transaction tx{.type = ledger::TransactionType::dynamic_fee, .max_fee_per_gas = 2'000'000'000, .to = bob, .value = 1};
+    Transaction tx{
+        .type = ledger::TransactionType::dynamic_fee, .max_fee_per_gas = 2'000'000'000, .to = bob, .value = 1};
     const auto hash = hex(chain.send(tx));
     EXPECT_EQ(call("eth_getTransactionByHash", {hash})["gasPrice"], price);
     EXPECT_EQ(call("eth_getTransactionReceipt", {hash})["effectiveGasPrice"], price);
@@ -307,7 +317,8 @@ TEST_F(PoolMethods, show_what_waits) {
     // The document has no form for a transaction that is in no block yet; geth's is null for its place.
     const auto waiting = answer("eth_getTransactionByHash", {first})["result"];
     EXPECT_EQ(waiting["hash"], first);
-    for (const auto* place : {"blockHash", "blockNumber", "blockTimestamp"}) EXPECT_EQ(waiting[place], nullptr) << place;
+    for (const auto* place : {"blockHash", "blockNumber", "blockTimestamp"})
+        EXPECT_EQ(waiting[place], nullptr) << place;
     EXPECT_EQ(waiting["transactionIndex"], nullptr);
     EXPECT_EQ(call("eth_getTransactionReceipt", {first}), nullptr);
     const auto block = answer("eth_getBlockByNumber", {"pending", false})["result"];

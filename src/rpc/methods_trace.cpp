@@ -42,7 +42,8 @@ public:
 private:
     Replay(const Context& context, BlockPointer block, std::shared_ptr<const ledger::StateView> parent,
            const ledger::ChainParameters& parameters)
-        : block_(std::move(block)), state_(std::move(parent)),
+        : block_(std::move(block)),
+          state_(std::move(parent)),
           environment_(execution::environment_of(block_->block.header, parameters, block_hashes(context.chain))),
           rules_(execution::rules_of(parameters, context.chain.natives())) {
         evm::State state(state_);
@@ -90,9 +91,11 @@ Answer trace_block(Context& context, const Parameters& parameters, const BlockPa
     CRN_TRY(options, to_trace_options(parameters.has(1) ? &parameters.at(1) : nullptr, Parameters::name(1)));
     auto block = find_block(context.chain, at);
     if (!block)
-        return rpc_fail(code::kRejected, "block " + (at.kind == BlockParameter::Kind::hash
-                                                         ? to_hex(at.hash)
-                                                         : "#" + std::to_string(at.number.value)) + " not found");
+        return rpc_fail(
+            code::kRejected,
+            "block " +
+                (at.kind == BlockParameter::Kind::hash ? to_hex(at.hash) : "#" + std::to_string(at.number.value)) +
+                " not found");
     CRN_TRY(replay, Replay::start(context, std::move(block)));
     JsonWriter out;
     out.begin_array();
@@ -151,7 +154,8 @@ Answer raw_receipts(Context& context, const Parameters& parameters) {
 }
 Answer raw_transaction(Context& context, const Parameters& parameters) {
     CRN_TRY(hash, parameters.hash(0));
-    if (const auto location = context.chain.find_transaction(hash); location && location->height <= context.chain.head())
+    if (const auto location = context.chain.find_transaction(hash);
+        location && location->height <= context.chain.head())
         if (const auto block = context.chain.block(location->height); block)
             return json_hex(block->block.transactions.at(location->index).raw);
     if (const auto waiting = context.chain.pending(hash)) return json_hex(waiting->raw);

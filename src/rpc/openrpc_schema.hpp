@@ -30,14 +30,15 @@ public:
 
 private:
     static std::string complaint(const Json& schema, const Json& value, const std::string& at) {
-        static const std::set<std::string> kKnown{"title", "description", "type", "properties", "required", "items",
-                                                  "additionalProperties", "pattern", "enum", "const", "oneOf", "anyOf",
-                                                  "minimum", "maximum"};
+        static const std::set<std::string> kKnown{
+            "title",   "description", "type",  "properties", "required", "items",   "additionalProperties",
+            "pattern", "enum",        "const", "oneOf",      "anyOf",    "minimum", "maximum"};
         for (const auto& [keyword, content] : schema.items())
             if (!kKnown.contains(keyword)) return at + ": schema keyword " + keyword + " is not known";
         if (schema.contains("type") && !has_type(schema["type"], value))
             return at + ": want type " + schema["type"].dump() + ", have " + value.dump().substr(0, 80);
-        if (schema.contains("enum") && std::find(schema["enum"].begin(), schema["enum"].end(), value) == schema["enum"].end())
+        if (schema.contains("enum") &&
+            std::find(schema["enum"].begin(), schema["enum"].end(), value) == schema["enum"].end())
             return at + ": not in the list: " + value.dump();
         if (schema.contains("const") && schema["const"] != value) return at + ": not " + schema["const"].dump();
         if (value.is_string() && schema.contains("pattern") && !fits(schema["pattern"], value))
@@ -62,7 +63,8 @@ private:
         if (value.is_object()) return object_complaint(schema, value, at);
         if (value.is_array() && schema.contains("items"))
             for (std::size_t i = 0; i < value.size(); ++i)
-                if (auto wrong = complaint(schema["items"], value[i], at + "[" + std::to_string(i) + "]"); !wrong.empty())
+                if (auto wrong = complaint(schema["items"], value[i], at + "[" + std::to_string(i) + "]");
+                    !wrong.empty())
                     return wrong;
         return {};
     }
@@ -79,8 +81,10 @@ private:
                 wrong = complaint(properties[name], content, at + "." + name);
             } else if (schema.contains("additionalProperties")) {
                 const auto& more = schema["additionalProperties"];
-                if (more.is_boolean()) wrong = more ? "" : at + ": has " + name;
-                else wrong = complaint(more, content, at + "." + name);
+                if (more.is_boolean())
+                    wrong = more ? "" : at + ": has " + name;
+                else
+                    wrong = complaint(more, content, at + "." + name);
             }
             if (!wrong.empty()) return wrong;
         }

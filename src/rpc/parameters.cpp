@@ -131,7 +131,8 @@ RpcResult<std::map<U256, U256>> to_slots(const Json& value, std::string_view wha
 } // namespace
 
 RpcResult<Json> parse_json(std::string_view text, const RpcLimits& limits) {
-    if (!within_limits(text, limits)) return rpc_fail(code::kLimit, "request is nested too deeply or has too many values");
+    if (!within_limits(text, limits))
+        return rpc_fail(code::kLimit, "request is nested too deeply or has too many values");
     auto document = Json::parse(text, nullptr, false);
     if (document.is_discarded()) return rpc_fail(code::kParse, "parse error: the body is not JSON");
     return document;
@@ -239,8 +240,21 @@ RpcResult<CallRequest> to_call(const Json& value, std::string_view what) {
     if (fields.find("blobVersionedHashes") != nullptr || fields.find("maxFeePerBlobGas") != nullptr)
         return complain(what, "blob transactions are not supported");
     if (authorizations && !to) return complain(what, "a transaction with an authorizationList needs a recipient");
-    return CallRequest{from,     to,   gas,         gas_price,      max_fee, priority, amount, nonce, chain_id, type,
-                       access_list, authorizations, input ? std::move(*input) : data ? std::move(*data) : Bytes{}};
+    return CallRequest{from,
+                       to,
+                       gas,
+                       gas_price,
+                       max_fee,
+                       priority,
+                       amount,
+                       nonce,
+                       chain_id,
+                       type,
+                       access_list,
+                       authorizations,
+                       input  ? std::move(*input)
+                       : data ? std::move(*data)
+                              : Bytes{}};
 }
 
 RpcResult<StateOverrides> to_state_overrides(const Json& value, std::string_view what) {

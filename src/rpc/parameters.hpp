@@ -89,8 +89,8 @@ struct LogFilter {
     std::optional<Hash256> block_hash;
     std::optional<BlockParameter> from;
     std::optional<BlockParameter> to;
-    std::vector<Address> addresses;            // empty: any
-    std::vector<std::vector<Hash256>> topics;  // per position; empty: any
+    std::vector<Address> addresses;           // empty: any
+    std::vector<std::vector<Hash256>> topics; // per position; empty: any
 };
 RpcResult<LogFilter> to_log_filter(const Json& value, std::string_view what, const RpcLimits& limits);
 

@@ -105,7 +105,8 @@ private:
             }
             std::map<U256, U256> slots;
             for (const auto& [slot, value] : change.storage)
-                if (value && (change.storage_cleared || run.before.storage(address, slot) != value)) slots[slot] = value;
+                if (value && (change.storage_cleared || run.before.storage(address, slot) != value))
+                    slots[slot] = value;
             if (!slots.empty() && !options_.disable_storage) {
                 out.key("storage").begin_object();
                 for (const auto& [slot, value] : slots) out.key(to_hex(to_big_endian(slot))).word(value);

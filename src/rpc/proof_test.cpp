@@ -18,7 +18,8 @@ protected:
         Bytes padded = to_bytes(as_bytes(text));
         padded.resize((padded.size() + 31) / 32 * 32);
         append(data, padded);
-        const auto receipt = call("eth_getTransactionReceipt", {hex(chain.send({.to = ledger::kRecordsContract, .data = data}))});
+        const auto receipt =
+            call("eth_getTransactionReceipt", {hex(chain.send({.to = ledger::kRecordsContract, .data = data}))});
         ASSERT_EQ(receipt["status"], "0x1");
     }
     const Hash256 digest = crypto::sha256(as_bytes("contract"));

@@ -21,8 +21,14 @@ inline const OpenRpc& openrpc() {
 
 /// Init code that deploys `runtime`.
 inline Bytes deployer(const Bytes& runtime) {
-    auto head = program().push(runtime.size()).op(Opcode::DUP1).raw(Bytes{0x60, 0x0b}).push(0).op(Opcode::CODECOPY).push(0).op(
-        Opcode::RETURN);
+    auto head = program()
+                    .push(runtime.size())
+                    .op(Opcode::DUP1)
+                    .raw(Bytes{0x60, 0x0b})
+                    .push(0)
+                    .op(Opcode::CODECOPY)
+                    .push(0)
+                    .op(Opcode::RETURN);
     Bytes out = head; // PUSH1 n, DUP1, PUSH1 11, PUSH0, CODECOPY, PUSH0, RETURN
     out.resize(11);
     append(out, runtime);
@@ -32,26 +38,54 @@ inline Bytes deployer(const Bytes& runtime) {
 /// Stores the first word of its input in slot 0, logs it (topics: "stored", the word) and returns what was there before.
 inline Bytes store_runtime() {
     return program()
-        .push(0).op(Opcode::SLOAD)
-        .push(0).op(Opcode::CALLDATALOAD, Opcode::DUP1).push(0).op(Opcode::SSTORE)
-        .op(Opcode::DUP1).push(0).op(Opcode::MSTORE)
-        .push(U256{0x73746f726564}).push(32).push(0).op(Opcode::LOG2)
+        .push(0)
+        .op(Opcode::SLOAD)
+        .push(0)
+        .op(Opcode::CALLDATALOAD, Opcode::DUP1)
+        .push(0)
+        .op(Opcode::SSTORE)
+        .op(Opcode::DUP1)
+        .push(0)
+        .op(Opcode::MSTORE)
+        .push(U256{0x73746f726564})
+        .push(32)
+        .push(0)
+        .op(Opcode::LOG2)
         .return_top();
 }
 /// Reverts with Error("user error").
 inline Bytes revert_runtime() {
     return program()
-        .push(U256{0x08c379a0} << 224).push(0).op(Opcode::MSTORE)
-        .push(0x20).push(4).op(Opcode::MSTORE)
-        .push(10).push(36).op(Opcode::MSTORE)
-        .push(from_big_endian(as_bytes("user error")) << 176).push(68).op(Opcode::MSTORE)
-        .push(100).push(0).op(Opcode::REVERT);
+        .push(U256{0x08c379a0} << 224)
+        .push(0)
+        .op(Opcode::MSTORE)
+        .push(0x20)
+        .push(4)
+        .op(Opcode::MSTORE)
+        .push(10)
+        .push(36)
+        .op(Opcode::MSTORE)
+        .push(from_big_endian(as_bytes("user error")) << 176)
+        .push(68)
+        .op(Opcode::MSTORE)
+        .push(100)
+        .push(0)
+        .op(Opcode::REVERT);
 }
 /// Hands its input on to `target` and returns the outcome.
 inline Bytes relay_runtime(const Address& target) {
     return program()
-        .op(Opcode::CALLDATASIZE).push(0).push(0).op(Opcode::CALLDATACOPY)
-        .push(32).push(0).op(Opcode::CALLDATASIZE).push(0).push(0).push(target).op(Opcode::GAS, Opcode::CALL)
+        .op(Opcode::CALLDATASIZE)
+        .push(0)
+        .push(0)
+        .op(Opcode::CALLDATACOPY)
+        .push(32)
+        .push(0)
+        .op(Opcode::CALLDATASIZE)
+        .push(0)
+        .push(0)
+        .push(target)
+        .op(Opcode::GAS, Opcode::CALL)
         .return_top();
 }
 

@@ -9,13 +9,14 @@
 namespace cairn::rpc {
 namespace {
 
-constexpr std::size_t kWaitingMax = 1024;            // requests that wait for a worker
+constexpr std::size_t kWaitingMax = 1024;           // requests that wait for a worker
 constexpr std::size_t kParsedAtOnceMax = 32u << 10; // longer bodies are parsed by a worker
 
 class ServiceServer final : public Server {
 public:
     ServiceServer(const ServerConfig& config, node::Chain& chain)
-        : service_(std::make_unique<Service>(chain, config.rpc)), workers_(std::make_unique<Workers>(config.worker_threads, kWaitingMax)) {}
+        : service_(std::make_unique<Service>(chain, config.rpc)),
+          workers_(std::make_unique<Workers>(config.worker_threads, kWaitingMax)) {}
     ~ServiceServer() override {
         // First those that answer, then the sockets they answer to.
         workers_->stop();
@@ -25,7 +26,9 @@ public:
 
     Status start(const HttpConfig& config) {
         HttpHandler handler;
-        handler.on_request = [this](std::string body, Reply reply) { answer(std::move(body), nullptr, std::move(reply)); };
+        handler.on_request = [this](std::string body, Reply reply) {
+            answer(std::move(body), nullptr, std::move(reply));
+        };
         handler.on_message = [this](const std::shared_ptr<WsConnection>& connection, std::string text, Reply reply) {
             answer(std::move(text), connection, std::move(reply));
         };
@@ -86,7 +89,8 @@ Result<std::unique_ptr<Server>> start_server(const ServerConfig& config, node::C
     }
     auto server = std::make_unique<ServiceServer>(config, chain);
     CRN_CHECK(server->start(http));
-    log(LogLevel::info, "rpc", "serving JSON-RPC", {{"address", config.address}, {"port", std::to_string(server->port())}});
+    log(LogLevel::info, "rpc", "serving JSON-RPC",
+        {{"address", config.address}, {"port", std::to_string(server->port())}});
     return server;
 }
 

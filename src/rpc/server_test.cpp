@@ -84,17 +84,20 @@ TEST_F(ServerTest, refuses_bodies_and_headers_over_the_limit) {
     EXPECT_EQ(client().post(std::string(900, ' ') + std::string{kAsk}).status, 200);
     EXPECT_EQ(client().post(kAsk, "X: " + std::string(3000, 'x') + "\r\n").status, 431);
     LoopbackClient chunked(server->port());
-    chunked.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+    chunked.write(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
     chunked.write("1f40\r\n" + std::string(8000, ' ') + "\r\n0\r\n\r\n");
     EXPECT_EQ(chunked.read_answer().status, 413);
     LoopbackClient announced(server->port());
-    announced.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99999999999999\r\n\r\n");
+    announced.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+                    "99999999999999\r\n\r\n");
     EXPECT_EQ(announced.read_answer().status, 413);
 }
 
 TEST_F(ServerTest, survives_what_is_not_http) {
     start();
-    for (const auto* text : {"\r\n\r\n", "hello\r\n\r\n", "POST / HTTP/9.9\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    for (const auto* text : {"\r\n\r\n", "hello\r\n\r\n", "POST / HTTP/9.9\r\n\r\n",
+                             "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
                              "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "POST / HTTP/1.1\r\nHost\r\n\r\n"}) {
         LoopbackClient odd(server->port());
         odd.write(text);
@@ -120,11 +123,13 @@ TEST_F(ServerTest, refuses_names_that_could_be_rebound) {
     start(config);
     const auto with_host = [&](std::string_view host) {
         LoopbackClient one(server->port());
-        one.write("POST / HTTP/1.1\r\nHost: " + std::string{host} + "\r\nContent-Type: application/json\r\nContent-Length: " +
-                  std::to_string(kAsk.size()) + "\r\n\r\n" + std::string{kAsk});
+        one.write("POST / HTTP/1.1\r\nHost: " + std::string{host} +
+                  "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(kAsk.size()) + "\r\n\r\n" +
+                  std::string{kAsk});
         return one.read_answer().status;
     };
-    for (const auto* host : {"localhost", "localhost:8545", "127.0.0.1:1", "[::1]:8545", "LOCALHOST", "node.example:80"})
+    for (const auto* host :
+         {"localhost", "localhost:8545", "127.0.0.1:1", "[::1]:8545", "LOCALHOST", "node.example:80"})
         EXPECT_EQ(with_host(host), 200) << host;
     for (const auto* host : {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1", "1.2.3"})
         EXPECT_EQ(with_host(host), 403) << host;
@@ -140,7 +145,8 @@ TEST_F(ServerTest, lets_only_listed_web_pages_in) {
     EXPECT_EQ(client().post(kAsk, "Origin: https://evil.example\r\n").status, 403);
     EXPECT_EQ(LoopbackClient::header(client().post(kAsk), "Access-Control-Allow-Origin"), "");
     LoopbackClient preflight(server->port());
-    preflight.write("OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n\r\n");
+    preflight.write("OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: "
+                    "https://app.example\r\nAccess-Control-Request-Method: POST\r\n\r\n");
     const auto answer = preflight.read_answer();
     EXPECT_EQ(answer.status, 204);
     EXPECT_EQ(LoopbackClient::header(answer, "Access-Control-Allow-Headers"), "Content-Type, Authorization");

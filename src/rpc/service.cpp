@@ -73,8 +73,8 @@ Request read_request(Json& value) {
     const auto found = table_of_methods().find(method_name);
     if (found == table_of_methods().end()) {
         // A notification of an unknown method gets no answer, as any notification.
-        out.error = RpcError{code::kMethod,
-                             "the method " + method_name.substr(0, 64) + " does not exist/is not available", {}};
+        out.error =
+            RpcError{code::kMethod, "the method " + method_name.substr(0, 64) + " does not exist/is not available", {}};
         return out;
     }
     const auto& method = found->second;
@@ -87,8 +87,8 @@ Request read_request(Json& value) {
     }
     const auto count = out.parameters.size();
     if (count > method.accepted) {
-        out.error = RpcError{code::kParameters,
-                             "too many arguments, want at most " + std::to_string(method.accepted), {}};
+        out.error =
+            RpcError{code::kParameters, "too many arguments, want at most " + std::to_string(method.accepted), {}};
         return out;
     }
     for (std::size_t i = 0; i < method.required; ++i)
@@ -125,8 +125,13 @@ class Collector {
 public:
     Collector(std::vector<std::string> ids, bool batch, std::size_t bytes_max, Reply reply,
               std::vector<std::function<void()>> after)
-        : ids_(std::move(ids)), answers_(ids_.size()), open_(ids_.size() + 1), batch_(batch), bytes_max_(bytes_max),
-          reply_(std::move(reply)), after_(std::move(after)) {}
+        : ids_(std::move(ids)),
+          answers_(ids_.size()),
+          open_(ids_.size() + 1),
+          batch_(batch),
+          bytes_max_(bytes_max),
+          reply_(std::move(reply)),
+          after_(std::move(after)) {}
 
     void put(std::size_t i, const Answer& answer) {
         std::string text;
@@ -185,7 +190,12 @@ Cost Service::Work::cost() const { return inside_->cost; }
 
 struct Service::Inside {
     Inside(node::Chain& c, const RpcLimits& l, const Clock& k)
-        : chain(c), limits(l), clock(k), filters(limits, clock), subscriptions(limits), sync_sends(limits, clock),
+        : chain(c),
+          limits(l),
+          clock(k),
+          filters(limits, clock),
+          subscriptions(limits),
+          sync_sends(limits, clock),
           announcer(c, clock, filters, subscriptions, sync_sends) {
         sync_sends.wake_with([this] { announcer.look_again(); });
     }
@@ -219,8 +229,10 @@ Service::Work Service::parse(std::string_view body) const {
     } else {
         if (document->empty()) return refuse({code::kRequest, "empty batch", {}});
         if (document->size() > inside_->limits.batch_requests_max)
-            return refuse({code::kLimit, "batch too large: " + std::to_string(document->size()) + " requests, limit " +
-                                             std::to_string(inside_->limits.batch_requests_max), {}});
+            return refuse({code::kLimit,
+                           "batch too large: " + std::to_string(document->size()) + " requests, limit " +
+                               std::to_string(inside_->limits.batch_requests_max),
+                           {}});
         inside->batch = true;
         inside->requests.reserve(document->size());
         for (auto& value : *document) inside->requests.push_back(read_request(value));
@@ -238,7 +250,7 @@ void Service::run(Work work, std::shared_ptr<WsConnection> connection, Reply rep
     for (auto& request : requests) ids.push_back(request.id);
     auto collector = std::make_shared<Collector>(std::move(ids), work.inside_->batch, inside_->limits.answer_bytes_max,
                                                  std::move(reply), std::vector<std::function<void()>>{});
-    Context context{inside_->chain,      inside_->limits,       inside_->filters, inside_->subscriptions,
+    Context context{inside_->chain,      inside_->limits,       inside_->filters,   inside_->subscriptions,
                     inside_->sync_sends, std::move(connection), &collector->after()};
     const auto start = inside_->clock.monotonic();
     for (std::size_t i = 0; i < requests.size(); ++i) {

@@ -45,7 +45,8 @@ public:
         flush();
         entries_.end_array();
         if (overflow_)
-            return rpc_fail(code::kLimit, "trace too large: set limit, or disableStack and disableStorage, or use callTracer");
+            return rpc_fail(code::kLimit,
+                            "trace too large: set limit, or disableStack and disableStorage, or use callTracer");
         JsonWriter out;
         out.begin_object();
         out.key("gas").number(run.outcome.receipt.gas_used);

@@ -76,7 +76,8 @@ void Subscriptions::on_block(const node::StoredBlock& block) {
     }
     for (const auto& target : targets) {
         const auto* topic = std::get_if<LogsTopic>(&target.topic);
-        if (topic == nullptr || number <= topic->after || !may_match(block.block.header.logs_bloom, topic->criteria)) continue;
+        if (topic == nullptr || number <= topic->after || !may_match(block.block.header.logs_bloom, topic->criteria))
+            continue;
         for_each_log(block, [&](const LogPlace& place) {
             if (matches(*place.log, topic->criteria)) notify(target.id, *target.connection, log_json(block, place));
             return true;

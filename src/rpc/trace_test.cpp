@@ -47,8 +47,9 @@ TEST_F(Traces, list_every_step_as_geth_does) {
 
 TEST_F(Traces, honour_the_options_of_the_struct_logger) {
     const auto hash = hex(chain.send({.to = relay, .data = word(1)}));
-    const auto trace = call("debug_traceTransaction", {hash, {{"disableStack", true}, {"disableStorage", true},
-                                                             {"enableMemory", true}, {"enableReturnData", true}}});
+    const auto trace = call(
+        "debug_traceTransaction",
+        {hash, {{"disableStack", true}, {"disableStorage", true}, {"enableMemory", true}, {"enableReturnData", true}}});
     bool saw_memory = false;
     bool saw_return = false;
     for (const auto& step : trace["structLogs"]) {
@@ -71,7 +72,8 @@ TEST_F(Traces, honour_the_options_of_the_struct_logger) {
 TEST_F(Traces, draw_the_tree_of_calls) {
     const auto hash = hex(chain.send({.to = relay, .data = word(5)}));
     const auto receipt = call("eth_getTransactionReceipt", {hash});
-    const auto trace = call("debug_traceTransaction", {hash, {{"tracer", "callTracer"}, {"tracerConfig", {{"withLog", true}}}}});
+    const auto trace =
+        call("debug_traceTransaction", {hash, {{"tracer", "callTracer"}, {"tracerConfig", {{"withLog", true}}}}});
     EXPECT_EQ(trace["type"], "CALL");
     EXPECT_EQ(trace["from"], hex(alice));
     EXPECT_EQ(trace["to"], hex(relay));
@@ -87,7 +89,8 @@ TEST_F(Traces, draw_the_tree_of_calls) {
     ASSERT_EQ(inner["logs"].size(), 1u);
     EXPECT_EQ(inner["logs"][0]["position"], "0x0");
     EXPECT_EQ(inner["logs"][0]["topics"][1], to_hex(word(5)));
-    const auto top = call("debug_traceTransaction", {hash, {{"tracer", "callTracer"}, {"tracerConfig", {{"onlyTopCall", true}}}}});
+    const auto top =
+        call("debug_traceTransaction", {hash, {{"tracer", "callTracer"}, {"tracerConfig", {{"onlyTopCall", true}}}}});
     EXPECT_FALSE(top.contains("calls"));
     EXPECT_EQ(top["gasUsed"], receipt["gasUsed"]);
 }
@@ -117,7 +120,8 @@ TEST_F(Traces, show_the_state_before) {
     EXPECT_EQ(before[hex(target)]["storage"][to_hex(word(0))], to_hex(word(6)));
     EXPECT_EQ(before[hex(relay)]["code"], to_hex(relay_runtime(target)));
 
-    const auto diff = call("debug_traceTransaction", {hash, {{"tracer", "prestateTracer"}, {"tracerConfig", {{"diffMode", true}}}}});
+    const auto diff =
+        call("debug_traceTransaction", {hash, {{"tracer", "prestateTracer"}, {"tracerConfig", {{"diffMode", true}}}}});
     EXPECT_EQ(diff["pre"][hex(target)]["storage"][to_hex(word(0))], to_hex(word(6)));
     EXPECT_EQ(diff["post"][hex(target)]["storage"][to_hex(word(0))], to_hex(word(7)));
     EXPECT_FALSE(diff["pre"].contains(hex(relay)));
@@ -141,7 +145,8 @@ TEST_F(Traces, cover_calls_that_nobody_sent) {
     const auto trace = call("debug_traceCall", {request, "latest", {{"tracer", "callTracer"}}});
     EXPECT_EQ(trace["to"], hex(target));
     const Json overrides{{hex(target), {{"stateDiff", {{to_hex(word(0)), to_hex(word(99))}}}}}};
-    EXPECT_EQ(call("debug_traceCall", {request, "latest", {{"stateOverrides", overrides}}})["returnValue"], to_hex(word(99)));
+    EXPECT_EQ(call("debug_traceCall", {request, "latest", {{"stateOverrides", overrides}}})["returnValue"],
+              to_hex(word(99)));
 }
 
 TEST_F(Traces, refuse_what_cannot_be_traced) {
@@ -171,7 +176,8 @@ TEST_F(BlockTraces, start_from_the_state_that_the_transaction_found) {
     EXPECT_EQ(call("debug_traceTransaction", {second})["returnValue"], to_hex(word(1)));
     const auto receipt = call("eth_getTransactionReceipt", {second});
     EXPECT_EQ(receipt["logs"][0]["logIndex"], "0x1");
-    EXPECT_EQ(call("debug_traceTransaction", {second})["gas"], std::stoull(receipt["gasUsed"].get<std::string>(), nullptr, 16));
+    EXPECT_EQ(call("debug_traceTransaction", {second})["gas"],
+              std::stoull(receipt["gasUsed"].get<std::string>(), nullptr, 16));
     const auto traces = call("debug_traceBlockByNumber", {"latest"});
     ASSERT_EQ(traces.size(), 2u);
     EXPECT_EQ(traces[1]["result"]["returnValue"], to_hex(word(1)));

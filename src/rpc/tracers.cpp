@@ -44,9 +44,13 @@ RpcResult<TraceOptions> to_trace_options(const Json* value, std::string_view wha
     if (!tracer->is_string()) return invalid(std::string{what} + ": field tracer: must be a string");
     const auto& name = tracer->get_ref<const std::string&>();
     if (name.empty()) return out;
-    if (name == "callTracer") out.kind = TraceOptions::Kind::calls;
-    else if (name == "prestateTracer") out.kind = TraceOptions::Kind::prestate;
-    else return invalid(std::string{what} + ": unknown tracer " + name.substr(0, 64) + ": use callTracer or prestateTracer");
+    if (name == "callTracer")
+        out.kind = TraceOptions::Kind::calls;
+    else if (name == "prestateTracer")
+        out.kind = TraceOptions::Kind::prestate;
+    else
+        return invalid(std::string{what} + ": unknown tracer " + name.substr(0, 64) +
+                       ": use callTracer or prestateTracer");
 
     const auto config = value->find("tracerConfig");
     if (config == value->end() || config->is_null()) return out;
@@ -63,7 +67,8 @@ RpcResult<TraceOptions> to_trace_options(const Json* value, std::string_view wha
     return out;
 }
 
-std::unique_ptr<TransactionTracer> make_tracer(const TraceOptions& options, const RpcLimits& limits, evm::State& state) {
+std::unique_ptr<TransactionTracer> make_tracer(const TraceOptions& options, const RpcLimits& limits,
+                                               evm::State& state) {
     switch (options.kind) {
     case TraceOptions::Kind::calls: return make_call_tracer(options, limits, state);
     case TraceOptions::Kind::prestate: return make_prestate_tracer(options);

@@ -138,10 +138,10 @@ private:
     bool finished_ = false;
 
     std::mutex mutex_;
-    std::deque<SharedText> queue_;  // guarded by mutex_
-    std::size_t queued_bytes_ = 0;  // guarded by mutex_
-    bool writing_ = false;          // guarded by mutex_
-    bool closed_ = false;           // guarded by mutex_
+    std::deque<SharedText> queue_; // guarded by mutex_
+    std::size_t queued_bytes_ = 0; // guarded by mutex_
+    bool writing_ = false;         // guarded by mutex_
+    bool closed_ = false;          // guarded by mutex_
 };
 
 } // namespace

@@ -44,7 +44,8 @@ void Checker::sent(ValidatorIndex node, const consensus::Outgoing& message) {
         if (!proposal) return broken(who + " sent a proposal that does not decode");
         const auto view = (*proposal)->block().view.value;
         const auto [known, fresh] = proposals_.try_emplace({node.value, view}, (*proposal)->digest);
-        if (known->second != (*proposal)->digest) broken("(3) " + who + " proposed twice in view " + std::to_string(view));
+        if (known->second != (*proposal)->digest)
+            broken("(3) " + who + " proposed twice in view " + std::to_string(view));
         if (!durable_proposals_[node.value].contains((*proposal)->digest))
             broken("(4) " + who + " sent a proposal that was not durable");
         if ((*proposal)->parent_certificate) certificate_seen(*(*proposal)->parent_certificate);
@@ -72,8 +73,9 @@ void Checker::vote_sent(ValidatorIndex node, const ledger::Vote& vote) {
     if (vote.voter != node) return broken(who + " sent another's vote");
     for (const auto& earlier : votes_[{node.value, statement.number}])
         if (consensus::contradict(earlier, statement))
-            broken("(3) " + who + " contradicts itself: kinds " + std::to_string(static_cast<int>(earlier.kind)) + " and " +
-                   std::to_string(static_cast<int>(statement.kind)) + " at " + std::to_string(statement.number));
+            broken("(3) " + who + " contradicts itself: kinds " + std::to_string(static_cast<int>(earlier.kind)) +
+                   " and " + std::to_string(static_cast<int>(statement.kind)) + " at " +
+                   std::to_string(statement.number));
     votes_[{node.value, statement.number}].insert(statement);
     const bool stored = statement.kind == VoteKind::lane ? durable_batches_[node.value].contains(statement.digest)
                                                          : durable_votes_[node.value].contains(statement);

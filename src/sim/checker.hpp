@@ -37,15 +37,16 @@ private:
     std::vector<std::string> violations_;
     std::uint64_t evidence_count_ = 0;
 
-    std::map<Height, Hash256> chain_;                                              // 1
-    std::map<std::uint64_t, Hash256> notarized_, finalized_;                       // 2, by view
-    std::set<std::uint64_t> nullified_;                                            // 2
+    std::map<Height, Hash256> chain_;                                                          // 1
+    std::map<std::uint64_t, Hash256> notarized_, finalized_;                                   // 2, by view
+    std::set<std::uint64_t> nullified_;                                                        // 2
     std::map<std::pair<std::uint16_t, std::uint64_t>, std::set<ledger::VoteStatement>> votes_; // 3, by voter and number
-    std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> proposals_, batches_; // 3, by leader and view, owner and position
-    std::vector<std::set<ledger::VoteStatement>> durable_votes_;                   // 4
-    std::vector<std::set<Hash256>> durable_batches_, durable_proposals_;           // 4, 5
-    std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> lanes_;             // 5
-    std::map<Height, Hash256> results_;                                            // 6
+    std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> proposals_,
+        batches_;                                                        // 3, by leader and view, owner and position
+    std::vector<std::set<ledger::VoteStatement>> durable_votes_;         // 4
+    std::vector<std::set<Hash256>> durable_batches_, durable_proposals_; // 4, 5
+    std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> lanes_;   // 5
+    std::map<Height, Hash256> results_;                                  // 6
 };
 
 } // namespace cairn::sim

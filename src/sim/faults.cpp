@@ -18,7 +18,8 @@ void World::transmit(Node& from, const Outgoing& message) {
             }
     }
     note(message.type + 31 * message.payload->size());
-    if (!message.payload->empty()) note(message.payload->back() + 256u * message.payload->at(message.payload->size() / 2));
+    if (!message.payload->empty())
+        note(message.payload->back() + 256u * message.payload->at(message.payload->size() / 2));
     for (std::uint16_t to = 0; to < scenario_.nodes; ++to) {
         if (to == from.index.value || (message.to && message.to->value != to)) continue;
         if (from.honest)
@@ -37,12 +38,16 @@ void World::transmit_to(Node& from, ValidatorIndex to, const Outgoing& message) 
     for (std::uint64_t i = 0; i < copies; ++i) {
         auto delay = scenario_.delay;
         // Sum of two uniform draws: mostly near the mean, sometimes far.
-        delay += between(0, static_cast<std::uint64_t>(scenario_.jitter.count())) + between(0, static_cast<std::uint64_t>(scenario_.jitter.count()));
+        delay += between(0, static_cast<std::uint64_t>(scenario_.jitter.count())) +
+                 between(0, static_cast<std::uint64_t>(scenario_.jitter.count()));
         if (trouble_ && chance_.one_in(scenario_.tail_one_in)) delay *= 100;
         after(delay, [this, sender = from.index, to, message] {
             for (auto& node : nodes_) {
                 if (node->index != to) continue;
-                const bool second_twin = !node->honest && node.get() != nodes_[scenario_.nodes - scenario_.byzantine + 2u * (to.value - (scenario_.nodes - scenario_.byzantine))].get();
+                const bool second_twin =
+                    !node->honest && node.get() != nodes_[scenario_.nodes - scenario_.byzantine +
+                                                          2u * (to.value - (scenario_.nodes - scenario_.byzantine))]
+                                                       .get();
                 if (!node->honest && side_[sender.value] != second_twin && !chance_.one_in(4)) continue;
                 deliver(sender, *node, message);
             }
@@ -90,7 +95,8 @@ void World::tamper(Node& from, ValidatorIndex to, const Outgoing& message) {
         if (static_cast<MessageType>(message.type) != MessageType::vote) break;
         auto vote = consensus::decode_vote_message(*message.payload);
         if (!vote) break;
-        constexpr ledger::VoteKind kKinds[] = {ledger::VoteKind::notarize, ledger::VoteKind::nullify, ledger::VoteKind::finalize};
+        constexpr ledger::VoteKind kKinds[] = {ledger::VoteKind::notarize, ledger::VoteKind::nullify,
+                                               ledger::VoteKind::finalize};
         if (vote->statement.kind != ledger::VoteKind::lane && vote->statement.kind != ledger::VoteKind::execution)
             vote->statement.kind = kKinds[chance_.below(3)];
         else
@@ -100,9 +106,7 @@ void World::tamper(Node& from, ValidatorIndex to, const Outgoing& message) {
         lie.payload = std::make_shared<const Bytes>(consensus::encode_vote(*vote));
         break;
     }
-    default:
-        --coverage_.tampered;
-        break;
+    default: --coverage_.tampered; break;
     }
     transmit_to(from, to, lie);
 }

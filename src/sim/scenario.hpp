@@ -13,29 +13,29 @@ enum class Mistake {
     none,
     quorum_off_by_one,
     finalize_after_nullify,
-    finalize_other,        // finalizes a block although it notarized another one
-    no_sync,            // messages leave before their records are durable
-    forgotten_votes,    // a restart does not know its votes
-    forgotten_lanes,    // a restart does not know what it voted for in lanes
+    finalize_other,  // finalizes a block although it notarized another one
+    no_sync,         // messages leave before their records are durable
+    forgotten_votes, // a restart does not know its votes
+    forgotten_lanes, // a restart does not know what it voted for in lanes
 };
 
 struct Scenario {
     std::size_t nodes = 4;
     std::size_t byzantine = 0; // the last ones: each runs as two twins and tampers with its messages
     bool real_signatures = false;
-    Microseconds trouble{6'000'000}; // how long faults happen
+    Microseconds trouble{6'000'000};  // how long faults happen
     Microseconds healing{60'000'000}; // by then all must agree and have finalized what came after the trouble
     std::uint64_t drop_percent = 0;
     std::uint64_t duplicate_percent = 0;
-    Microseconds delay{500};      // least
-    Microseconds jitter{2'000};   // mean of what is added
-    std::uint64_t tail_one_in = 0; // messages that take a hundred times as long
-    bool partitions = false;       // halves, one-way, isolated nodes, in turns
-    bool crashes = false;          // at any action, also during recovery; un-synced writes are lost in part
-    bool power_cuts = false;       // all nodes at once
-    bool amnesia = false;          // one node's log is lost (it counts as the faulty one)
-    bool long_absence = false;     // one node is away for most of the time
-    Microseconds skew{0};          // wall clocks differ by up to this
+    Microseconds delay{500};             // least
+    Microseconds jitter{2'000};          // mean of what is added
+    std::uint64_t tail_one_in = 0;       // messages that take a hundred times as long
+    bool partitions = false;             // halves, one-way, isolated nodes, in turns
+    bool crashes = false;                // at any action, also during recovery; un-synced writes are lost in part
+    bool power_cuts = false;             // all nodes at once
+    bool amnesia = false;                // one node's log is lost (it counts as the faulty one)
+    bool long_absence = false;           // one node is away for most of the time
+    Microseconds skew{0};                // wall clocks differ by up to this
     Microseconds batch_interval{30'000}; // mean time between client batches
     Microseconds execution{4'000};       // a block takes up to this to execute
     bool small_limits = false;           // windows and blocks so small that they bind

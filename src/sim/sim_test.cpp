@@ -84,9 +84,7 @@ TEST(Simulation, invariants_hold_through_crashes_at_any_action) {
     EXPECT_GT(coverage.torn_checkpoints, 0u);
 }
 
-TEST(Simulation, nothing_final_is_lost_when_all_lose_power) {
-    EXPECT_GT(all_hold("power", 1, 40).power_cuts, 0u);
-}
+TEST(Simulation, nothing_final_is_lost_when_all_lose_power) { EXPECT_GT(all_hold("power", 1, 40).power_cuts, 0u); }
 
 TEST(Simulation, one_liar_of_four_breaks_nothing_and_is_named) {
     const auto coverage = all_hold("byzantine", 1, 80);
@@ -98,9 +96,7 @@ TEST(Simulation, invariants_hold_with_all_faults_at_once) { all_hold("everything
 
 TEST(Simulation, two_liars_of_seven_break_nothing) { all_hold("seven", 1, 15); }
 
-TEST(Simulation, replica_without_its_log_abstains_and_rejoins) {
-    EXPECT_GT(all_hold("amnesia", 1, 40).amnesia, 0u);
-}
+TEST(Simulation, replica_without_its_log_abstains_and_rejoins) { EXPECT_GT(all_hold("amnesia", 1, 40).amnesia, 0u); }
 
 TEST(Simulation, long_absent_replica_catches_up) {
     auto absence = scenario("absence");

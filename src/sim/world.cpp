@@ -28,9 +28,13 @@ private:
 } // namespace
 
 World::World(std::uint64_t seed, const Scenario& scenario)
-    : seed_(seed), scenario_(scenario), chance_(seed), checker_(scenario.nodes, scenario.byzantine),
+    : seed_(seed),
+      scenario_(scenario),
+      chance_(seed),
+      checker_(scenario.nodes, scenario.byzantine),
       guards_(std::make_unique<BrokenGuards>(scenario.mistake)),
-      blocked_(scenario.nodes, std::vector<bool>(scenario.nodes)), side_(scenario.nodes) {
+      blocked_(scenario.nodes, std::vector<bool>(scenario.nodes)),
+      side_(scenario.nodes) {
     const auto honest = scenario.nodes - scenario.byzantine;
     std::vector<crypto::ValidatorKey> keys;
     for (std::size_t i = 0; i < scenario.nodes; ++i) {
@@ -50,7 +54,8 @@ World::World(std::uint64_t seed, const Scenario& scenario)
             node->signer = std::make_unique<FakeSigner>(keys[index].public_key(), kChain);
         node->clock_offset = between(0, 1'000'000'000);
         if (scenario.skew.count() > 0)
-            node->wall_offset = Milliseconds{between(0, static_cast<std::uint64_t>(scenario.skew.count())).count() / 1000};
+            node->wall_offset =
+                Milliseconds{between(0, static_cast<std::uint64_t>(scenario.skew.count())).count() / 1000};
         nodes_.push_back(std::move(node));
     }
 }
@@ -125,7 +130,9 @@ void World::carry_out(Node& node, consensus::Actions actions) {
                     if (markers_sent_.contains(to_bytes(raw))) node.markers.insert(to_bytes(raw));
         node.to_execute.push_back(block);
         node.to_store.push_back(block);
-        if (node.to_execute.size() == 1) after(node, between(200, static_cast<std::uint64_t>(scenario_.execution.count())), [this, &node] { execute_next(node); });
+        if (node.to_execute.size() == 1)
+            after(node, between(200, static_cast<std::uint64_t>(scenario_.execution.count())),
+                  [this, &node] { execute_next(node); });
         if (node.to_store.size() == 1) after(node, between(500, 8000), [this, &node] { store_blocks(node); });
     }
     for (const auto& certificate : actions.execution_certificates) {
@@ -170,7 +177,9 @@ void World::execute_next(Node& node) {
     node.results[block->block.height] = digest;
     checker_.executed(node.index, block->block.height, digest);
     if (!node.ledger.sound()) checker_.broken("(8) a transfer was applied twice, or money appeared");
-    if (!node.to_execute.empty()) after(node, between(200, static_cast<std::uint64_t>(scenario_.execution.count())), [this, &node] { execute_next(node); });
+    if (!node.to_execute.empty())
+        after(node, between(200, static_cast<std::uint64_t>(scenario_.execution.count())),
+              [this, &node] { execute_next(node); });
     step(node, consensus::ExecutionFinished{block->block.height, digest});
 }
 
@@ -206,8 +215,11 @@ void World::start(Node& node) {
     std::vector<BytesView> records;
     for (const auto& record : node.log) {
         const auto decoded = consensus::decode_record(*record);
-        if (scenario_.mistake == Mistake::forgotten_votes && decoded && std::holds_alternative<ledger::Vote>(*decoded)) continue;
-        if (scenario_.mistake == Mistake::forgotten_lanes && decoded && std::holds_alternative<consensus::BatchRecord>(*decoded)) continue;
+        if (scenario_.mistake == Mistake::forgotten_votes && decoded && std::holds_alternative<ledger::Vote>(*decoded))
+            continue;
+        if (scenario_.mistake == Mistake::forgotten_lanes && decoded &&
+            std::holds_alternative<consensus::BatchRecord>(*decoded))
+            continue;
         records.push_back(*record);
     }
     const auto memory = node.lost_log ? consensus::Memory::lost : consensus::Memory::complete;
@@ -242,7 +254,8 @@ void World::crash(Node& node) {
     sync(node);
     node.to_execute.clear();
     node.to_store.clear();
-    if (trouble_) after(between(20'000, 1'500'000), [this, &node] {
+    if (trouble_)
+        after(between(20'000, 1'500'000), [this, &node] {
             if (!node.core && &node != absent_) start(node);
         });
 }
@@ -265,7 +278,8 @@ void World::client() {
         else
             ++coverage_.back_pressure;
     }
-    if (trouble_) after(between(0, 2 * static_cast<std::uint64_t>(scenario_.batch_interval.count())), [this] { client(); });
+    if (trouble_)
+        after(between(0, 2 * static_cast<std::uint64_t>(scenario_.batch_interval.count())), [this] { client(); });
 }
 
 bool World::submit_marker(Node& node) {
@@ -286,7 +300,8 @@ bool World::agreed() const {
         const auto status = node->core->status();
         if (delivered && *delivered != node->delivered) return false;
         delivered = node->delivered;
-        if (status.executed != node->delivered || status.finalized != node->delivered || node->ledger.height() != node->delivered)
+        if (status.executed != node->delivered || status.finalized != node->delivered ||
+            node->ledger.height() != node->delivered)
             return false;
     }
     return true;
@@ -303,7 +318,8 @@ Outcome World::run() {
     run_until(now_ + Microseconds{1'000'000});
     for (auto& node : nodes_)
         if (node->honest)
-            for (int attempt = 0; attempt < 100 && !submit_marker(*node); ++attempt) run_until(now_ + Microseconds{50'000});
+            for (int attempt = 0; attempt < 100 && !submit_marker(*node); ++attempt)
+                run_until(now_ + Microseconds{50'000});
     const auto deadline = now_ + scenario_.healing;
     while (!agreed() && now_ < deadline && checker_.violations().empty()) run_until(now_ + Microseconds{20'000});
     if (!agreed() && checker_.violations().empty()) {
@@ -350,8 +366,8 @@ Outcome run(std::uint64_t seed, const Scenario& scenario) { return World{seed, s
 std::string describe(const Outcome& outcome, std::string_view scenario) {
     std::string out = "seed " + std::to_string(outcome.seed) + " (sim_main " + std::to_string(outcome.seed) + " " +
                       std::string{scenario} + "): height " + std::to_string(outcome.height.value) + ", view " +
-                      std::to_string(outcome.view.value) + ", " + std::to_string(outcome.end.count() / 1000) +
-                      " ms, " + std::to_string(outcome.events) + " events";
+                      std::to_string(outcome.view.value) + ", " + std::to_string(outcome.end.count() / 1000) + " ms, " +
+                      std::to_string(outcome.events) + " events";
     for (const auto& violation : outcome.violations) out += "\n  " + violation;
     return out;
 }

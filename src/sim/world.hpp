@@ -31,9 +31,9 @@ struct Outcome {
     std::uint64_t seed = 0;
     std::uint64_t trace = 0; // hash of every event
     std::vector<std::string> violations;
-    Height height;           // of the shortest honest chain
-    View view;               // highest among honest nodes
-    Microseconds end{};      // virtual time
+    Height height;      // of the shortest honest chain
+    View view;          // highest among honest nodes
+    Microseconds end{}; // virtual time
     std::uint64_t events = 0;
     double idle_steps_per_second = 0; // of one node, after all is done
     Coverage coverage;
@@ -138,9 +138,9 @@ private:
     Microseconds now_{};
     std::uint64_t order_ = 0, events_ = 0, trace_ = 0xcbf29ce484222325u;
     bool trouble_ = true;
-    const Node* absent_ = nullptr; // stays down until the network heals
-    std::vector<std::vector<bool>> blocked_; // from, to
-    std::vector<bool> side_;                 // which twin a member talks to
+    const Node* absent_ = nullptr;              // stays down until the network heals
+    std::vector<std::vector<bool>> blocked_;    // from, to
+    std::vector<bool> side_;                    // which twin a member talks to
     std::deque<consensus::Outgoing> overheard_; // for replays
     std::uint64_t markers_ = 0;
     std::set<Bytes> markers_sent_;

@@ -12,9 +12,9 @@ namespace {
 struct Touched {
     Hash256 key;
     const ledger::StateDiff::value_type* change = nullptr;
-    std::size_t index = 0;            // among the accounts in address order
-    std::optional<TrieRoot> storage;  // after the block, if the block may have changed it
-    std::size_t storage_update = 0;   // where its new root comes from
+    std::size_t index = 0;           // among the accounts in address order
+    std::optional<TrieRoot> storage; // after the block, if the block may have changed it
+    std::size_t storage_update = 0;  // where its new root comes from
     bool has_storage_update = false;
 
     const ledger::AccountDiff& diff() const { return change->second; }

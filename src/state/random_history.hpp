@@ -43,7 +43,9 @@ public:
             if (pick(10) == 0) change.storage_cleared = true;
             if (pick(2) == 0) continue;
             for (auto n = pick(slots_) + 1; n > 0; --n) {
-                const auto value = pick(3) == 0 ? U256{} : pick(2) == 0 ? U256{1 + pick(200)} : U256{random_(), 0, 0, 7};
+                const auto value = pick(3) == 0   ? U256{}
+                                   : pick(2) == 0 ? U256{1 + pick(200)}
+                                                  : U256{random_(), 0, 0, 7};
                 change.storage[slot(pick(slots_))] = value;
             }
         }

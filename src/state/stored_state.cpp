@@ -95,8 +95,11 @@ T or_stop(Result<T> result) {
 class StateReader {
 public:
     StateReader(storage::KeyValueStore& s, const StateOptions& options)
-        : store(s), nodes(s, options.node_cache_bytes), accounts(options.account_cache_entries),
-          slots(options.slot_cache_entries), codes_(options.code_cache_bytes) {}
+        : store(s),
+          nodes(s, options.node_cache_bytes),
+          accounts(options.account_cache_entries),
+          slots(options.slot_cache_entries),
+          codes_(options.code_cache_bytes) {}
 
     storage::KeyValueStore& store;
     NodeStore nodes;
@@ -144,7 +147,8 @@ private:
         std::size_t operator()(const std::shared_ptr<const Bytes>& code) const { return code->size() + 128; }
     };
     std::mutex codes_mutex_;
-    GenerationCache<Hash256, std::shared_ptr<const Bytes>, std::hash<Hash256>, CodeWeight> codes_; // guarded by codes_mutex_
+    GenerationCache<Hash256, std::shared_ptr<const Bytes>, std::hash<Hash256>, CodeWeight>
+        codes_; // guarded by codes_mutex_
 
     std::mutex pins_mutex_;
     std::multiset<std::uint64_t> pins_; // heights of the views that are held; guarded by pins_mutex_
@@ -216,7 +220,8 @@ public:
             root_ = take_root(in);
             codec::WireReader from{*window};
             window_ = {from.u64(), from.u64(), from.u64()};
-            if (!in.finish() || !from.finish()) return fail(error::StorageCorrupt, "the head of the state is malformed");
+            if (!in.finish() || !from.finish())
+                return fail(error::StorageCorrupt, "the head of the state is malformed");
             initialised_ = true;
             reader_->raise_floor(window_.floor);
         }
@@ -297,12 +302,13 @@ private:
         {
             const std::lock_guard lock(head_mutex_);
             if (!initialised_ || height > height_)
-                return fail(error::StateUnknown, "block " + std::to_string(height) + ", head " + std::to_string(height_));
+                return fail(error::StateUnknown,
+                            "block " + std::to_string(height) + ", head " + std::to_string(height_));
             if (height == height_) return latest_;
             if (height + options_.history_blocks < height_ || !reader_->pin_if_kept(height))
                 return fail(error::StatePruned, "block " + std::to_string(height) + ", head " +
-                                                        std::to_string(height_) + ", kept " +
-                                                        std::to_string(options_.history_blocks));
+                                                    std::to_string(height_) + ", kept " +
+                                                    std::to_string(options_.history_blocks));
         }
         auto bytes = store_.get(Column::meta, root_key(height));
         if (bytes && *bytes) {
@@ -320,8 +326,8 @@ private:
         storage::WriteBatch batch;
         auto window = window_;
         const auto wanted = height > options_.history_blocks ? height - options_.history_blocks : 0;
-        const auto floor = reader_->raise_floor(
-            std::min({wanted, window.floor + kPrunedHeightsMax, height == 0 ? 0 : height - 1}));
+        const auto floor =
+            reader_->raise_floor(std::min({wanted, window.floor + kPrunedHeightsMax, height == 0 ? 0 : height - 1}));
         for (auto old = window.floor; old < floor; ++old) batch.erase(Column::meta, root_key(old));
         CRN_CHECK(reader_->nodes.prune(floor, window, batch));
         reader_->nodes.add_block(height, update.tries, window, batch);

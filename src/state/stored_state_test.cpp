@@ -43,10 +43,11 @@ public:
         now_ = storage::make_memory_store();
         for (std::size_t column = 0; column < storage::kColumns; ++column) {
             storage::WriteBatch batch;
-            EXPECT_TRUE(durable_->scan(static_cast<storage::Column>(column), {}, {}, [&](BytesView key, BytesView value) {
-                batch.put(static_cast<storage::Column>(column), key, value);
-                return true;
-            }));
+            EXPECT_TRUE(
+                durable_->scan(static_cast<storage::Column>(column), {}, {}, [&](BytesView key, BytesView value) {
+                    batch.put(static_cast<storage::Column>(column), key, value);
+                    return true;
+                }));
             EXPECT_TRUE(now_->write(batch, true));
         }
         return lost;
@@ -141,8 +142,8 @@ public:
             ASSERT_EQ(proof->storage.size(), slots.size());
             for (const auto& slot : proof->storage) {
                 ASSERT_EQ(slot.value, expected.storage(who, slot.slot));
-                const auto value = ledger::verify_trie_proof(
-                    proof->storage_root, crypto::keccak256(to_big_endian(slot.slot)), slot.nodes);
+                const auto value = ledger::verify_trie_proof(proof->storage_root,
+                                                             crypto::keccak256(to_big_endian(slot.slot)), slot.nodes);
                 ASSERT_TRUE(value) << value.error().text();
                 ASSERT_EQ(value->has_value(), static_cast<bool>(slot.value));
                 if (slot.value) {
@@ -194,7 +195,12 @@ TEST(StoredState, agrees_with_whole_copies_over_random_histories) {
 }
 
 TEST(StoredState, agrees_with_whole_copies_without_any_cache) {
-    Twin twin{21, {.history_blocks = 30, .node_cache_bytes = 0, .code_cache_bytes = 0, .account_cache_entries = 0, .slot_cache_entries = 0}};
+    Twin twin{21,
+              {.history_blocks = 30,
+               .node_cache_bytes = 0,
+               .code_cache_bytes = 0,
+               .account_cache_entries = 0,
+               .slot_cache_entries = 0}};
     for (int i = 0; i < 60; ++i) ASSERT_NO_FATAL_FAILURE(twin.step());
     ASSERT_NO_FATAL_FAILURE(twin.expect_window(30));
     for (std::uint64_t height = 29; height < 60; height += 5) ASSERT_NO_FATAL_FAILURE(twin.expect_proofs(height));
@@ -268,7 +274,8 @@ TEST(StoredState, does_not_grow_without_end) {
     for (int i = 0; i < 150; ++i) ASSERT_NO_FATAL_FAILURE(twin.step());
     EXPECT_LT(keys(), before + before / 2);
     std::size_t nodes = 0;
-    for (const auto column : {storage::Column::account_trie, storage::Column::storage_trie}) nodes += twin.store->keys(column);
+    for (const auto column : {storage::Column::account_trie, storage::Column::storage_trie})
+        nodes += twin.store->keys(column);
     EXPECT_LT(nodes, 2 * twin.history.addresses() + twin.history.addresses() * twin.history.slots());
 }
 
@@ -312,7 +319,8 @@ TEST(StoredState, clears_the_storage_of_an_account_that_is_destroyed_and_made_an
 }
 
 TEST(StoredState, can_be_read_by_many_threads_while_blocks_are_committed) {
-    Twin twin{91, {.history_blocks = 8, .node_cache_bytes = 40'000, .account_cache_entries = 64, .slot_cache_entries = 64}};
+    Twin twin{91,
+              {.history_blocks = 8, .node_cache_bytes = 40'000, .account_cache_entries = 64, .slot_cache_entries = 64}};
     for (int i = 0; i < 10; ++i) ASSERT_NO_FATAL_FAILURE(twin.step());
     // All states that will be are worked out beforehand, so that readers can compare without a lock.
     std::vector<ledger::StateDiff> diffs;

@@ -70,7 +70,9 @@ public:
         }));
         ASSERT_EQ(walked, content);
         for (int i = 0; i < 20; ++i) {
-            auto key = content.empty() ? Hash256{} : std::next(content.begin(), static_cast<std::ptrdiff_t>(random() % content.size()))->first;
+            auto key = content.empty()
+                           ? Hash256{}
+                           : std::next(content.begin(), static_cast<std::ptrdiff_t>(random() % content.size()))->first;
             if (i % 2 == 0) key[random() % 32] ^= static_cast<std::uint8_t>(random());
             const auto found = content.find(key);
             const auto expected = found == content.end() ? std::nullopt : std::optional{found->second};
@@ -135,7 +137,8 @@ Hash256 crowded_key(std::mt19937_64& random) {
 }
 
 nlohmann::json vectors(const std::string& file) {
-    return nlohmann::json::parse(test::read_text(test::unpacked_vectors(CAIRN_SOURCE_DIR, "basic") / "TrieTests" / file));
+    return nlohmann::json::parse(
+        test::read_text(test::unpacked_vectors(CAIRN_SOURCE_DIR, "basic") / "TrieTests" / file));
 }
 
 Hash256 secure_key(const std::string& text) {
@@ -161,8 +164,9 @@ TEST(TrieUpdate, agrees_with_the_whole_trie_over_random_changes_of_crowded_keys)
             for (auto n = random() % (block % 7 == 0 ? 40 : 4) + 1; n > 0; --n) {
                 auto& value = changes[crowded_key(random)];
                 // Short values make nodes below 32 bytes, which are embedded in their parents.
-                value = random() % 4 < removals ? std::nullopt
-                                                : std::optional{Bytes(1 + random() % 3 * 40, static_cast<std::uint8_t>(random() % 200))};
+                value = random() % 4 < removals
+                            ? std::nullopt
+                            : std::optional{Bytes(1 + random() % 3 * 40, static_cast<std::uint8_t>(random() % 200))};
             }
             const bool clears = random() % 25 == 0;
             ASSERT_NO_FATAL_FAILURE(clears ? trie.clear() : trie.apply(changes));
@@ -207,16 +211,19 @@ TEST(TrieUpdate, writes_nothing_for_changes_that_change_nothing) {
 }
 
 TEST(TrieUpdate, gives_the_roots_of_the_secure_trie_vectors) {
-    for (const char* file : {"trietest_secureTrie.json", "trieanyorder_secureTrie.json", "hex_encoded_securetrie_test.json"}) {
+    for (const char* file :
+         {"trietest_secureTrie.json", "trieanyorder_secureTrie.json", "hex_encoded_securetrie_test.json"}) {
         const auto tests = vectors(file);
         ASSERT_FALSE(tests.empty());
         for (const auto& [name, test] : tests.items()) {
             SCOPED_TRACE(std::string(file) + " " + name);
             std::vector<std::pair<Hash256, std::optional<Bytes>>> steps;
             if (test["in"].is_array())
-                for (const auto& pair : test["in"]) steps.emplace_back(secure_key(pair[0].get<std::string>()), value_of(pair[1]));
+                for (const auto& pair : test["in"])
+                    steps.emplace_back(secure_key(pair[0].get<std::string>()), value_of(pair[1]));
             else
-                for (const auto& [key, value] : test["in"].items()) steps.emplace_back(secure_key(key), value_of(value));
+                for (const auto& [key, value] : test["in"].items())
+                    steps.emplace_back(secure_key(key), value_of(value));
             Trie step_by_step;
             for (const auto& [key, value] : steps) ASSERT_NO_FATAL_FAILURE(step_by_step.apply({{key, value}}));
             EXPECT_EQ(to_hex(step_by_step.root.hash), test["root"].get<std::string>());

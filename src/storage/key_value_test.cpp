@@ -67,7 +67,8 @@ INSTANTIATE_TEST_SUITE_P(KeyValue, BothStores, testing::Bool(),
 TEST_P(BothStores, scan_a_prefix_from_a_start_in_ascending_order) {
     for (const char* key : {"b", "a2", "a1", "a", "c", "a10"}) put(*store, Column::index, key, key);
     put(*store, Column::history, "a3", "elsewhere");
-    EXPECT_EQ(scanned(*store, Column::index, "a", "a"), (Pairs{{"a", "a"}, {"a1", "a1"}, {"a10", "a10"}, {"a2", "a2"}}));
+    EXPECT_EQ(scanned(*store, Column::index, "a", "a"),
+              (Pairs{{"a", "a"}, {"a1", "a1"}, {"a10", "a10"}, {"a2", "a2"}}));
     EXPECT_EQ(scanned(*store, Column::index, "a", "a10"), (Pairs{{"a10", "a10"}, {"a2", "a2"}}));
     EXPECT_EQ(scanned(*store, Column::index, "a", "", 2), (Pairs{{"a", "a"}, {"a1", "a1"}}));
     EXPECT_EQ(scanned(*store, Column::index, "a", "b"), Pairs{});
@@ -174,7 +175,8 @@ TEST(RocksDb, reports_a_full_disk_and_keeps_what_was_acknowledged) {
     ASSERT_GT(acknowledged, 10);
     ASSERT_LT(acknowledged, 200);
     const auto store = *open_rocksdb(path);
-    for (int i = 0; i < acknowledged; ++i) EXPECT_TRUE((*store->get(Column::meta, as_bytes(std::to_string(i)))).has_value());
+    for (int i = 0; i < acknowledged; ++i)
+        EXPECT_TRUE((*store->get(Column::meta, as_bytes(std::to_string(i)))).has_value());
 }
 
 } // namespace cairn::storage

@@ -40,7 +40,8 @@ std::optional<std::uint64_t> last_acknowledged(std::uint64_t numbers, std::uint6
         if (!read_one()) break;
     ::usleep(static_cast<useconds_t>(pause_us));
     ::kill(child, SIGKILL);
-    while (read_one()) {}
+    while (read_one()) {
+    }
     int status = 0;
     ::waitpid(child, &status, 0);
     ::close(ends[0]);

@@ -24,8 +24,7 @@ public:
         if (found == records_.end()) return fail(error::StorageIo, "no record at this position of the memory log");
         return found->second;
     }
-    Status replay(RecordPosition start,
-                  const std::function<bool(RecordPosition, BytesView)>& visit) const override {
+    Status replay(RecordPosition start, const std::function<bool(RecordPosition, BytesView)>& visit) const override {
         auto position = start;
         for (;;) {
             Bytes record;

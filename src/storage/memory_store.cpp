@@ -45,8 +45,7 @@ public:
                 key = next->first;
                 value = next->second;
             }
-            const bool inside =
-                key.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), key.begin());
+            const bool inside = key.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), key.begin());
             if (!inside || !visit(key, value)) return {};
             from = std::move(key);
             inclusive = false;

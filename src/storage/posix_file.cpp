@@ -39,7 +39,7 @@ public:
     PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
 
     Result<std::uint64_t> size() const override {
-        struct stat info {};
+        struct stat info{};
         if (::fstat(fd_.get(), &info) != 0) return failed("look at", path_, errno);
         return static_cast<std::uint64_t>(info.st_size);
     }
@@ -96,7 +96,7 @@ public:
             return sync_directory(slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash));
         }
         if (errno != EEXIST) return failed("create", path, errno, error::StorageOpen);
-        struct stat info {};
+        struct stat info{};
         if (::stat(path.c_str(), &info) != 0) return failed("look at", path, errno, error::StorageOpen);
         if (!S_ISDIR(info.st_mode)) return fail(error::StorageOpen, path + " is not a directory");
         return {};

@@ -31,12 +31,14 @@ std::unexpected<Error> failed(const rocksdb::Status& status, const std::string& 
     auto code = otherwise;
     const auto text = status.ToString();
     // A quota or a limit on file sizes is reported as a plain input/output error.
-    const bool quota = text.find("quota exceeded") != std::string::npos || text.find("File too large") != std::string::npos;
+    const bool quota =
+        text.find("quota exceeded") != std::string::npos || text.find("File too large") != std::string::npos;
     if (status.IsNoSpace() || (status.IsIOError() && quota))
         code = error::StorageFull;
     else if (status.IsCorruption())
         code = error::StorageCorrupt;
-    else if (status.IsIOError() && (text.find("lock hold") != std::string::npos || text.find("LOCK:") != std::string::npos))
+    else if (status.IsIOError() &&
+             (text.find("lock hold") != std::string::npos || text.find("LOCK:") != std::string::npos))
         code = error::StorageLocked;
     return fail(code, doing + " (" + text + ")");
 }
@@ -126,7 +128,8 @@ public:
 
     Status scan(Column column, BytesView prefix, BytesView start,
                 const std::function<bool(BytesView, BytesView)>& visit) const override {
-        const auto begin = std::max(slice(prefix), slice(start), [](const auto& a, const auto& b) { return a.compare(b) < 0; });
+        const auto begin =
+            std::max(slice(prefix), slice(start), [](const auto& a, const auto& b) { return a.compare(b) < 0; });
         const std::unique_ptr<rocksdb::Iterator> at{database_->NewIterator({}, family(column))};
         for (at->Seek(begin); at->Valid() && at->key().starts_with(slice(prefix)); at->Next())
             if (!visit(view(at->key()), view(at->value()))) return {};

@@ -43,7 +43,8 @@ bool finds_valid_record(std::uint32_t segment, BytesView file, std::uint64_t fro
         const auto offset = static_cast<std::uint64_t>(at - file.begin());
         if (record_at(segment, file, offset, record_bytes_max)) return true;
         const auto rest = file.subspan(offset);
-        const auto header = rest.size() < kRecordHeaderBytes ? std::nullopt : decode_record_header(rest, record_bytes_max);
+        const auto header =
+            rest.size() < kRecordHeaderBytes ? std::nullopt : decode_record_header(rest, record_bytes_max);
         if (header && header->length <= rest.size() - kRecordHeaderBytes) work += header->length;
         if (work > kSearchBytesMax) return true;
         ++at;

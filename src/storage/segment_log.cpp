@@ -14,7 +14,7 @@ namespace {
 // More than any setting allows; checked before a file is read whole. Also the limit of what is read back, so that records
 // written under a higher record_bytes_max than today's do not pass for damage.
 constexpr std::uint64_t kFileBytesMax = 1u << 30;
-constexpr std::size_t kOpenFilesMax = 16;         // of old segments
+constexpr std::size_t kOpenFilesMax = 16; // of old segments
 constexpr std::string_view kSuffix = ".seg";
 
 std::string name_of(std::uint32_t segment) {
@@ -46,9 +46,11 @@ std::unexpected<Error> corrupt(const std::string& path, std::uint64_t offset, co
 class SegmentLog final : public RecordLog {
 public:
     SegmentLog(FileSystem& files, std::string directory, const LogOptions& options)
-        : files_(files), directory_(std::move(directory)),
+        : files_(files),
+          directory_(std::move(directory)),
           options_{std::min(options.segment_bytes_max, kFileBytesMax),
-                   std::min<std::size_t>(options.record_bytes_max, kFileBytesMax - kSegmentHeaderBytes - kRecordHeaderBytes)} {}
+                   std::min<std::size_t>(options.record_bytes_max,
+                                         kFileBytesMax - kSegmentHeaderBytes - kRecordHeaderBytes)} {}
 
     Status open() {
         CRN_CHECK(files_.make_directory(directory_));
@@ -68,8 +70,9 @@ public:
     Result<RecordPosition> append(BytesView record) override {
         CRN_CHECK(usable());
         if (record.size() > options_.record_bytes_max)
-            return fail(error::StorageIo, "a record of " + std::to_string(record.size()) + " bytes is above the limit of " +
-                                                  std::to_string(options_.record_bytes_max));
+            return fail(error::StorageIo, "a record of " + std::to_string(record.size()) +
+                                              " bytes is above the limit of " +
+                                              std::to_string(options_.record_bytes_max));
         if (end_ > kSegmentHeaderBytes && end_ + kRecordHeaderBytes + record.size() > options_.segment_bytes_max) {
             // An older segment is always durable as a whole, so only the last one can have a torn tail.
             CRN_CHECK(sync());
@@ -133,11 +136,10 @@ public:
             CRN_TRY(content, read_whole(*file, path));
             if (number == last && content.size() > end) content.resize(end);
             const auto from = number == start.segment ? start.offset : 0;
-            const auto scan = scan_segment(number, content, kFileBytesMax,
-                                           [&](std::uint64_t offset, BytesView record) {
-                                               if (offset >= from) go_on = visit({number, offset}, record);
-                                               return go_on;
-                                           });
+            const auto scan = scan_segment(number, content, kFileBytesMax, [&](std::uint64_t offset, BytesView record) {
+                if (offset >= from) go_on = visit({number, offset}, record);
+                return go_on;
+            });
             if (scan.invalid_bytes != 0) return corrupt(path, scan.valid_bytes, "the record is invalid");
         }
         return {};
@@ -163,7 +165,8 @@ private:
     std::string path_of(std::uint32_t number) const { return directory_ + "/" + name_of(number); }
 
     Status usable() const {
-        if (failed_) return fail(error::StorageIo, directory_ + ": an earlier write or sync failed; nothing more is accepted");
+        if (failed_)
+            return fail(error::StorageIo, directory_ + ": an earlier write or sync failed; nothing more is accepted");
         return {};
     }
 
@@ -236,7 +239,7 @@ private:
     std::shared_ptr<File> file_; // the last segment
     std::uint32_t first_ = 0;
     std::uint32_t last_ = 0;
-    std::uint64_t end_ = 0; // of the last segment
+    std::uint64_t end_ = 0;                                                  // of the last segment
     mutable std::map<std::uint32_t, std::shared_ptr<const File>> old_files_; // guarded by mutex_
 };
 

@@ -80,7 +80,8 @@ TEST(SegmentLog, starts_new_files_and_keeps_all_records_over_reopening) {
     const auto log = *open_segment_log_on(files, "d", kSmall);
     for (std::size_t i = 0; i < expected.size(); ++i) {
         EXPECT_EQ(*log->read(positions[i]), expected[i]);
-        EXPECT_EQ(all_records(*log, positions[i]), std::vector<Bytes>(expected.begin() + static_cast<std::ptrdiff_t>(i), expected.end()));
+        EXPECT_EQ(all_records(*log, positions[i]),
+                  std::vector<Bytes>(expected.begin() + static_cast<std::ptrdiff_t>(i), expected.end()));
     }
 }
 
@@ -91,7 +92,8 @@ TEST(SegmentLog, drops_whole_files_before_a_position_and_nothing_else) {
     for (std::size_t i = 0; i < 60; ++i) positions.push_back(*log->append(record(i, 50)));
     const auto middle = positions[30];
     ASSERT_TRUE(log->drop_before(middle));
-    for (const auto position : positions) EXPECT_EQ(log->read(position).has_value(), position.segment >= middle.segment);
+    for (const auto position : positions)
+        EXPECT_EQ(log->read(position).has_value(), position.segment >= middle.segment);
     ASSERT_TRUE(log->drop_before({1'000'000, 0}));
     EXPECT_EQ(files.paths().size(), 1u);
     EXPECT_TRUE(log->read(positions.back()));

@@ -107,7 +107,8 @@ void Call::MeteredSlots::store(const U256& slot, const U256& value) {
 void Call::emit(const Event& event, const AbiValue::List& indexed, const AbiValue::List& data) {
     auto encoded = codec::abi_encode("(" + std::string{event.data} + ")", data);
     CRN_ASSERT(encoded.has_value());
-    ledger::Log log{.address = message_.recipient, .topics = {ledger::event_topic(event.signature())}, .data = *encoded};
+    ledger::Log log{
+        .address = message_.recipient, .topics = {ledger::event_topic(event.signature())}, .data = *encoded};
     for (const auto& value : indexed) log.topics.push_back(topic_of(value));
     if (!charge(kLog + kLog * static_cast<std::int64_t>(log.topics.size()) +
                 kLogByte * static_cast<std::int64_t>(log.data.size())))

@@ -25,7 +25,8 @@ inline ledger::Genesis four_organisations() {
     const std::array names{"Alpha", "Beta", "Delta", "Gamma"};
     for (std::uint8_t i = 0; i < 4; ++i) {
         const auto pem = "-----BEGIN CERTIFICATE-----\n" + std::string(500u + i, 'A') + "\n-----END CERTIFICATE-----\n";
-        out.organisations.push_back({names[i], pem, filled<crypto::ValidatorPublicKey>(static_cast<std::uint8_t>(0x10 + i)),
+        out.organisations.push_back({names[i], pem,
+                                     filled<crypto::ValidatorPublicKey>(static_cast<std::uint8_t>(0x10 + i)),
                                      filled<Address>(static_cast<std::uint8_t>(0xa0 + i))});
         out.validators.members.push_back({std::string(names[i]) + "-1", names[i],
                                           filled<crypto::ValidatorPublicKey>(static_cast<std::uint8_t>(0x20 + i)),

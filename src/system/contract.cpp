@@ -6,9 +6,7 @@ namespace cairn::system {
 
 namespace {
 
-std::string signature_of(const Function& function) {
-    return std::string{function.name} + std::string{function.inputs};
-}
+std::string signature_of(const Function& function) { return std::string{function.name} + std::string{function.inputs}; }
 
 std::string hex_of(const ledger::Selector& selector) { return to_hex(selector); }
 
@@ -19,7 +17,9 @@ codec::AbiType constant_type(std::string_view text) {
     return *type;
 }
 
-evm::CallResult failed(evm::Outcome outcome) { return {.outcome = outcome, .gas_left = 0, .output = {}, .created = {}}; }
+evm::CallResult failed(evm::Outcome outcome) {
+    return {.outcome = outcome, .gas_left = 0, .output = {}, .created = {}};
+}
 
 } // namespace
 

@@ -97,7 +97,8 @@ TEST(SystemContracts, answer_within_their_gas_whatever_they_are_sent) {
         const std::size_t words = random() % 8;
         for (std::size_t i = 0; i < words; ++i) {
             const U256 small[] = {0, 1, 2, 0x20, 0x40, 0x60, 0x80, random() % 300};
-            append(input, to_big_endian(random() % 4 == 0 ? U256{random(), random(), random(), random()} : small[random() % 8]));
+            append(input, to_big_endian(random() % 4 == 0 ? U256{random(), random(), random(), random()}
+                                                          : small[random() % 8]));
         }
         const Address target = system_address(static_cast<std::uint8_t>(1 + random() % 3));
         auto message = TestChain::message(target, kAlice, input);

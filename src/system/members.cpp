@@ -24,13 +24,11 @@ constexpr std::string_view kIndexOutOfRange = "IndexOutOfRange(uint256,uint256)"
 constexpr std::string_view kLimitReached = "LimitReached()";
 
 AbiValue value_of(const OrganisationEntry& entry) {
-    return AbiValue::List{entry.name, entry.account, entry.active, entry.signing_key,
-                          entry.ca_certificate};
+    return AbiValue::List{entry.name, entry.account, entry.active, entry.signing_key, entry.ca_certificate};
 }
 
 AbiValue value_of(const ValidatorEntry& entry) {
-    return AbiValue::List{entry.name, entry.organisation, entry.active, entry.key,
-                          entry.network_address};
+    return AbiValue::List{entry.name, entry.organisation, entry.active, entry.key, entry.network_address};
 }
 
 /// Field of an organisation that is empty, too long or malformed; empty if none is.
@@ -98,8 +96,7 @@ Reply needed(Call& call, const AbiValue::List&) {
 
 Reply approvals(Call& call, const AbiValue::List& arguments) {
     MemberStorage members{call.own()};
-    return AbiValue::List{
-        approvals_of(call.own(), MemberStorage::approvals_slot(), arguments[0].as_hash(), members)};
+    return AbiValue::List{approvals_of(call.own(), MemberStorage::approvals_slot(), arguments[0].as_hash(), members)};
 }
 
 Reply round(Call& call, const AbiValue::List&) { return AbiValue::List{MemberStorage{call.own()}.round()}; }
@@ -252,8 +249,7 @@ Status write_members(Slots& slots, const ledger::Genesis& genesis) {
     }
     for (const auto& validator : genesis.validators.members) {
         const auto organisation = members.find_organisation(validator.organisation);
-        if (!organisation)
-            return fail(error::GenesisInvalid, "validator " + validator.name + ": no such organisation");
+        if (!organisation) return fail(error::GenesisInvalid, "validator " + validator.name + ": no such organisation");
         if (!is_name(validator.name, kMemberNameBytesMax) || !is_network_address(validator.address) ||
             members.find_validator(validator.name))
             return fail(error::GenesisInvalid,

@@ -54,14 +54,17 @@ TEST_F(Members, getters_tell_the_same_to_contracts) {
     EXPECT_EQ(read("validatorCount()", {}, "(uint256)"), AbiValue{4});
     EXPECT_EQ(read("approvalsNeeded()", {}, "(uint256)"), AbiValue{3});
     EXPECT_EQ(read("round()", {}, "(uint256)"), AbiValue{0});
-    const AbiValue beta = AbiValue::List{"Beta", kBeta, 1, filled<Hash256>(0x11), genesis.organisations[1].ca_certificate_pem};
+    const AbiValue beta =
+        AbiValue::List{"Beta", kBeta, 1, filled<Hash256>(0x11), genesis.organisations[1].ca_certificate_pem};
     EXPECT_EQ(read("organisation(uint256)", {1}, kOrganisation), beta);
-    EXPECT_EQ(send(kStranger, "organisationByName(string)", {"Beta"}).values("(uint256,(string,address,bool,bytes32,string))"),
+    EXPECT_EQ(send(kStranger, "organisationByName(string)", {"Beta"})
+                  .values("(uint256,(string,address,bool,bytes32,string))"),
               (AbiValue::List{1, beta}));
     const AbiValue validator = AbiValue::List{"Beta-1", 1, 1, filled<Hash256>(0x21), "127.0.0.1:30301"};
     EXPECT_EQ(read("validator(uint256)", {1}, kValidator), validator);
-    EXPECT_EQ(send(kStranger, "validatorByName(string)", {"Beta-1"}).values("(uint256,(string,uint32,bool,bytes32,string))"),
-              (AbiValue::List{1, validator}));
+    EXPECT_EQ(
+        send(kStranger, "validatorByName(string)", {"Beta-1"}).values("(uint256,(string,uint32,bool,bytes32,string))"),
+        (AbiValue::List{1, validator}));
     EXPECT_EQ(read("organisationOf(address)", {kDelta}, "(string)"), AbiValue{"Delta"});
     EXPECT_EQ(read("organisationOf(address)", {kStranger}, "(string)"), AbiValue{""});
 }
@@ -79,9 +82,11 @@ TEST_F(Members, network_address_is_changed_by_its_own_organisation_only) {
     send(kStranger, kSet, {"Alpha-1", "h:1"}).expect_revert("NotAuthorised(address)", {kStranger});
     send(kBeta, kSet, {"Alpha-1", "h:1"}).expect_revert("NotAuthorised(address)", {kBeta});
     send(kAlpha, kSet, {"nobody", "h:1"}).expect_revert("ValidatorUnknown(string)", {"nobody"});
-    for (const std::string_view bad : {"", ":1", "host", "host:", "host:0", "host:65536", "host:1x", "ho st:1", "h\n:1", "host:-1"})
+    for (const std::string_view bad :
+         {"", ":1", "host", "host:", "host:0", "host:65536", "host:1x", "ho st:1", "h\n:1", "host:-1"})
         send(kAlpha, kSet, {"Alpha-1", bad}).expect_revert("FieldInvalid(string)", {"networkAddress"});
-    send(kAlpha, kSet, {"Alpha-1", std::string(260, 'h') + ":1"}).expect_revert("FieldInvalid(string)", {"networkAddress"});
+    send(kAlpha, kSet, {"Alpha-1", std::string(260, 'h') + ":1"})
+        .expect_revert("FieldInvalid(string)", {"networkAddress"});
     EXPECT_EQ(validators_of(chain.state(), Epoch{0}), genesis.validators);
 
     const std::string long_address = std::string(50, 'h') + ".example:30303";
@@ -90,7 +95,8 @@ TEST_F(Members, network_address_is_changed_by_its_own_organisation_only) {
         ASSERT_TRUE(answer.result.ok());
         EXPECT_EQ(validators_of(chain.state(), Epoch{0}).members[0].address, good);
         ASSERT_EQ(answer.logs.size(), 1u);
-        EXPECT_EQ(answer.logs[0].topics, (std::vector<Hash256>{ledger::event_topic("NetworkAddressChanged(uint256,string)"), Hash256{}}));
+        EXPECT_EQ(answer.logs[0].topics,
+                  (std::vector<Hash256>{ledger::event_topic("NetworkAddressChanged(uint256,string)"), Hash256{}}));
         EXPECT_EQ(*codec::abi_decode("(string)", answer.logs[0].data), AbiValue::List{good});
     }
 }
@@ -108,8 +114,9 @@ TEST_F(Members, an_organisation_joins_when_the_majority_approves) {
     ASSERT_EQ(last.logs.size(), 2u);
     EXPECT_EQ(last.logs[0].topics[0], ledger::event_topic("ChangeApproved(bytes32,uint256,uint256,uint256)"));
     EXPECT_EQ(*codec::abi_decode("(uint256,uint256)", last.logs[0].data), (AbiValue::List{3, 3}));
-    EXPECT_EQ(last.logs[1].topics, (std::vector<Hash256>{ledger::event_topic("OrganisationAdded(uint256,string,address)"),
-                                                         to_big_endian(U256{4})}));
+    EXPECT_EQ(last.logs[1].topics,
+              (std::vector<Hash256>{ledger::event_topic("OrganisationAdded(uint256,string,address)"),
+                                    to_big_endian(U256{4})}));
 }
 
 TEST_F(Members, only_members_approve_and_only_once) {
@@ -146,7 +153,8 @@ TEST_F(Members, an_organisation_leaves_with_its_validators) {
     send(kGamma, kRemove, {"Alpha"}).expect_revert("NotAuthorised(address)", {kGamma});
     send(kAlpha, kAdd, {"Gamma", kEpsilon, filled<Hash256>(1), "c"}).expect_revert("NameTaken(string)", {"Gamma"});
     send(kAlpha, kRemove, {"Gamma"}).expect_revert("OrganisationUnknown(string)", {"Gamma"});
-    send(kGamma, "setNetworkAddress(string,string)", {"Gamma-1", "h:1"}).expect_revert("NotAuthorised(address)", {kGamma});
+    send(kGamma, "setNetworkAddress(string,string)", {"Gamma-1", "h:1"})
+        .expect_revert("NotAuthorised(address)", {kGamma});
 }
 
 TEST_F(Members, the_last_organisation_stays) {

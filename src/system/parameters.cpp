@@ -100,15 +100,13 @@ Reply approve_change(Call& call, const AbiValue::List& arguments) {
     const std::uint64_t now = call.block().number;
     if (rule->is_fixed() || value < rule->min || value > rule->max)
         return revert(kValueRefused, {rule->name, rule->min, rule->max});
-    if (activation <= U256{now} || !activation.fits_u64())
-        return revert(kActivationTooEarly, {activation, now + 1});
+    if (activation <= U256{now} || !activation.fits_u64()) return revert(kActivationTooEarly, {activation, now + 1});
     Parameter parameter{call.own(), rule->name};
     if (const std::uint64_t waits_for = parameter.activation(); waits_for > now)
         return revert(kChangePending, {rule->name, waits_for});
 
     const U256 round = call.own().load(kRoundSlot);
-    const Hash256 change =
-        change_id(call, "(uint256,string,uint256,uint256)", {round, rule->name, value, activation});
+    const Hash256 change = change_id(call, "(uint256,string,uint256,uint256)", {round, rule->name, value, activation});
     MemberStorage members{call.of(kMembersAddress)};
     const auto decided = approve(call, kApprovalsSlot, change, members);
     if (!decided) return std::unexpected(decided.error());

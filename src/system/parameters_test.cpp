@@ -32,7 +32,14 @@ protected:
 TEST_F(Parameters, genesis_values_are_read_back_as_they_were) {
     auto genesis = four_organisations();
     EXPECT_EQ(parameters_of(chain.state(), Height{1}), genesis.parameters);
-    genesis.parameters = {.chain_id = 9, .fee_mode = ledger::FeeMode::fixed, .fixed_gas_price = 1'000'000'000, .block_gas_limit = 40'000'000, .transaction_gas_cap = 30'000'000, .code_bytes_max = 30'000, .history_blocks = 5, .min_block_interval_ms = 0};
+    genesis.parameters = {.chain_id = 9,
+                          .fee_mode = ledger::FeeMode::fixed,
+                          .fixed_gas_price = 1'000'000'000,
+                          .block_gas_limit = 40'000'000,
+                          .transaction_gas_cap = 30'000'000,
+                          .code_bytes_max = 30'000,
+                          .history_blocks = 5,
+                          .min_block_interval_ms = 0};
     const TestChain other{genesis};
     EXPECT_EQ(parameters_of(other.state(), Height{1}), genesis.parameters);
 }
@@ -73,8 +80,10 @@ TEST_F(Parameters, change_is_told_in_events) {
     ASSERT_EQ(last.logs.size(), 2u);
     EXPECT_EQ(last.logs[0].topics[0], ledger::event_topic("ChangeApproved(bytes32,uint256,uint256,uint256)"));
     EXPECT_EQ(last.logs[0].topics[2], to_big_endian(U256{2}));
-    EXPECT_EQ(last.logs[1].topics, std::vector<Hash256>{ledger::event_topic("ParameterChanged(string,uint256,uint256)")});
-    EXPECT_EQ(*codec::abi_decode("(string,uint256,uint256)", last.logs[1].data), (AbiValue::List{"codeBytesMax", 32'768, 8}));
+    EXPECT_EQ(last.logs[1].topics,
+              std::vector<Hash256>{ledger::event_topic("ParameterChanged(string,uint256,uint256)")});
+    EXPECT_EQ(*codec::abi_decode("(string,uint256,uint256)", last.logs[1].data),
+              (AbiValue::List{"codeBytesMax", 32'768, 8}));
     EXPECT_EQ(send(kStranger, "round()", {}).value("(uint256)"), AbiValue{1});
 }
 
@@ -93,7 +102,8 @@ TEST_F(Parameters, removed_organisations_have_no_say) {
     send(kDelta, kApprove, {"codeBytesMax", 32'768, 8});
     for (const auto& sender : {kAlpha, kBeta, filled<Address>(0xa3)})
         chain.send(kMembersAddress, sender, "approveRemoval(string)", {"Delta"});
-    const auto change = send(kAlpha, kApprove, {"codeBytesMax", 32'768, 8}).value("(bytes32)"); // 1 of 2, Delta not counted
+    const auto change =
+        send(kAlpha, kApprove, {"codeBytesMax", 32'768, 8}).value("(bytes32)"); // 1 of 2, Delta not counted
     EXPECT_EQ(send(kStranger, "approvals(bytes32)", {change}).value("(uint256)"), AbiValue{1});
     EXPECT_EQ(parameters_of(chain.state(), Height{8}).code_bytes_max, 24'576u);
     send(kBeta, kApprove, {"codeBytesMax", 32'768, 8});
@@ -110,7 +120,8 @@ TEST_F(Parameters, refuse_values_and_heights_that_would_harm) {
     send(kAlpha, kApprove, {"codeBytesMax", 32'768, 0}).expect_revert("ActivationTooEarly(uint256,uint256)", {0, 8});
     send(kAlpha, kApprove, {"nothing", 1, 8}).expect_revert("ParameterUnknown(string)", {"nothing"});
     decide("codeBytesMax", 32'768, 100);
-    send(kAlpha, kApprove, {"codeBytesMax", 40'000, 50}).expect_revert("ChangePending(string,uint256)", {"codeBytesMax", 100});
+    send(kAlpha, kApprove, {"codeBytesMax", 40'000, 50})
+        .expect_revert("ChangePending(string,uint256)", {"codeBytesMax", 100});
 }
 
 TEST_F(Parameters, a_price_above_zero_ends_free_gas) {

@@ -97,9 +97,8 @@ std::uint64_t records_of(const ledger::StateView& view, const Hash256& digest) {
 }
 
 Result<ledger::Record> record_at(const ledger::StateView& view, const Hash256& digest, std::uint64_t index) {
-    return ledger::load_record(digest, index, [&](const U256& slot) -> Result<U256> {
-        return view.storage(kRecordsAddress, slot);
-    });
+    return ledger::load_record(digest, index,
+                               [&](const U256& slot) -> Result<U256> { return view.storage(kRecordsAddress, slot); });
 }
 
 } // namespace cairn::system

@@ -55,7 +55,8 @@ TEST_F(Records, appends_what_is_recorded_again) {
     chain.block().number = 8;
     EXPECT_EQ(record(kBob, kDigest, "second").value("(uint256)"), AbiValue{1});
     EXPECT_EQ(call("get(bytes32)", {kDigest}).value(kEntry).list()[3], AbiValue{"first"});
-    const auto page = call("history(bytes32,uint256,uint256)", {kDigest, 0, 10}).value("((address,uint48,uint48,string)[])");
+    const auto page =
+        call("history(bytes32,uint256,uint256)", {kDigest, 0, 10}).value("((address,uint48,uint48,string)[])");
     EXPECT_EQ(page.list(), (AbiValue::List{AbiValue::List{kAlice, 7, 1'700'000'000, "first"},
                                            AbiValue::List{kBob, 8, 1'700'000'000, "second"}}));
 }
@@ -74,14 +75,16 @@ TEST_F(Records, gives_history_in_pages) {
     EXPECT_EQ(page_size(130, 5), 0u);
     EXPECT_EQ(page_size(~U256{}, ~U256{}), 0u);
     EXPECT_EQ(page_size(5, 0), 0u);
-    const auto page = call("history(bytes32,uint256,uint256)", {kDigest, 41, 2}).value("((address,uint48,uint48,string)[])");
+    const auto page =
+        call("history(bytes32,uint256,uint256)", {kDigest, 41, 2}).value("((address,uint48,uint48,string)[])");
     EXPECT_EQ(page.list()[0].list()[3], AbiValue{"41"});
 }
 
 TEST_F(Records, refuses_what_is_not_evidence) {
     record(kAlice, Hash256{}, "x").expect_revert("DigestZero()", {});
     record(kAlice, kDigest, std::string(1025, 'x')).expect_revert("MetadataTooLong(uint256,uint256)", {1025, 1024});
-    for (const std::string bad : {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "a\xf8\x88\x80\x80\x80"})
+    for (const std::string bad :
+         {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "a\xf8\x88\x80\x80\x80"})
         record(kAlice, kDigest, bad).expect_revert("MetadataNotText()", {});
     EXPECT_EQ(records_of(chain.state(), kDigest), 0u);
     EXPECT_TRUE(record(kAlice, kDigest, "日本語 ü 🪨").result.ok());
@@ -152,7 +155,8 @@ TEST_F(Records, does_with_any_gas_nothing_or_all) {
 TEST_F(Records, costs_more_with_more_metadata) {
     std::int64_t last = 0;
     for (const std::size_t bytes : {0u, 32u, 64u, 96u, 512u, 1024u}) {
-        const auto answer = record(kAlice, filled<Hash256>(static_cast<std::uint8_t>(bytes / 32 + 1)), std::string(bytes, 'x'));
+        const auto answer =
+            record(kAlice, filled<Hash256>(static_cast<std::uint8_t>(bytes / 32 + 1)), std::string(bytes, 'x'));
         EXPECT_GT(answer.gas_used, last);
         last = answer.gas_used;
     }

@@ -13,7 +13,8 @@ namespace {
 void put_contract(ledger::StateDiff& diff, const Address& address, const MemorySlots& slots) {
     ledger::AccountDiff account;
     const Bytes code{kMarkerCode};
-    account.account = ledger::Account{.nonce = 1, .balance = {}, .code_hash = crypto::keccak256(code)}; // EIP-161: not empty
+    account.account =
+        ledger::Account{.nonce = 1, .balance = {}, .code_hash = crypto::keccak256(code)}; // EIP-161: not empty
     account.code = std::make_shared<const Bytes>(code);
     account.storage = slots.words();
     diff.emplace(address, std::move(account));

@@ -20,6 +20,10 @@ inline constexpr Address kRecordsAddress = system_address(0x02);
 /// 0x000000000000000000000000000000000000ca03: parameters of the chain (contracts/IParameters.sol).
 inline constexpr Address kParametersAddress = system_address(0x03);
 
+/// 0x000000000000000000000000000000000000ca20 and ca21: SM3 and SM2 for contracts (system/national.hpp).
+inline constexpr Address kSm3Address = system_address(0x20);
+inline constexpr Address kSm2Address = system_address(0x21);
+
 /// The code that genesis puts at each of them, so that EXTCODESIZE is not zero and Solidity's calls go through. It is
 /// INVALID (0xfe): an EVM that does not know the native contract fails instead of seeming to succeed.
 inline constexpr std::uint8_t kMarkerCode = 0xfe;

@@ -4,6 +4,7 @@
 #include "ledger/history_contract.hpp"
 #include "system/contract.hpp"
 #include "system/members.hpp"
+#include "system/national.hpp"
 #include "system/parameters.hpp"
 
 namespace cairn::system {
@@ -37,7 +38,9 @@ ledger::AccountDiff account_of(const ledger::GenesisAccount& founder) {
 const evm::NativeContracts& native_contracts() {
     static const evm::NativeContracts contracts{{kMembersAddress, &members_contract()},
                                                 {kRecordsAddress, &records_contract()},
-                                                {kParametersAddress, &parameters_contract()}};
+                                                {kParametersAddress, &parameters_contract()},
+                                                {kSm3Address, &sm3_contract()},
+                                                {kSm2Address, &sm2_contract()}};
     return contracts;
 }
 
@@ -56,6 +59,8 @@ Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis) {
     put_contract(diff, kMembersAddress, members);
     put_contract(diff, kRecordsAddress, {});
     put_contract(diff, kParametersAddress, parameters);
+    put_contract(diff, kSm3Address, {});
+    put_contract(diff, kSm2Address, {});
     return diff;
 }
 

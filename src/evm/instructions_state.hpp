@@ -235,6 +235,17 @@ template <bool kTrace>
     if (balance && state.is_empty(heir)) gas -= gas::kNewAccount;
     if (gas < 0) return failure(Outcome::out_of_gas);
     announce<kTrace>(frame, gas, top);
+    if (const auto* guard = context.options.guard()) {
+        Message move;
+        move.sender = self;
+        move.recipient = move.code_address = heir;
+        move.value = balance;
+        if (auto refusal = guard->refusal(state, context.block, context.transaction.origin, move)) {
+            frame.return_data = std::move(*refusal);
+            frame.output = frame.return_data;
+            return failure(Outcome::revert);
+        }
+    }
 
     if constexpr (kTrace) context.options.tracer->on_destroy(self, heir, balance);
     if (heir != self && state.subtract_balance(self, balance)) state.add_balance(heir, balance);

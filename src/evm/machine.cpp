@@ -53,6 +53,8 @@ struct Machine::Data {
 
     /// Starts a message: either it is over at once, or its frame is now the last of `running`.
     std::optional<CallResult> begin(const Message& message);
+    /// The revert of a message that the guard refuses.
+    std::optional<CallResult> refuse(const Message& message);
     std::optional<CallResult> begin_call(const Message& message);
     std::optional<CallResult> begin_creation(const Message& message);
     void push_frame(const Message& message, std::shared_ptr<const Program> program, std::size_t checkpoint);
@@ -171,13 +173,23 @@ std::optional<CallResult> Machine::Data::begin_creation(const Message& asked) {
     return std::nullopt;
 }
 
+std::optional<CallResult> Machine::Data::refuse(const Message& message) {
+    const auto* guard = context.options.guard();
+    if (guard == nullptr) return std::nullopt;
+    auto refusal = guard->refusal(context.state, context.block, context.transaction.origin, message);
+    if (!refusal) return std::nullopt;
+    if (tracer() != nullptr) tracer()->on_enter(message, {});
+    return CallResult{Outcome::revert, message.gas, std::move(*refusal), {}};
+}
+
 std::optional<CallResult> Machine::Data::begin(const Message& message) {
     std::optional<CallResult> result;
     if (message.depth > kCallDepthMax) {
         if (tracer() != nullptr) tracer()->on_enter(message, {});
         result = refused(Outcome::call_depth, message.gas);
     } else {
-        result = is_creation(message.kind) ? begin_creation(message) : begin_call(message);
+        result = refuse(message);
+        if (!result) result = is_creation(message.kind) ? begin_creation(message) : begin_call(message);
     }
     if (result && tracer() != nullptr) tracer()->on_exit(message, *result);
     return result;

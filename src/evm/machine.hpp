@@ -66,7 +66,27 @@ public:
     virtual ~NativeContract() = default;
     virtual CallResult call(Machine& machine, const Message& message) const = 0;
 };
-using NativeContracts = std::map<Address, const NativeContract*>;
+
+/// Decides before any message of a transaction runs whether the chain's own rules (roles, policies, freezes, labels) allow it.
+/// Stateless; a refusal follows from the state, the block and the message alone. It has no gas rule of its own: a refused
+/// message costs what a message costs that reverts at once, and warms nothing.
+class CallGuard {
+public:
+    virtual ~CallGuard() = default;
+    /// Revert data if the message must not run. In a creation `recipient` and `code_address` are not known yet. `origin` sent
+    /// the transaction. SELFDESTRUCT asks with the call that would move the balance to its heir.
+    virtual std::optional<Bytes> refusal(State& state, const BlockEnvironment& block, const Address& origin,
+                                         const Message& message) const = 0;
+    /// An EIP-7702 authorization: true if `authority` must not delegate to the code of `target`.
+    virtual bool refuses_delegation(State& state, const BlockEnvironment& block, const Address& authority,
+                                    const Address& target) const = 0;
+};
+
+/// What the node adds to Ethereum's rules: its contracts by address, and the guard of all calls (null: none).
+struct NativeContracts : std::map<Address, const NativeContract*> {
+    using map::map;
+    const CallGuard* guard = nullptr;
+};
 
 /// Sees every step; null in normal running. Never changes anything.
 class Tracer {
@@ -96,6 +116,8 @@ struct MachineOptions {
     std::uint32_t code_bytes_max = 24'576; // EIP-170; init code: twice (EIP-3860)
     const NativeContracts* natives = nullptr;
     Tracer* tracer = nullptr;
+
+    const CallGuard* guard() const { return natives == nullptr ? nullptr : natives->guard; }
 };
 
 /// One per transaction. Not thread-safe.

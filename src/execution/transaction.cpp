@@ -132,9 +132,12 @@ U256 effective_gas_price(const Transaction& tx, const U256& base_fee) {
     return base_fee + std::min(tx.max_priority_fee_per_gas, tx.max_fee_per_gas - base_fee);
 }
 
+const evm::CallGuard* guard_of(const Rules& rules) { return rules.natives == nullptr ? nullptr : rules.natives->guard; }
+
 /// EIP-7702: one authorization, taken or silently passed over.
-void apply_authorization(evm::State& state, const ledger::Authorization& item, const U256& chain_id) {
-    if (item.chain_id && item.chain_id != chain_id) return;
+void apply_authorization(evm::State& state, const ledger::Authorization& item, const evm::BlockEnvironment& block,
+                         const Rules& rules) {
+    if (item.chain_id && item.chain_id != rules.chain_id) return;
     if (item.nonce == kNonceMax) return;
     const auto authority = ledger::recover_authority(item);
     if (!authority) return;
@@ -142,6 +145,9 @@ void apply_authorization(evm::State& state, const ledger::Authorization& item, c
     const auto code = state.code(*authority);
     if (!code->empty() && !evm::delegation_target(*code)) return;
     if (state.nonce(*authority) != item.nonce) return;
+    if (const auto* guard = guard_of(rules);
+        guard != nullptr && guard->refuses_delegation(state, block, *authority, item.address))
+        return;
     if (state.exists(*authority)) state.add_refund(static_cast<std::int64_t>(kAuthorizationRefund));
     Bytes designator;
     if (!item.address.is_zero()) {
@@ -173,10 +179,23 @@ bool is_plain_transfer(evm::State& state, const Transaction& tx, const Rules& ru
     return hash.is_zero() || hash == crypto::kEmptyKeccak;
 }
 
-void transfer(evm::State& state, const Address& from, const Address& to, const U256& value) {
-    const bool enough = state.subtract_balance(from, value);
+evm::CallResult transfer(evm::State& state, const ledger::SignedTransaction& signed_tx,
+                         const evm::BlockEnvironment& block, std::int64_t gas, const Rules& rules) {
+    const auto& tx = signed_tx.body;
+    if (const auto* guard = guard_of(rules)) {
+        evm::Message message;
+        message.gas = gas;
+        message.sender = signed_tx.sender;
+        message.recipient = message.code_address = *tx.to;
+        message.value = tx.value;
+        message.input = tx.data;
+        if (auto refusal = guard->refusal(state, block, signed_tx.sender, message))
+            return {evm::Outcome::revert, gas, std::move(*refusal), {}};
+    }
+    const bool enough = state.subtract_balance(signed_tx.sender, tx.value);
     CRN_ASSERT(enough); // checked together with the fee
-    state.add_balance(to, value);
+    state.add_balance(*tx.to, tx.value);
+    return {evm::Outcome::success, gas, {}, {}};
 }
 
 evm::CallResult run_message(evm::State& state, const ledger::SignedTransaction& signed_tx,
@@ -184,7 +203,7 @@ evm::CallResult run_message(evm::State& state, const ledger::SignedTransaction& 
                             const Rules& rules) {
     const auto& tx = signed_tx.body;
     warm_up_start(state, signed_tx, block.coinbase);
-    for (const auto& item : tx.authorization_list) apply_authorization(state, item, rules.chain_id);
+    for (const auto& item : tx.authorization_list) apply_authorization(state, item, block, rules);
 
     evm::Message message;
     message.gas = gas;
@@ -286,14 +305,9 @@ Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::Si
     state.set_nonce(signed_tx.sender, nonce + 1);
 
     const auto intrinsic = intrinsic_gas(tx, rules.revision);
-    evm::CallResult result;
-    if (is_plain_transfer(state, tx, rules)) {
-        transfer(state, signed_tx.sender, *tx.to, tx.value);
-        result.gas_left = static_cast<std::int64_t>(tx.gas_limit - intrinsic.standard);
-    } else {
-        result = run_message(state, signed_tx, block, price,
-                             static_cast<std::int64_t>(tx.gas_limit - intrinsic.standard), rules);
-    }
+    const auto gas = static_cast<std::int64_t>(tx.gas_limit - intrinsic.standard);
+    auto result = is_plain_transfer(state, tx, rules) ? transfer(state, signed_tx, block, gas, rules)
+                                                      : run_message(state, signed_tx, block, price, gas, rules);
 
     CRN_ASSERT(result.gas_left >= 0 && state.refund() >= 0);
     const std::uint64_t before_refund = tx.gas_limit - static_cast<std::uint64_t>(result.gas_left);

@@ -6,11 +6,27 @@ using consensus::MessageType;
 using ledger::VoteKind;
 
 Checker::Checker(std::size_t nodes, std::size_t byzantine)
-    : nodes_(nodes), byzantine_(byzantine), durable_votes_(nodes), durable_batches_(nodes), durable_proposals_(nodes) {}
+    : nodes_(nodes),
+      byzantine_(byzantine),
+      model_(nodes, byzantine, [this](std::string what) { broken(std::move(what)); }),
+      durable_votes_(nodes),
+      durable_batches_(nodes),
+      durable_proposals_(nodes) {}
+
+void Checker::excuse(ValidatorIndex index) {
+    excused_.insert(index);
+    model_ = ModelRules{nodes_, byzantine_ + excused_.size(), [this](std::string what) { broken(std::move(what)); }};
+}
+
+constexpr std::size_t kViolationsMax = 20;
 
 void Checker::broken(std::string what) {
-    constexpr std::size_t kViolationsMax = 20;
     if (violations_.size() < kViolationsMax) violations_.push_back(std::move(what));
+}
+
+void Checker::unsafe(std::string what) {
+    if (byzantine_ <= (nodes_ - 1) / 3) return broken(std::move(what));
+    if (forks_.size() < kViolationsMax) forks_.push_back(std::move(what));
 }
 
 void Checker::durable(ValidatorIndex node, BytesView bytes) {
@@ -23,10 +39,11 @@ void Checker::durable(ValidatorIndex node, BytesView bytes) {
         durable_batches_[node.value].insert(digest_of(batch->batch.header));
     if (const auto* proposal = std::get_if<consensus::ProposalPtr>(&*record))
         durable_proposals_[node.value].insert((*proposal)->digest);
+    if (keeps_votes(node)) model_.durable(node.value, *record);
 }
 
 void Checker::sent(ValidatorIndex node, const consensus::Outgoing& message) {
-    if (!honest(node)) return;
+    if (!keeps_votes(node)) return;
     const auto who = "node " + std::to_string(node.value);
     switch (static_cast<MessageType>(message.type)) {
     case MessageType::vote: {
@@ -90,16 +107,16 @@ void Checker::certificate_seen(const ledger::Certificate& certificate) {
     const auto at = " in view " + std::to_string(view);
     if (statement.kind == VoteKind::notarize) {
         if (notarized_.try_emplace(view, statement.digest).first->second != statement.digest)
-            broken("(2) two notarized blocks" + at);
+            unsafe("(2) two notarized blocks" + at);
     } else if (statement.kind == VoteKind::finalize) {
         if (finalized_.try_emplace(view, statement.digest).first->second != statement.digest)
-            broken("(2) two finalized blocks" + at);
-        if (nullified_.contains(view)) broken("(2) finalized and nullified" + at);
+            unsafe("(2) two finalized blocks" + at);
+        if (nullified_.contains(view)) unsafe("(2) finalized and nullified" + at);
         if (const auto known = notarized_.find(view); known != notarized_.end() && known->second != statement.digest)
-            broken("(2) finalized another block than the notarized one" + at);
+            unsafe("(2) finalized another block than the notarized one" + at);
     } else if (statement.kind == VoteKind::nullify) {
         nullified_.insert(view);
-        if (finalized_.contains(view)) broken("(2) finalized and nullified" + at);
+        if (finalized_.contains(view)) unsafe("(2) finalized and nullified" + at);
     }
 }
 
@@ -107,25 +124,25 @@ void Checker::finalized(ValidatorIndex node, const consensus::FinalizedBlock& bl
     if (!honest(node)) return;
     const auto height = block.block.height;
     if (chain_.try_emplace(height, block.digest).first->second != block.digest)
-        broken("(1) node " + std::to_string(node.value) + " finalized another block at height " +
+        unsafe("(1) node " + std::to_string(node.value) + " finalized another block at height " +
                std::to_string(height.value));
     certificate_seen(block.certificate);
     for (const auto& batch : block.batches) {
         const auto digest = digest_of(batch.header);
         const auto key = std::pair{batch.header.lane.value, batch.header.position.value};
         if (lanes_.try_emplace(key, digest).first->second != digest)
-            broken("(5) two batches were ordered at one position of lane " + std::to_string(key.first));
+            unsafe("(5) two batches were ordered at one position of lane " + std::to_string(key.first));
         std::size_t holders = 0;
         for (std::size_t i = 0; i < nodes_ - byzantine_; ++i) holders += durable_batches_[i].contains(digest) ? 1u : 0u;
         if (holders < (nodes_ - 1) / 3 + 1)
-            broken("(5) an ordered batch is durable at " + std::to_string(holders) + " honest nodes only");
+            unsafe("(5) an ordered batch is durable at " + std::to_string(holders) + " honest nodes only");
     }
 }
 
 void Checker::executed(ValidatorIndex node, Height height, const Hash256& digest) {
     if (!honest(node)) return;
     if (results_.try_emplace(height, digest).first->second != digest)
-        broken("(6) results differ at height " + std::to_string(height.value));
+        unsafe("(6) results differ at height " + std::to_string(height.value));
 }
 
 void Checker::execution_certificate(ValidatorIndex node, const ledger::Certificate& certificate) {
@@ -133,18 +150,18 @@ void Checker::execution_certificate(ValidatorIndex node, const ledger::Certifica
     const Height height{certificate.statement.number};
     const auto result = results_.find(height);
     if (result == results_.end() || result->second != certificate.statement.digest)
-        broken("(7) certified result of height " + std::to_string(height.value) + " is not the honest one");
+        unsafe("(7) certified result of height " + std::to_string(height.value) + " is not the honest one");
 }
 
 void Checker::evidence(ValidatorIndex node, const consensus::Evidence& evidence) {
     if (!honest(node)) return;
     ++evidence_count_;
-    if (honest(evidence.offender))
+    if (keeps_votes(evidence.offender))
         broken("(13) honest node " + std::to_string(evidence.offender.value) + " is accused");
 }
 
 void Checker::report(ValidatorIndex node, const consensus::PeerReport& report) {
-    if (!honest(node) || !honest(report.peer)) return;
+    if (!honest(node) || !honest(report.peer) || !forks_.empty()) return;
     broken("node " + std::to_string(node.value) + " reports honest node " + std::to_string(report.peer.value) + ": " +
            report.error.text());
 }

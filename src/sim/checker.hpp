@@ -3,6 +3,7 @@
 
 #include "consensus/events.hpp"
 #include "consensus/log.hpp"
+#include "sim/model_rules.hpp"
 
 #include <map>
 #include <set>
@@ -13,11 +14,17 @@ namespace cairn::sim {
 class Checker {
 public:
     Checker(std::size_t nodes, std::size_t byzantine);
+    Checker(const Checker&) = delete;
+    Checker& operator=(const Checker&) = delete;
+
+    /// This member's disk will forget votes without knowing it: it counts as a liar. Before anything else happens.
+    void excuse(ValidatorIndex index);
+    /// The member's log was lost or is damaged: what it voted for in lanes no longer counts as stored.
+    void forgot_log(ValidatorIndex node) { durable_batches_[node.value].clear(); }
 
     bool honest(ValidatorIndex index) const { return index.value < nodes_ - byzantine_; }
     /// What became durable in a node's log.
     void durable(ValidatorIndex node, BytesView record);
-    /// The node's log was lost by the simulator itself: its votes in lanes no longer count as stored.
     void sent(ValidatorIndex node, const consensus::Outgoing& message);
     void finalized(ValidatorIndex node, const consensus::FinalizedBlock& block);
     void executed(ValidatorIndex node, Height height, const Hash256& digest);
@@ -28,13 +35,21 @@ public:
 
     const std::vector<std::string>& violations() const { return violations_; }
     std::uint64_t evidence_count() const { return evidence_count_; }
+    /// Rules of safety that more than f liars have broken; with up to f liars these are violations.
+    const std::vector<std::string>& forks() const { return forks_; }
+    std::uint64_t model_steps() const { return model_.steps(); }
 
 private:
+    /// Breaks safety: a violation unless there are more than f liars.
+    void unsafe(std::string what);
+    bool keeps_votes(ValidatorIndex index) const { return honest(index) && !excused_.contains(index); }
     void vote_sent(ValidatorIndex node, const ledger::Vote& vote);
     void certificate_seen(const ledger::Certificate& certificate);
 
     std::size_t nodes_, byzantine_;
-    std::vector<std::string> violations_;
+    std::set<ValidatorIndex> excused_;
+    std::vector<std::string> violations_, forks_;
+    ModelRules model_;
     std::uint64_t evidence_count_ = 0;
 
     std::map<Height, Hash256> chain_;                                                          // 1

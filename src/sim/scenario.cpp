@@ -1,6 +1,15 @@
 #include "sim/scenario.hpp"
 
 namespace cairn::sim {
+namespace {
+
+constexpr std::string_view kNames[] = {"calm",       "lossy", "partitions", "crashes", "power",    "byzantine",
+                                       "everything", "seven", "flood",      "absence", "amnesia",  "loss",
+                                       "sync",       "rot",   "tail",       "time",    "traitors", "plot"};
+
+} // namespace
+
+std::span<const std::string_view> scenario_names() { return kNames; }
 
 Scenario scenario(std::string_view name) {
     Scenario out;
@@ -22,8 +31,9 @@ Scenario scenario(std::string_view name) {
         out.nodes = 7;
         out.byzantine = 2;
     }
-    if (name == "amnesia") {
+    if (name == "amnesia" || name == "loss") {
         out.amnesia = true;
+        out.disk_loss = name == "loss";
         out.drop_percent = 2;
         out.partitions = true;
     }
@@ -38,6 +48,23 @@ Scenario scenario(std::string_view name) {
         out.long_absence = true;
         out.trouble = Microseconds{30'000'000};
         out.drop_percent = 1;
+    }
+    if (name == "sync") out.sync_errors = out.crashes = true;
+    if (name == "rot" || name == "tail") {
+        out.rot_middle = name == "rot";
+        out.rot_tail = name == "tail";
+        out.drop_percent = 2;
+        out.partitions = true;
+    }
+    if (name == "time") {
+        out.clock_jumps = out.pauses = true;
+        out.drop_percent = 2;
+        out.trouble = Microseconds{12'000'000};
+    }
+    if (name == "traitors" || name == "plot") { // f+1 of four, 2f of seven
+        out.nodes = name == "plot" ? 7 : 4;
+        out.byzantine = name == "plot" ? 4 : 2;
+        out.partitions = true;
     }
     return out;
 }

@@ -4,6 +4,8 @@
 #include "base/clock.hpp"
 
 #include <cstdint>
+#include <set>
+#include <span>
 #include <string_view>
 
 namespace cairn::sim {
@@ -17,6 +19,7 @@ enum class Mistake {
     no_sync,         // messages leave before their records are durable
     forgotten_votes, // a restart does not know its votes
     forgotten_lanes, // a restart does not know what it voted for in lanes
+    retried_sync,    // a failed sync is tried again, and believed
 };
 
 struct Scenario {
@@ -34,15 +37,29 @@ struct Scenario {
     bool crashes = false;                // at any action, also during recovery; un-synced writes are lost in part
     bool power_cuts = false;             // all nodes at once
     bool amnesia = false;                // one node's log is lost (it counts as the faulty one)
+    bool disk_loss = false;              // with its log, node 0 loses all its blocks
+    bool sync_errors = false;            // a sync fails: the program must stop, not try again
+    bool rot_middle = false;             // a durable record of node 0's log can no longer be read, and others follow it
+    bool rot_tail = false;               // it was the last one: looks like a torn write, so node 0 counts as a liar
+    bool clock_jumps = false;            // wall clocks of up to f nodes are wrong by up to a minute, in turns
+    bool pauses = false;                 // nodes stand still for seconds and then go on
     bool long_absence = false;           // one node is away for most of the time
     Microseconds skew{0};                // wall clocks differ by up to this
     Microseconds batch_interval{30'000}; // mean time between client batches
     Microseconds execution{4'000};       // a block takes up to this to execute
     bool small_limits = false;           // windows and blocks so small that they bind
     Mistake mistake = Mistake::none;
+    /// Fault::id of faults that do not happen: how shrink() takes a run apart.
+    std::set<std::uint64_t> without;
+
+    std::size_t faults_tolerated() const { return (nodes - 1) / 3; }
+    /// With more liars than that the chain may fork; then they must be convicted.
+    bool may_fork() const { return byzantine > faults_tolerated(); }
 };
 
-/// "calm", "lossy", "partitions", "crashes", "byzantine", "everything", "amnesia", "absence", "seven", "flood", "power"; calm for others.
+/// Names of all scenarios.
+std::span<const std::string_view> scenario_names();
+/// One of scenario_names(); calm for others.
 Scenario scenario(std::string_view name);
 
 } // namespace cairn::sim

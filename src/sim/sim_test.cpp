@@ -1,4 +1,4 @@
-#include "sim/world.hpp"
+#include "sim/shrink.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,6 +9,13 @@ namespace {
 
 // Sanitized programs are several times slower and look for other mistakes: a quarter of the seeds will do.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CAIRN_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CAIRN_SANITIZED
+#endif
+#endif
+#ifdef CAIRN_SANITIZED
 constexpr std::uint64_t kSeedsDivisor = 4;
 #else
 constexpr std::uint64_t kSeedsDivisor = 1;
@@ -21,7 +28,9 @@ Coverage all_hold(std::string_view name, std::uint64_t first, std::uint64_t coun
         const auto outcome = run(seed, scenario(name));
         EXPECT_TRUE(outcome.violations.empty()) << describe(outcome, name);
         if (!outcome.violations.empty()) break;
-        EXPECT_GT(outcome.height.value, 0u) << describe(outcome, name);
+        if (!scenario(name).may_fork()) {
+            EXPECT_GT(outcome.height.value, 0u) << describe(outcome, name);
+        }
         const auto& c = outcome.coverage;
         total.crashes_before_sync += c.crashes_before_sync;
         total.crashes_before_send += c.crashes_before_send;
@@ -36,6 +45,15 @@ Coverage all_hold(std::string_view name, std::uint64_t first, std::uint64_t coun
         total.evidence += c.evidence;
         total.tampered += c.tampered;
         total.back_pressure += c.back_pressure;
+        total.sync_errors += c.sync_errors;
+        total.rot += c.rot;
+        total.damaged_logs += c.damaged_logs;
+        total.cut_logs += c.cut_logs;
+        total.clock_jumps += c.clock_jumps;
+        total.pauses += c.pauses;
+        total.forks += c.forks;
+        total.convicted += c.convicted;
+        total.model_steps += c.model_steps;
         for (std::size_t i = 0; i < c.sent.size(); ++i) total.sent[i] += c.sent[i];
     }
     return total;
@@ -65,10 +83,10 @@ TEST(Simulation, real_signatures_give_the_same_protocol) {
     EXPECT_GT(outcome.height.value, 5u);
 }
 
-TEST(Simulation, invariants_hold_on_lossy_links) { all_hold("lossy", 1, 60); }
+TEST(Simulation, invariants_hold_on_lossy_links) { all_hold("lossy", 1, 30); }
 
 TEST(Simulation, invariants_hold_through_partitions) {
-    const auto coverage = all_hold("partitions", 1, 60);
+    const auto coverage = all_hold("partitions", 1, 30);
     EXPECT_GT(coverage.partitions, 0u);
     EXPECT_GE(coverage.skipped_views_max, 2u);
     EXPECT_GT(sent(coverage, consensus::MessageType::fetch_blocks), 0u);
@@ -76,7 +94,7 @@ TEST(Simulation, invariants_hold_through_partitions) {
 }
 
 TEST(Simulation, invariants_hold_through_crashes_at_any_action) {
-    const auto coverage = all_hold("crashes", 1, 80);
+    const auto coverage = all_hold("crashes", 1, 60);
     EXPECT_GT(coverage.crashes_before_sync, 0u);
     EXPECT_GT(coverage.crashes_before_send, 0u);
     EXPECT_GT(coverage.crashes_between_sends, 0u);
@@ -87,16 +105,54 @@ TEST(Simulation, invariants_hold_through_crashes_at_any_action) {
 TEST(Simulation, nothing_final_is_lost_when_all_lose_power) { EXPECT_GT(all_hold("power", 1, 40).power_cuts, 0u); }
 
 TEST(Simulation, one_liar_of_four_breaks_nothing_and_is_named) {
-    const auto coverage = all_hold("byzantine", 1, 80);
+    const auto coverage = all_hold("byzantine", 1, 50);
     EXPECT_GT(coverage.tampered, 0u);
     EXPECT_GT(coverage.evidence, 0u);
 }
 
-TEST(Simulation, invariants_hold_with_all_faults_at_once) { all_hold("everything", 1, 120); }
+TEST(Simulation, invariants_hold_with_all_faults_at_once) {
+    // Each vote and each batch voted for was a step that the rules of docs/model allow.
+    EXPECT_GT(all_hold("everything", 1, 100).model_steps, 10'000u);
+}
 
 TEST(Simulation, two_liars_of_seven_break_nothing) { all_hold("seven", 1, 15); }
 
 TEST(Simulation, replica_without_its_log_abstains_and_rejoins) { EXPECT_GT(all_hold("amnesia", 1, 40).amnesia, 0u); }
+
+TEST(Simulation, replica_without_log_and_blocks_catches_up_and_rejoins) {
+    EXPECT_GT(all_hold("loss", 1, 30).amnesia, 0u);
+}
+
+TEST(Simulation, a_failed_sync_stops_the_replica_and_harms_nobody) {
+    EXPECT_GT(all_hold("sync", 1, 30).sync_errors, 0u);
+}
+
+TEST(Simulation, a_rotten_record_in_the_middle_of_a_log_is_amnesia) {
+    EXPECT_GT(all_hold("rot", 1, 30).damaged_logs, 0u);
+}
+
+// The replica cannot know that a vote is gone, so it counts as one of the f liars; nobody else may suffer.
+TEST(Simulation, a_rotten_record_at_the_end_of_a_log_is_cut_off) {
+    const auto coverage = all_hold("tail", 1, 30);
+    EXPECT_GT(coverage.rot, 0u);
+    EXPECT_GT(coverage.cut_logs, 0u);
+}
+
+TEST(Simulation, clocks_that_jump_and_replicas_that_pause_break_nothing) {
+    const auto coverage = all_hold("time", 1, 15);
+    EXPECT_GT(coverage.clock_jumps, 0u);
+    EXPECT_GT(coverage.pauses, 0u);
+}
+
+// With more than f liars the chain may fork. Then the certificates stored with the blocks convict at least f+1 of them, and never
+// an honest member: World::convict adds a violation otherwise.
+TEST(Simulation, more_liars_than_tolerated_fork_the_chain_and_are_convicted) {
+    for (const auto* name : {"traitors", "plot"}) {
+        const auto coverage = all_hold(name, 1, 24);
+        EXPECT_GT(coverage.forks, 0u) << name;
+        EXPECT_GE(coverage.convicted, coverage.forks * (scenario(name).faults_tolerated() + 1)) << name;
+    }
+}
 
 TEST(Simulation, long_absent_replica_catches_up) {
     auto absence = scenario("absence");
@@ -113,7 +169,7 @@ TEST(Simulation, limits_bind_and_nothing_stops_when_clients_flood_and_execution_
 }
 
 TEST(Simulation, same_seed_gives_the_same_trace) {
-    for (const auto* name : {"everything", "seven", "amnesia"}) {
+    for (const auto* name : {"everything", "seven", "amnesia", "time", "rot", "traitors"}) {
         const auto first = run(42, scenario(name));
         const auto second = run(42, scenario(name));
         EXPECT_EQ(first.trace, second.trace) << name;
@@ -165,6 +221,29 @@ TEST(Mistake, sending_before_sync_is_caught) {
     const auto caught = hunt(Mistake::no_sync, "crashes", 5);
     EXPECT_TRUE(caught.caught);
     std::printf("after %llu seeds: %s\n", static_cast<unsigned long long>(caught.seeds), caught.how.c_str());
+}
+
+TEST(Mistake, believing_a_repeated_sync_is_caught) {
+    const auto caught = hunt(Mistake::retried_sync, "sync", 10);
+    EXPECT_TRUE(caught.caught);
+    std::printf("after %llu seeds: %s\n", static_cast<unsigned long long>(caught.seeds), caught.how.c_str());
+}
+
+TEST(Shrink, leaves_few_faults_of_a_failing_run_and_it_still_fails) {
+    auto failing = scenario("everything");
+    failing.mistake = Mistake::forgotten_votes;
+    failing.healing = Microseconds{20'000'000};
+    std::uint64_t seed = 1;
+    while (run(seed, failing).violations.empty()) ASSERT_LT(++seed, 100u);
+    const auto before = run(seed, failing).faults.size();
+    const auto small = shrink(seed, failing, 150);
+    std::printf("%zu faults, then %s\n", before, describe(small).c_str());
+    EXPECT_FALSE(small.outcome.violations.empty());
+    EXPECT_LT(small.outcome.faults.size(), before / 20);
+    // What is printed is enough to see it again.
+    const auto again = run(seed, small.scenario);
+    EXPECT_EQ(again.trace, small.outcome.trace);
+    EXPECT_EQ(again.violations, small.outcome.violations);
 }
 
 TEST(Mistake, forgotten_votes_are_caught) {

@@ -1,5 +1,6 @@
 #include "sim/world.hpp"
 
+#include "consensus/accountability.hpp"
 #include "sim/fake_keys.hpp"
 
 namespace cairn::sim {
@@ -47,6 +48,7 @@ World::World(std::uint64_t seed, const Scenario& scenario)
         auto node = std::make_unique<Node>();
         const auto index = i < honest ? i : honest + (i - honest) / 2;
         node->index = {static_cast<std::uint16_t>(index)};
+        node->place = i;
         node->honest = i < honest;
         if (scenario.real_signatures)
             node->signer = std::make_unique<consensus::KeySigner>(keys[index], kChain);
@@ -56,11 +58,29 @@ World::World(std::uint64_t seed, const Scenario& scenario)
         if (scenario.skew.count() > 0)
             node->wall_offset =
                 Milliseconds{between(0, static_cast<std::uint64_t>(scenario.skew.count())).count() / 1000};
+        true_wall_.push_back(node->wall_offset);
         nodes_.push_back(std::move(node));
+    }
+    if (scenario.rot_tail) {
+        checker_.excuse({0});
+        nodes_[0]->excused = true;
     }
 }
 
 World::~World() = default;
+
+World::Lot::Lot(World& world, Scene scene, std::uint64_t a, std::uint64_t b, std::uint64_t c)
+    : world_(world), chance_(world.chance_), key_(world.lot_) {
+    auto key = world.seed_;
+    for (const auto part : {static_cast<std::uint64_t>(scene), a, b, c}) key = Chance{key ^ part}.next();
+    world.lot_ = key;
+    world.chance_ = Chance{key};
+}
+
+World::Lot::~Lot() {
+    world_.lot_ = key_;
+    world_.chance_ = chance_;
+}
 
 void World::after(Microseconds delay, std::function<void()> action) {
     queue_.push({now_ + delay, chance_.next(), order_++, std::move(action)});
@@ -85,6 +105,9 @@ void World::run_until(Microseconds end) {
 
 void World::step(Node& node, consensus::Input input) {
     if (!node.core) return;
+    if (now_ < node.paused_until)
+        return after(node, node.paused_until - now_,
+                     [this, &node, input = std::move(input)]() mutable { step(node, std::move(input)); });
     ++node.steps;
     note(static_cast<std::uint64_t>(now_.count()) * 31 + node.index.value * 7 + input.index());
     const Milliseconds wall{kEpochWall + now_.count() / 1000 + node.wall_offset.count()};
@@ -93,16 +116,25 @@ void World::step(Node& node, consensus::Input input) {
 
 /// The driver's duties of events.hpp, with a crash at any place in between.
 void World::carry_out(Node& node, consensus::Actions actions) {
+    const Lot lot{*this, Scene::carry_out, node.place, node.steps};
     enum class Crash { no, before_sync, before_send, between_sends };
     auto dies = Crash::no;
     constexpr std::uint64_t kStepsBetweenCrashes = 1500;
-    if (trouble_ && node.honest && scenario_.crashes && chance_.one_in(kStepsBetweenCrashes))
+    if (trouble_ && node.honest && scenario_.crashes && chance_.one_in(kStepsBetweenCrashes) &&
+        strikes(FaultKind::crash))
         dies = static_cast<Crash>(1 + chance_.below(3));
 
-    for (auto& record : actions.records) node.log.push_back(std::move(record));
+    for (auto& record : actions.records) node.disk.append(std::move(record));
     if (dies == Crash::before_sync) {
         ++coverage_.crashes_before_sync;
         return crash(node);
+    }
+    constexpr std::uint64_t kSyncsBetweenErrors = 500;
+    if (trouble_ && node.honest && scenario_.sync_errors && actions.sync && chance_.one_in(kSyncsBetweenErrors) &&
+        strikes(FaultKind::sync_error)) {
+        ++coverage_.sync_errors;
+        if (scenario_.mistake != Mistake::retried_sync) return crash(node);
+        node.disk.lose_unsynced();
     }
     if (actions.sync && (scenario_.mistake != Mistake::no_sync || chance_.one_in(20))) sync(node);
     if (dies == Crash::before_send) {
@@ -124,6 +156,7 @@ void World::carry_out(Node& node, consensus::Actions actions) {
         if (block->block.height != node.delivered.next()) checker_.broken("blocks are delivered out of order");
         node.delivered = block->block.height;
         checker_.finalized(node.index, *block);
+        if (scenario_.may_fork()) node.finalized.push_back(block);
         for (const auto& batch : block->batches)
             if (const auto views = ledger::split_batch_body(*batch.body))
                 for (const auto& raw : *views)
@@ -141,7 +174,7 @@ void World::carry_out(Node& node, consensus::Actions actions) {
     }
     for (const auto& evidence : actions.evidence) checker_.evidence(node.index, evidence);
     for (const auto& report : actions.reports) checker_.report(node.index, report);
-    if (actions.halt && node.honest)
+    if (actions.halt && node.honest && checker_.forks().empty())
         checker_.broken("node " + std::to_string(node.index.value) + " halts: " + actions.halt->text());
     const auto wake = actions.wake_at - node.clock_offset;
     if (wake <= now_) checker_.broken("a node wants to be woken in the past");
@@ -153,26 +186,34 @@ void World::carry_out(Node& node, consensus::Actions actions) {
 }
 
 void World::sync(Node& node) {
-    for (; node.synced < node.log.size(); ++node.synced) checker_.durable(node.index, *node.log[node.synced]);
+    const auto from = node.disk.synced();
+    node.disk.sync();
+    report_durable(node, from);
+}
+
+void World::report_durable(Node& node, std::size_t from) {
+    for (auto i = from; i < node.disk.size(); ++i)
+        if (node.disk.readable(i)) checker_.durable(node.index, *node.disk.record(i));
 }
 
 void World::checkpoint(Node& node) {
+    const Lot lot{*this, Scene::checkpoint, node.place, node.steps};
     const auto records = node.core->checkpoint();
-    const auto old = node.log.size();
-    for (const auto& record : records) node.log.push_back(record);
-    if (trouble_ && node.honest && scenario_.crashes && chance_.one_in(4)) {
+    const auto old = node.disk.size();
+    for (const auto& record : records) node.disk.append(record);
+    if (trouble_ && node.honest && scenario_.crashes && chance_.one_in(4) && strikes(FaultKind::crash)) {
         ++coverage_.torn_checkpoints;
         return crash(node);
     }
     sync(node);
-    node.log.erase(node.log.begin(), node.log.begin() + static_cast<std::ptrdiff_t>(old));
-    node.synced = node.log.size();
+    node.disk.drop_first(old);
 }
 
 void World::execute_next(Node& node) {
     if (node.to_execute.empty()) return;
     const auto block = node.to_execute.front();
     node.to_execute.pop_front();
+    const Lot lot{*this, Scene::execute, node.place, node.life, block->block.height.value};
     const auto digest = node.ledger.execute(*block);
     node.results[block->block.height] = digest;
     checker_.executed(node.index, block->block.height, digest);
@@ -194,6 +235,7 @@ void World::store_blocks(Node& node) {
 
 void World::start(Node& node) {
     ++node.life;
+    const Lot lot{*this, Scene::start, node.place, node.life};
     consensus::CoreConfig config;
     config.chain_id = kChain;
     config.validators = set_;
@@ -212,8 +254,17 @@ void World::start(Node& node) {
     node.core = std::make_unique<consensus::Core>(
         config, *node.signer, node, scenario_.real_signatures ? consensus::ed25519_verifier() : fake_verifier(),
         guards_.get());
+    const auto reading = node.disk.open();
+    if (reading == Disk::Reading::cut) ++coverage_.cut_logs;
+    if (reading == Disk::Reading::damaged) {
+        ++coverage_.damaged_logs;
+        lose_log(node);
+    }
+    // Once the new log has a durable record, that record tells of the loss.
+    if (node.disk.synced() > 0) node.lost_log = false;
     std::vector<BytesView> records;
-    for (const auto& record : node.log) {
+    for (std::size_t i = 0; i < node.disk.size(); ++i) {
+        const auto& record = node.disk.record(i);
         const auto decoded = consensus::decode_record(*record);
         if (scenario_.mistake == Mistake::forgotten_votes && decoded && std::holds_alternative<ledger::Vote>(*decoded))
             continue;
@@ -223,13 +274,13 @@ void World::start(Node& node) {
         records.push_back(*record);
     }
     const auto memory = node.lost_log ? consensus::Memory::lost : consensus::Memory::complete;
-    node.lost_log = false;
     if (const auto status = node.core->recover(records, memory); !status) {
         checker_.broken("node " + std::to_string(node.index.value) + " cannot recover: " + status.error().text());
         node.core.reset();
         return;
     }
-    if (trouble_ && node.honest && scenario_.crashes && node.life > 1 && chance_.one_in(8)) {
+    if (trouble_ && node.honest && scenario_.crashes && node.life > 1 && chance_.one_in(8) &&
+        strikes(FaultKind::crash)) {
         ++coverage_.crashes_in_recovery;
         return crash(node);
     }
@@ -247,11 +298,11 @@ void World::start(Node& node) {
 void World::crash(Node& node) {
     node.core.reset();
     ++node.life;
+    const Lot lot{*this, Scene::crash, node.place, node.life};
     note(0xdead);
-    // Of what was not synced any prefix may have reached the disk.
-    const auto kept = node.synced + chance_.below(node.log.size() - node.synced + 1);
-    node.log.resize(kept);
-    sync(node);
+    const auto from = node.disk.synced();
+    node.disk.crash(chance_);
+    report_durable(node, from);
     node.to_execute.clear();
     node.to_store.clear();
     if (trouble_)
@@ -261,6 +312,7 @@ void World::crash(Node& node) {
 }
 
 void World::client() {
+    const Lot lot{*this, Scene::client, ++clients_};
     auto& node = *nodes_[chance_.below(nodes_.size())];
     if (node.core) {
         consensus::LocalBatch batch;
@@ -295,7 +347,7 @@ bool World::submit_marker(Node& node) {
 bool World::agreed() const {
     std::optional<Height> delivered;
     for (const auto& node : nodes_) {
-        if (!node->honest) continue;
+        if (!node->honest || node->excused) continue;
         if (!node->core || node->markers.size() != markers_sent_.size()) return false;
         const auto status = node->core->status();
         if (delivered && *delivered != node->delivered) return false;
@@ -314,10 +366,17 @@ Outcome World::run() {
     run_until(scenario_.trouble);
     heal();
 
+    if (scenario_.may_fork()) {
+        // Nothing is promised but that the culprits are known.
+        run_until(now_ + Microseconds{3'000'000});
+        convict();
+        return outcome(now_);
+    }
+
     // Liveness: what every honest member submits from now on becomes final everywhere, and all agree.
     run_until(now_ + Microseconds{1'000'000});
     for (auto& node : nodes_)
-        if (node->honest)
+        if (node->honest && !node->excused)
             for (int attempt = 0; attempt < 100 && !submit_marker(*node); ++attempt)
                 run_until(now_ + Microseconds{50'000});
     const auto deadline = now_ + scenario_.healing;
@@ -335,15 +394,49 @@ Outcome World::run() {
         checker_.broken("(15) no agreement after healing: delivered/finalized/executed/view/markers" + heights);
     }
 
-    Outcome out;
     const auto end = now_;
+    double idle_steps_per_second = 0;
     if (checker_.violations().empty()) {
         constexpr std::int64_t kIdleSeconds = 5;
         run_until(now_ + Microseconds{2'000'000}); // the empty blocks that follow the last data
         const auto before = nodes_[0]->steps;
         run_until(now_ + Microseconds{kIdleSeconds * 1'000'000});
-        out.idle_steps_per_second = static_cast<double>(nodes_[0]->steps - before) / kIdleSeconds;
+        idle_steps_per_second = static_cast<double>(nodes_[0]->steps - before) / kIdleSeconds;
     }
+    auto out = outcome(end);
+    out.idle_steps_per_second = idle_steps_per_second;
+    return out;
+}
+
+/// Honest members that disagree hold the proof of who made them: consensus.md section 9.
+void World::convict() {
+    std::map<Height, std::set<Hash256>> chains;
+    std::vector<ledger::Certificate> certificates;
+    for (const auto& node : nodes_) {
+        if (!node->honest) continue;
+        for (const auto& block : node->finalized) {
+            chains[block->block.height].insert(block->digest);
+            const auto held = consensus::certificates_of(*block);
+            if (!held) return checker_.broken("a final block does not decode");
+            certificates.insert(certificates.end(), held->begin(), held->end());
+        }
+    }
+    const auto& verifier = scenario_.real_signatures ? consensus::ed25519_verifier() : fake_verifier();
+    const auto convicted = consensus::culprits(certificates);
+    for (const auto& evidence : convicted) {
+        checker_.evidence({0}, evidence);
+        if (!consensus::proves_guilt(evidence, kChain, set_, verifier))
+            checker_.broken("(13) a conviction of " + std::to_string(evidence.offender.value) + " proves nothing");
+    }
+    coverage_.convicted = convicted.size();
+    const bool forked = std::ranges::any_of(chains, [](const auto& at) { return at.second.size() > 1; });
+    coverage_.forks = forked ? 1 : 0;
+    if (forked && convicted.size() < scenario_.faults_tolerated() + 1)
+        checker_.broken("the chain forked, and only " + std::to_string(convicted.size()) + " members are convicted");
+}
+
+Outcome World::outcome(Microseconds end) const {
+    Outcome out;
     out.seed = seed_;
     out.trace = trace_;
     out.violations = checker_.violations();
@@ -351,6 +444,8 @@ Outcome World::run() {
     out.events = events_;
     out.coverage = coverage_;
     out.coverage.evidence = checker_.evidence_count();
+    out.coverage.model_steps = checker_.model_steps();
+    out.faults = faults_;
     std::optional<Height> lowest;
     for (const auto& node : nodes_) {
         if (!node->honest) continue;

@@ -65,6 +65,7 @@ Rules rules_of(const ledger::ChainParameters& parameters, const evm::NativeContr
     rules.chain_id = U256{parameters.chain_id};
     rules.transaction_gas_cap = parameters.transaction_gas_cap;
     rules.code_bytes_max = parameters.code_bytes_max;
+    rules.suite = parameters.suite;
     rules.natives = &natives;
     return rules;
 }

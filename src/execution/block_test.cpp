@@ -3,6 +3,7 @@
 #include "execution/test_chain.hpp"
 
 #include <gtest/gtest.h>
+#include <set>
 
 #include <random>
 
@@ -86,6 +87,36 @@ TEST(Block, drops_what_is_invalid_and_says_why) {
         EXPECT_EQ(executed.dropped[0].reason, reason);
         EXPECT_TRUE(executed.block.transactions.empty());
         EXPECT_EQ(executed.diff.size(), 1u) << "only the history contract changes";
+    }
+}
+
+TEST(Block, takes_the_algorithms_of_its_suite_alone) {
+    auto world = test::world(2);
+    const auto key = *crypto::Sm2Key::from(crypto::keccak256(as_bytes("sm2")));
+    const auto address = crypto::sm2_address(crypto::sm2_public_key(key).value());
+    ledger::StateDiff funds;
+    funds[address].account = ledger::Account{0, test::kFunds, crypto::kEmptyKeccak};
+    world.apply(funds);
+    auto tx = transfer(0, actor(1).address, 7);
+    tx.type = ledger::TransactionType::sm2;
+    ASSERT_TRUE(ledger::sign_transaction(tx, key));
+    const auto sm2 = std::make_shared<const ledger::SignedTransaction>(
+        ledger::decode_signed_transaction(ledger::encode_transaction(tx)).value());
+    const auto secp256k1 = sign(transfer(0, actor(1).address, 1), actor(0));
+
+    for (const auto suite : {ledger::Suite::international, ledger::Suite::national, ledger::Suite::mixed}) {
+        auto parameters = test::parameters();
+        parameters.suite = suite;
+        const auto executed = execute(world, input_of({sm2, secp256k1}), parameters);
+        std::set<Address> senders;
+        for (const auto& included : executed.block.transactions) senders.insert(included.sender);
+        EXPECT_EQ(senders.contains(address), ledger::accepts_sm2(suite)) << ledger::name_of(suite);
+        EXPECT_EQ(senders.contains(actor(0).address), ledger::accepts_secp256k1(suite)) << ledger::name_of(suite);
+        for (const auto& dropped : executed.dropped) EXPECT_EQ(dropped.reason, error::TypeNotSupported);
+        // A receipt of this type survives its encoding, and the block its own.
+        EXPECT_EQ(ledger::decode_block(ledger::encode_block(executed.block))->header, executed.block.header);
+        for (const auto& receipt : executed.receipts)
+            EXPECT_TRUE(ledger::decode_receipt(ledger::encode_receipt(receipt)));
     }
 }
 

@@ -63,6 +63,9 @@ Status check_blobs(const Transaction& tx, const Rules& rules) {
 }
 
 Status check_type(const Transaction& tx, const Rules& rules) {
+    const bool is_sm2 = tx.type == TransactionType::sm2;
+    if (!rules.simulate && !(is_sm2 ? ledger::accepts_sm2(rules.suite) : ledger::accepts_secp256k1(rules.suite)))
+        return fail(error::TypeNotSupported, "the chain's suite is " + std::string(ledger::name_of(rules.suite)));
     if (tx.type == TransactionType::blob) return check_blobs(tx, rules);
     if (tx.type == TransactionType::set_code) {
         if (rules.revision < Revision::prague) return fail(error::TypeNotSupported, "type 4 came with Prague");

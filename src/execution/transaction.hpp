@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 #include "evm/machine.hpp"
+#include "ledger/genesis.hpp"
 #include "ledger/receipt.hpp"
 #include "ledger/transaction.hpp"
 
@@ -13,6 +14,7 @@ struct Rules {
     U256 chain_id;
     std::uint64_t transaction_gas_cap = 16'777'216; // EIP-7825, Osaka
     std::uint32_t code_bytes_max = 24'576;
+    ledger::Suite suite = ledger::Suite::international;
     const evm::NativeContracts* natives = nullptr;
     /// Type 3 is refused by a chain and accepted by runs of Ethereum's test vectors.
     bool accept_blobs = false;

@@ -149,6 +149,21 @@ Status check_accounts(const Genesis& genesis) {
 
 } // namespace
 
+std::string_view name_of(Suite suite) {
+    switch (suite) {
+    case Suite::international: return "international";
+    case Suite::national: return "national";
+    case Suite::mixed: return "mixed";
+    }
+    return "unknown";
+}
+
+std::optional<Suite> suite_from_name(std::string_view name) {
+    for (const auto suite : {Suite::international, Suite::national, Suite::mixed})
+        if (name == name_of(suite)) return suite;
+    return std::nullopt;
+}
+
 Status check_genesis(const Genesis& genesis) {
     CRN_CHECK(check_parameters(genesis.parameters));
     if (genesis.timestamp > kTimestampMax) return bad("timestamp", "is not in seconds");
@@ -173,6 +188,7 @@ Hash256 hash_of(const Genesis& genesis) {
     out.u32(p.code_bytes_max);
     out.u64(p.history_blocks);
     out.u32(p.min_block_interval_ms);
+    out.u8(static_cast<std::uint8_t>(p.suite));
     out.u64(genesis.timestamp);
     out.u32(static_cast<std::uint32_t>(genesis.organisations.size()));
     for (const auto& organisation : genesis.organisations) {

@@ -15,6 +15,11 @@ namespace cairn::ledger {
 
 enum class FeeMode : std::uint8_t { free, fixed };
 
+/// Which accounts may send: secp256k1 keys (international), SM2 keys (national), or both (mixed). The numbers are stored.
+enum class Suite : std::uint8_t { international = 1, national = 2, mixed = 3 };
+constexpr bool accepts_secp256k1(Suite suite) { return suite != Suite::national; }
+constexpr bool accepts_sm2(Suite suite) { return suite != Suite::international; }
+
 /// Rules of the chain that execution needs.
 struct ChainParameters {
     std::uint64_t chain_id = 0;
@@ -25,8 +30,12 @@ struct ChainParameters {
     std::uint32_t code_bytes_max = 24'576;          // EIP-170
     std::uint64_t history_blocks = 10'000;          // state kept for queries
     std::uint32_t min_block_interval_ms = 50;
+    Suite suite = Suite::international;
     bool operator==(const ChainParameters&) const = default;
 };
+
+std::string_view name_of(Suite suite);
+std::optional<Suite> suite_from_name(std::string_view name);
 
 struct GenesisAccount {
     U256 balance;

@@ -129,8 +129,12 @@ Result<ChainParameters> read_parameters(const Json& json) {
     CRN_TRY(code_bytes, in.u64("code_bytes_max", std::numeric_limits<std::uint32_t>::max()));
     CRN_TRY(history, in.u64("history_blocks"));
     CRN_TRY(interval, in.u64("min_block_interval_ms", std::numeric_limits<std::uint32_t>::max()));
+    CRN_TRY(suite_name, in.text("suite"));
     CRN_CHECK(in.finish());
     if (mode != "free" && mode != "fixed") return bad("parameters.fee_mode", "is neither free nor fixed");
+    const auto suite = suite_from_name(suite_name);
+    if (!suite) return bad("parameters.suite", "is none of international, national, mixed");
+    out.suite = *suite;
     out.chain_id = chain_id;
     out.fee_mode = mode == "free" ? FeeMode::free : FeeMode::fixed;
     out.fixed_gas_price = price;
@@ -220,7 +224,8 @@ std::string to_json(const Genesis& genesis) {
                          {"transaction_gas_cap", p.transaction_gas_cap},
                          {"code_bytes_max", p.code_bytes_max},
                          {"history_blocks", p.history_blocks},
-                         {"min_block_interval_ms", p.min_block_interval_ms}};
+                         {"min_block_interval_ms", p.min_block_interval_ms},
+                         {"suite", name_of(p.suite)}};
     out["organisations"] = Json::array();
     for (const auto& organisation : genesis.organisations)
         out["organisations"].push_back({{"name", organisation.name},

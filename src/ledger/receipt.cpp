@@ -130,7 +130,8 @@ Result<Receipt> decode_receipt(BytesView raw) {
     if (raw.empty()) return fail(error::BlockInvalid, "receipt without bytes");
     Receipt out;
     if (raw[0] < 0xc0) {
-        if (raw[0] < 1 || raw[0] > 4) return fail(error::BlockInvalid, "receipt of an unknown type");
+        if ((raw[0] < 1 || raw[0] > 4) && raw[0] != static_cast<std::uint8_t>(TransactionType::sm2))
+            return fail(error::BlockInvalid, "receipt of an unknown type");
         out.type = static_cast<TransactionType>(raw[0]);
         raw = raw.subspan(1);
     }

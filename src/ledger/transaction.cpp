@@ -68,6 +68,7 @@ RlpWriter unsigned_fields(const Transaction& tx) {
         }
         out.put_list(list);
     }
+    if (tx.type == TransactionType::sm2) out.put(tx.sm2_key);
     return out;
 }
 
@@ -152,18 +153,27 @@ Result<std::vector<Authorization>> read_authorizations(RlpReader& in) {
 Result<TransactionType> read_type(BytesView raw) {
     if (raw.empty()) return fail(error::TransactionInvalid, "no bytes");
     if (raw[0] >= 0xc0) return TransactionType::legacy;
-    if (raw[0] >= 1 && raw[0] <= 4) return static_cast<TransactionType>(raw[0]);
+    if ((raw[0] >= 1 && raw[0] <= 4) || raw[0] == static_cast<std::uint8_t>(TransactionType::sm2))
+        return static_cast<TransactionType>(raw[0]);
     return fail(error::TypeNotSupported, "unknown transaction type " + std::to_string(raw[0]));
 }
 
-Status read_signature(RlpReader& in, Transaction& tx) {
-    CRN_TRY(v, in.u256());
-    if (tx.type == TransactionType::legacy) {
-        CRN_CHECK(read_legacy_v(tx, v));
-    } else {
-        if (v > U256{1}) return fail(error::TransactionInvalid, "signature parity is neither 0 nor 1");
-        tx.signature.y_parity = static_cast<std::uint8_t>(v.low());
+/// Which key signed, as far as the signature's own numbers do not say it: v, a parity, or the key itself.
+Status read_signer(RlpReader& in, Transaction& tx) {
+    if (tx.type == TransactionType::sm2) {
+        CRN_TRY(key, in.fixed<crypto::Sm2PublicKey>());
+        tx.sm2_key = key;
+        return {};
     }
+    CRN_TRY(v, in.u256());
+    if (tx.type == TransactionType::legacy) return read_legacy_v(tx, v);
+    if (v > U256{1}) return fail(error::TransactionInvalid, "signature parity is neither 0 nor 1");
+    tx.signature.y_parity = static_cast<std::uint8_t>(v.low());
+    return {};
+}
+
+Status read_signature(RlpReader& in, Transaction& tx) {
+    CRN_CHECK(read_signer(in, tx));
     CRN_TRY(r, in.u256());
     CRN_TRY(s, in.u256());
     tx.signature.r = r;
@@ -230,12 +240,11 @@ Result<SignedTransaction> decode_signed_transaction(BytesView raw) {
 Bytes encode_transaction(const Transaction& transaction) {
     auto fields = unsigned_fields(transaction);
     const auto& signature = transaction.signature;
-    if (transaction.type != TransactionType::legacy)
+    if (transaction.type == TransactionType::legacy)
+        fields.put(transaction.chain_id ? (*transaction.chain_id << 1) + U256{35u + signature.y_parity}
+                                        : U256{27u + signature.y_parity});
+    else if (transaction.type != TransactionType::sm2)
         fields.put(std::uint64_t{signature.y_parity});
-    else if (transaction.chain_id)
-        fields.put((*transaction.chain_id << 1) + U256{35u + signature.y_parity});
-    else
-        fields.put(std::uint64_t{27u + signature.y_parity});
     fields.put(signature.r);
     fields.put(signature.s);
     return in_envelope(transaction.type, fields);
@@ -248,10 +257,18 @@ Hash256 signing_digest(const Transaction& transaction) {
         fields.put(std::uint64_t{0});
         fields.put(std::uint64_t{0});
     }
-    return crypto::keccak256(in_envelope(transaction.type, fields));
+    const auto message = in_envelope(transaction.type, fields);
+    return transaction.type == TransactionType::sm2 ? crypto::sm2_digest(transaction.sm2_key, message)
+                                                    : crypto::keccak256(message);
 }
 
 Result<Address> recover_sender(const Transaction& transaction) {
+    if (transaction.type == TransactionType::sm2) {
+        const auto& [r, s, parity] = transaction.signature;
+        if (!crypto::sm2_verify_digest(transaction.sm2_key, signing_digest(transaction), {r, s}))
+            return fail(error::SignatureInvalid, "SM2");
+        return crypto::sm2_address(transaction.sm2_key);
+    }
     if (transaction.signature.s > crypto::kSecp256k1HalfOrder)
         return fail(error::SignatureInvalid, "s is in the upper half of the group order");
     return crypto::recover_address(signing_digest(transaction), transaction.signature);
@@ -264,6 +281,16 @@ Status sign_transaction(Transaction& transaction, const crypto::AccountKey& key)
         return fail(error::TransactionInvalid, "chain id is too large for a legacy transaction");
     CRN_TRY(signature, crypto::sign(signing_digest(transaction), key));
     transaction.signature = signature;
+    return {};
+}
+
+Status sign_transaction(Transaction& transaction, const crypto::Sm2Key& key) {
+    if (transaction.type != TransactionType::sm2)
+        return fail(error::TransactionInvalid, "an SM2 key signs transactions of type 0x7d");
+    CRN_TRY(public_key, crypto::sm2_public_key(key));
+    transaction.sm2_key = public_key;
+    CRN_TRY(signature, crypto::sm2_sign(key, in_envelope(transaction.type, unsigned_fields(transaction))));
+    transaction.signature = {signature.r, signature.s, 0};
     return {};
 }
 

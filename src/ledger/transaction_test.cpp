@@ -1,5 +1,6 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/execution.hpp"
+#include "base/errors/ledger.hpp"
 #include "base/test_vectors.hpp"
 #include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
@@ -128,6 +129,44 @@ TEST(Transaction, chain_id_that_does_not_fit_v_is_not_signed) {
     const auto decoded = decode_transaction(encode_transaction(tx));
     ASSERT_TRUE(decoded);
     EXPECT_EQ(decoded->chain_id, tx.chain_id);
+}
+
+crypto::Sm2Key sm2_key_of(std::string_view name) { return *crypto::Sm2Key::from(crypto::keccak256(as_bytes(name))); }
+
+TEST(Sm2Transaction, survives_encoding_and_names_its_signer) {
+    auto tx = example(TransactionType::sm2);
+    const auto key = sm2_key_of("alice");
+    ASSERT_TRUE(sign_transaction(tx, key));
+    const auto raw = encode_transaction(tx);
+    EXPECT_EQ(raw[0], 0x7d);
+    const auto decoded = decode_signed_transaction(raw);
+    ASSERT_TRUE(decoded) << decoded.error().text();
+    EXPECT_EQ(decoded->body, tx);
+    EXPECT_EQ(decoded->sender, crypto::sm2_address(crypto::sm2_public_key(key).value()));
+    EXPECT_EQ(decoded->hash, crypto::keccak256(raw));
+}
+
+TEST(Sm2Transaction, with_any_byte_changed_has_no_sender) {
+    auto tx = example(TransactionType::sm2);
+    ASSERT_TRUE(sign_transaction(tx, sm2_key_of("alice")));
+    const auto raw = encode_transaction(tx);
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+        auto changed = raw;
+        changed[i] ^= 0x01;
+        EXPECT_FALSE(decode_signed_transaction(changed)) << "byte " << i;
+        EXPECT_FALSE(decode_transaction(BytesView{raw}.first(i))) << "cut at " << i;
+    }
+}
+
+TEST(Sm2Transaction, is_not_signed_by_another_key_in_its_name) {
+    auto tx = example(TransactionType::sm2);
+    ASSERT_TRUE(sign_transaction(tx, sm2_key_of("alice")));
+    tx.sm2_key = crypto::sm2_public_key(sm2_key_of("mallory")).value();
+    EXPECT_EQ(recover_sender(tx).error().code, error::SignatureInvalid);
+    tx.sm2_key = {};
+    EXPECT_EQ(recover_sender(tx).error().code, error::SignatureInvalid);
+    tx.type = TransactionType::dynamic_fee;
+    EXPECT_EQ(sign_transaction(tx, sm2_key_of("alice")).error().code, error::TransactionInvalid);
 }
 
 TEST(Authorization, names_its_signer_and_nobody_after_a_change) {

@@ -39,6 +39,7 @@ void apply_rules(PoolConfig& config, const ledger::ChainParameters& parameters) 
     config.block_gas_limit = parameters.block_gas_limit;
     config.transaction_gas_cap = parameters.transaction_gas_cap;
     config.code_bytes_max = parameters.code_bytes_max;
+    config.suite = parameters.suite;
     config.base_fee = parameters.fee_mode == ledger::FeeMode::fixed ? parameters.fixed_gas_price : U256{};
 }
 
@@ -64,7 +65,14 @@ Result<U256> check_alone(const PoolConfig& config, const ledger::SignedTransacti
     case TransactionType::legacy:
     case TransactionType::access_list:
     case TransactionType::dynamic_fee:
-    case TransactionType::set_code: break;
+    case TransactionType::set_code:
+        if (!ledger::accepts_secp256k1(config.suite))
+            return fail(error::TypeNotSupported, "this chain takes SM2 transactions alone");
+        break;
+    case TransactionType::sm2:
+        if (!ledger::accepts_sm2(config.suite))
+            return fail(error::TypeNotSupported, "this chain takes no SM2 transactions");
+        break;
     case TransactionType::blob:
     default: return fail(error::TypeNotSupported, "type " + std::to_string(static_cast<unsigned>(body.type)));
     }
@@ -73,7 +81,8 @@ Result<U256> check_alone(const PoolConfig& config, const ledger::SignedTransacti
         return fail(error::WrongChainId, have_want(to_decimal(*body.chain_id), std::to_string(config.chain_id)));
     if (body.type == TransactionType::set_code && (!body.to || body.authorization_list.empty()))
         return fail(error::SetCodeInvalid);
-    if (body.signature.s > crypto::kSecp256k1HalfOrder) return fail(error::SignatureInvalid, "s is in the upper half");
+    if (body.type != TransactionType::sm2 && body.signature.s > crypto::kSecp256k1HalfOrder)
+        return fail(error::SignatureInvalid, "s is in the upper half");
     if (body.nonce == std::numeric_limits<std::uint64_t>::max()) return fail(error::NonceOverflow);
     if (!body.to && body.data.size() > 2 * std::size_t{config.code_bytes_max})
         return fail(error::InitCodeTooLarge, "code size " + std::to_string(body.data.size()) + ", limit " +

@@ -24,6 +24,7 @@ struct PoolConfig {
     std::uint64_t block_gas_limit = 500'000'000;
     std::uint64_t transaction_gas_cap = 16'777'216; // EIP-7825
     std::uint32_t code_bytes_max = 24'576;
+    ledger::Suite suite = ledger::Suite::international;
     U256 base_fee; // offered max fee must reach it; zero in free mode
 
     // What is full refuses. Counts and bytes are of raw transactions.

@@ -68,6 +68,7 @@ TEST_F(PoolTest, rules_of_the_transaction_alone) {
         {"TransactionTooLarge", [](Draft& d) { d.size = 128 * 1024 + 1; }},
         {"TypeNotSupported", [](Draft& d) { d.body.type = TransactionType::blob; }},
         {"TypeNotSupported", [](Draft& d) { d.body.type = static_cast<TransactionType>(5); }},
+        {"TypeNotSupported", [](Draft& d) { d.body.type = TransactionType::sm2; }},
         {"", [](Draft& d) { d.body.type = TransactionType::access_list; }},
         {"", [](Draft& d) { d.body.type = TransactionType::legacy; }},
         {"ReplayUnprotected", [](Draft& d) { d.body.type = TransactionType::legacy, d.body.chain_id.reset(); }},

@@ -60,6 +60,12 @@ U256 price_in_block(const ledger::Transaction& tx, const U256& base_fee) {
 }
 
 void write_signature(JsonWriter& out, const ledger::Transaction& tx) {
+    if (tx.type == TransactionType::sm2) {
+        out.key("publicKey").hex(tx.sm2_key);
+        out.key("r").quantity(tx.signature.r);
+        out.key("s").quantity(tx.signature.s);
+        return;
+    }
     U256 v{tx.signature.y_parity};
     if (tx.type == TransactionType::legacy) v = tx.chain_id ? *tx.chain_id + *tx.chain_id + U256{35} + v : U256{27} + v;
     out.key("v").quantity(v);

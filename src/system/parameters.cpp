@@ -31,8 +31,9 @@ constexpr Rule kTransactionGasCap{"transactionGasCap", 10'000'000, 1ull << 53};
 constexpr Rule kCodeBytesMax{"codeBytesMax", 24'576, 1u << 20};
 constexpr Rule kHistoryBlocks{"historyBlocks", 1, 0};
 constexpr Rule kMinBlockIntervalMs{"minBlockIntervalMs", 0, 60'000};
-constexpr std::array kRules{kChainId,      kFixedGasPrice, kBlockGasLimit,     kTransactionGasCap,
-                            kCodeBytesMax, kHistoryBlocks, kMinBlockIntervalMs};
+constexpr Rule kSuite{"suite", 1, 3}; // ledger::Suite
+constexpr std::array kRules{kChainId,      kFixedGasPrice, kBlockGasLimit,      kTransactionGasCap,
+                            kCodeBytesMax, kHistoryBlocks, kMinBlockIntervalMs, kSuite};
 
 constexpr Event kParameterChanged{.name = "ParameterChanged", .indexed = "", .data = "string,uint256,uint256"};
 constexpr std::string_view kParameterUnknown = "ParameterUnknown(string)";
@@ -148,6 +149,7 @@ ledger::ChainParameters parameters_of(const ledger::StateView& view, Height heig
     out.code_bytes_max = static_cast<std::uint32_t>(value(kCodeBytesMax).low());
     out.history_blocks = value(kHistoryBlocks).low();
     out.min_block_interval_ms = static_cast<std::uint32_t>(value(kMinBlockIntervalMs).low());
+    out.suite = static_cast<ledger::Suite>(value(kSuite).low());
     return out;
 }
 
@@ -160,6 +162,7 @@ void write_parameters(Slots& slots, const ledger::ChainParameters& parameters) {
     set(kCodeBytesMax, parameters.code_bytes_max);
     set(kHistoryBlocks, parameters.history_blocks);
     set(kMinBlockIntervalMs, parameters.min_block_interval_ms);
+    set(kSuite, static_cast<std::uint64_t>(parameters.suite));
 }
 
 } // namespace cairn::system

@@ -116,6 +116,7 @@ function genesisHash(genesis: any): string {
         .int(p.code_bytes_max, 4)
         .int(p.history_blocks, 8)
         .int(p.min_block_interval_ms, 4)
+        .int({ international: 1, national: 2, mixed: 3 }[p.suite as string] ?? 0, 1)
         .int(genesis.timestamp, 8)
         .int(genesis.organisations.length, 4);
     for (const organisation of genesis.organisations)

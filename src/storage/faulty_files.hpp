@@ -75,6 +75,13 @@ public:
         disks_.erase(path);
         return {};
     }
+    Status rename(const std::string& from, const std::string& to) override {
+        const auto found = disks_.find(from);
+        if (found == disks_.end()) return fail(error::StorageIo, from + " does not exist");
+        disks_[to] = found->second;
+        disks_.erase(from);
+        return {};
+    }
     Status sync_directory(const std::string&) override {
         durable_names_ = disks_;
         return {};

@@ -20,6 +20,8 @@ public:
     /// After an error any part of `data` may have been written.
     virtual Status write_at(std::uint64_t offset, BytesView data) = 0;
     virtual Status truncate(std::uint64_t size) = 0;
+    /// Hands what this object still holds back to the operating system.
+    virtual Status flush() { return {}; }
     /// fdatasync: content and size are durable on success.
     virtual Status sync() = 0;
 };
@@ -41,8 +43,13 @@ public:
     virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
     virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;
     virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;
+    /// Opens a file that a crash may have left with an incomplete end. A file system that can tell such an end from damage
+    /// cuts it off here, where `open` refuses it.
+    virtual Result<std::unique_ptr<File>> open_last(const std::string& path) { return open(path); }
     virtual Status remove(const std::string& path) = 0;
-    /// Makes creations and removals in a directory durable.
+    /// Atomic; replaces `to`. Files that are open under `from` stay so.
+    virtual Status rename(const std::string& from, const std::string& to) = 0;
+    /// Makes creations, removals and renames in a directory durable.
     virtual Status sync_directory(const std::string& path) = 0;
 };
 

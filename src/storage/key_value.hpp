@@ -77,7 +77,10 @@ public:
 };
 
 std::unique_ptr<KeyValueStore> make_memory_store();
-/// Opens or creates the directory. Errors name the path: StorageOpen, StorageCorrupt, StorageFull, StorageLocked.
-Result<std::unique_ptr<KeyValueStore>> open_rocksdb(const std::string& directory);
+class CipherFileSystem;
+/// Opens or creates the directory. Errors name the path: StorageOpen, StorageCorrupt, StorageFull, StorageLocked, and those of
+/// `encryption`, through which all files go if it is given; it must outlive the store.
+Result<std::unique_ptr<KeyValueStore>> open_rocksdb(const std::string& directory,
+                                                    CipherFileSystem* encryption = nullptr);
 
 } // namespace cairn::storage

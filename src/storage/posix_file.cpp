@@ -115,7 +115,8 @@ public:
         errno = 0;
         while (const dirent* entry = ::readdir(directory)) {
             const std::string name = entry->d_name;
-            if (name != "." && name != "..") names.push_back(name);
+            if (entry->d_type == DT_DIR || name == "." || name == "..") continue;
+            names.push_back(name);
         }
         const int error = errno;
         ::closedir(directory);
@@ -129,6 +130,10 @@ public:
     Result<std::unique_ptr<File>> open(const std::string& path) override { return opened(path, O_RDWR); }
     Status remove(const std::string& path) override {
         if (::unlink(path.c_str()) != 0) return failed("remove", path, errno);
+        return {};
+    }
+    Status rename(const std::string& from, const std::string& to) override {
+        if (::rename(from.c_str(), to.c_str()) != 0) return failed("rename", from, errno);
         return {};
     }
     Status sync_directory(const std::string& path) override {

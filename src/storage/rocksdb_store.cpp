@@ -3,9 +3,11 @@
 #include "storage/key_value.hpp"
 
 #include "storage/file.hpp"
+#include "storage/rocksdb_files.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
@@ -37,8 +39,10 @@ std::unexpected<Error> failed(const rocksdb::Status& status, const std::string& 
         code = error::StorageFull;
     else if (status.IsCorruption())
         code = error::StorageCorrupt;
-    else if (status.IsIOError() &&
-             (text.find("lock hold") != std::string::npos || text.find("LOCK:") != std::string::npos))
+    for (const auto own : {error::CipherDamaged, error::CipherPlain, error::RegistryMissing, error::VaultKeyRetired,
+                           error::VaultKeyWrong, error::VaultKeyUnknown, error::VaultUnavailable})
+        if (text.find(error_id(own)) != std::string::npos) code = own;
+    if (status.IsIOError() && (text.find("lock hold") != std::string::npos || text.find("LOCK:") != std::string::npos))
         code = error::StorageLocked;
     return fail(code, doing + " (" + text + ")");
 }
@@ -47,6 +51,13 @@ rocksdb::Slice slice(BytesView view) { return {reinterpret_cast<const char*>(vie
 BytesView view(const rocksdb::Slice& slice) {
     return {reinterpret_cast<const std::uint8_t*>(slice.data()), slice.size()};
 }
+
+/// RocksDB's own log may quote keys and values in clear; what goes wrong comes back as a status anyway.
+class NoLog final : public rocksdb::Logger {
+public:
+    using Logger::Logv;
+    void Logv(const char*, va_list) override {}
+};
 
 rocksdb::DBOptions database_options(const std::shared_ptr<rocksdb::Cache>& cache) {
     rocksdb::DBOptions options;
@@ -65,9 +76,7 @@ rocksdb::DBOptions database_options(const std::shared_ptr<rocksdb::Cache>& cache
     options.enable_write_thread_adaptive_yield = false;
     options.stats_dump_period_sec = 0; // an idle node shall be idle
     options.stats_persist_period_sec = 0;
-    options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-    options.max_log_file_size = 1u << 20;
-    options.keep_log_file_num = 2;
+    options.info_log = std::make_shared<NoLog>();
     return options;
 }
 
@@ -103,7 +112,7 @@ public:
         (void)database_->Close();
     }
 
-    Status open() {
+    Status open(CipherFileSystem* encryption) {
         CRN_CHECK(posix_file_system().make_directory(directory_));
         const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
         std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
@@ -111,10 +120,19 @@ public:
             descriptors.emplace_back(kFamilyNames[i], family_options(static_cast<Column>(i), cache));
         std::vector<rocksdb::ColumnFamilyHandle*> handles;
         rocksdb::DB* database = nullptr;
-        const auto status = rocksdb::DB::Open(database_options(cache), directory_, descriptors, &handles, &database);
+        auto options = database_options(cache);
+        std::shared_ptr<EncryptedRocksFiles> files;
+        if (encryption != nullptr) {
+            files = make_encrypted_rocksdb_files(*encryption);
+            env_ = rocksdb::NewCompositeEnv(files);
+            options.env = env_.get();
+        }
+        const auto status = rocksdb::DB::Open(options, directory_, descriptors, &handles, &database);
         if (!status.ok()) return failed(status, "open " + directory_, error::StorageOpen);
         database_.reset(database);
         std::ranges::copy(handles, families_.begin());
+        if (files)
+            if (auto refusal = files->first_refusal()) return std::unexpected(*std::move(refusal));
         return {};
     }
 
@@ -156,15 +174,16 @@ private:
     rocksdb::ColumnFamilyHandle* family(Column column) const { return families_[static_cast<std::size_t>(column)]; }
 
     const std::string directory_;
+    std::unique_ptr<rocksdb::Env> env_; // of an encrypted store; outlives the database
     std::unique_ptr<rocksdb::DB> database_;
     std::array<rocksdb::ColumnFamilyHandle*, kColumns> families_{};
 };
 
 } // namespace
 
-Result<std::unique_ptr<KeyValueStore>> open_rocksdb(const std::string& directory) {
+Result<std::unique_ptr<KeyValueStore>> open_rocksdb(const std::string& directory, CipherFileSystem* encryption) {
     auto store = std::make_unique<RocksStore>(directory);
-    CRN_CHECK(store->open());
+    CRN_CHECK(store->open(encryption));
     return store;
 }
 

@@ -189,7 +189,7 @@ private:
 
     Status open_last(std::uint32_t number) {
         const auto path = path_of(number);
-        CRN_TRY(file, files_.open(path));
+        CRN_TRY(file, files_.open_last(path));
         CRN_TRY(content, read_whole(*file, path));
         const auto scan = scan_segment(number, content, kFileBytesMax);
         if (scan.damaged) return corrupt(path, scan.valid_bytes, "the record is invalid, but valid ones follow it");

@@ -10,8 +10,9 @@ Checker::Checker(std::size_t nodes, std::size_t byzantine)
       byzantine_(byzantine),
       model_(nodes, byzantine, [this](std::string what) { broken(std::move(what)); }),
       durable_votes_(nodes),
-      durable_batches_(nodes),
-      durable_proposals_(nodes) {}
+      durable_bodies_(nodes),
+      durable_proposals_(nodes),
+      durable_batches_(nodes) {}
 
 void Checker::excuse(ValidatorIndex index) {
     excused_.insert(index);
@@ -35,8 +36,11 @@ void Checker::durable(ValidatorIndex node, BytesView bytes) {
     if (!record) return broken("node " + std::to_string(node.value) + " wrote a record that does not decode");
     if (const auto* part = std::get_if<consensus::Part>(&*record)) return durable(node, part->record);
     if (const auto* vote = std::get_if<ledger::Vote>(&*record)) durable_votes_[node.value].insert(vote->statement);
-    if (const auto* batch = std::get_if<consensus::BatchRecord>(&*record); batch && batch->voted)
-        durable_batches_[node.value].insert(digest_of(batch->batch.header));
+    if (const auto* batch = std::get_if<consensus::BatchRecord>(&*record)) {
+        const auto digest = digest_of(batch->batch.header);
+        durable_bodies_[node.value].insert(digest);
+        if (batch->voted) durable_batches_[node.value].insert(digest);
+    }
     if (const auto* proposal = std::get_if<consensus::ProposalPtr>(&*record))
         durable_proposals_[node.value].insert((*proposal)->digest);
     if (keeps_votes(node)) model_.durable(node.value, *record);
@@ -77,7 +81,7 @@ void Checker::sent(ValidatorIndex node, const consensus::Outgoing& message) {
         const auto [known, fresh] = batches_.try_emplace({node.value, header.position.value}, digest);
         if (known->second != digest)
             broken("(3) " + who + " made two batches at position " + std::to_string(header.position.value));
-        if (!durable_batches_[node.value].contains(digest)) broken("(4) " + who + " sent a batch that was not durable");
+        if (!durable_bodies_[node.value].contains(digest)) broken("(4) " + who + " sent a batch that was not durable");
         return;
     }
     default: return;
@@ -161,7 +165,7 @@ void Checker::evidence(ValidatorIndex node, const consensus::Evidence& evidence)
 }
 
 void Checker::report(ValidatorIndex node, const consensus::PeerReport& report) {
-    if (!honest(node) || !honest(report.peer) || !forks_.empty()) return;
+    if (!keeps_votes(node) || !keeps_votes(report.peer) || !forks_.empty()) return;
     broken("node " + std::to_string(node.value) + " reports honest node " + std::to_string(report.peer.value) + ": " +
            report.error.text());
 }

@@ -20,7 +20,10 @@ public:
     /// This member's disk will forget votes without knowing it: it counts as a liar. Before anything else happens.
     void excuse(ValidatorIndex index);
     /// The member's log was lost or is damaged: what it voted for in lanes no longer counts as stored.
-    void forgot_log(ValidatorIndex node) { durable_batches_[node.value].clear(); }
+    void forgot_log(ValidatorIndex node) {
+        durable_batches_[node.value].clear();
+        durable_bodies_[node.value].clear();
+    }
 
     bool honest(ValidatorIndex index) const { return index.value < nodes_ - byzantine_; }
     /// What became durable in a node's log.
@@ -57,11 +60,12 @@ private:
     std::set<std::uint64_t> nullified_;                                                        // 2
     std::map<std::pair<std::uint16_t, std::uint64_t>, std::set<ledger::VoteStatement>> votes_; // 3, by voter and number
     std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> proposals_,
-        batches_;                                                        // 3, by leader and view, owner and position
-    std::vector<std::set<ledger::VoteStatement>> durable_votes_;         // 4
-    std::vector<std::set<Hash256>> durable_batches_, durable_proposals_; // 4, 5
-    std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> lanes_;   // 5
-    std::map<Height, Hash256> results_;                                  // 6
+        batches_;                                                       // 3, by leader and view, owner and position
+    std::vector<std::set<ledger::VoteStatement>> durable_votes_;        // 4
+    std::vector<std::set<Hash256>> durable_bodies_, durable_proposals_; // 4
+    std::vector<std::set<Hash256>> durable_batches_;                    // 4, 5: voted for
+    std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> lanes_;  // 5
+    std::map<Height, Hash256> results_;                                 // 6
 };
 
 } // namespace cairn::sim

@@ -275,9 +275,13 @@ void World::start(Node& node) {
     }
     const auto memory = node.lost_log ? consensus::Memory::lost : consensus::Memory::complete;
     if (const auto status = node.core->recover(records, memory); !status) {
-        checker_.broken("node " + std::to_string(node.index.value) + " cannot recover: " + status.error().text());
         node.core.reset();
-        return;
+        if (!node.excused)
+            return checker_.broken("node " + std::to_string(node.index.value) +
+                                   " cannot recover: " + status.error().text());
+        // The rotten record ended a checkpoint: nothing whole is left, and its operator starts it without a log.
+        lose_log(node);
+        return start(node);
     }
     if (trouble_ && node.honest && scenario_.crashes && node.life > 1 && chance_.one_in(8) &&
         strikes(FaultKind::crash)) {

@@ -72,6 +72,7 @@ using CommandList = std::vector<Command>;
 void declare_account(CommandList& out);
 void declare_bench(CommandList& out);
 void declare_block(CommandList& out);
+void declare_compliance(CommandList& out);
 void declare_contract(CommandList& out);
 void declare_dev(CommandList& out);
 void declare_doctor(CommandList& out);

@@ -1,6 +1,7 @@
 // `cairn compliance`: runs the checks that can run against a live network, keeps what each of them said, and seals it for an auditor.
 // The rows are those of docs/security/compliance.md.
 #include "base/errors/cli.hpp"
+#include "base/errors/crypto.hpp"
 #include "cli/config.hpp"
 #include "cli/dev_state.hpp"
 #include "cli/evidence_pack.hpp"
@@ -53,7 +54,8 @@ private:
     void add(Outcome outcome) { outcomes_.push_back(std::move(outcome)); }
     /// Runs another verb of this program; passes if it ends as expected.
     json run_verb(std::vector<std::string> words, int expected, bool& passed) const;
-    void verb(std::string name, std::vector<int> rows, std::string shows, std::vector<std::string> words, int expected = 0);
+    void verb(std::string name, std::vector<int> rows, std::string shows, std::vector<std::string> words,
+              int expected = 0);
     void check_genesis();
     void check_agreement();
     void check_node_ports();
@@ -73,11 +75,15 @@ json Report::run_verb(std::vector<std::string> words, int expected, bool& passed
     const int exit = run(words, terminal);
     passed = passed && exit == expected;
     const auto document = json::parse(out.str(), nullptr, false);
-    return {{"command", shown}, {"exit", exit}, {"expected_exit", expected},
-            {"output", document.is_discarded() ? json(out.str()) : document}, {"errors", err.str()}};
+    return {{"command", shown},
+            {"exit", exit},
+            {"expected_exit", expected},
+            {"output", document.is_discarded() ? json(out.str()) : document},
+            {"errors", err.str()}};
 }
 
-void Report::verb(std::string name, std::vector<int> rows, std::string shows, std::vector<std::string> words, int expected) {
+void Report::verb(std::string name, std::vector<int> rows, std::string shows, std::vector<std::string> words,
+                  int expected) {
     bool passed = true;
     auto evidence = run_verb(std::move(words), expected, passed);
     add({std::move(name), std::move(rows), std::move(shows), passed, std::move(evidence)});
@@ -85,7 +91,10 @@ void Report::verb(std::string name, std::vector<int> rows, std::string shows, st
 
 void Report::check_genesis() {
     const auto complete = ledger::verify_signatures(genesis_);
-    add({"genesis", {76}, "the genesis file is signed by every organisation", complete.has_value(),
+    add({"genesis",
+         {76},
+         "the genesis file is signed by every organisation",
+         complete.has_value(),
          {{"hash", to_hex(ledger::hash_of(genesis_))},
           {"organisations", genesis_.organisations.size()},
           {"error", complete ? std::string{} : complete.error().text()}}});
@@ -104,7 +113,8 @@ void Report::check_agreement() {
         auto rpc = RpcClient::open(url, {}, 10);
         if (!rpc) continue;
         const auto answer = rpc->call("eth_blockNumber");
-        const auto height = answer ? quantity_u64(*answer, "height") : Result<std::uint64_t>{std::unexpected(answer.error())};
+        const auto height =
+            answer ? quantity_u64(*answer, "height") : Result<std::uint64_t>{std::unexpected(answer.error())};
         evidence.push_back({{"node", url}, {"height", height ? json(*height) : json(height.error().text())}});
         if (!height) continue;
         lowest = std::min(lowest, *height);
@@ -120,7 +130,10 @@ void Report::check_agreement() {
         if (agreed.empty()) agreed = hash;
         same = same && !hash.empty() && hash == agreed;
     }
-    add({"agreement", {57, 61}, "all nodes show the same block at the same height", same && !nodes.empty(),
+    add({"agreement",
+         {57, 61},
+         "all nodes show the same block at the same height",
+         same && !nodes.empty(),
          {{"nodes", evidence}, {"height", lowest}, {"hash", agreed}}});
 }
 
@@ -142,7 +155,11 @@ void Report::check_node_ports() {
                             {"answers_plaintext", seen.answers_plaintext},
                             {"serves_without_certificate", seen.serves_without_certificate}});
     }
-    add({"node-ports", {4, 5, 8, 54, 55, 80}, "nodes speak TLS 1.3 alone, and to members alone", passed, std::move(evidence)});
+    add({"node-ports",
+         {4, 5, 8, 54, 55, 80},
+         "nodes speak TLS 1.3 alone, and to members alone",
+         passed,
+         std::move(evidence)});
 }
 
 /// Records a file, proves it, verifies the proof without a node, and sees a changed file refused.
@@ -158,8 +175,12 @@ void Report::check_evidence_drill() {
     steps.push_back(run_verb({"record", "add", document}, 0, passed));
     steps.push_back(run_verb({"record", "prove", document, "--out", bundle}, 0, passed));
     steps.push_back(run_verb({"record", "verify", document, bundle, "--genesis", genesis}, 0, passed));
-    steps.push_back(run_verb({"record", "verify", changed, bundle, "--genesis", genesis}, static_cast<int>(Exit::verification), passed));
-    add({"evidence", {56, 77, 86}, "a document is recorded, proved and verified off line; one changed byte is refused", passed,
+    steps.push_back(run_verb({"record", "verify", changed, bundle, "--genesis", genesis},
+                             static_cast<int>(Exit::verification), passed));
+    add({"evidence",
+         {56, 77, 86},
+         "a document is recorded, proved and verified off line; one changed byte is refused",
+         passed,
          std::move(steps)});
 }
 
@@ -183,16 +204,23 @@ Status Report::write() const {
     CRN_CHECK(make_directory(directory_ + "/checks", Access::shared));
     json list = json::array();
     std::ostringstream page;
-    page << "# Compliance report\n\nThe rows are those of docs/security/compliance.md. Each check's evidence is in checks/NAME.json.\n\n"
+    page << "# Compliance report\n\nThe rows are those of docs/security/compliance.md. Each check's evidence is in "
+            "checks/NAME.json.\n\n"
             "| check | rows | what it shows | result |\n| --- | --- | --- | --- |\n";
     for (const auto& one : outcomes_) {
         json rows = one.rows;
-        const json document{{"check", one.name}, {"rows", rows}, {"shows", one.shows}, {"passed", one.passed}, {"evidence", one.evidence}};
-        CRN_CHECK(write_file(directory_ + "/checks/" + one.name + ".json", document.dump(2) + "\n", Access::shared, Existing::replace));
+        const json document{{"check", one.name},
+                            {"rows", rows},
+                            {"shows", one.shows},
+                            {"passed", one.passed},
+                            {"evidence", one.evidence}};
+        CRN_CHECK(write_file(directory_ + "/checks/" + one.name + ".json", document.dump(2) + "\n", Access::shared,
+                             Existing::replace));
         list.push_back({{"check", one.name}, {"rows", rows}, {"shows", one.shows}, {"passed", one.passed}});
         std::string numbers;
         for (const int row : one.rows) numbers += (numbers.empty() ? "" : ", ") + std::to_string(row);
-        page << "| " << one.name << " | " << numbers << " | " << one.shows << " | " << (one.passed ? "passed" : "FAILED") << " |\n";
+        page << "| " << one.name << " | " << numbers << " | " << one.shows << " | "
+             << (one.passed ? "passed" : "FAILED") << " |\n";
     }
     CRN_CHECK(write_file(directory_ + "/report.json", json{{"version", CAIRN_VERSION}, {"checks", list}}.dump(2) + "\n",
                          Access::shared, Existing::replace));
@@ -205,12 +233,14 @@ Result<ledger::Genesis> read_genesis(const std::string& path) {
 }
 
 Status report(Invocation& invocation) {
+    if (!invocation.has("out")) return fail(error::CliUsage, "--out is needed: where to write the pack");
     const auto directory = absolute(*invocation.flag("out"));
     if (exists(directory) && !std::filesystem::is_empty(directory))
         return fail(error::CliFileExists, directory + " is not empty");
     const auto state = read_dev_state(dev_dir(invocation));
     if (!invocation.has("genesis") && state) invocation.set("genesis", state->genesis);
-    if (!invocation.has("genesis")) return fail(error::CliUsage, "--genesis is needed: there is no development network here");
+    if (!invocation.has("genesis"))
+        return fail(error::CliUsage, "--genesis is needed: there is no development network here");
     if (!invocation.has("org") && state)
         invocation.set("org", state->directory + "/organisations/" + lower(state->nodes.front().organisation));
     if (!invocation.has("org")) return fail(error::CliUsage, "--org is needed: whose key shall sign the pack");
@@ -218,7 +248,8 @@ Status report(Invocation& invocation) {
     // Whose key it is is settled before the work, not after it.
     CRN_TRY(seed, crypto::read_ed25519_key(*invocation.flag("org") + "/signing.key"));
     const auto key = crypto::ValidatorKey::from_seed(seed);
-    const auto organisation = std::ranges::find(genesis.organisations, key.public_key(), &ledger::Organisation::signing_key);
+    const auto organisation =
+        std::ranges::find(genesis.organisations, key.public_key(), &ledger::Organisation::signing_key);
     if (organisation == genesis.organisations.end())
         return fail(error::KeyInvalid, *invocation.flag("org") + "/signing.key is no member's key");
 
@@ -242,19 +273,29 @@ Status report(Invocation& invocation) {
         list.push_back({{"check", one.name}, {"passed", one.passed}, {"rows", one.rows}});
     }
     if (terminal.json)
-        terminal.out << json{{"pack", directory}, {"organisation", seal.organisation}, {"files", seal.files}, {"failed", failed}, {"checks", list}}.dump(2) << '\n';
+        terminal.out << json{{"pack", directory},
+                             {"organisation", seal.organisation},
+                             {"files", seal.files},
+                             {"failed", failed},
+                             {"checks", list}}
+                            .dump(2)
+                     << '\n';
     else
         table.print(terminal);
-    if (failed > 0) return fail(error::CliFindings, std::to_string(failed) + " of " + std::to_string(list.size()) + " checks");
+    if (failed > 0)
+        return fail(error::CliFindings, std::to_string(failed) + " of " + std::to_string(list.size()) + " checks");
     return {};
 }
 
 Status verify(Invocation& invocation) {
+    if (!invocation.has("genesis")) return fail(error::CliUsage, "--genesis is needed: which network's pack is this");
     CRN_TRY(genesis, read_genesis(*invocation.flag("genesis")));
     CRN_TRY(seal, verify_pack(invocation.argument(0), genesis));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out << json{{"organisation", seal.organisation}, {"created", seal.created}, {"files", seal.files}}.dump(2) << '\n';
+        terminal.out
+            << json{{"organisation", seal.organisation}, {"created", seal.created}, {"files", seal.files}}.dump(2)
+            << '\n';
     else
         print_fields(terminal, {{"pack", "complete and unchanged"},
                                 {"signed by", seal.organisation},
@@ -267,27 +308,46 @@ Status verify(Invocation& invocation) {
 void declare_compliance(CommandList& out) {
     auto flags = rpc_flags();
     flags.insert(flags.begin(),
-                 {{.name = "out", .value = "DIR", .help = "folder of the pack; must be empty or new", .completes = Completes::directory},
-                  {.name = "genesis", .value = "FILE", .help = "genesis file (default: the development network's)", .completes = Completes::file},
-                  {.name = "org", .value = "DIR", .help = "organisation whose key signs the pack (default: the development network's first)", .completes = Completes::directory}});
-    out.push_back({.noun = "compliance",
-                   .verb = "report",
-                   .summary = "run the checks of a live network and write a signed evidence pack",
-                   .details = "Looks at genesis, agreement, ports, certificates, and makes a drill of recording, proving and verifying a "
-                              "document. Writes report.md, report.json and one file of evidence per check, and signs their digests. Exit code 1 if "
-                              "a check failed; the pack is written all the same.",
-                   .flags = std::move(flags),
-                   .examples = {{"cairn compliance report --out pack", "the development network"},
-                                {"cairn compliance report --out pack --genesis genesis.json --org alpha --rpc http://10.0.0.1:8545", "a member's own check"}},
-                   .run = report});
-    out.push_back({.noun = "compliance",
-                   .verb = "verify",
-                   .summary = "check an evidence pack without a node",
-                   .details = "Compares every file with the manifest and the manifest with the signature of a member of the genesis file.",
-                   .arguments = {{.name = "DIR", .help = "the pack", .completes = Completes::directory}},
-                   .flags = {{.name = "genesis", .value = "FILE", .help = "genesis file of the network", .completes = Completes::file}},
-                   .examples = {{"cairn compliance verify pack --genesis genesis.json", "is the pack as it was signed?"}},
-                   .run = verify});
+                 {{.name = "out",
+                   .value = "DIR",
+                   .help = "folder of the pack; must be empty or new",
+                   .completes = Completes::directory},
+                  {.name = "genesis",
+                   .value = "FILE",
+                   .help = "genesis file (default: the development network's)",
+                   .completes = Completes::file},
+                  {.name = "org",
+                   .value = "DIR",
+                   .help = "organisation whose key signs the pack (default: the development network's first)",
+                   .completes = Completes::directory}});
+    out.push_back(
+        {.noun = "compliance",
+         .verb = "report",
+         .summary = "run the checks of a live network and write a signed evidence pack",
+         .details = "Looks at genesis, agreement, ports, certificates, and makes a drill of recording, proving and "
+                    "verifying a "
+                    "document. Writes report.md, report.json and one file of evidence per check, and signs their "
+                    "digests. Exit code 1 if "
+                    "a check failed; the pack is written all the same.",
+         .flags = std::move(flags),
+         .examples =
+             {{"cairn compliance report --out pack", "the development network"},
+              {"cairn compliance report --out pack --genesis genesis.json --org alpha --rpc http://10.0.0.1:8545",
+               "a member's own check"}},
+         .run = report});
+    out.push_back(
+        {.noun = "compliance",
+         .verb = "verify",
+         .summary = "check an evidence pack without a node",
+         .details = "Compares every file with the manifest and the manifest with the signature of a member of the "
+                    "genesis file.",
+         .arguments = {{.name = "DIR", .help = "the pack", .completes = Completes::directory}},
+         .flags = {{.name = "genesis",
+                    .value = "FILE",
+                    .help = "genesis file of the network",
+                    .completes = Completes::file}},
+         .examples = {{"cairn compliance verify pack --genesis genesis.json", "is the pack as it was signed?"}},
+         .run = verify});
 }
 
 } // namespace cairn::cli

@@ -52,8 +52,8 @@ const T* member(const json& object, const char* name) {
 
 } // namespace
 
-Result<PackSeal> seal_pack(const std::string& directory, const ledger::Genesis& genesis, const std::string& organisation,
-                           const crypto::ValidatorKey& key, std::int64_t now) {
+Result<PackSeal> seal_pack(const std::string& directory, const ledger::Genesis& genesis,
+                           const std::string& organisation, const crypto::ValidatorKey& key, std::int64_t now) {
     CRN_TRY(files, digests_of(directory));
     const auto manifest = json{{"format", kFormat},
                                {"organisation", organisation},

@@ -20,8 +20,8 @@ struct PackSeal {
 };
 
 /// Lists every file below `directory` and signs the list. CliFileUnwritable, CliFileUnreadable.
-Result<PackSeal> seal_pack(const std::string& directory, const ledger::Genesis& genesis, const std::string& organisation,
-                           const crypto::ValidatorKey& key, std::int64_t now);
+Result<PackSeal> seal_pack(const std::string& directory, const ledger::Genesis& genesis,
+                           const std::string& organisation, const crypto::ValidatorKey& key, std::int64_t now);
 /// CliPackInvalid names what is missing, added, changed, or not signed by a member of this genesis.
 Result<PackSeal> verify_pack(const std::string& directory, const ledger::Genesis& genesis);
 

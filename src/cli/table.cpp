@@ -17,6 +17,7 @@ const std::vector<Noun>& nouns() {
         {"rpc", "call any JSON-RPC method"},
         {"bench", "measure a network"},
         {"state-test", "run Ethereum test fixtures"},
+        {"compliance", "signed evidence for an auditor"},
         {"doctor", "look for what is wrong, and how to mend it"},
         {"docs", "print the reference and the page of errors"},
         {"completion", "completion script for a shell"},
@@ -50,6 +51,7 @@ const std::vector<Command>& commands() {
         declare_rpc(out);
         declare_bench(out);
         declare_state_test(out);
+        declare_compliance(out);
         declare_doctor(out);
         declare_meta(out);
         return out;

@@ -10,9 +10,9 @@ namespace cairn::cli {
 
 struct TlsProbe {
     bool reachable = false;
-    bool answers_plaintext = false;   // bytes came back for an HTTP request without TLS
-    bool accepts_tls_1_2 = false;     // a handshake of TLS 1.2 or older succeeded
-    bool speaks_tls_1_3 = false;      // its server hello was of TLS 1.3
+    bool answers_plaintext = false;          // bytes came back for an HTTP request without TLS
+    bool accepts_tls_1_2 = false;            // a handshake of TLS 1.2 or older succeeded
+    bool speaks_tls_1_3 = false;             // its server hello was of TLS 1.3
     bool serves_without_certificate = false; // application data came back for one who showed no certificate
 };
 

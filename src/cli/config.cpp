@@ -167,6 +167,15 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.number("node", "disk_reserve_mib", reserve_mib, 1, 1 << 20);
     out.node.disk_reserve_bytes = static_cast<std::uint64_t>(reserve_mib) << 20;
 
+    read.file("storage", "root_key", out.node.storage_root_file, false);
+    read.file("storage", "passphrase_file", out.node.storage_passphrase_file, false);
+    std::string encryption = "on";
+    read.text("storage", "encryption", encryption);
+    if (encryption != "on" && encryption != "off-for-measuring")
+        read.problem(root["storage"]["encryption"].node()->source(), "storage", "encryption",
+                     "must be \"on\" or, to measure its cost in a development network, \"off-for-measuring\"");
+    out.node.encryption_off_for_measuring = encryption == "off-for-measuring";
+
     read.address("network", "listen", out.node.listen_address, out.node.listen_port, true);
     read.file("network", "tls_certificate", out.node.tls_certificate_file, true);
     read.file("network", "tls_key", out.node.tls_key_file, true);
@@ -209,6 +218,13 @@ std::string to_toml(const NodeSettings& settings) {
     out += "genesis = " + toml_text(node.genesis_file) + "\n";
     out += "validator_key = " + toml_text(node.validator_key_file) + "\n";
     out += "disk_reserve_mib = " + std::to_string(node.disk_reserve_bytes >> 20) + "\n";
+    if (!node.storage_root_file.empty() || !node.storage_passphrase_file.empty() || node.encryption_off_for_measuring) {
+        out += "\n[storage]\n";
+        if (!node.storage_root_file.empty()) out += "root_key = " + toml_text(node.storage_root_file) + "\n";
+        if (!node.storage_passphrase_file.empty())
+            out += "passphrase_file = " + toml_text(node.storage_passphrase_file) + "\n";
+        if (node.encryption_off_for_measuring) out += "encryption = \"off-for-measuring\"\n";
+    }
     out += "\n[network]\n";
     out += "listen = " + toml_text(host_port(node.listen_address, node.listen_port)) + "\n";
     out += "tls_certificate = " + toml_text(node.tls_certificate_file) + "\n";

@@ -1,6 +1,8 @@
 #include "node/divergence.hpp"
 
-#include <fstream>
+#include "storage/file.hpp"
+
+#include <sstream>
 
 namespace cairn::node {
 namespace {
@@ -103,11 +105,11 @@ std::optional<StoredBlock> Inquiry::wait(Height height, std::size_t enough, std:
     return found;
 }
 
-std::string write_divergence_dump(const std::string& directory, const StoredBlock& here,
+std::string write_divergence_dump(storage::FileSystem& files, const std::string& directory, const StoredBlock& here,
                                   const std::optional<StoredBlock>& there, const Error& error) {
     const auto& header = here.block.header;
     const auto path = directory + "/divergence-" + std::to_string(header.number) + ".json";
-    std::ofstream out{path};
+    std::ostringstream out;
     out << "{\n  \"error\": " << quoted(error.text())
         << ",\n  \"firstDifference\": " << (there ? quoted(first_difference(here, *there)) : "null")
         << ",\n  \"height\": " << header.number << ",\n  \"hash\": \"" << to_hex(here.hash) << "\",\n  \"header\": \""
@@ -117,6 +119,11 @@ std::string write_divergence_dump(const std::string& directory, const StoredBloc
         out << (i == 0 ? "\n" : ",\n") << "    {\"transaction\": \"" << to_hex(here.block.transactions[i].hash)
             << "\", \"receipt\": \"" << to_hex(ledger::encode_receipt(here.receipts[i])) << "\"}";
     out << "\n  ]\n}\n";
+    // It holds business data, so it is written as all other data is; `cairn storage read` shows it.
+    (void)files.remove(path);
+    auto file = files.create(path);
+    if (!file || !(*file)->write_at(0, as_bytes(out.str())) || !(*file)->sync())
+        return path + " (could not be written)";
     return path;
 }
 

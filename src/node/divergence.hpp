@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "node/executed_chain.hpp"
+#include "storage/file.hpp"
 
 #include <condition_variable>
 #include <map>
@@ -38,7 +39,7 @@ private:
 
 /// Writes `directory`/divergence-HEIGHT.json and returns its path: the error, the first difference from `there` if the
 /// others' block is known, and this node's header and receipts.
-std::string write_divergence_dump(const std::string& directory, const StoredBlock& here,
+std::string write_divergence_dump(storage::FileSystem& files, const std::string& directory, const StoredBlock& here,
                                   const std::optional<StoredBlock>& there, const Error& error);
 
 } // namespace cairn::node

@@ -4,6 +4,8 @@
 #include "base/errors/state.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
+#include "node/data_at_rest.hpp"
+#include "storage/segment_log.hpp"
 #include "system/parameters.hpp"
 #include "system/system_contracts.hpp"
 
@@ -25,13 +27,14 @@ std::vector<std::shared_ptr<const ledger::SignedTransaction>> candidates_of(cons
 } // namespace
 
 Result<std::unique_ptr<ExecutedChain>> ExecutedChain::open(const std::string& directory, const ledger::Genesis& genesis,
-                                                           const evm::NativeContracts& natives) {
+                                                           const evm::NativeContracts& natives, DataAtRest* at_rest) {
     std::error_code ignored;
     std::filesystem::create_directories(directory, ignored);
     std::unique_ptr<ExecutedChain> chain{new ExecutedChain(genesis, natives)};
-    CRN_TRY(store, storage::open_rocksdb(directory + "/state"));
+    CRN_TRY(store, storage::open_rocksdb(directory + "/state", at_rest == nullptr ? nullptr : at_rest->encryption()));
     chain->store_ = std::move(store);
-    CRN_TRY(log, storage::open_segment_log(directory + "/blocks"));
+    CRN_TRY(log, storage::open_segment_log_on(at_rest == nullptr ? storage::posix_file_system() : at_rest->files(),
+                                              directory + "/blocks", {}));
     chain->log_ = std::move(log);
     CRN_TRY(blocks, BlockStore::open(*chain->log_, *chain->store_));
     chain->blocks_ = std::move(blocks);

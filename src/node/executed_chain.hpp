@@ -13,12 +13,16 @@
 namespace cairn::node {
 
 /// One writer (the executor); reads from any thread.
+class DataAtRest;
+
 class ExecutedChain {
 public:
     /// Opens `directory`, or makes block 0 from `genesis` in it. A crash at any earlier instant is repaired here: blocks that
     /// the state missed are executed again and must give the same roots. Errors: storage's, ForeignData, StateDiverged.
+    /// With `at_rest`, which must outlive the chain, all files are encrypted as it says.
     static Result<std::unique_ptr<ExecutedChain>> open(const std::string& directory, const ledger::Genesis& genesis,
-                                                       const evm::NativeContracts& natives);
+                                                       const evm::NativeContracts& natives,
+                                                       DataAtRest* at_rest = nullptr);
 
     struct Outcome {
         std::shared_ptr<const StoredBlock> block;

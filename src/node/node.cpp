@@ -6,8 +6,10 @@
 #include "codec/wire.hpp"
 #include "crypto/certificate.hpp"
 #include "node/core_loop.hpp"
+#include "node/data_at_rest.hpp"
 #include "node/divergence.hpp"
 #include "node/executor.hpp"
+#include "storage/segment_log.hpp"
 #include "system/system_contracts.hpp"
 
 #include <atomic>
@@ -36,17 +38,17 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 /// A node that has voted once may not start with an empty log as if it were new.
 class StartMark {
 public:
-    explicit StartMark(std::string path) : path_(std::move(path)) {}
+    StartMark(storage::FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
     bool exists() const { return std::filesystem::exists(path_); }
     Status set() const {
-        std::ofstream out{path_};
-        out << "this validator has run; its write-ahead log must not be empty\n";
-        out.close();
-        if (!out) return fail(error::StorageIo, path_);
-        return {};
+        CRN_TRY(file, files_.create(path_));
+        CRN_CHECK(file->write_at(0, as_bytes("this validator has run; its write-ahead log must not be empty\n")));
+        CRN_CHECK(file->sync());
+        return files_.sync_directory(std::filesystem::path(path_).parent_path().string());
     }
 
 private:
+    storage::FileSystem& files_;
     std::string path_;
 };
 
@@ -85,6 +87,7 @@ private:
     ValidatorIndex self_;
     TransactionCache cache_{kCachedTransactionsMax, kCachedBytesMax};
     Inbox inbox_;
+    std::unique_ptr<DataAtRest> at_rest_; // before all that writes
     std::unique_ptr<ExecutedChain> executed_;
     std::unique_ptr<storage::RecordLog> ordered_log_, wal_;
     std::unique_ptr<OrderedStore> ordered_;
@@ -122,13 +125,16 @@ Status ValidatorNode::open(const NodeConfig& config) {
     self_ = *self;
     signer_ = std::make_unique<consensus::KeySigner>(key, genesis_.parameters.chain_id);
 
-    CRN_TRY(executed, ExecutedChain::open(config.data_dir, genesis_, system::native_contracts()));
+    CRN_TRY(at_rest, DataAtRest::open(config, genesis_));
+    at_rest_ = std::move(at_rest);
+    CRN_TRY(executed, ExecutedChain::open(config.data_dir, genesis_, system::native_contracts(), at_rest_.get()));
     executed_ = std::move(executed);
-    CRN_TRY(ordered_log, storage::open_segment_log(config.data_dir + "/ordered", {.record_bytes_max = 64u << 20}));
+    CRN_TRY(ordered_log, storage::open_segment_log_on(at_rest_->files(), config.data_dir + "/ordered",
+                                                      {.record_bytes_max = 64u << 20}));
     ordered_log_ = std::move(ordered_log);
     CRN_TRY(ordered, OrderedStore::open(*ordered_log_, executed_->store(), executed_->blocks()));
     ordered_ = std::move(ordered);
-    CRN_TRY(wal, storage::open_segment_log(config.data_dir + "/consensus"));
+    CRN_TRY(wal, storage::open_segment_log_on(at_rest_->files(), config.data_dir + "/consensus", {}));
     wal_ = std::move(wal);
     CRN_TRY(core, recover_core(config, *self));
 
@@ -167,7 +173,7 @@ Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, Va
         records.push_back(to_bytes(record));
         return true;
     }));
-    const StartMark mark{config.data_dir + "/consensus/started"};
+    const StartMark mark{at_rest_->files(), config.data_dir + "/consensus/started"};
     // Without the mark no vote has left, whatever a crash during the first start may have written.
     auto memory = records.empty() ? consensus::Memory::lost : consensus::Memory::complete;
     if (!mark.exists() && ordered_->tip().value == 0) {
@@ -245,7 +251,7 @@ void ValidatorNode::report_divergence(const Error& error) {
     // f+1 equal answers contain an honest one.
     const auto there = inquiry_.wait(height, genesis_.validators.faults_tolerated() + 1, kInquiryPatience);
     log(LogLevel::error, "node", "result differs from the certified one",
-        {{"dump", write_divergence_dump(config_.data_dir, *here, there, error)},
+        {{"dump", write_divergence_dump(at_rest_->files(), config_.data_dir, *here, there, error)},
          {"first_difference", there ? first_difference(*here, *there) : "unknown: the peers did not answer"}});
 }
 

@@ -22,6 +22,9 @@ struct NodeConfig {
     std::uint16_t rpc_port = 8545;
     std::string rpc_token_file; // required when rpc_address is not loopback
     std::vector<std::string> rpc_cors_origins;
+    std::string storage_root_file;       // empty: storage.root beside the validator's key; made if there is no data yet
+    std::string storage_passphrase_file; // of a sealed root file: first line
+    bool encryption_off_for_measuring = false;    // refused unless all validators are on this machine
     std::uint64_t disk_reserve_bytes = 64u << 20; // the node stops before the disk is fuller than this
 };
 

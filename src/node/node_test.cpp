@@ -10,6 +10,7 @@
 #include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
 #include "ledger/selector.hpp"
+#include "node/data_at_rest.hpp"
 #include "node/executed_chain.hpp"
 #include "system/system_contracts.hpp"
 
@@ -262,7 +263,9 @@ TEST(Node, parameters_that_the_organisations_vote_for_hold_from_their_block_on) 
 
     // The state is lost: executing the stored blocks again gives the same roots only with the same parameters.
     std::filesystem::remove_all(network.config(0).data_dir + "/state");
-    const auto again = ExecutedChain::open(network.config(0).data_dir, network.genesis(), system::native_contracts());
+    const auto at_rest = *DataAtRest::open(network.config(0), network.genesis());
+    const auto again =
+        ExecutedChain::open(network.config(0).data_dir, network.genesis(), system::native_contracts(), at_rest.get());
     ASSERT_TRUE(again) << again.error().text();
     EXPECT_GT((*again)->height().value, kActivation);
 }
@@ -274,6 +277,7 @@ TEST(Node, refuses_a_data_directory_of_another_network) {
     TestNetwork second(1, "second");
     auto config = second.config(0);
     config.data_dir = first.config(0).data_dir;
+    config.storage_root_file = default_root_file(first.config(0));
     const auto node = Node::start(config);
     ASSERT_FALSE(node);
     EXPECT_EQ(node.error().code, error::ForeignData);
@@ -393,7 +397,9 @@ TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_
     std::uint64_t wrong = 0;
     {
         // A block that the others will never make: the same height, another content.
-        auto alone = ExecutedChain::open(network.config(3).data_dir, network.genesis(), system::native_contracts());
+        const auto at_rest = *DataAtRest::open(network.config(3), network.genesis());
+        auto alone = ExecutedChain::open(network.config(3).data_dir, network.genesis(), system::native_contracts(),
+                                         at_rest.get());
         ASSERT_TRUE(alone) << alone.error().text();
         ASSERT_TRUE((*alone)->extend(4'000'000'000'000, {}, {}, {}));
         wrong = (*alone)->height().value;
@@ -405,8 +411,12 @@ TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_
     ASSERT_TRUE(network.node(3).fatal());
     EXPECT_EQ(network.node(3).fatal()->code, error::ResultDiffers) << network.node(3).fatal()->text();
     const auto path = network.config(3).data_dir + "/divergence-" + std::to_string(wrong) + ".json";
-    std::ifstream in{path};
-    const std::string dump{std::istreambuf_iterator<char>{in}, {}};
+    network.stop(3);
+    const auto at_rest = *DataAtRest::open(network.config(3), network.genesis());
+    const auto file = at_rest->files().open(path);
+    ASSERT_TRUE(file) << file.error().text();
+    std::string dump(*(*file)->size(), ' ');
+    ASSERT_TRUE((*file)->read_at(0, {reinterpret_cast<std::uint8_t*>(dump.data()), dump.size()}));
     EXPECT_NE(dump.find("\"firstDifference\": \"header beneficiary"), std::string::npos) << path << ": " << dump;
     // The others go on.
     transfer_until_final(network, 1, 3, 4);

@@ -1,0 +1,94 @@
+// How a node's data lies on its disk: encrypted under keys of its own, and how those keys are rotated while it runs.
+//
+//     data_dir/keys/     vault.a, vault.b, registry.a, registry.b (storage/root_vault.hpp, key_registry.hpp)
+//     data_dir/...       everything else: encrypted files
+//
+// Rotation: `rotate` (seconds) -> `rewrap` (no data rewritten) -> `reencrypt` (in the background, at a limited rate) ->
+// `retire` (refused while anything is under the old version; then the key is refused, and destroyed). Thread-safe.
+#pragma once
+
+#include "ledger/genesis.hpp"
+#include "node/node.hpp"
+#include "storage/cipher_file_system.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+namespace cairn::node {
+
+struct ReencryptProgress {
+    bool running = false;
+    std::uint64_t files_done = 0;
+    std::uint64_t files_left = 0;
+    std::uint64_t bytes_done = 0;
+    std::optional<Error> failed; // of the last run
+};
+
+struct KeyStatus {
+    bool encrypted = false;
+    std::vector<storage::KeyVersionInfo> versions;
+    storage::RegistryCounts counts;
+    Hash256 registry_hash;
+    ReencryptProgress reencryption;
+};
+
+/// What is recorded when a version has been destroyed.
+struct RetirementProof {
+    storage::KeyVersion retired;
+    crypto::KeyCheck retired_check;
+    storage::KeyVersion current;
+    crypto::KeyCheck current_check;
+    std::size_t files = 0;
+    std::size_t files_under_retired = 0; // always zero: otherwise there is no proof
+    Hash256 registry_hash;
+};
+
+class DataAtRest {
+public:
+    /// Opens the keys and takes stock of every file in the data directory. A new data directory gets new keys, and a new root
+    /// file if there is none. RootFileRefused, EncryptionOffRefused, RegistryMissing, CipherPlain, and others of storage.
+    static Result<std::unique_ptr<DataAtRest>> open(const NodeConfig& config, const ledger::Genesis& genesis);
+    ~DataAtRest();
+
+    storage::FileSystem& files();
+    /// Null where encryption is off.
+    storage::CipherFileSystem* encryption() { return files_.get(); }
+
+    KeyStatus status() const;
+    /// Errors of the vault; EncryptionOffRefused where encryption is off.
+    Result<storage::KeyVersion> rotate();
+    Status rewrap();
+    /// Starts; `status` tells how far it is. Does nothing if it runs already.
+    Status reencrypt(std::uint64_t bytes_per_second_max);
+    /// KeyStillUsed while files or keys are under it.
+    Result<RetirementProof> retire(storage::KeyVersion version);
+
+private:
+    explicit DataAtRest(std::string directory) : directory_(std::move(directory)) {}
+    std::vector<std::string> data_files() const;
+    Status open_keys(const NodeConfig& config);
+    void reencrypt_all(std::stop_token stop, std::uint64_t bytes_per_second_max);
+    std::uint64_t files_left() const;
+    Status must_be_encrypted() const;
+
+    const std::string directory_;
+    std::unique_ptr<storage::DirectoryLock> lock_; // of the keys: a second process must not take stock of our files
+    std::unique_ptr<storage::KeyVault> vault_;
+    std::unique_ptr<storage::KeyRegistry> registry_;
+    std::unique_ptr<storage::CipherFileSystem> files_;
+
+    std::mutex change_mutex_; // one change of keys at a time
+    mutable std::mutex progress_mutex_;
+    ReencryptProgress progress_; // guarded by progress_mutex_
+    std::condition_variable_any pause_;
+    std::mutex pause_mutex_;
+    std::jthread worker_; // guarded by change_mutex_; ends before what it uses
+};
+
+/// Where the root key file is unless the configuration says so: beside the validator's key.
+std::string default_root_file(const NodeConfig& config);
+
+} // namespace cairn::node

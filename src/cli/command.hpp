@@ -70,6 +70,7 @@ std::string usage_of(const Command& command);
 /// The parts of the table, each beside the code it declares.
 using CommandList = std::vector<Command>;
 void declare_account(CommandList& out);
+void declare_audit(CommandList& out);
 void declare_bench(CommandList& out);
 void declare_block(CommandList& out);
 void declare_contract(CommandList& out);

@@ -14,6 +14,7 @@ const std::vector<Noun>& nouns() {
         {"contract", "deploy and use contracts"},
         {"record", "put documents on record, prove and verify them"},
         {"block", "blocks"},
+        {"audit", "verify, query and export the audit logs of nodes"},
         {"rpc", "call any JSON-RPC method"},
         {"bench", "measure a network"},
         {"state-test", "run Ethereum test fixtures"},
@@ -47,6 +48,7 @@ const std::vector<Command>& commands() {
         declare_contract(out);
         declare_record(out);
         declare_block(out);
+        declare_audit(out);
         declare_rpc(out);
         declare_bench(out);
         declare_state_test(out);

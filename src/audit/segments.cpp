@@ -23,8 +23,8 @@ Result<std::vector<SegmentName>> list_segments(storage::FileSystem& files, const
     return out;
 }
 
-Result<Bytes> read_segment(storage::FileSystem& files, const std::string& path) {
-    CRN_TRY(file, files.open(path));
+Result<Bytes> read_segment(storage::FileSystem& files, const std::string& path, bool last) {
+    CRN_TRY(file, last ? files.open_last(path) : files.open(path));
     CRN_TRY(size, file->size());
     if (size > kSegmentBytesMax + (1u << 20)) return fail(error::AuditRecordInvalid, path + " is too long");
     Bytes content(size);

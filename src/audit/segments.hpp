@@ -20,6 +20,7 @@ std::string segment_path(const std::string& directory, std::uint32_t number);
 /// Ascending; other files are passed over.
 Result<std::vector<SegmentName>> list_segments(storage::FileSystem& files, const std::string& directory);
 /// AuditRecordInvalid if it is longer than a segment can be.
-Result<Bytes> read_segment(storage::FileSystem& files, const std::string& path);
+/// `last`: a crash may have left its end incomplete.
+Result<Bytes> read_segment(storage::FileSystem& files, const std::string& path, bool last = false);
 
 } // namespace cairn::audit

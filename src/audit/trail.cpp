@@ -239,7 +239,7 @@ Status SegmentTrail::read_end(const std::vector<SegmentName>& segments, Position
 
 Status SegmentTrail::read_segment_end(const SegmentName& segment, bool is_last, Position& position,
                                       std::uint64_t& valid_bytes) {
-    CRN_TRY(content, read_segment(files_, segment.path));
+    CRN_TRY(content, read_segment(files_, segment.path, is_last));
     Status status;
     bool first = true;
     const auto scan =

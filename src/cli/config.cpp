@@ -204,14 +204,14 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
 
     zone::ManagementConfig management;
     if (read_zone(read, root, "management", management.tls, management.origins)) {
-        read.number("management", "idle_seconds", management.tls.idle_seconds, 1, 86'400);
+        read.number("management", "idle_seconds", management.tls.idle_seconds, 1, 60);
         read.number("management", "attempts", management.attempts, 1, 100);
         read.number("management", "lock_minutes", management.lock_minutes, 1, 1'440);
         out.management = std::move(management);
     }
     zone::RegulatorConfig regulator;
     if (read_zone(read, root, "regulator", regulator.tls, regulator.origins)) {
-        read.number("regulator", "idle_seconds", regulator.tls.idle_seconds, 1, 86'400);
+        read.number("regulator", "idle_seconds", regulator.tls.idle_seconds, 1, 60);
         out.regulator = std::move(regulator);
     }
     read.number("audit", "retention_days", out.node.audit_retention_days, 1, 36'500);

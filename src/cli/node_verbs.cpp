@@ -69,8 +69,10 @@ Status node_status(Invocation& invocation) {
     return {};
 }
 
-constexpr std::uint16_t kManagementPort = 8600;
-constexpr std::uint16_t kRegulatorPort = 8601;
+/// A port that follows from that for clients, so that several nodes of one machine do not meet.
+std::uint16_t behind(std::uint16_t port, int distance) {
+    return static_cast<std::uint16_t>(port + distance > 65'535 ? port - distance : port + distance);
+}
 
 Status node_init(Invocation& invocation) {
     const auto keys = invocation.flag("keys");
@@ -116,9 +118,9 @@ Status node_init(Invocation& invocation) {
     if (exists(*keys + "/management.pem")) {
         // Loopback until somebody decides from which terminals the node is managed.
         settings.management.emplace();
-        settings.management->tls = zone_tls(*keys, "management", kManagementPort);
+        settings.management->tls = zone_tls(*keys, "management", behind(settings.rpc.port, 55));
         settings.regulator.emplace();
-        settings.regulator->tls = zone_tls(*keys, "regulation", kRegulatorPort);
+        settings.regulator->tls = zone_tls(*keys, "regulation", behind(settings.rpc.port, 65));
         CRN_CHECK(address_flag("management", settings.management->tls.address, settings.management->tls.port));
         CRN_CHECK(address_flag("regulator", settings.regulator->tls.address, settings.regulator->tls.port));
     }
@@ -213,8 +215,8 @@ void declare_node(CommandList& out) {
                     .value = "HOST:PORT",
                     .help = "for the other validators (default: as genesis says)"},
                    {.name = "rpc", .value = "HOST:PORT", .help = "for clients (default: 127.0.0.1:8545)"},
-                   {.name = "management", .value = "HOST:PORT", .help = "for administrators (default: 127.0.0.1:8600)"},
-                   {.name = "regulator", .value = "HOST:PORT", .help = "for regulators (default: 127.0.0.1:8601)"}},
+                   {.name = "management", .value = "HOST:PORT", .help = "for administrators (default: loopback, 55 above the port for clients)"},
+                   {.name = "regulator", .value = "HOST:PORT", .help = "for regulators (default: loopback, 65 above the port for clients)"}},
          .examples = {{"cairn node init --keys Alpha/validators/alpha-1 --genesis genesis.json --dir /srv/cairn", ""}},
          .run = node_init});
     out.push_back({.noun = "node",

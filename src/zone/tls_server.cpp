@@ -15,7 +15,6 @@ namespace cairn::zone {
 namespace {
 
 constexpr std::size_t kThreads = 4;
-constexpr std::size_t kSessionRequestsMax = 1'000;
 constexpr int kHandshakeSeconds = 5;
 
 std::string address_of(int socket) {
@@ -48,7 +47,8 @@ public:
             ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
         });
         server_->set_payload_max_length(kRequestBytesMax);
-        server_->set_keep_alive_max_count(kSessionRequestsMax);
+        // One request, then the session is over: nothing is left open for somebody else to find.
+        server_->set_keep_alive_max_count(1);
         server_->set_keep_alive_timeout(static_cast<time_t>(config_.idle_seconds));
         server_->set_read_timeout(kHandshakeSeconds, 0);
         server_->set_write_timeout(kHandshakeSeconds, 0);
@@ -67,6 +67,8 @@ public:
             port_ = config_.port;
         }
         thread_ = std::thread([this] { server_->listen_after_bind(); });
+        // Before that the library cannot be told to stop.
+        while (!server_->is_running()) std::this_thread::sleep_for(std::chrono::milliseconds{1});
         return {};
     }
 

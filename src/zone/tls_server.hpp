@@ -18,7 +18,7 @@ struct TlsServerConfig {
     std::uint16_t port = 0;                 // 0: the system chooses
     std::string certificate_file, key_file; // PEM
     std::string client_ca_file;             // PEM; who may connect
-    unsigned idle_seconds = 300;            // then a session ends
+    unsigned idle_seconds = 5; // a connection without a request for so long is ended; each takes one request
 };
 
 struct TlsRequest {

@@ -70,7 +70,11 @@ std::string usage_of(const Command& command);
 /// The parts of the table, each beside the code it declares.
 using CommandList = std::vector<Command>;
 void declare_account(CommandList& out);
+void declare_admin(CommandList& out); // and `org enrol`
+void declare_audit(CommandList& out);
+void declare_audit_collect(CommandList& out);
 void declare_bench(CommandList& out);
+void declare_bench_audit(CommandList& out);
 void declare_block(CommandList& out);
 void declare_compliance(CommandList& out);
 void declare_contract(CommandList& out);
@@ -84,5 +88,6 @@ void declare_record(CommandList& out);
 void declare_rpc(CommandList& out);
 void declare_state_test(CommandList& out);
 void declare_tx(CommandList& out);
+void declare_zones(CommandList& out);
 
 } // namespace cairn::cli

@@ -1,7 +1,10 @@
 #include "cli/config.hpp"
 
+#include "audit/trail.hpp"
+#include "base/errors/audit.hpp"
 #include "base/errors/cli.hpp"
 #include "cli/files.hpp"
+#include "crypto/hash.hpp"
 
 #define TOML_HEADER_ONLY 0
 #include <toml++/toml.h>
@@ -133,6 +136,26 @@ std::string host_port(const std::string& host, std::uint16_t port) {
     return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
 }
 
+/// What the two zones with certificates have in common. False if the section is not there.
+bool read_zone(Reader& read, const toml::table& root, const char* section, zone::TlsServerConfig& tls,
+               std::vector<std::string>& origins) {
+    if (!root.contains(section)) return false;
+    tls.name = section;
+    read.address(section, "listen", tls.address, tls.port, true);
+    read.file(section, "certificate", tls.certificate_file, true);
+    read.file(section, "key", tls.key_file, true);
+    read.file(section, "client_ca", tls.client_ca_file, true);
+    read.list(section, "origins", origins);
+    return true;
+}
+
+std::string zone_toml(const char* section, const zone::TlsServerConfig& tls, const std::vector<std::string>& origins) {
+    return std::string{"\n["} + section + "]\nlisten = " + toml_text(host_port(tls.address, tls.port)) +
+           "\ncertificate = " + toml_text(tls.certificate_file) + "\nkey = " + toml_text(tls.key_file) +
+           "\nclient_ca = " + toml_text(tls.client_ca_file) + "\norigins = " + toml_list(origins) +
+           "\nidle_seconds = " + std::to_string(tls.idle_seconds) + "\n";
+}
+
 } // namespace
 
 std::optional<HostPort> parse_host_port(std::string_view text) {
@@ -188,6 +211,21 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.list("rpc", "cors_origins", out.rpc.cors_origins);
     read.list("rpc", "host_names", out.rpc.host_names);
 
+    zone::ManagementConfig management;
+    if (read_zone(read, root, "management", management.tls, management.origins)) {
+        read.number("management", "idle_seconds", management.tls.idle_seconds, 1, 60);
+        read.number("management", "attempts", management.attempts, 1, 100);
+        read.number("management", "lock_minutes", management.lock_minutes, 1, 1'440);
+        out.management = std::move(management);
+    }
+    zone::RegulatorConfig regulator;
+    if (read_zone(read, root, "regulator", regulator.tls, regulator.origins)) {
+        read.number("regulator", "idle_seconds", regulator.tls.idle_seconds, 1, 60);
+        out.regulator = std::move(regulator);
+    }
+    read.number("audit", "retention_days", out.node.audit_retention_days, 1, 36'500);
+    read.number("audit", "anchor_seconds", out.node.audit_anchor_seconds, 0, 86'400);
+
     read.file("log", "file", out.log_file, false);
     std::string level = "info";
     read.text("log", "level", level);
@@ -197,6 +235,10 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     else
         out.log_level = found->second;
     CRN_CHECK(read.finish());
+    if (out.node.audit_retention_days < audit::kRetentionDaysMin)
+        return fail(error::AuditRetention,
+                    path + ": audit.retention_days = " + std::to_string(out.node.audit_retention_days));
+    out.node.settings_digest = "sha256 " + to_hex(crypto::sha256(as_bytes(text)));
     out.node.rpc_address = out.rpc.address;
     out.node.rpc_port = out.rpc.port;
     out.node.rpc_token_file = out.rpc.token_file;
@@ -235,6 +277,16 @@ std::string to_toml(const NodeSettings& settings) {
     if (!rpc.token_file.empty()) out += "token_file = " + toml_text(rpc.token_file) + "\n";
     out += "cors_origins = " + toml_list(rpc.cors_origins) + "\n";
     out += "host_names = " + toml_list(rpc.host_names) + "\n";
+    if (settings.management) {
+        const auto& management = *settings.management;
+        out += zone_toml("management", management.tls, management.origins);
+        out += "attempts = " + std::to_string(management.attempts) + "\n";
+        out += "lock_minutes = " + std::to_string(management.lock_minutes) + "\n";
+    }
+    if (settings.regulator) out += zone_toml("regulator", settings.regulator->tls, settings.regulator->origins);
+    out += "\n[audit]\n";
+    out += "retention_days = " + std::to_string(node.audit_retention_days) + "\n";
+    out += "anchor_seconds = " + std::to_string(node.audit_anchor_seconds) + "\n";
     out += "\n[log]\n";
     if (!settings.log_file.empty()) out += "file = " + toml_text(settings.log_file) + "\n";
     for (const auto& [name, level] : kLevels)

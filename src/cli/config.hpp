@@ -6,7 +6,10 @@
 #include "base/result.hpp"
 #include "node/node.hpp"
 #include "rpc/server.hpp"
+#include "zone/management.hpp"
+#include "zone/regulator.hpp"
 
+#include <optional>
 #include <string>
 
 namespace cairn::cli {
@@ -16,6 +19,9 @@ struct NodeSettings {
     rpc::ServerConfig rpc;
     std::string log_file; // empty: standard error
     LogLevel log_level = LogLevel::info;
+    /// Absent: the node has no such listener.
+    std::optional<zone::ManagementConfig> management;
+    std::optional<zone::RegulatorConfig> regulator;
 };
 
 /// Relative paths are relative to the file's folder. CliFileUnreadable, CliConfigInvalid.

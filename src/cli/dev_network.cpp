@@ -5,10 +5,12 @@
 #include "cli/config.hpp"
 #include "cli/files.hpp"
 #include "cli/keystore.hpp"
+#include "cli/node_zones.hpp"
 #include "cli/organisation.hpp"
 #include "cli/process.hpp"
 #include "cli/rpc_client.hpp"
 #include "cli/transact.hpp"
+#include "cli/zone_files.hpp"
 #include "crypto/ed25519.hpp"
 #include "crypto/hash.hpp"
 
@@ -24,6 +26,7 @@ constexpr const char* kNames[] = {"Alpha", "Beta",  "Gamma",  "Delta",   "Epsilo
                                   "Iota",  "Kappa", "Lambda", "Mu",      "Nu",      "Xi",   "Omicron", "Pi",
                                   "Rho",   "Sigma", "Tau",    "Upsilon", "Phi",     "Chi",  "Psi",     "Omega"};
 constexpr std::string_view kHeartbeat = "heartbeat.key";
+constexpr std::int64_t kDevPersonDays = 365;
 
 /// The same bytes for the same seed: SHA-256 of seed and counter.
 class SeededRandom : public Random {
@@ -55,6 +58,11 @@ std::string lower(std::string text) {
 
 std::uint16_t port_of(const DevPlan& plan, std::size_t node, std::size_t which) {
     return static_cast<std::uint16_t>(plan.base_port + 2 * node + which);
+}
+
+/// Behind those of clients and peers, so that their numbers do not depend on it.
+std::uint16_t zone_port_of(const DevPlan& plan, std::size_t node, std::size_t which) {
+    return static_cast<std::uint16_t>(plan.base_port + 2 * plan.nodes + 2 * node + which);
 }
 
 } // namespace
@@ -112,6 +120,14 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         settings.node.listen_port = port_of(plan, i, 1);
         settings.rpc.port = port_of(plan, i, 0);
         settings.rpc.cors_origins = plan.cors_origins;
+        settings.management.emplace();
+        settings.management->tls = zone_tls(keys, "management", zone_port_of(plan, i, 0));
+        settings.regulator.emplace();
+        settings.regulator->tls = zone_tls(keys, "regulation", zone_port_of(plan, i, 1));
+        for (const auto role : {crypto::ZoneRole::administrator, crypto::ZoneRole::regulator}) {
+            CRN_TRY(person, enrol_person(folder, role, "developer", kDevPersonDays, now));
+            static_cast<void>(person);
+        }
         settings.log_file = home + "/node.log"; // its standard error goes there too
         CRN_CHECK(make_directory(home, Access::secret));
         const auto config = home + "/node.toml";
@@ -138,8 +154,8 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
 
 Status check_plan_ports(const DevPlan& plan) {
     std::string taken;
-    for (std::size_t i = 0; i < 2 * plan.nodes; ++i) {
-        const auto port = port_of(plan, i / 2, i % 2);
+    for (std::size_t i = 0; i < 4 * plan.nodes; ++i) {
+        const auto port = static_cast<std::uint16_t>(plan.base_port + i);
         if (!port_is_free("127.0.0.1", port))
             taken += (taken.empty() ? "127.0.0.1:" : ", 127.0.0.1:") + std::to_string(port);
     }
@@ -152,10 +168,10 @@ Status check_dev_ports(const DevState& state) {
     for (const auto& node : state.nodes) {
         if (is_running(node)) continue;
         CRN_TRY(settings, read_node_config(node.config));
-        for (const auto& [host, port] : {std::pair{settings.rpc.address, settings.rpc.port},
-                                         std::pair{settings.node.listen_address, settings.node.listen_port}})
-            if (!port_is_free(host, port))
-                taken += (taken.empty() ? "" : ", ") + host + ":" + std::to_string(port) + " (" + node.name + ")";
+        for (const auto& listener : listeners_of(settings))
+            if (!port_is_free(listener.address, listener.port))
+                taken += (taken.empty() ? "" : ", ") + listener.address + ":" + std::to_string(listener.port) + " (" +
+                         node.name + ")";
     }
     if (taken.empty()) return {};
     return fail(error::PortInUse, taken);

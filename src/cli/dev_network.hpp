@@ -15,7 +15,8 @@ namespace cairn::cli {
 struct DevPlan {
     std::string directory;
     std::uint64_t nodes = 4;
-    std::uint16_t base_port = 8545; // node i takes base + 2i for clients and base + 2i + 1 for the other nodes
+    std::uint16_t base_port = 8545; // node i takes base + 2i for clients and base + 2i + 1 for the other nodes; behind
+    // these of all n nodes, base + 2n + 2i for administrators and base + 2n + 2i + 1 for regulators
     std::uint64_t chain_id = 8020;
     U256 gas_price; // 0: free
     std::vector<std::string> cors_origins;

@@ -87,7 +87,7 @@ Result<DevPlan> plan_of(const Invocation& invocation) {
     plan.directory = dev_dir(invocation);
     CRN_TRY(nodes, invocation.number("nodes", plan.nodes, 1, kDevNodesMax));
     plan.nodes = nodes;
-    CRN_TRY(port, invocation.number("base-port", plan.base_port, 1, 65'535 - 2 * plan.nodes));
+    CRN_TRY(port, invocation.number("base-port", plan.base_port, 1, 65'536 - 4 * plan.nodes));
     plan.base_port = static_cast<std::uint16_t>(port);
     CRN_TRY(chain_id, invocation.number("chain-id", plan.chain_id, 1, 4'503'599'627'370'476));
     plan.chain_id = chain_id;

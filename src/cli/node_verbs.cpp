@@ -4,7 +4,9 @@
 #include "cli/config.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
+#include "cli/node_zones.hpp"
 #include "cli/rpc_client.hpp"
+#include "cli/zone_files.hpp"
 #include "crypto/certificate.hpp"
 #include "ledger/genesis.hpp"
 #include "rpc/server.hpp"
@@ -67,6 +69,11 @@ Status node_status(Invocation& invocation) {
     return {};
 }
 
+/// A port that follows from that for clients, so that several nodes of one machine do not meet.
+std::uint16_t behind(std::uint16_t port, int distance) {
+    return static_cast<std::uint16_t>(port + distance > 65'535 ? port - distance : port + distance);
+}
+
 Status node_init(Invocation& invocation) {
     const auto keys = invocation.flag("keys");
     const auto genesis_file = invocation.flag("genesis");
@@ -108,6 +115,16 @@ Status node_init(Invocation& invocation) {
     };
     CRN_CHECK(address_flag("listen", settings.node.listen_address, settings.node.listen_port));
     CRN_CHECK(address_flag("rpc", settings.rpc.address, settings.rpc.port));
+    if (exists(*keys + "/management.pem")) {
+        // Loopback until somebody decides from which terminals the node is managed.
+        settings.management.emplace();
+        settings.management->tls = zone_tls(*keys, "management", behind(settings.rpc.port, 55));
+        settings.regulator.emplace();
+        settings.regulator->tls = zone_tls(*keys, "regulation", behind(settings.rpc.port, 65));
+        CRN_CHECK(address_flag("management", settings.management->tls.address, settings.management->tls.port));
+        CRN_CHECK(address_flag("regulator", settings.regulator->tls.address, settings.regulator->tls.port));
+    }
+    CRN_CHECK(zone::check_listeners(listeners_of(settings)));
     CRN_CHECK(make_directory(directory, Access::shared));
     const auto config = directory + "/node.toml";
     CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::refuse));
@@ -134,8 +151,8 @@ Status serve(const NodeSettings& settings, const Terminal& terminal) {
     std::signal(SIGPIPE, SIG_IGN);
 
     CRN_TRY(node, node::Node::start(settings.node));
-    CRN_TRY(server, rpc::start_server(settings.rpc, node->chain()));
-    const auto url = settings.rpc.address + ":" + std::to_string(server->port());
+    CRN_TRY(zones, NodeZones::start(settings, *node));
+    const auto url = settings.rpc.address + ":" + std::to_string(zones->rpc_port());
     log(LogLevel::info, "node", "ready",
         {{"version", CAIRN_VERSION}, {"rpc", "http://" + url}, {"pid", std::to_string(::getpid())}});
     if (terminal.out_is_tty) {
@@ -144,7 +161,7 @@ Status serve(const NodeSettings& settings, const Terminal& terminal) {
                      {{"validator", status.name + " of " + status.organisation},
                       {"chain id", std::to_string(node->chain().genesis().parameters.chain_id)},
                       {"rpc", "http://" + url},
-                      {"websocket", "ws://" + settings.rpc.address + ":" + std::to_string(server->websocket_port())},
+                      {"websocket", "ws://" + settings.rpc.address + ":" + std::to_string(zones->websocket_port())},
                       {"data", settings.node.data_dir},
                       {"stop", "Ctrl-C"}});
         terminal.out.flush();
@@ -152,11 +169,11 @@ Status serve(const NodeSettings& settings, const Terminal& terminal) {
     while (true) {
         const timespec pause{0, 200'000'000};
         const int signal = ::sigtimedwait(&signals, nullptr, &pause);
-        if (signal == SIGINT || signal == SIGTERM) break;
+        if (signal == SIGINT || signal == SIGTERM || zones->stop_wanted()) break;
         if (auto fatal = node->fatal()) return std::unexpected(*std::move(fatal));
     }
     log(LogLevel::info, "node", "stopping");
-    server.reset(); // before the chain it reads
+    zones.reset(); // before the chain they read
     node.reset();
     log(LogLevel::info, "node", "stopped");
     return {};
@@ -197,7 +214,9 @@ void declare_node(CommandList& out) {
                    {.name = "listen",
                     .value = "HOST:PORT",
                     .help = "for the other validators (default: as genesis says)"},
-                   {.name = "rpc", .value = "HOST:PORT", .help = "for clients (default: 127.0.0.1:8545)"}},
+                   {.name = "rpc", .value = "HOST:PORT", .help = "for clients (default: 127.0.0.1:8545)"},
+                   {.name = "management", .value = "HOST:PORT", .help = "for administrators (default: loopback, 55 above the port for clients)"},
+                   {.name = "regulator", .value = "HOST:PORT", .help = "for regulators (default: loopback, 65 above the port for clients)"}},
          .examples = {{"cairn node init --keys Alpha/validators/alpha-1 --genesis genesis.json --dir /srv/cairn", ""}},
          .run = node_init});
     out.push_back({.noun = "node",

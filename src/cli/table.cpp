@@ -14,6 +14,8 @@ const std::vector<Noun>& nouns() {
         {"contract", "deploy and use contracts"},
         {"record", "put documents on record, prove and verify them"},
         {"block", "blocks"},
+        {"admin", "commands to a node through its management zone"},
+        {"audit", "verify, query and export the audit logs of nodes"},
         {"rpc", "call any JSON-RPC method"},
         {"bench", "measure a network"},
         {"state-test", "run Ethereum test fixtures"},
@@ -43,13 +45,18 @@ const std::vector<Command>& commands() {
         declare_node(out);
         declare_org(out);
         declare_network(out);
+        declare_zones(out);
         declare_account(out);
         declare_tx(out);
         declare_contract(out);
         declare_record(out);
         declare_block(out);
+        declare_admin(out);
+        declare_audit(out);
+        declare_audit_collect(out);
         declare_rpc(out);
         declare_bench(out);
+        declare_bench_audit(out);
         declare_state_test(out);
         declare_compliance(out);
         declare_doctor(out);

@@ -1,6 +1,7 @@
 #include "cli/terminal.hpp"
 
 #include "base/bytes.hpp"
+#include "base/errors/audit.hpp"
 #include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
 #include "base/errors/ledger.hpp"
@@ -152,8 +153,10 @@ Exit exit_of(ErrorCode code) {
     case error::CliNoAccount:
     case error::CliPassphraseMissing:
     case error::CliAbiArgument:
+    case error::AuditQueryInvalid:
     case error::CliFileInvalid: return Exit::usage;
     case error::CliNotFound:
+    case error::AuditNoSuchLog:
     case error::CliDevAbsent: return Exit::not_found;
     case error::CliPassphraseWrong:
     case error::CliSecretExposed: return Exit::not_permitted;
@@ -173,6 +176,9 @@ Exit exit_of(ErrorCode code) {
     case error::ProofInvalid:
     case error::StorageCorrupt:
     case error::SegmentCorrupt:
+    case error::AuditTampered:
+    case error::AuditForeign:
+    case error::AuditStreamBroken:
     case error::StateDiverged: return Exit::verification;
     case error::CliInterrupted: return Exit::interrupted;
     default: return Exit::failed;

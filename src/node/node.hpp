@@ -9,6 +9,8 @@
 
 namespace cairn::node {
 
+class AuditWatch;
+
 /// All paths absolute or relative to the working directory. Private keys stay in the files named here.
 struct NodeConfig {
     std::string data_dir;
@@ -25,6 +27,9 @@ struct NodeConfig {
     std::string storage_root_file;       // empty: storage.root beside the validator's key; made if there is no data yet
     std::string storage_passphrase_file; // of a sealed root file: first line
     bool encryption_off_for_measuring = false;    // refused unless all validators are on this machine
+    std::uint32_t audit_retention_days = 366; // see AuditSettings
+    std::uint32_t audit_anchor_seconds = 600;
+    std::string settings_digest;                  // of the file that all this comes from, for the audit log
     std::uint64_t disk_reserve_bytes = 64u << 20; // the node stops before the disk is fuller than this
 };
 
@@ -36,6 +41,8 @@ public:
     virtual ~Node() = default;
 
     virtual Chain& chain() = 0;
+    /// The node's audit log.
+    virtual AuditWatch& audit() = 0;
     /// Set once the node had to stop by itself (disk failure, diverged result, ...); the process should end with it.
     virtual std::optional<Error> fatal() const = 0;
 };

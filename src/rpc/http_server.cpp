@@ -70,16 +70,16 @@ private:
         const auto origin = view(head[http::field::origin]);
         allow_origin_.clear();
         if (!host_allowed(view(head[http::field::host]), config.host_names))
-            return refuse(http::status::forbidden, "invalid host specified");
+            return forbid(http::status::forbidden, "invalid host specified");
         if (!origin.empty()) {
             if (!origin_allowed(origin, config.cors_origins))
-                return refuse(http::status::forbidden, "origin not allowed");
+                return forbid(http::status::forbidden, "origin not allowed");
             allow_origin_ = origin;
         }
         // A browser asks without credentials whether it may send them.
         if (head.method() == http::verb::options) return answer_preflight();
         if (config.token_digest && !token_accepted(view(head[http::field::authorization]), *config.token_digest))
-            return refuse(http::status::unauthorized, "missing or wrong bearer token");
+            return forbid(http::status::unauthorized, "missing or wrong bearer token");
         const bool upgrade = head.method() == http::verb::get &&
                              http::token_list{head[http::field::connection]}.exists("upgrade") &&
                              beast::iequals(head[http::field::upgrade], "websocket");
@@ -95,6 +95,16 @@ private:
             return refuse(http::status::payload_too_large, "request too large");
         if (beast::iequals(head[http::field::expect], "100-continue")) return send_continue();
         read_body();
+    }
+
+    /// A refusal that somebody has to hear of.
+    void forbid(http::status status, const char* reason) {
+        if (core_->handler.on_refused) {
+            beast::error_code unknown;
+            const auto remote = stream_.socket().remote_endpoint(unknown);
+            core_->handler.on_refused(unknown ? "unknown" : remote.address().to_string(), reason);
+        }
+        refuse(status, reason);
     }
 
     void send_continue() {

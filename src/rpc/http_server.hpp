@@ -35,6 +35,8 @@ struct HttpHandler {
     std::function<void(std::string body, Reply reply)> on_request;
     std::function<void(const std::shared_ptr<WsConnection>&, std::string text, Reply reply)> on_message;
     std::function<void(std::uint64_t connection)> on_close;
+    /// A request was refused by the rules of access.
+    std::function<void(const std::string& remote, const std::string& reason)> on_refused = {};
 };
 
 struct HttpConfig {

@@ -15,7 +15,8 @@ constexpr std::size_t kParsedAtOnceMax = 32u << 10; // longer bodies are parsed 
 class ServiceServer final : public Server {
 public:
     ServiceServer(const ServerConfig& config, node::Chain& chain)
-        : service_(std::make_unique<Service>(chain, config.rpc)),
+        : on_refused_(config.on_refused),
+          service_(std::make_unique<Service>(chain, config.rpc)),
           workers_(std::make_unique<Workers>(config.worker_threads, kWaitingMax)) {}
     ~ServiceServer() override {
         // First those that answer, then the sockets they answer to.
@@ -32,6 +33,7 @@ public:
         handler.on_message = [this](const std::shared_ptr<WsConnection>& connection, std::string text, Reply reply) {
             answer(std::move(text), connection, std::move(reply));
         };
+        handler.on_refused = on_refused_;
         handler.on_close = [this](std::uint64_t connection) { service_->forget(connection); };
         CRN_TRY(http, start_http_server(config, std::move(handler)));
         http_ = std::move(http);
@@ -66,6 +68,7 @@ private:
         if (!taken) (*shared_reply)(service_->busy(*work));
     }
 
+    const std::function<void(const std::string&, const std::string&)> on_refused_;
     std::unique_ptr<Service> service_;
     std::unique_ptr<Workers> workers_;
     std::unique_ptr<HttpServer> http_;

@@ -5,6 +5,7 @@
 #include "node/chain.hpp"
 #include "rpc/limits.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ struct ServerConfig {
     unsigned worker_threads = 3; // all but one may be in requests that run contracts, search or trace
     HttpLimits http;
     RpcLimits rpc;
+    /// A request that the rules of access refuse (name of the host, origin, token). On the server's thread; quick.
+    std::function<void(const std::string& remote, const std::string& reason)> on_refused;
 };
 
 /// Owns its threads; the destructor closes all connections and joins them.

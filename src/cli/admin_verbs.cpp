@@ -1,0 +1,191 @@
+// Commands to a node through its management zone, and what a regulator may ask.
+#include "base/errors/cli.hpp"
+#include "base/errors/zone.hpp"
+#include "cli/files.hpp"
+#include "cli/invocation.hpp"
+#include "cli/rpc_client.hpp"
+#include "cli/zone_client.hpp"
+#include "cli/zone_files.hpp"
+#include "crypto/ed25519.hpp"
+#include "zone/second_factor.hpp"
+
+#include <iostream>
+#include <ostream>
+
+namespace cairn::cli {
+namespace {
+
+using nlohmann::json;
+
+/// From --second-factor FILE, which is an authenticator of its own, or typed when the terminal can be asked.
+Result<std::string> one_time_code(const Invocation& invocation, bool needed) {
+    if (const auto file = invocation.flag("second-factor")) {
+        CRN_TRY(uri, crypto::read_secret_file(*file));
+        return zone::code_of(uri.view(), system_clock().wall().count() / 1000);
+    }
+    const auto& terminal = invocation.terminal();
+    if (!needed || !terminal.in_is_tty) return std::string{};
+    terminal.err << "One-time code: " << std::flush;
+    std::string code;
+    std::getline(std::cin, code);
+    return code;
+}
+
+void print_object(const Terminal& terminal, const json& document) {
+    std::vector<std::pair<std::string, std::string>> fields;
+    for (const auto& [name, value] : document.items())
+        fields.emplace_back(name, value.is_string() ? printable(value.get<std::string>()) : printable(value.dump()));
+    print_fields(terminal, fields);
+}
+
+/// The verb is the command's name.
+Status run_command(Invocation& invocation, const std::map<std::string, std::string>& arguments, bool highest) {
+    CRN_TRY(access, zone_access(invocation, "administrators"));
+    CRN_TRY(code, one_time_code(invocation, highest));
+    CRN_TRY(answer, send_command(access, std::string{invocation.command().verb}, arguments, code));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << answer.dump(2) << '\n';
+    else
+        print_object(terminal, answer);
+    return {};
+}
+
+Status admin_plain(Invocation& invocation) { return run_command(invocation, {}, false); }
+Status admin_highest(Invocation& invocation) { return run_command(invocation, {}, true); }
+Status admin_zone(Invocation& invocation) { return run_command(invocation, {{"zone", invocation.argument(0)}}, true); }
+Status admin_level(Invocation& invocation) {
+    return run_command(invocation, {{"level", invocation.argument(0)}}, false);
+}
+Status admin_unlock(Invocation& invocation) {
+    return run_command(invocation, {{"name", invocation.argument(0)}}, true);
+}
+Status admin_prune(Invocation& invocation) { return run_command(invocation, {{"days", invocation.argument(0)}}, true); }
+
+Status admin_commands(Invocation& invocation) {
+    CRN_TRY(access, zone_access(invocation, "administrators"));
+    CRN_TRY(answer, send_command(access, "commands", {}, {}));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json) {
+        terminal.out << answer.dump(2) << '\n';
+        return {};
+    }
+    Table table({"COMMAND", "LEVEL", "WHAT"});
+    for (const auto& command : answer)
+        table.row({text_of(command, "name"), text_of(command, "level"), text_of(command, "summary")});
+    table.print(terminal);
+    return {};
+}
+
+Status admin_enrol(Invocation& invocation) {
+    const auto out = invocation.flag("out");
+    if (!out) return fail(error::CliUsage, "missing --out FILE\n" + usage_of(invocation.command()));
+    if (exists(*out)) return fail(error::CliFileExists, *out);
+    CRN_TRY(access, zone_access(invocation, "administrators"));
+    CRN_TRY(code, one_time_code(invocation, false));
+    CRN_TRY(answer, send_command(access, "enrol-second-factor", {}, code));
+    const auto uri = text_of(answer, "authenticator");
+    if (uri.empty()) return fail(error::ZoneRequestInvalid, "the node sent no authenticator");
+    CRN_CHECK(crypto::write_secret_file(*out, uri + "\n"));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << json{{"file", *out}, {"node", access.node}}.dump(2) << '\n';
+    else if (!terminal.quiet)
+        terminal.err
+            << "The file holds the secret. Put it into an authenticator on another device, or keep it offline.\n";
+    return {};
+}
+
+Status org_enrol(Invocation& invocation) {
+    const auto role = invocation.flag_or("role", "administrator");
+    CRN_TRY(days, invocation.number("days", 365, 1, 3650));
+    const auto now = system_clock().wall().count() / 1000;
+    CRN_TRY(folder, enrol_person(invocation.flag_or("dir", "."),
+                                 role == "regulator" ? crypto::ZoneRole::regulator : crypto::ZoneRole::administrator,
+                                 invocation.argument(0), static_cast<std::int64_t>(days), now));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << json{{"role", role}, {"name", invocation.argument(0)}, {"folder", folder}}.dump(2) << '\n';
+    else
+        print_fields(terminal, {{"role", role}, {"name", invocation.argument(0)}, {"folder", folder}});
+    if (!terminal.quiet) terminal.err << "Next: hand the folder to the person, and only to them; remove it here\n";
+    return {};
+}
+
+std::vector<FlagSpec> command_flags() {
+    auto flags = zone_flags();
+    flags.push_back({.name = "second-factor",
+                     .value = "FILE",
+                     .help = "file of `cairn admin enrol` (default: the code is asked for)",
+                     .completes = Completes::file});
+    return flags;
+}
+
+} // namespace
+
+void declare_admin(CommandList& out) {
+    const auto add = [&](std::string_view verb, std::string_view summary, Status (*run)(Invocation&),
+                         std::vector<ArgumentSpec> arguments, std::vector<Example> examples) {
+        out.push_back({.noun = "admin",
+                       .verb = verb,
+                       .summary = summary,
+                       .arguments = std::move(arguments),
+                       .flags = command_flags(),
+                       .examples = std::move(examples),
+                       .run = run});
+    };
+    add("status", "what a node is doing, as its administrators see it", admin_plain, {},
+        {{"cairn admin status", "first node of the development network"},
+         {"cairn admin status --node alpha-1 --at 10.0.0.2:8600 --identity ~/alice", ""}});
+    add("commands", "the closed list of commands that a node takes", admin_commands, {},
+        {{"cairn admin commands", ""}});
+    add("stop", "stop a node cleanly", admin_highest, {},
+        {{"cairn admin stop --second-factor alice.otp", "from a script"}, {"cairn admin stop", "asks for the code"}});
+    add("anchor", "anchor the audit log on the chain now", admin_plain, {}, {{"cairn admin anchor", ""}});
+    add("rotate-certificate", "take the certificates of the management and regulator listeners from their files again",
+        admin_plain, {}, {{"cairn admin rotate-certificate", ""}});
+    add("set-log-level", "how much the node writes to its log, until its next start", admin_level,
+        {{.name = "LEVEL", .choices = {"debug", "info", "warning", "error"}}},
+        {{"cairn admin set-log-level debug", ""}});
+    add("open-zone", "open a listener that was closed", admin_zone,
+        {{.name = "ZONE", .choices = {"client", "regulator"}}},
+        {{"cairn admin open-zone client --second-factor alice.otp", ""}});
+    add("close-zone", "close a listener and its connections", admin_zone,
+        {{.name = "ZONE", .choices = {"client", "regulator"}}},
+        {{"cairn admin close-zone client --second-factor alice.otp", "in an incident"}});
+    add("unlock", "let another administrator in again who was locked out", admin_unlock, {{.name = "NAME"}},
+        {{"cairn admin unlock bob --second-factor alice.otp", ""}});
+    add("prune-audit", "delete audit records that are older than so many days", admin_prune, {{.name = "DAYS"}},
+        {{"cairn admin prune-audit 400 --second-factor alice.otp", ""}});
+    auto flags = command_flags();
+    flags.push_back({.name = "out",
+                     .value = "FILE",
+                     .help = "for the authenticator's address, which holds the secret (required)",
+                     .completes = Completes::file});
+    out.push_back(
+        {.noun = "admin",
+         .verb = "enrol",
+         .summary = "get a generator of one-time codes from a node",
+         .details = "The first enrolment needs the certificate only: do it at once after you got it. Later ones need "
+                    "a code of the present generator.",
+         .flags = std::move(flags),
+         .examples = {{"cairn admin enrol --out alice.otp", ""}},
+         .run = admin_enrol});
+    out.push_back(
+        {.noun = "org",
+         .verb = "enrol",
+         .summary = "issue the certificate of an administrator or a regulator",
+         .details = "Needs the organisation's CA key. There are no default persons: a new organisation has none.",
+         .arguments = {{"NAME", "letters, digits, '-', '_' and '.'"}},
+         .flags = {{.name = "dir",
+                    .value = "DIR",
+                    .help = "the organisation's directory (default: .)",
+                    .completes = Completes::directory},
+                   {.name = "role", .value = "ROLE", .choices = {"administrator", "regulator"}},
+                   {.name = "days", .value = "N", .help = "validity (default: 365)"}},
+         .examples = {{"cairn org enrol alice --dir Alpha", ""},
+                      {"cairn org enrol supervisor --dir Alpha --role regulator", ""}},
+         .run = org_enrol});
+}
+
+} // namespace cairn::cli

@@ -1,0 +1,122 @@
+// `cairn audit collect`: fetches the signed records of a node through its regulator zone and checks them as one stream.
+//
+// DIR/NODE.audit is an evidence file; DIR/NODE.cursor says up to which byte of it, and where the node goes on. A crash between
+// the two costs nothing: what is behind that byte is fetched again.
+#include "audit/verifier.hpp"
+#include "base/errors/audit.hpp"
+#include "base/errors/cli.hpp"
+#include "cli/files.hpp"
+#include "cli/invocation.hpp"
+#include "cli/rpc_client.hpp"
+#include "cli/zone_client.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+#include <sstream>
+
+namespace cairn::cli {
+namespace {
+
+using nlohmann::json;
+
+struct Progressed {
+    std::uint64_t bytes = 0;
+    std::string next = "0:0";
+};
+
+Progressed read_cursor(const std::string& path) {
+    Progressed out;
+    const auto text = read_file(path);
+    if (!text) return out;
+    std::istringstream in{*text};
+    Progressed read;
+    if (in >> read.bytes >> read.next) out = read;
+    return out;
+}
+
+Status append_records(const std::string& path, const json& page, std::uint64_t& bytes) {
+    std::ofstream out{path, std::ios::binary | std::ios::app};
+    if (bytes == 0) {
+        out << audit::kEvidenceMagic;
+        bytes = audit::kEvidenceMagic.size();
+    }
+    for (const auto& item : page) {
+        const auto record = item.is_string() ? from_hex("0x" + item.get<std::string>()) : std::nullopt;
+        if (!record || record->size() > audit::kRecordBytesMax)
+            return fail(error::AuditRecordInvalid, "the node sent no record");
+        for (int i = 0; i < 4; ++i) out.put(static_cast<char>(record->size() >> (8 * i)));
+        out.write(reinterpret_cast<const char*>(record->data()), static_cast<std::streamsize>(record->size()));
+        bytes += 4 + record->size();
+    }
+    out.flush();
+    if (!out) return fail(error::CliFileUnwritable, path);
+    return {};
+}
+
+Status audit_collect(Invocation& invocation) {
+    const auto directory = invocation.flag("out");
+    if (!directory) return fail(error::CliUsage, "missing --out DIR\n" + usage_of(invocation.command()));
+    CRN_TRY(access, zone_access(invocation, "regulators"));
+    CRN_CHECK(make_directory(*directory, Access::secret));
+    const auto log = *directory + "/" + access.node + ".audit";
+    const auto cursor = *directory + "/" + access.node + ".cursor";
+    auto progress = read_cursor(cursor);
+    std::error_code error;
+    if (!exists(log)) progress = {};
+    if (exists(log)) std::filesystem::resize_file(log, progress.bytes, error);
+    if (error) return fail(error::CliFileUnwritable, log + " (" + error.message() + ")");
+    std::uint64_t records = 0;
+    for (bool more = true; more;) {
+        CRN_TRY(page, ask(access, "audit-records", {{"cursor", progress.next}, {"limit", "1000"}}));
+        if (!page.is_object() || !page.contains("records") || !page["records"].is_array())
+            return fail(error::AuditRecordInvalid, "the node sent no page of records");
+        CRN_CHECK(append_records(log, page["records"], progress.bytes));
+        records += page["records"].size();
+        progress.next = text_of(page, "next");
+        more = page.value("more", json(false)) == true && !page["records"].empty();
+        CRN_CHECK(write_file(cursor, std::to_string(progress.bytes) + " " + progress.next + "\n", Access::secret,
+                             Existing::replace));
+    }
+    audit::Expectation expected;
+    expected.node = access.node;
+    CRN_TRY(report, audit::verify_log(storage::posix_file_system(), log, expected));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << json{{"node", access.node},
+                             {"file", log},
+                             {"new_records", records},
+                             {"last_event", report.last_event},
+                             {"findings_total", report.findings_total}}
+                            .dump(2)
+                     << '\n';
+    else
+        print_fields(terminal, {{"node", access.node},
+                                {"file", log},
+                                {"new records", std::to_string(records)},
+                                {"last event", std::to_string(report.last_event)},
+                                {"stream", report.findings_total == 0 ? "continuous" : report.findings[0].text}});
+    if (report.findings_total != 0) return fail(error::AuditStreamBroken, report.findings.front().text);
+    return {};
+}
+
+} // namespace
+
+void declare_audit_collect(CommandList& out) {
+    auto flags = zone_flags();
+    flags.push_back({.name = "out",
+                     .value = "DIR",
+                     .help = "where NODE.audit is continued (required)",
+                     .completes = Completes::directory});
+    out.push_back(
+        {.noun = "audit",
+         .verb = "collect",
+         .summary = "fetch the signed records of a node through its regulator zone",
+         .details = "Continues where it ended. A gap, a duplicate or a change of order is refused and named.",
+         .flags = std::move(flags),
+         .examples = {{"cairn audit collect --out centre", "first node of the development network"},
+                      {"cairn audit collect --node alpha-1 --at 10.0.0.2:8610 --identity supervisor --out centre", ""}},
+         .run = audit_collect});
+}
+
+} // namespace cairn::cli

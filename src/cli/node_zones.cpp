@@ -1,0 +1,234 @@
+#include "cli/node_zones.hpp"
+
+#include "base/errors/zone.hpp"
+#include "node/audit_watch.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+
+namespace cairn::cli {
+namespace {
+
+using nlohmann::json;
+using Arguments = std::map<std::string, std::string>;
+
+std::string argument(const Arguments& arguments, const std::string& name) {
+    const auto found = arguments.find(name);
+    return found == arguments.end() ? std::string{} : found->second;
+}
+
+std::string done(json document = json::object()) {
+    document["done"] = true;
+    return document.dump();
+}
+
+} // namespace
+
+std::vector<zone::Listener> listeners_of(const NodeSettings& settings) {
+    std::vector<zone::Listener> out;
+    out.push_back({.zone = "peer",
+                   .address = settings.node.listen_address,
+                   .port = settings.node.listen_port,
+                   .protocol = "TLS 1.3, Cairn frames",
+                   .authentication = "validators of the chain"});
+    const auto* client = settings.rpc.token_file.empty() ? "none" : "bearer token";
+    out.push_back({.zone = "client",
+                   .address = settings.rpc.address,
+                   .port = settings.rpc.port,
+                   .protocol = "HTTP, WebSocket: JSON-RPC",
+                   .authentication = client});
+    if (settings.rpc.websocket_port)
+        out.push_back({.zone = "client",
+                       .address = settings.rpc.address,
+                       .port = *settings.rpc.websocket_port,
+                       .protocol = "WebSocket: JSON-RPC",
+                       .authentication = client});
+    if (settings.management)
+        out.push_back({.zone = "management",
+                       .address = settings.management->tls.address,
+                       .port = settings.management->tls.port,
+                       .protocol = "TLS 1.3, HTTP: signed commands",
+                       .authentication = "administrators' certificates, second factor",
+                       .origins = settings.management->origins});
+    if (settings.regulator)
+        out.push_back({.zone = "regulator",
+                       .address = settings.regulator->tls.address,
+                       .port = settings.regulator->tls.port,
+                       .protocol = "TLS 1.3, HTTP: questions",
+                       .authentication = "regulators' certificates",
+                       .origins = settings.regulator->origins});
+    return out;
+}
+
+Result<std::unique_ptr<NodeZones>> NodeZones::start(const NodeSettings& settings, node::Node& node) {
+    CRN_CHECK(zone::check_listeners(listeners_of(settings)));
+    std::unique_ptr<NodeZones> out{new NodeZones(settings, node)};
+    CRN_CHECK(out->open("client"));
+    out->rpc_port_ = out->rpc_->port();
+    out->websocket_port_ = out->rpc_->websocket_port();
+    if (settings.regulator) CRN_CHECK(out->open("regulator"));
+    if (settings.management) {
+        auto config = *settings.management;
+        const auto status = node.chain().status();
+        config.node = status.name;
+        config.organisation = status.organisation;
+        config.directory = settings.node.data_dir + "/management";
+        CRN_TRY(management, zone::start_management(config, out->commands(), node.audit().trail(), system_clock()));
+        out->management_ = std::move(management);
+    }
+    return out;
+}
+
+NodeZones::~NodeZones() {
+    management_.reset(); // first who can open the others
+    regulator_.reset();
+    rpc_.reset();
+}
+
+Status NodeZones::open(const std::string& zone) {
+    const std::lock_guard lock(mutex_);
+    if (zone == "client") {
+        if (rpc_) return {};
+        auto config = settings_.rpc;
+        config.on_refused = [this](const std::string& remote, const std::string& reason) {
+            node_.audit().note({.subject = "unknown",
+                                .origin = "client " + remote,
+                                .object = "client listener",
+                                .action = "rpc.refused",
+                                .outcome = audit::Outcome::refused,
+                                .reason = reason});
+        };
+        CRN_TRY(server, rpc::start_server(config, node_.chain()));
+        rpc_ = std::move(server);
+        return {};
+    }
+    if (zone == "regulator" && settings_.regulator) {
+        if (regulator_) return {};
+        auto config = *settings_.regulator;
+        config.node = node_.chain().status().name;
+        config.audit_directory = settings_.node.data_dir + "/audit";
+        CRN_TRY(server,
+                zone::start_regulator(
+                    config,
+                    {{"node-status", [this](const Arguments&) -> Result<std::string> { return status_json(); }}},
+                    storage::posix_file_system(), node_.audit().trail()));
+        regulator_ = std::move(server);
+        return {};
+    }
+    return fail(error::ZoneRequestInvalid, "zone \"" + zone + "\" is none that can be opened and closed");
+}
+
+Status NodeZones::close(const std::string& zone) {
+    const std::lock_guard lock(mutex_);
+    if (zone == "client")
+        rpc_.reset();
+    else if (zone == "regulator" && settings_.regulator)
+        regulator_.reset();
+    else
+        return fail(error::ZoneRequestInvalid, "zone \"" + zone + "\" is none that can be opened and closed");
+    return {};
+}
+
+Result<std::string> NodeZones::status_json() const {
+    const auto status = node_.chain().status();
+    const auto sealed = node_.audit().trail().sealed();
+    json peers = json::array();
+    for (const auto& peer : status.peers)
+        peers.push_back({{"name", peer.name}, {"organisation", peer.organisation}, {"connected", peer.connected}});
+    json zones = json::array();
+    for (const auto& listener : listeners_of(settings_)) {
+        bool is_open = true;
+        const std::lock_guard lock(mutex_);
+        if (listener.zone == "client") is_open = rpc_ != nullptr;
+        if (listener.zone == "regulator") is_open = regulator_ != nullptr;
+        zones.push_back(
+            {{"zone", listener.zone}, {"address", listener.address}, {"port", listener.port}, {"open", is_open}});
+    }
+    return json{{"name", status.name},
+                {"organisation", status.organisation},
+                {"version", status.version},
+                {"height", status.head.value},
+                {"syncing", status.syncing},
+                {"peers", peers},
+                {"pool_transactions", status.pool_transactions},
+                {"zones", zones},
+                {"audit",
+                 {{"sealed_event", sealed.sequence},
+                  {"head", to_hex(sealed.hash)},
+                  {"usable", node_.audit().trail().usable().has_value()}}}}
+        .dump();
+}
+
+std::vector<zone::Command> NodeZones::commands() {
+    using zone::Level;
+    using zone::Person;
+    std::vector<zone::Command> out;
+    out.push_back({"status", "what the node is doing", Level::read, {}, [this](const Person&, const Arguments&) {
+                       return status_json();
+                   }});
+    out.push_back({"stop", "stops the node cleanly", Level::highest, {}, [this](const Person&, const Arguments&) {
+                       stop_wanted_ = true;
+                       return Result<std::string>{done()};
+                   }});
+    out.push_back({"anchor",
+                   "anchors the audit log on the chain now",
+                   Level::act,
+                   {},
+                   [this](const Person&, const Arguments&) -> Result<std::string> {
+                       CRN_TRY(sequence, node_.audit().anchor_now());
+                       return done({{"event", sequence}});
+                   }});
+    out.push_back({"prune-audit",
+                   "deletes audit records that are older than so many days",
+                   Level::highest,
+                   {"days"},
+                   [this](const Person&, const Arguments& arguments) -> Result<std::string> {
+                       const auto text = argument(arguments, "days");
+                       std::uint32_t days = 0;
+                       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), days);
+                       if (error != std::errc{} || end != text.data() + text.size())
+                           return fail(error::ZoneRequestInvalid, "days: \"" + text + "\" is no number");
+                       CRN_TRY(first, node_.audit().trail().prune(days));
+                       return done({{"first_event", first}});
+                   }});
+    out.push_back({"set-log-level",
+                   "debug, info, warning or error, until the next start",
+                   Level::act,
+                   {"level"},
+                   [](const Person&, const Arguments& arguments) -> Result<std::string> {
+                       const auto level = argument(arguments, "level");
+                       for (const auto& [name, value] :
+                            {std::pair{"debug", LogLevel::debug}, std::pair{"info", LogLevel::info},
+                             std::pair{"warning", LogLevel::warning}, std::pair{"error", LogLevel::error}})
+                           if (level == name) {
+                               set_log_level(value);
+                               return done();
+                           }
+                       return fail(error::ZoneRequestInvalid, "level \"" + level + "\"");
+                   }});
+    out.push_back({"rotate-certificate",
+                   "takes the certificates of the management and regulator listeners from their files again",
+                   Level::act,
+                   {},
+                   [this](const Person&, const Arguments&) -> Result<std::string> {
+                       CRN_CHECK(management_->reload());
+                       const std::lock_guard lock(mutex_);
+                       if (regulator_) CRN_CHECK(regulator_->reload());
+                       return done();
+                   }});
+    for (const bool opening : {true, false})
+        out.push_back({opening ? "open-zone" : "close-zone",
+                       opening ? "opens a listener that was closed: client or regulator"
+                               : "closes a listener and its connections: client or regulator",
+                       Level::highest,
+                       {"zone"},
+                       [this, opening](const Person&, const Arguments& arguments) -> Result<std::string> {
+                           const auto zone = argument(arguments, "zone");
+                           CRN_CHECK(opening ? open(zone) : close(zone));
+                           return done();
+                       }});
+    return out;
+}
+
+} // namespace cairn::cli

@@ -1,0 +1,78 @@
+#include "cli/zone_files.hpp"
+
+#include "base/errors/cli.hpp"
+#include "cli/files.hpp"
+#include "cli/organisation.hpp"
+
+#include <algorithm>
+
+namespace cairn::cli {
+namespace {
+
+constexpr std::int64_t kDay = 86'400;
+/// Clocks of the machines may differ by this much.
+constexpr std::int64_t kSlack = 300;
+
+/// Within the CA's own time.
+Result<crypto::Validity> validity_for(const crypto::CertifiedKey& ca, std::int64_t days, std::int64_t now) {
+    CRN_TRY(info, crypto::inspect_certificate(ca.certificate_pem));
+    return crypto::Validity{std::max(now - kSlack, info.validity.not_before),
+                            std::min(now + days * kDay - kSlack, info.validity.not_after)};
+}
+
+Status write_pair(const std::string& stem, const crypto::CertifiedKey& pair) {
+    CRN_CHECK(crypto::write_secret_file(stem + ".key", pair.key_pem.view()));
+    return write_file(stem + ".pem", pair.certificate_pem, Access::shared, Existing::refuse);
+}
+
+} // namespace
+
+Status issue_node_zones(const std::string& organisation_directory, const std::string& organisation,
+                        const std::string& node, const std::string& host, const crypto::CertifiedKey& ca,
+                        std::int64_t days, std::int64_t now) {
+    const auto folder = organisation_directory + "/validators/" + node;
+    std::vector<std::string> hosts{"127.0.0.1", "::1", "localhost"};
+    if (!host.empty() && std::ranges::find(hosts, host) == hosts.end()) hosts.push_back(host);
+    CRN_TRY(validity, validity_for(ca, days, now));
+    for (const auto role : {crypto::ZoneRole::management, crypto::ZoneRole::regulation}) {
+        CRN_TRY(pair, crypto::issue_zone_certificate(
+                          ca, {.role = role, .organisation = organisation, .name = node, .hosts = hosts}, validity,
+                          crypto::system_random()));
+        CRN_CHECK(write_pair(folder + "/" + std::string{crypto::name_of(role)}, pair));
+    }
+    return write_file(folder + "/ca.pem", ca.certificate_pem, Access::shared, Existing::refuse);
+}
+
+zone::TlsServerConfig zone_tls(const std::string& validator_folder, const std::string& stem, std::uint16_t port) {
+    const auto file = absolute(validator_folder + "/" + stem);
+    return {.name = stem,
+            .port = port,
+            .certificate_file = file + ".pem",
+            .key_file = file + ".key",
+            .client_ca_file = absolute(validator_folder + "/ca.pem")};
+}
+
+Result<std::string> enrol_person(const std::string& organisation_directory, crypto::ZoneRole role,
+                                 const std::string& name, std::int64_t days, std::int64_t now) {
+    crypto::CertifiedKey ca;
+    CRN_TRY(ca_pem, read_file(organisation_directory + "/ca.pem"));
+    ca.certificate_pem = std::move(ca_pem);
+    CRN_TRY(ca_key, crypto::read_secret_file(organisation_directory + "/ca.key"));
+    ca.key_pem = std::move(ca_key);
+    CRN_TRY(text, read_file(organisation_directory + "/organisation.json"));
+    CRN_TRY(invitation, invitation_from_json(text, now));
+    CRN_TRY(validity, validity_for(ca, days, now));
+    CRN_TRY(pair, crypto::issue_zone_certificate(
+                      ca, {.role = role, .organisation = invitation.organisation.name, .name = name, .hosts = {}},
+                      validity, crypto::system_random()));
+    const auto kind = organisation_directory + "/" + std::string{crypto::name_of(role)} + "s";
+    const auto folder = kind + "/" + name;
+    if (exists(folder)) return fail(error::CliFileExists, folder);
+    CRN_CHECK(make_directory(kind, Access::secret));
+    CRN_CHECK(make_directory(folder, Access::secret));
+    CRN_CHECK(write_pair(folder + "/identity", pair));
+    CRN_CHECK(write_file(folder + "/ca.pem", ca.certificate_pem, Access::shared, Existing::refuse));
+    return folder;
+}
+
+} // namespace cairn::cli

@@ -1,0 +1,35 @@
+// Certificates for the zones of a node and for the persons who may enter them, and signatures with their keys (P-256).
+//
+// The subject alternative name of type URI says what a certificate is for, and for nothing else:
+//     cairn:management:NODE   cairn:regulation:NODE       a node's listeners (also with its host names)
+//     cairn:administrator:NAME   cairn:regulator:NAME     persons
+#pragma once
+
+#include "crypto/certificate.hpp"
+
+#include <string>
+#include <vector>
+
+namespace cairn::crypto {
+
+enum class ZoneRole : std::uint8_t { management, regulation, administrator, regulator };
+std::string_view name_of(ZoneRole role);
+
+struct ZoneIdentity {
+    ZoneRole role = ZoneRole::administrator;
+    std::string organisation;
+    std::string name;               // letters, digits, '-', '_', '.'; at most 64
+    std::vector<std::string> hosts; // of a listener: DNS names or numeric addresses
+};
+
+/// KeyInvalid, CertificateInvalid. The validity has to lie within the CA's.
+Result<CertifiedKey> issue_zone_certificate(const CertifiedKey& ca, const ZoneIdentity& identity,
+                                            const Validity& validity, Random& random);
+/// What a certificate claims; who issued it was checked by TLS. CertificateInvalid without exactly one such URI.
+Result<ZoneIdentity> zone_identity_of(BytesView der);
+
+/// ECDSA with SHA-256, in DER. KeyInvalid.
+Result<Bytes> sign_p256(std::string_view key_pem, BytesView message);
+bool verify_p256(BytesView certificate_der, BytesView message, BytesView signature);
+
+} // namespace cairn::crypto

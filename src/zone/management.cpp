@@ -1,0 +1,211 @@
+#include "zone/management.hpp"
+
+#include "audit/repeats.hpp"
+#include "base/errors/zone.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace cairn::zone {
+namespace {
+
+using nlohmann::json;
+
+bool is_failure_of_person(ErrorCode code) {
+    return code == error::ZoneSignatureInvalid || code == error::ZoneSecondFactor || code == error::ZoneReplay;
+}
+
+int status_of(const Error& error) {
+    if (error.code == error::ZoneRequestInvalid || error.code == error::ZoneCommandUnknown) return 400;
+    if (error.code == error::ZoneLocked || error.code == error::ZoneBusy) return 429;
+    return 403;
+}
+
+} // namespace
+
+std::string_view name_of(Level level) {
+    switch (level) {
+    case Level::read: return "read";
+    case Level::act: return "act";
+    case Level::highest: return "highest";
+    }
+    return "unknown";
+}
+
+std::string error_json(const Error& error) {
+    return json{{"error", {{"code", error_id(error.code)}, {"text", error.text()}, {"detail", error.detail}}}}.dump(
+        -1, ' ', false, json::error_handler_t::replace);
+}
+
+CommandDesk::CommandDesk(const ManagementConfig& config, audit::Trail& trail, const Clock& clock)
+    : config_(config),
+      trail_(trail),
+      clock_(clock),
+      lockout_(config.attempts, std::chrono::minutes{config.lock_minutes}) {}
+
+Result<std::unique_ptr<CommandDesk>> CommandDesk::open(const ManagementConfig& config, std::vector<Command> commands,
+                                                       audit::Trail& trail, const Clock& clock) {
+    std::unique_ptr<CommandDesk> out{new CommandDesk(config, trail, clock)};
+    CRN_TRY(factors, SecondFactors::open(config.directory));
+    out->factors_ = std::move(factors);
+    auto* const desk = out.get();
+    commands.push_back({.name = "commands",
+                        .summary = "the list of commands",
+                        .level = Level::read,
+                        .run = [desk](const Person&, const auto&) -> Result<std::string> { return desk->list(); }});
+    commands.push_back(
+        {.name = "enrol-second-factor",
+         .summary = "a new one-time code generator for who asks",
+         .level = Level::act,
+         .run = [desk](const Person& person, const auto& arguments) { return desk->enrol(person, arguments); }});
+    commands.push_back({.name = "unlock",
+                        .summary = "lets an administrator in again who was locked out",
+                        .level = Level::highest,
+                        .arguments = {"name"},
+                        .run = [desk](const Person& person, const auto& arguments) -> Result<std::string> {
+                            const auto name = arguments.contains("name") ? arguments.at("name") : std::string{};
+                            if (name == person.name) return fail(error::ZoneLocked, "another person has to do that");
+                            return json{{"unlocked", desk->lockout_.unlock(name)}}.dump();
+                        }});
+    for (auto& command : commands) {
+        auto name = command.name;
+        out->commands_.emplace(std::move(name), std::move(command));
+    }
+    return out;
+}
+
+std::string CommandDesk::list() const {
+    json out = json::array();
+    for (const auto& [name, command] : commands_)
+        out.push_back({{"name", name},
+                       {"summary", command.summary},
+                       {"level", name_of(command.level)},
+                       {"arguments", command.arguments}});
+    return out.dump();
+}
+
+Result<std::string> CommandDesk::enrol(const Person& person, const std::map<std::string, std::string>&) {
+    CRN_TRY(authenticator, factors_->enrol(person.name, config_.node, crypto::system_random()));
+    return json{{"authenticator", std::string{authenticator.uri.view()}}}.dump();
+}
+
+Status CommandDesk::record(const Person& person, const std::string& command, audit::Outcome outcome,
+                           std::string reason) {
+    return trail_.append({.subject = person.name.empty() ? "unknown" : "administrator " + person.name,
+                          .identity = person.organisation,
+                          .origin = "management " + person.remote,
+                          .object = "node " + config_.node,
+                          .action = "admin." + command,
+                          .outcome = outcome,
+                          .reason = std::move(reason)},
+                         audit::Durability::durable);
+}
+
+Result<std::string> CommandDesk::take(const TlsRequest& request) {
+    Person person{.name = {}, .organisation = {}, .remote = request.remote};
+    std::string command = "refused";
+    auto result = judge_and_run(request, person, command);
+    if (result) return result;
+    auto error = result.error();
+    // Beyond the list there are no names: what was asked for stands in the reason.
+    const auto now = clock_.wall();
+    if (command == "refused" || is_failure_of_person(error.code)) {
+        if (!person.name.empty() && is_failure_of_person(error.code) && lockout_.failed(person.name, now))
+            error.detail += "; now locked out for " + std::to_string(config_.lock_minutes) + " min";
+        (void)record(person, command, audit::Outcome::refused, error.text());
+    } else
+        (void)record(person, command, audit::Outcome::failed, error.text());
+    return std::unexpected(std::move(error));
+}
+
+/// In the order of cost; `command` is set once the request is known to ask for one of the list.
+Result<std::string> CommandDesk::judge_and_run(const TlsRequest& request, Person& person, std::string& command) {
+    if (!origin_listed(request.remote, config_.origins)) return fail(error::ZoneOriginRefused, request.remote);
+    const auto identity = crypto::zone_identity_of(request.certificate);
+    if (!identity) return fail(error::ZoneIdentityRefused, identity.error().detail);
+    if (identity->role != crypto::ZoneRole::administrator)
+        return fail(error::ZoneIdentityRefused, std::string{crypto::name_of(identity->role)} + " " + identity->name);
+    if (identity->organisation != config_.organisation)
+        return fail(error::ZoneIdentityRefused, identity->name + " of " + identity->organisation);
+    person.name = identity->name;
+    person.organisation = identity->organisation;
+    const auto now = clock_.wall();
+    CRN_CHECK(lockout_.check(person.name, now));
+    const auto signature = from_hex(request.signature);
+    if (!signature || !crypto::verify_p256(request.certificate, signed_bytes(config_.node, request.body), *signature))
+        return fail(error::ZoneSignatureInvalid, person.name);
+    CRN_TRY(parsed, request_from_json(request.body));
+    CRN_CHECK(replays_.take(person.name, parsed, now));
+    const auto found = commands_.find(parsed.command);
+    if (found == commands_.end()) return fail(error::ZoneCommandUnknown, parsed.command);
+    const auto& wanted = found->second;
+    for (const auto& [name, value] : parsed.arguments)
+        if (std::ranges::find(wanted.arguments, name) == wanted.arguments.end())
+            return fail(error::ZoneRequestInvalid, parsed.command + " has no argument " + name);
+    // Who has a second factor already needs it to replace it.
+    const bool re_enrols = wanted.name == "enrol-second-factor" && factors_->is_enrolled(person.name);
+    if (re_enrols && parsed.code.empty()) return fail(error::ZoneEnrolled, person.name);
+    if (wanted.level == Level::highest || re_enrols)
+        CRN_CHECK(factors_->check(person.name, parsed.code, now.count() / 1000));
+    lockout_.succeeded(person.name);
+
+    std::string arguments;
+    for (const auto& [name, value] : parsed.arguments)
+        arguments += (arguments.empty() ? "" : ", ") + name + "=" + value;
+    // First the record, then the act: no act without its record.
+    CRN_CHECK(record(person, wanted.name, audit::Outcome::accepted,
+                     arguments + (arguments.empty() ? "" : "; ") + "nonce " + parsed.nonce));
+    command = wanted.name;
+    return wanted.run(person, parsed.arguments);
+}
+
+namespace {
+
+class Server final : public ManagementServer {
+public:
+    Server(std::unique_ptr<CommandDesk> desk, audit::Trail& trail) : desk_(std::move(desk)), repeats_(trail) {}
+    ~Server() override {
+        tls_.reset();
+        repeats_.tick();
+    }
+
+    Status start(const TlsServerConfig& config) {
+        CRN_TRY(tls, start_tls_server(config, {.on_request = [this](const TlsRequest& request) -> TlsAnswer {
+                                                   const auto result = desk_->take(request);
+                                                   if (result) return {200, *result};
+                                                   return {status_of(result.error()), error_json(result.error())};
+                                               },
+                                               .on_refused =
+                                                   [this](const std::string& remote, const std::string& reason) {
+                                                       repeats_.note({.subject = "unknown",
+                                                                      .origin = "management " + remote,
+                                                                      .object = "management listener",
+                                                                      .action = "management.refused",
+                                                                      .outcome = audit::Outcome::refused,
+                                                                      .reason = "TLS: " + reason});
+                                                   }}));
+        tls_ = std::move(tls);
+        return {};
+    }
+    std::uint16_t port() const override { return tls_->port(); }
+    Status reload() override { return tls_->reload(); }
+
+private:
+    std::unique_ptr<CommandDesk> desk_;
+    audit::Repeats repeats_;
+    std::unique_ptr<TlsServer> tls_;
+};
+
+} // namespace
+
+Result<std::unique_ptr<ManagementServer>> start_management(const ManagementConfig& config,
+                                                           std::vector<Command> commands, audit::Trail& trail,
+                                                           const Clock& clock) {
+    CRN_TRY(desk, CommandDesk::open(config, std::move(commands), trail, clock));
+    auto server = std::make_unique<Server>(std::move(desk), trail);
+    CRN_CHECK(server->start(config.tls));
+    return server;
+}
+
+} // namespace cairn::zone

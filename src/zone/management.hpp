@@ -1,0 +1,90 @@
+// The management zone: a closed list of typed commands, each signed by an administrator, each with its audit event before
+// it is done. No shell, no file names from outside, no command that is not in the table.
+#pragma once
+
+#include "audit/trail.hpp"
+#include "zone/request.hpp"
+#include "zone/second_factor.hpp"
+#include "zone/tls_server.hpp"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace cairn::zone {
+
+enum class Level : std::uint8_t {
+    read,    // looks only
+    act,     // changes this node
+    highest, // needs a one-time code too
+};
+std::string_view name_of(Level level);
+
+/// Who gives a command.
+struct Person {
+    std::string name;
+    std::string organisation;
+    std::string remote;
+};
+
+/// A command's result is JSON text.
+struct Command {
+    std::string name;
+    std::string summary;
+    Level level = Level::act;
+    std::vector<std::string> arguments; // names; all others are refused
+    std::function<Result<std::string>(const Person&, const std::map<std::string, std::string>& arguments)> run;
+};
+
+struct ManagementConfig {
+    TlsServerConfig tls;
+    std::string node;
+    std::string organisation;
+    std::string directory;                                     // for enrolled second factors
+    std::vector<std::string> origins = {"127.0.0.0/8", "::1"}; // terminals that may give commands
+    unsigned attempts = 5; // wrong signatures or codes, then the person is locked out
+    unsigned lock_minutes = 15;
+};
+
+/// What a request comes to, apart from TLS. Thread-safe.
+class CommandDesk {
+public:
+    /// `trail` and `clock` must outlive the desk. The commands "commands", "enrol-second-factor" and "unlock" are its own.
+    static Result<std::unique_ptr<CommandDesk>> open(const ManagementConfig& config, std::vector<Command> commands,
+                                                     audit::Trail& trail, const Clock& clock);
+    /// Every request is one event: accepted before it is done, or refused with the reason. What was accepted and then did not
+    /// work is a second one, marked as failed.
+    Result<std::string> take(const TlsRequest& request);
+
+private:
+    CommandDesk(const ManagementConfig& config, audit::Trail& trail, const Clock& clock);
+    Result<std::string> judge_and_run(const TlsRequest& request, Person& person, std::string& command);
+    Result<std::string> enrol(const Person& person, const std::map<std::string, std::string>& arguments);
+    std::string list() const;
+    Status record(const Person& person, const std::string& command, audit::Outcome outcome, std::string reason);
+
+    const ManagementConfig config_;
+    audit::Trail& trail_;
+    const Clock& clock_;
+    std::map<std::string, Command> commands_;
+    std::unique_ptr<SecondFactors> factors_;
+    ReplayGuard replays_;
+    Lockout lockout_;
+};
+
+class ManagementServer {
+public:
+    virtual ~ManagementServer() = default;
+    virtual std::uint16_t port() const = 0;
+    virtual Status reload() = 0;
+};
+/// PortInUse, ZoneFileInvalid.
+Result<std::unique_ptr<ManagementServer>> start_management(const ManagementConfig& config,
+                                                           std::vector<Command> commands, audit::Trail& trail,
+                                                           const Clock& clock);
+
+/// {"error": {"code", "text"}} for an answer, and back.
+std::string error_json(const Error& error);
+
+} // namespace cairn::zone

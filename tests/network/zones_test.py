@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""A running network listens exactly where its configuration says, and each door opens only for those it is for."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+CAIRN = ROOT / "build/release/cairn"
+LISTEN = "0A"
+
+
+def free_base(count):
+    for base in range(41000 + os.getpid() % 100 * 100, 60000, 100):
+        probes = []
+        try:
+            for port in range(base, base + count):
+                probe = socket.socket()
+                probes.append(probe)
+                probe.bind(("127.0.0.1", port))
+            return base
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
+    raise RuntimeError("no free ports")
+
+
+def address(text):
+    """127.0.0.1 for 0100007F; IPv6 as the kernel writes it."""
+    host, port = text.split(":")
+    if len(host) == 8:
+        return ".".join(str(byte) for byte in reversed(bytes.fromhex(host))), int(port, 16)
+    return host, int(port, 16)
+
+
+def open_sockets(pid):
+    """TCP sockets in state LISTEN and bound UDP sockets of one process, from /proc."""
+    inodes = set()
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = os.readlink(entry)
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    found = set()
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[9] in inodes and (table.startswith("udp") or fields[3] == LISTEN):
+                found.add((table,) + address(fields[1]))
+    return found
+
+
+class Zones(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="cairn-zones-"))
+        cls.environment = dict(os.environ, CAIRN_DEV_DIR=str(cls.folder / "net"), HOME=str(cls.folder))
+        cls.network = json.loads(cls.cairn("dev", "up", "--base-port", str(free_base(16)), "--json"))
+
+    @classmethod
+    def tearDownClass(cls):
+        subprocess.run([CAIRN, "dev", "down", "--wipe"], env=cls.environment, capture_output=True)
+        shutil.rmtree(cls.folder, ignore_errors=True)
+
+    @classmethod
+    def cairn(cls, *words, expect=0):
+        done = subprocess.run([CAIRN, *map(str, words)], env=cls.environment, capture_output=True, text=True, timeout=180)
+        if done.returncode != expect:
+            raise AssertionError(f"cairn {words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout if expect == 0 else done.stderr
+
+    def zones(self, node):
+        return json.loads(self.cairn("network", "zones", "--node", node, "--json"))["listeners"]
+
+    def test_open_sockets_are_the_declared_ones_and_all_on_loopback(self):
+        for node in self.network["nodes"]:
+            declared = {("tcp", zone["address"], zone["port"]) for zone in self.zones(node["name"])}
+            self.assertEqual(len(declared), 4)
+            self.assertEqual({zone["zone"] for zone in self.zones(node["name"])},
+                             {"peer", "client", "management", "regulator"})
+            self.assertEqual(open_sockets(node["pid"]), declared)
+            self.assertTrue(all(host == "127.0.0.1" for _, host, _ in declared))
+
+    def test_each_door_refuses_the_keys_of_the_others(self):
+        folder = self.folder / "net/organisations/alpha"
+        keys = {"peer": folder / "validators/alpha-1/tls", "management": folder / "administrators/developer/identity",
+                "regulator": folder / "regulators/developer/identity"}
+        ports = {zone["zone"]: zone["port"] for zone in self.zones("alpha-1")}
+        for zone in ("management", "regulator"):
+            for owner, stem in keys.items():
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.load_verify_locations(folder / "ca.pem")
+                context.load_cert_chain(f"{stem}.pem", f"{stem}.key")
+                body = b'{"question":"node-status"}'
+                request = (f"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+                           "Connection: close\r\n\r\n").encode() + body
+                with socket.create_connection(("127.0.0.1", ports[zone]), 20) as plain:
+                    with context.wrap_socket(plain, server_hostname="127.0.0.1") as session:
+                        session.sendall(request)
+                        answer = b""
+                        while chunk := session.recv(65536):
+                            answer += chunk
+                status = int(answer.split()[1])
+                # An administrator's certificate alone is not enough: the command must be signed too.
+                self.assertEqual(status, 200 if zone == owner == "regulator" else 403, f"{owner} at {zone}: {answer}")
+        # The client zone speaks no TLS and knows no command.
+        with socket.create_connection(("127.0.0.1", ports["client"]), 20) as plain:
+            plain.sendall(b'POST /command HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n'
+                          b'Content-Length: 52\r\nConnection: close\r\n\r\n'
+                          b'{"jsonrpc":"2.0","id":1,"method":"admin_stop"}      ')
+            answer = b""
+            while chunk := plain.recv(65536):
+                answer += chunk
+        self.assertIn(b"-32601", answer)
+
+    def test_refusals_are_in_the_audit_log(self):
+        node = self.network["nodes"][1]
+        port = {zone["zone"]: zone["port"] for zone in self.zones(node["name"])}["management"]
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", port), 20) as plain:
+            try:
+                with context.wrap_socket(plain) as session:
+                    session.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\n\r\n")
+                    session.recv(1)
+            except (ssl.SSLError, ConnectionError):
+                pass
+        self.cairn("admin", "status", "--node", node["name"])
+        log = self.folder / "net/nodes" / node["name"] / "data/audit"
+        events = json.loads(self.cairn("audit", "query", log, "--action", "management", "--json"))["events"]
+        self.assertEqual([event["result"] for event in events], ["refused"])
+        self.assertEqual(events[0]["origin"], "management 127.0.0.1")
+
+    def test_two_zones_on_one_listener_are_refused(self):
+        config = pathlib.Path(self.folder / "net/nodes/alpha-1/node.toml").read_text()
+        ports = {zone["zone"]: zone["port"] for zone in self.zones("alpha-1")}
+        shared = self.folder / "shared.toml"
+        shared.write_text(config.replace(f':{ports["regulator"]}"', f':{ports["management"]}"'))
+        self.assertIn("CRN-ZON-0001", self.cairn("network", "zones", "--config", shared, expect=1))
+
+    def test_fewer_than_six_months_of_records_are_refused(self):
+        config = pathlib.Path(self.folder / "net/nodes/alpha-1/node.toml").read_text()
+        short = self.folder / "short.toml"
+        short.write_text(config.replace("retention_days = 366", "retention_days = 183"))
+        self.assertIn("CRN-AUD-0006", self.cairn("node", "run", "--config", short, expect=1))
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("nft") and shutil.which("unshare"),
+                         "needs a network namespace of its own")
+    def test_the_host_rules_load(self):
+        rules = self.folder / "cairn.nft"
+        rules.write_text(self.cairn("network", "zones", "--node", "alpha-1", "--nftables", "--allow", "22"))
+        done = subprocess.run(["unshare", "-n", "sh", "-c", f"nft -c -f {rules} && nft -f {rules} && nft -f {rules} && nft list table inet cairn"],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("tcp dport 22 accept", done.stdout)
+        self.assertIn("policy drop", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -41,9 +41,9 @@ private:
     keys::TouchIndex index_;
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
-    Height head_;                     // guarded by mutex_
+    Height head_;                      // guarded by mutex_
     std::optional<std::uint64_t> fed_; // guarded by mutex_
-    bool stopping_ = false;           // guarded by mutex_
+    bool stopping_ = false;            // guarded by mutex_
     std::jthread thread_;
 };
 

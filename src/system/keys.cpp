@@ -324,8 +324,13 @@ bool key_was_good_at(const ledger::StateView& view, const Hash256& id, std::uint
     return good_at(storage, id, height);
 }
 
-std::optional<KeyStateChange> key_state_change(const ledger::Log& log) {
+Hash256 key_state_topic() {
     static const Hash256 topic = ledger::event_topic(kKeyStateChanged.signature());
+    return topic;
+}
+
+std::optional<KeyStateChange> key_state_change(const ledger::Log& log) {
+    const Hash256 topic = key_state_topic();
     if (log.address != kKeysAddress || topic_at(log, 0) != topic || log.topics.size() != 3 || log.data.size() < 96)
         return std::nullopt;
     const auto byte_at = [&](std::size_t word) { return log.data[word * 32 + 31]; };

@@ -38,6 +38,8 @@ ledger::KeyState key_state_at(const ledger::StateView& view, const Hash256& id, 
 /// True if a signature by this key that block `height` contains is good: see goodAt in IKeys.sol.
 bool key_was_good_at(const ledger::StateView& view, const Hash256& id, std::uint64_t height);
 
+/// Topic 0 of KeyStateChanged.
+Hash256 key_state_topic();
 /// Event KeyStateChanged of this contract.
 struct KeyStateChange {
     Hash256 id;

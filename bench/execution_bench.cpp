@@ -1,9 +1,12 @@
 // Processor time of a block's parts, per transaction: 10,000 plain transfers or token transfers between 2,000 accounts whose
 // state is in maps. Signatures are not part of it: they are checked before execution. Prints one line per run.
 //
-//     cairn_execution_bench [transfer|token] [RUNS]
+// With "rekeyed" as third word every account has an entry in the contract Keys, which the look-up of a sender then reads.
+//
+//     cairn_execution_bench [transfer|token] [RUNS] [rekeyed]
 #include "execution/candidate_order.hpp"
 #include "execution/test_chain.hpp"
+#include "ledger/account_key.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -41,8 +44,22 @@ Candidates make_candidates(bool is_token) {
     return out;
 }
 
-int run(bool is_token, int runs) {
-    const auto world = test::world(kActors);
+void give_keys_entries(state::MemoryState& world) {
+    ledger::StateDiff diff;
+    auto& keys = diff[ledger::kKeysContract];
+    keys.account = ledger::Account{1, {}, crypto::kEmptyKeccak};
+    keys.storage[U256{ledger::kAccountKeysSlot}] = U256{kActors};
+    for (std::size_t i = 0; i < kActors; ++i) {
+        const auto address = test::actor(i).address;
+        keys.storage[ledger::key_slot(ledger::account_key_id(address))] = ledger::pack(ledger::KeyHead{
+            .owner = address, .key_class = ledger::KeyClass::account, .state = ledger::KeyState::active, .version = 1});
+    }
+    world.apply(diff);
+}
+
+int run(bool is_token, int runs, bool is_rekeyed) {
+    auto world = test::world(kActors);
+    if (is_rekeyed) give_keys_entries(world);
     const auto candidates = make_candidates(is_token);
     auto parameters = test::parameters();
     parameters.block_gas_limit = 5'000'000'000;
@@ -75,5 +92,5 @@ int run(bool is_token, int runs) {
 
 int main(int count, char** words) {
     const bool is_token = count > 1 && std::string_view{words[1]} == "token";
-    return cairn::execution::run(is_token, count > 2 ? std::atoi(words[2]) : 5);
+    return cairn::execution::run(is_token, count > 2 ? std::atoi(words[2]) : 5, count > 3);
 }

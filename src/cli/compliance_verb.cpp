@@ -4,7 +4,7 @@
 #include "base/errors/crypto.hpp"
 #include "cli/config.hpp"
 #include "cli/dev_state.hpp"
-#include "cli/evidence_pack.hpp"
+#include "cli/compliance_pack.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/rpc_client.hpp"

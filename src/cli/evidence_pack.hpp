@@ -1,28 +1,28 @@
-// A folder that is handed to an auditor: files, their digests in manifest.json, and an organisation's signature over that in
-// manifest.sig. Whoever has the genesis file can check it without a node.
-//
-// manifest.json: {"format":"cairn-evidence-v1","organisation":NAME,"genesis":HASH,"created":SECONDS,"files":{PATH:SHA256,...}} with
-// sorted keys. manifest.sig: 0x and the Ed25519 signature (hex) of "cairn-evidence-v1" and the bytes of manifest.json by the
-// organisation's signing key. Paths are relative, without "..".
+// Evidence of an incident as a directory that a third party can check: files, and a manifest with the digest of each, signed by
+// the account that made it. The manifest's digest stands on chain when the incident is closed.
 #pragma once
 
 #include "base/result.hpp"
-#include "ledger/genesis.hpp"
+#include "cli/sender.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include <map>
 #include <string>
 
 namespace cairn::cli {
 
-struct PackSeal {
-    std::string organisation;
-    std::int64_t created = 0;
+/// Writes the files and manifest.json into the directory, which is made if need be; the SHA-256 of manifest.json.
+Result<Hash256> write_evidence(const std::string& directory, const std::map<std::string, nlohmann::json>& files,
+                               const nlohmann::json& about, const Sender& signer);
+
+struct Evidence {
+    nlohmann::json about;
+    Address signer;
+    Hash256 manifest_digest;
     std::size_t files = 0;
 };
-
-/// Lists every file below `directory` and signs the list. CliFileUnwritable, CliFileUnreadable.
-Result<PackSeal> seal_pack(const std::string& directory, const ledger::Genesis& genesis,
-                           const std::string& organisation, const crypto::ValidatorKey& key, std::int64_t now);
-/// CliPackInvalid names what is missing, added, changed, or not signed by a member of this genesis.
-Result<PackSeal> verify_pack(const std::string& directory, const ledger::Genesis& genesis);
+/// EvidenceInvalid that names what is missing, changed, or not signed by whom the manifest names.
+Result<Evidence> verify_evidence(const std::string& directory);
 
 } // namespace cairn::cli

@@ -10,6 +10,7 @@ const std::vector<Noun>& nouns() {
         {"org", "an organisation's keys and certificates"},
         {"network", "the genesis file that all organisations sign"},
         {"account", "accounts and their encrypted keys"},
+        {"key", "keys on chain: states, rotation, resets, leaks"},
         {"tx", "transactions"},
         {"contract", "deploy and use contracts"},
         {"record", "put documents on record, prove and verify them"},
@@ -47,6 +48,7 @@ const std::vector<Command>& commands() {
         declare_network(out);
         declare_zones(out);
         declare_account(out);
+        declare_key(out);
         declare_tx(out);
         declare_contract(out);
         declare_record(out);

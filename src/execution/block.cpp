@@ -91,6 +91,7 @@ ExecutedBlock execute_block(const ledger::StateView& parent_state, const BlockIn
         outcome->receipt.cumulative_gas_used = header.gas_used;
         out.receipts.push_back(std::move(outcome->receipt));
         out.block.transactions.push_back(*candidate);
+        out.block.transactions.back().sender = outcome->sender;
     }
     seal(out.block, out.receipts);
     out.diff = state.diff();

@@ -1,5 +1,7 @@
 #include "execution/candidate_order.hpp"
 
+#include "ledger/account_key.hpp"
+
 #include <algorithm>
 #include <numeric>
 #include <tuple>
@@ -30,15 +32,15 @@ Candidates without_duplicates(const Candidates& candidates) {
 
 Candidates in_block_order(const Candidates& candidates) {
     const auto unique = without_duplicates(candidates);
+    // By key, not by account: the same for every node, whatever state it has looked at.
+    const auto key = [&](std::uint32_t i) -> const Address& { return ledger::signing_key_of(*unique[i]); };
     Slots by_slot(unique.size());
     std::iota(by_slot.begin(), by_slot.end(), 0u);
     Slots by_nonce = by_slot;
-    std::ranges::sort(by_slot, [&](std::uint32_t a, std::uint32_t b) {
-        return std::tie(unique[a]->sender, a) < std::tie(unique[b]->sender, b);
-    });
+    std::ranges::sort(by_slot,
+                      [&](std::uint32_t a, std::uint32_t b) { return std::tie(key(a), a) < std::tie(key(b), b); });
     std::ranges::sort(by_nonce, [&](std::uint32_t a, std::uint32_t b) {
-        return std::tie(unique[a]->sender, unique[a]->body.nonce, a) <
-               std::tie(unique[b]->sender, unique[b]->body.nonce, b);
+        return std::tie(key(a), unique[a]->body.nonce, a) < std::tie(key(b), unique[b]->body.nonce, b);
     });
     // Both lists hold the senders in the same order, and each sender as often: position by position, slot and content.
     Candidates out(unique.size());

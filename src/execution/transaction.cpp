@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/errors/execution.hpp"
+#include "ledger/account_key.hpp"
 
 #include <limits>
 
@@ -137,12 +138,22 @@ U256 effective_gas_price(const Transaction& tx, const U256& base_fee) {
 
 const evm::CallGuard* guard_of(const Rules& rules) { return rules.natives == nullptr ? nullptr : rules.natives->guard; }
 
+/// The account for which a key signs; its own without the contract Keys (test vectors).
+Result<Address> account_of(evm::State& state, const Address& key, const Transaction* tx, std::uint64_t height,
+                           const Rules& rules) {
+    if (rules.natives == nullptr) return key;
+    return ledger::account_of_key(key, tx, height,
+                                  [&](const U256& slot) { return state.storage(ledger::kKeysContract, slot); });
+}
+
 /// EIP-7702: one authorization, taken or silently passed over.
 void apply_authorization(evm::State& state, const ledger::Authorization& item, const evm::BlockEnvironment& block,
                          const Rules& rules) {
     if (item.chain_id && item.chain_id != rules.chain_id) return;
     if (item.nonce == kNonceMax) return;
-    const auto authority = ledger::recover_authority(item);
+    const auto signer = ledger::recover_authority(item);
+    if (!signer) return;
+    const auto authority = account_of(state, *signer, nullptr, block.number, rules);
     if (!authority) return;
     state.warm_up(*authority);
     const auto code = state.code(*authority);
@@ -289,11 +300,13 @@ Status check_shape(const Transaction& tx, const Rules& rules) {
     return check_gas_limit(tx, rules);
 }
 
-Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::SignedTransaction& signed_tx,
+namespace {
+
+/// `signed_tx.sender` is the account already.
+Result<TransactionOutcome> apply_for_account(evm::State& state, const ledger::SignedTransaction& signed_tx,
                                              const evm::BlockEnvironment& block, std::uint64_t block_gas_left,
                                              const Rules& rules) {
     const auto& tx = signed_tx.body;
-    CRN_CHECK(check_shape(tx, rules));
     CRN_CHECK(check_against_state(state, signed_tx, block, block_gas_left, rules));
 
     const auto price = effective_gas_price(tx, block.base_fee);
@@ -322,6 +335,7 @@ Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::Si
     }
 
     TransactionOutcome out;
+    out.sender = signed_tx.sender;
     out.outcome = result.outcome;
     out.output = std::move(result.output);
     out.receipt.type = tx.type;
@@ -331,6 +345,20 @@ Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::Si
     if (!tx.to) out.receipt.contract_address = evm::create_address(signed_tx.sender, nonce);
     out.receipt.logs = state.finish_transaction();
     return out;
+}
+
+} // namespace
+
+Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::SignedTransaction& signed_tx,
+                                             const evm::BlockEnvironment& block, std::uint64_t block_gas_left,
+                                             const Rules& rules) {
+    CRN_CHECK(check_shape(signed_tx.body, rules));
+    if (rules.simulate) return apply_for_account(state, signed_tx, block, block_gas_left, rules);
+    CRN_TRY(account, account_of(state, ledger::signing_key_of(signed_tx), &signed_tx.body, block.number, rules));
+    if (account == signed_tx.sender) return apply_for_account(state, signed_tx, block, block_gas_left, rules);
+    auto for_account = signed_tx;
+    for_account.sender = account;
+    return apply_for_account(state, for_account, block, block_gas_left, rules);
 }
 
 } // namespace cairn::execution

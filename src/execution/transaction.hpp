@@ -29,6 +29,7 @@ std::uint64_t blob_fee_fraction(evm::Revision revision);
 std::size_t blobs_max(evm::Revision revision);
 
 struct TransactionOutcome {
+    Address sender;          // the account, which is not always that of the key's own address
     ledger::Receipt receipt; // cumulative_gas_used holds this transaction's gas alone; logs included
     evm::Outcome outcome = evm::Outcome::success;
     Bytes output;
@@ -47,7 +48,7 @@ Status check_shape(const ledger::Transaction& transaction, const Rules& rules);
 /// Changes `state` and ends the transaction in it. An error means the transaction is not valid here and nothing changed:
 /// NonceTooLow, NonceTooHigh, InsufficientFunds, IntrinsicGasTooLow, FeeBelowBase, GasOverBlock, GasOverCap, SenderHasCode,
 /// PriorityOverFee, InitCodeTooLarge, BlobInvalid, WrongChainId, TypeNotSupported, SetCodeInvalid, NonceOverflow,
-/// GasPriceOverflow.
+/// GasPriceOverflow; where there are native contracts, also what ledger::account_of_key gives for the key that signed.
 Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::SignedTransaction& transaction,
                                              const evm::BlockEnvironment& block, std::uint64_t block_gas_left,
                                              const Rules& rules);

@@ -234,7 +234,7 @@ Result<Transaction> decode_transaction(BytesView raw) {
 Result<SignedTransaction> decode_signed_transaction(BytesView raw) {
     CRN_TRY(body, decode_transaction(raw));
     CRN_TRY(sender, recover_sender(body));
-    return SignedTransaction{std::move(body), to_bytes(raw), crypto::keccak256(raw), sender};
+    return SignedTransaction{std::move(body), to_bytes(raw), crypto::keccak256(raw), sender, sender};
 }
 
 Bytes encode_transaction(const Transaction& transaction) {

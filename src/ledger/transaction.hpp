@@ -67,7 +67,9 @@ struct SignedTransaction {
     Transaction body;
     Bytes raw; // EIP-2718 envelope, exactly as received
     Hash256 hash;
-    Address sender;
+    Address sender; // the account; until somebody asks the state (account_key.hpp), that of the same address as the key
+    /// Address of the key that signed; zero where nobody signed (calls, test vectors).
+    Address signer = {};
 };
 
 inline constexpr std::size_t kTransactionBytesMax = 128 * 1024;

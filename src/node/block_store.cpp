@@ -2,13 +2,15 @@
 
 #include "base/errors/storage.hpp"
 #include "codec/wire.hpp"
+#include "ledger/account_key.hpp"
 #include "ledger/consensus_block.hpp"
 
 namespace cairn::node {
 namespace {
 
 constexpr std::size_t kRecentBlocksMax = 128;
-constexpr std::uint8_t kRecordVersion = 1;
+constexpr std::uint8_t kRecordVersion = 2;
+constexpr std::uint8_t kRecordVersionWithoutSigner = 1;
 
 Bytes big_endian_key(char tag, std::uint64_t number) {
     Bytes key{static_cast<std::uint8_t>(tag)};
@@ -71,6 +73,9 @@ Bytes encode_stored_block(const StoredBlock& stored) {
         out.string(transaction.raw);
         out.fixed(transaction.hash);
         out.fixed(transaction.sender);
+        const auto& signer = ledger::signing_key_of(transaction);
+        out.boolean(signer != transaction.sender);
+        if (signer != transaction.sender) out.fixed(signer);
     }
     for (const auto& receipt : stored.receipts) put_receipt(out, receipt);
     return out.take();
@@ -78,7 +83,9 @@ Bytes encode_stored_block(const StoredBlock& stored) {
 
 Result<StoredBlock> decode_stored_block(BytesView record) {
     codec::WireReader in{record};
-    if (in.u8() != kRecordVersion) return fail(error::StorageCorrupt, "block record of an unknown version");
+    const auto version = in.u8();
+    if (version != kRecordVersion && version != kRecordVersionWithoutSigner)
+        return fail(error::StorageCorrupt, "block record of an unknown version");
     StoredBlock stored;
     CRN_TRY(header, ledger::decode_header(in.string(1u << 16)));
     stored.block.header = std::move(header);
@@ -87,7 +94,8 @@ Result<StoredBlock> decode_stored_block(BytesView record) {
     for (auto& transaction : stored.block.transactions) {
         transaction.raw = to_bytes(in.string(ledger::kTransactionBytesMax));
         transaction.hash = in.fixed<Hash256>();
-        transaction.sender = in.fixed<Address>();
+        transaction.sender = transaction.signer = in.fixed<Address>();
+        if (version != kRecordVersionWithoutSigner && in.boolean()) transaction.signer = in.fixed<Address>();
         if (in.failed()) break;
         CRN_TRY(body, ledger::decode_transaction(transaction.raw));
         transaction.body = std::move(body);

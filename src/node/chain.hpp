@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "evm/machine.hpp"
+#include "keys/impact.hpp"
 #include "ledger/block.hpp"
 #include "ledger/genesis.hpp"
 #include "ledger/validators.hpp"
@@ -75,6 +76,9 @@ public:
     virtual std::shared_ptr<const ledger::SignedTransaction> pending(const Hash256& hash) const = 0;
     /// Nonce after the sender's executable pool transactions.
     virtual std::uint64_t pending_nonce(const Address& sender) const = 0;
+
+    /// What the key touched, by this node's own index. KeyIndexAbsent where there is none; KeyUnknown.
+    virtual Result<keys::Impact> key_impact(const Hash256& key, Height since) const;
 
     virtual std::uint64_t listen(ChainListener listener) = 0;
     virtual void unlisten(std::uint64_t id) = 0;

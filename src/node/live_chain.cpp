@@ -1,16 +1,21 @@
 #include "node/live_chain.hpp"
 
+#include "base/errors/keys.hpp"
 #include "base/errors/node.hpp"
 #include "base/errors/pool.hpp"
 #include "base/errors/state.hpp"
 #include "crypto/ed25519.hpp"
 #include "execution/transaction.hpp"
+#include "ledger/account_key.hpp"
+#include "system/keys.hpp"
 #include "system/parameters.hpp"
 
-#include <unordered_map>
+#include <set>
 
 namespace cairn::node {
 namespace {
+
+constexpr std::chrono::milliseconds kIndexPatience{5'000};
 
 /// What the next block will hold transactions to. Ordering keeps the gas limit of genesis, so more than that never gets
 /// into a block.
@@ -28,6 +33,26 @@ pool::PoolConfig pool_config(const ledger::ChainParameters& parameters) {
     return config;
 }
 
+/// Accounts whose keys the block changed, by the events of Keys.
+std::set<Address> accounts_with_changed_keys(const std::vector<ledger::Receipt>& receipts) {
+    std::set<Address> out;
+    for (const auto& receipt : receipts)
+        for (const auto& entry : receipt.logs)
+            if (entry.address == ledger::kKeysContract)
+                if (const auto account = system::account_in_event(entry)) out.insert(*account);
+    return out;
+}
+
+/// The transaction with the account that its key signs for, or why the key signs for none.
+Result<SharedTransaction> for_its_account(SharedTransaction transaction, std::uint64_t height,
+                                          const ledger::StateView& state) {
+    CRN_TRY(account, ledger::account_of_key(ledger::signing_key_of(*transaction), &transaction->body, height, state));
+    if (account == transaction->sender) return transaction;
+    auto copy = *transaction;
+    copy.sender = account;
+    return std::make_shared<const ledger::SignedTransaction>(std::move(copy));
+}
+
 } // namespace
 
 LiveChain::LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::NativeContracts& natives, Hooks hooks)
@@ -39,7 +64,9 @@ LiveChain::LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::N
       pool_(pool_config(parameters_)),
       executed_(chain.height()),
       certified_(std::min(chain.blocks().last_certified(), chain.height())),
-      published_(certified_) {
+      published_(certified_),
+      key_watch_(chain.blocks(), chain.genesis().validators, chain.store()) {
+    key_watch_.advance(certified_);
     pool_.on_block(executed_, {}, *chain_.state().latest());
     publisher_ = std::jthread([this] { publish(); });
 }
@@ -52,13 +79,13 @@ LiveChain::~LiveChain() {
     head_changed_.notify_all();
 }
 
-void LiveChain::executed(const ExecutedChain::Outcome& outcome, const std::vector<SharedTransaction>& candidates) {
-    std::unordered_map<Hash256, SharedTransaction> by_hash;
-    by_hash.reserve(candidates.size());
-    for (const auto& candidate : candidates) by_hash.emplace(candidate->hash, candidate);
+void LiveChain::executed(const ExecutedChain::Outcome& outcome) {
+    // Those of the block, not the candidates: execution has found out whose account each of them acts for.
     std::vector<SharedTransaction> included;
     included.reserve(outcome.block->block.transactions.size());
-    for (const auto& transaction : outcome.block->block.transactions) included.push_back(by_hash.at(transaction.hash));
+    for (const auto& transaction : outcome.block->block.transactions)
+        included.emplace_back(outcome.block, &transaction);
+    const auto rekeyed = accounts_with_changed_keys(outcome.block->receipts);
 
     const Height height{outcome.block->block.header.number};
     {
@@ -71,6 +98,7 @@ void LiveChain::executed(const ExecutedChain::Outcome& outcome, const std::vecto
         }
         for (const auto& dropped : outcome.dropped) pool_.on_dropped(dropped.transaction->hash, dropped.reason);
         pool_.on_block(height, included, *state);
+        for (const auto& account : rekeyed) pool_.on_keys_changed(account, *state);
     }
     {
         const std::lock_guard lock(head_mutex_);
@@ -98,6 +126,7 @@ void LiveChain::publish() {
         }
         const auto stored = chain_.blocks().block(next);
         if (!stored) continue;
+        key_watch_.advance(next);
         std::vector<std::shared_ptr<const ChainListener>> listeners;
         {
             const std::lock_guard lock(listeners_mutex_);
@@ -177,10 +206,13 @@ Result<Hash256> LiveChain::submit(BytesView raw) {
         cache_.insert(transaction);
     }
     const auto gas = execution::intrinsic_gas(transaction->body, evm::Revision::osaka);
-    const auto state = chain_.state().latest();
     if (hooks_.admit) CRN_CHECK(hooks_.admit(*transaction));
     {
+        // The state is looked at under the lock: a block that retires the key cleans the pool under it too.
         const std::lock_guard lock(pool_mutex_);
+        const auto state = chain_.state().latest();
+        CRN_TRY(admitted, for_its_account(std::move(transaction), chain_.height().value + 1, *state));
+        transaction = std::move(admitted);
         CRN_TRY(added, pool_.add(transaction, std::max(gas.standard, gas.floor), *state));
         (void)added;
     }
@@ -215,6 +247,13 @@ std::uint64_t LiveChain::pending_nonce(const Address& sender) const {
     }
     const auto account = chain_.state().latest()->account(sender);
     return account ? account->nonce : 0;
+}
+
+Result<keys::Impact> LiveChain::key_impact(const Hash256& key, Height since) const {
+    // An incomplete answer would be worse than none.
+    if (!key_watch_.wait_for(head(), kIndexPatience))
+        return fail(error::KeyIndexAbsent, "the index has not reached the head yet");
+    return keys::impact_of(key_watch_.index(), key, since.value);
 }
 
 std::uint64_t LiveChain::listen(ChainListener listener) {

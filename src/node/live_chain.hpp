@@ -3,6 +3,7 @@
 
 #include "node/chain.hpp"
 #include "node/executed_chain.hpp"
+#include "node/key_watch.hpp"
 #include "node/transaction_cache.hpp"
 #include "pool/pool.hpp"
 
@@ -28,7 +29,7 @@ public:
     ~LiveChain() override;
 
     // The executor and the core report here; the head follows both.
-    void executed(const ExecutedChain::Outcome& outcome, const std::vector<SharedTransaction>& candidates);
+    void executed(const ExecutedChain::Outcome& outcome);
     void certified(Height height);
     /// Transactions for the own lane; empty if there are none.
     std::vector<SharedTransaction> take_batch(pool::BatchLimits limits);
@@ -50,6 +51,10 @@ public:
     std::vector<SharedTransaction> pending() const override;
     SharedTransaction pending(const Hash256& hash) const override;
     std::uint64_t pending_nonce(const Address& sender) const override;
+    /// Waits a moment for the index to reach the head.
+    Result<keys::Impact> key_impact(const Hash256& key, Height since) const override;
+    /// What others than the chain know of keys goes here.
+    keys::TouchSink& touches() { return key_watch_.index(); }
     std::uint64_t listen(ChainListener listener) override;
     void unlisten(std::uint64_t id) override;
     NodeStatus status() const override;
@@ -75,6 +80,7 @@ private:
     std::map<std::uint64_t, std::shared_ptr<const ChainListener>> listeners_; // guarded by listeners_mutex_
     std::uint64_t next_listener_ = 1;                                         // guarded by listeners_mutex_
 
+    KeyWatch key_watch_;
     std::jthread publisher_;
 };
 

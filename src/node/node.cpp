@@ -11,6 +11,7 @@
 #include "node/divergence.hpp"
 #include "node/executor.hpp"
 #include "storage/segment_log.hpp"
+#include "system/keys.hpp"
 #include "system/system_contracts.hpp"
 
 #include <atomic>
@@ -26,6 +27,7 @@ constexpr std::size_t kCachedBytesMax = 64u << 20;
 constexpr std::chrono::milliseconds kDiskCheckInterval{1'000};
 constexpr auto kInquiryPatience = std::chrono::seconds{3};
 constexpr Microseconds kResultRequestInterval{1'000'000};
+constexpr std::size_t kCertificateBytesMax = 64 * 1024;
 constexpr const char* kVersion = "0.1.0";
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
@@ -88,11 +90,14 @@ private:
     void receive(ValidatorIndex from, network::Stream stream, network::Frame frame);
     void watch_disk(std::stop_token stop);
     void report_divergence(const Error& error);
+    void note_own_keys(std::string_view tls_certificate);
+    void note_session(ValidatorIndex peer);
     void answer_result_request(ValidatorIndex from, BytesView payload);
 
     ledger::Genesis genesis_;
     NodeConfig config_;
     ValidatorIndex self_;
+    Hash256 tls_key_; // id in the index of keys: of the certificate, as of authorities
     TransactionCache cache_{kCachedTransactionsMax, kCachedBytesMax};
     Inbox inbox_;
     std::unique_ptr<DataAtRest> at_rest_; // before all that writes
@@ -155,6 +160,8 @@ Status ValidatorNode::open(const NodeConfig& config) {
         LiveChain::Hooks{.transactions_ready = [this] { inbox_.wake(); },
                          .status = [this] { return status(); },
                          .admit = [this](const auto& transaction) { return audit_->submitted(transaction); }});
+    CRN_TRY(tls_certificate, read_file(config.tls_certificate_file, kCertificateBytesMax));
+    note_own_keys(tls_certificate);
     const auto on_failure = [this](const Error& error) { set_fatal(error); };
     CRN_TRY(network, network::start_network(
                          {.listen_address = config.listen_address,
@@ -167,6 +174,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
                                              network::Frame frame) { receive(from, stream, std::move(frame)); },
                           .on_connected =
                               [this](ValidatorIndex peer) {
+                                  note_session(peer);
                                   (void)inbox_.push_urgent(consensus::PeerConnected{peer});
                                   audit_->note(peer_event("peer.connected", peer));
                               },
@@ -307,6 +315,33 @@ CoreLoop::Ports ValidatorNode::ports() {
         .on_failure = [this](const Error& error) { set_fatal(error); },
         .on_divergence = [this](const Error& error) { report_divergence(error); },
     };
+}
+
+/// Which keys lie here, and which authority vouches for this node.
+void ValidatorNode::note_own_keys(std::string_view tls_certificate) {
+    tls_key_ = system::key_id(as_bytes(tls_certificate));
+    const auto& self = genesis_.validators.members[self_.value];
+    const auto note = [&](keys::Touch kind, const Hash256& key, std::string subject, const Hash256& other = {}) {
+        live_->touches().record({.kind = kind, .key = key, .other = other, .subject = std::move(subject)});
+    };
+    note(keys::Touch::stored, system::key_id(self.key), self.name + ": " + config_.validator_key_file);
+    note(keys::Touch::stored, tls_key_, self.name + ": " + config_.tls_key_file);
+    for (const auto& organisation : genesis_.organisations)
+        if (organisation.name == self.organisation)
+            note(keys::Touch::issued, system::key_id(as_bytes(organisation.ca_certificate_pem)), self.name + " TLS",
+                 tls_key_);
+}
+
+/// TLS 1.3 alone: every session has forward secrecy.
+void ValidatorNode::note_session(ValidatorIndex peer) {
+    const auto height = live_->head().value;
+    live_->touches().record({.kind = keys::Touch::session,
+                             .key = tls_key_,
+                             .other = {},
+                             .height = height,
+                             .last_height = height,
+                             .forward_secret = true,
+                             .subject = genesis_.validators.members[peer.value].name});
 }
 
 void ValidatorNode::report_divergence(const Error& error) {

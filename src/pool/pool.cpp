@@ -2,6 +2,7 @@
 
 #include "base/errors/execution.hpp"
 #include "base/errors/pool.hpp"
+#include "ledger/account_key.hpp"
 #include "pool/admission.hpp"
 
 #include "base/assert.hpp"
@@ -10,6 +11,7 @@
 #include <deque>
 #include <list>
 #include <map>
+#include <ranges>
 #include <set>
 #include <unordered_map>
 
@@ -81,6 +83,7 @@ struct Pool::Inside {
     std::vector<SharedTransaction> take_batch(const BatchLimits& limits);
     void on_block(Height at, std::span<const SharedTransaction> included, const ledger::StateView& state);
     void on_dropped(const Hash256& hash, ErrorCode reason);
+    void on_keys_changed(const Address& account, const ledger::StateView& state);
 
     Sender* find_sender(const Address& address) {
         const auto found = senders.find(address);
@@ -400,6 +403,24 @@ void Pool::Inside::on_dropped(const Hash256& hash, ErrorCode reason) {
     forget_if_empty(*sender);
 }
 
+void Pool::Inside::on_keys_changed(const Address& account, const ledger::StateView& state) {
+    auto* sender = find_sender(account);
+    if (sender == nullptr) return;
+    std::map<Address, bool> may_sign;
+    std::vector<std::uint64_t> refused;
+    for (const auto& [nonce, entry] : sender->entries) {
+        const auto& key = ledger::signing_key_of(*entry.transaction);
+        const auto [known, is_new] = may_sign.try_emplace(key, false);
+        if (is_new) {
+            const auto signs_for = ledger::account_of_key(key, nullptr, height + 1, state);
+            known->second = signs_for && *signs_for == account;
+        }
+        if (!known->second && !ledger::is_objection(entry.transaction->body)) refused.push_back(nonce);
+    }
+    for (const auto nonce : refused | std::views::reverse) remove_behind(*sender, sender->entries.find(nonce));
+    forget_if_empty(*sender);
+}
+
 std::vector<SharedTransaction> Pool::Inside::list(bool executable) const {
     std::vector<const Sender*> ordered;
     for (const auto& [address, sender] : senders) ordered.push_back(&sender);
@@ -427,6 +448,10 @@ void Pool::on_block(Height height, std::span<const SharedTransaction> included, 
 }
 void Pool::set_rules(const ledger::ChainParameters& parameters) { apply_rules(inside_->config, parameters); }
 void Pool::on_dropped(const Hash256& hash, ErrorCode reason) { inside_->on_dropped(hash, reason); }
+
+void Pool::on_keys_changed(const Address& account, const ledger::StateView& state) {
+    inside_->on_keys_changed(account, state);
+}
 
 void Pool::give_back() {
     // In the order of ages, not of the hash table: the same history gives the same turns.

@@ -89,6 +89,9 @@ public:
     void on_block(Height height, std::span<const SharedTransaction> included, const ledger::StateView& state);
     /// The rules of the chain changed: from now on these decide on what is admitted. What waits already is left to execution.
     void set_rules(const ledger::ChainParameters& parameters);
+    /// The keys of this account changed what they may sign (account_key.hpp): what they signed before and may not sign in the
+    /// next block leaves the pool.
+    void on_keys_changed(const Address& account, const ledger::StateView& state);
     /// A transaction was ordered but not executed. NonceTooHigh offers it again, and so does GasOverBlock if an empty block has
     /// room for it: the block was full. Any other reason removes it. The next
     /// `on_block` looks at its sender anew: call this before the `on_block` of the same block.

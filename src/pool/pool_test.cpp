@@ -1,5 +1,6 @@
 #include "base/errors/execution.hpp"
 #include "base/errors/pool.hpp"
+#include "ledger/account_key.hpp"
 #include "pool/test_pool.hpp"
 
 #include <gtest/gtest.h>
@@ -467,6 +468,26 @@ TEST_F(PoolTest, refused_transaction_leaves_no_trace) {
     const auto counts = pool().counts();
     EXPECT_EQ(counts.senders, 0u);
     EXPECT_EQ(counts.bytes, 0u);
+}
+
+TEST_F(PoolTest, what_a_key_signed_leaves_when_the_key_stops_signing) {
+    for (std::uint64_t nonce : {0, 1, 2, 5}) added(Draft(1, nonce));
+    added(Draft(2, 0));
+    ASSERT_EQ(pool().take_batch({64u << 20, 1, ~std::uint64_t{0}}).size(), 1u); // one is on its way into a block
+    pool().on_keys_changed(address_of(1), state);
+    EXPECT_EQ(pool().counts().pending + pool().counts().queued, 5u) << "nothing has changed yet";
+    state.keys[U256{ledger::kAccountKeysSlot}] = U256{1};
+    state.keys[ledger::key_slot(ledger::account_key_id(address_of(1)))] =
+        ledger::pack(ledger::KeyHead{.owner = address_of(1),
+                                     .key_class = ledger::KeyClass::account,
+                                     .state = ledger::KeyState::quarantined,
+                                     .version = 1});
+    pool().on_keys_changed(address_of(1), state);
+    pool().on_keys_changed(address_of(3), state);
+    EXPECT_EQ(nonces(pool().pending()), Nonces{0}); // sender 2's
+    EXPECT_EQ(pool().pending().front()->sender, address_of(2));
+    EXPECT_TRUE(pool().queued().empty());
+    EXPECT_EQ(pool().counts().in_flight, 0u);
 }
 
 TEST_F(PoolTest, lists_are_ordered_by_sender_and_nonce) {

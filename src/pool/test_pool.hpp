@@ -34,7 +34,11 @@ public:
         const auto found = codes.find(hash);
         return std::make_shared<const Bytes>(found == codes.end() ? Bytes{} : found->second);
     }
-    U256 storage(const Address&, const U256&) const override { return {}; }
+    std::map<U256, U256> keys; // storage of the contract Keys
+    U256 storage(const Address&, const U256& slot) const override {
+        const auto found = keys.find(slot);
+        return found == keys.end() ? U256{} : found->second;
+    }
     bool has_storage(const Address&) const override { return false; }
 };
 

@@ -1,3 +1,4 @@
+#include "ledger/account_key.hpp"
 #include "rpc/json_writer.hpp"
 #include "rpc/lookup.hpp"
 #include "rpc/method.hpp"
@@ -5,20 +6,28 @@
 namespace cairn::rpc {
 namespace {
 
+/// A wallet knows the address of its key; after a rotation that is not the account's (docs/how-to/answer-a-leaked-key.md).
+Address meant(const Address& address, Height height, const ledger::StateView& view) {
+    return ledger::account_meant_by(address, height.value + 1, view);
+}
+
 Answer balance(Context& context, const Parameters& parameters) {
     CRN_TRY(address, parameters.address(0));
     CRN_TRY(at, parameters.block(1));
+    CRN_TRY(height, find_height(context.chain, at));
     CRN_TRY(view, find_view(context.chain, at));
-    const auto account = view->account(address);
+    const auto account = view->account(meant(address, height, *view));
     return json_quantity(account ? account->balance : U256{});
 }
 
 Answer transaction_count(Context& context, const Parameters& parameters) {
     CRN_TRY(address, parameters.address(0));
     CRN_TRY(at, parameters.block(1));
-    if (at.kind == BlockParameter::Kind::pending) return json_quantity(context.chain.pending_nonce(address));
+    CRN_TRY(height, find_height(context.chain, at));
     CRN_TRY(view, find_view(context.chain, at));
-    const auto account = view->account(address);
+    const auto whose = meant(address, height, *view);
+    if (at.kind == BlockParameter::Kind::pending) return json_quantity(context.chain.pending_nonce(whose));
+    const auto account = view->account(whose);
     return json_quantity(account ? account->nonce : 0);
 }
 

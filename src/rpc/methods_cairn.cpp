@@ -1,8 +1,11 @@
 // Our own methods: what Ethereum has no words for.
+#include "ledger/account_key.hpp"
 #include "ledger/consensus_block.hpp"
 #include "rpc/json_writer.hpp"
 #include "rpc/lookup.hpp"
 #include "rpc/method.hpp"
+#include "system/keys.hpp"
+#include "system/members.hpp"
 
 namespace cairn::rpc {
 namespace {
@@ -123,6 +126,77 @@ Answer validators(Context& context, const Parameters& parameters) {
     return out.take();
 }
 
+void write_findings(JsonWriter& out, const keys::Impact& impact) {
+    out.begin_array();
+    for (const auto& finding : impact.findings) {
+        const auto& event = finding.event;
+        out.begin_object();
+        out.key("what").text(keys::name_of(event.kind));
+        out.key("via").hex(finding.via);
+        if (!event.other.is_zero()) out.key("other").hex(event.other);
+        if (!event.subject.empty()) out.key("subject").text(event.subject);
+        out.key("height").number(event.height);
+        out.key("lastHeight").number(event.last_height);
+        out.key("count").number(event.count);
+        if (event.kind == keys::Touch::session) out.key("forwardSecret").boolean(event.forward_secret);
+        out.end_object();
+    }
+    out.end_array();
+}
+
+/// What stands to be lost with an account, at the head.
+void write_account_at_stake(JsonWriter& out, const Address& address, const ledger::StateView& view) {
+    const auto account = view.account(address);
+    out.begin_object();
+    out.key("account").hex(address);
+    out.key("balance").quantity(account ? account->balance : U256{});
+    out.key("nonce").quantity(account ? account->nonce : 0);
+    out.key("key").hex(system::key_of_account(view, address));
+    out.key("roles").begin_array();
+    if (const auto name = system::organisation_of(view, address)) out.text("administrator of " + *name);
+    out.end_array();
+    out.end_object();
+}
+
+/// Everything that the key touched from a height on, with the keys that lie encrypted under it.
+Answer key_impact(Context& context, const Parameters& parameters) {
+    CRN_TRY(key, parameters.hash(0));
+    std::uint64_t since = 0;
+    if (parameters.has(1)) {
+        CRN_TRY(given, parameters.u64(1));
+        since = given;
+    }
+    CRN_TRY(impact, lift(context.chain.key_impact(key, Height{since})));
+    CRN_TRY(view, lift(context.chain.state(context.chain.head())));
+    JsonWriter out;
+    out.begin_object();
+    out.key("key").hex(key);
+    out.key("since").number(since);
+    out.key("head").number(context.chain.head().value);
+    out.key("keys").begin_array();
+    for (const auto& one : impact.keys) {
+        out.begin_object();
+        out.key("id").hex(one);
+        if (const auto facts = system::key_facts(*view, one, context.chain.head().value + 1)) {
+            out.key("class").text(ledger::name_of(facts->head.key_class));
+            out.key("state").text(ledger::name_of(facts->head.state));
+            out.key("owner").hex(facts->head.owner);
+        }
+        out.end_object();
+    }
+    out.end_array();
+    out.key("accounts").begin_array();
+    for (const auto& account : impact.accounts)
+        write_account_at_stake(out, *Address::from(BytesView{account}.last(Address::kSize)), *view);
+    out.end_array();
+    out.key("findings");
+    write_findings(out, impact);
+    out.end_object();
+    if (out.size() > context.limits.answer_bytes_max)
+        return rpc_fail(code::kLimit, "response too large: ask for a later height");
+    return out.take();
+}
+
 /// The genesis file as it lies on disk.
 Answer genesis(Context& context, const Parameters&) { return ledger::to_json(context.chain.genesis()); }
 
@@ -133,6 +207,7 @@ void add_cairn_methods(MethodTable& table) {
     table["cairn_nodeStatus"] = {Cost::quick, 0, 0, node_status};
     table["cairn_getCertificate"] = {Cost::normal, 0, 1, certificate};
     table["cairn_getValidators"] = {Cost::quick, 1, 1, validators};
+    table["cairn_keyImpact"] = {Cost::slow, 1, 2, key_impact};
     table["cairn_getGenesis"] = {Cost::quick, 0, 0, genesis};
 }
 

@@ -1,6 +1,7 @@
 #include "rpc/simulation.hpp"
 
 #include "base/errors/execution.hpp"
+#include "ledger/account_key.hpp"
 #include "system/parameters.hpp"
 
 namespace cairn::rpc {
@@ -58,7 +59,7 @@ std::uint64_t Simulation::gas_of(const CallRequest& request) const {
 
 RpcResult<ledger::SignedTransaction> Simulation::transaction(const CallRequest& request, std::uint64_t gas) const {
     ledger::SignedTransaction out;
-    out.sender = request.from.value_or(Address{});
+    out.sender = ledger::account_meant_by(request.from.value_or(Address{}), block_.number + 1, state_);
     auto& tx = out.body;
     if (request.chain_id && U256{*request.chain_id} != rules_.chain_id)
         return rpc_fail(code::kRejected, "chainId does not match node's (have=" + std::to_string(*request.chain_id) +

@@ -19,6 +19,8 @@ inline constexpr Address kMembersAddress = system_address(0x01);
 inline constexpr Address kRecordsAddress = system_address(0x02);
 /// 0x000000000000000000000000000000000000ca03: parameters of the chain (contracts/IParameters.sol).
 inline constexpr Address kParametersAddress = system_address(0x03);
+/// 0x000000000000000000000000000000000000ca06: keys, their states and the accounts they sign for (contracts/IKeys.sol).
+inline constexpr Address kKeysAddress = system_address(0x06);
 
 /// 0x000000000000000000000000000000000000ca20 and ca21: SM3 and SM2 for contracts (system/national.hpp).
 inline constexpr Address kSm3Address = system_address(0x20);

@@ -66,6 +66,12 @@ void Call::charge_words(std::size_t bytes) {
     charge(kWord * static_cast<std::int64_t>((bytes + Hash256::kSize - 1) / Hash256::kSize));
 }
 
+bool Call::is_unused(const Address& account) {
+    auto& state = machine_.state();
+    if (!charge(state.warm_up(account) ? kColdAccount : kWarm)) return false;
+    return state.nonce(account) == 0 && !state.balance(account) && state.code(account)->empty();
+}
+
 Slots& Call::of(const Address& system_contract) {
     const auto found = others_.find(system_contract);
     if (found != others_.end()) return found->second;

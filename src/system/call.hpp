@@ -41,6 +41,12 @@ public:
     const Address& caller() const { return message_.sender; }
     const evm::BlockEnvironment& block() const { return machine_.block(); }
 
+    /// True if a transaction calls this contract itself, not some contract on the way.
+    bool is_direct() const { return message_.depth == 0; }
+
+    /// What the state says of an account that is no system contract; its price is that of BALANCE.
+    bool is_unused(const Address& account);
+
     /// False, and exhausted from then on, if there is not enough left.
     bool charge(std::int64_t gas);
     void charge_words(std::size_t bytes);

@@ -54,6 +54,7 @@ private:
 const Contract& members_contract();
 const Contract& records_contract();
 const Contract& parameters_contract();
+const Contract& keys_contract();
 const Contract& anchors_contract();
 
 } // namespace cairn::system

@@ -19,6 +19,7 @@ TEST(SystemContracts, stand_where_the_header_says_with_a_marker_for_code) {
     EXPECT_EQ(to_hex(kRecordsAddress), "0x000000000000000000000000000000000000ca02");
     EXPECT_EQ(to_hex(kParametersAddress), "0x000000000000000000000000000000000000ca03");
     EXPECT_EQ(kRecordsAddress, ledger::kRecordsContract);
+    EXPECT_EQ(to_hex(kKeysAddress), "0x000000000000000000000000000000000000ca06");
     const TestChain chain;
     for (const auto& [address, contract] : native_contracts()) {
         const auto account = chain.state().account(address);

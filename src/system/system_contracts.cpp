@@ -3,6 +3,7 @@
 #include "base/errors/ledger.hpp"
 #include "ledger/history_contract.hpp"
 #include "system/contract.hpp"
+#include "system/keys.hpp"
 #include "system/members.hpp"
 #include "system/national.hpp"
 #include "system/parameters.hpp"
@@ -41,7 +42,8 @@ const evm::NativeContracts& native_contracts() {
                                                 {kParametersAddress, &parameters_contract()},
                                                 {kAnchorsAddress, &anchors_contract()},
                                                 {kSm3Address, &sm3_contract()},
-                                                {kSm2Address, &sm2_contract()}};
+                                                {kSm2Address, &sm2_contract()},
+                                                {kKeysAddress, &keys_contract()}};
     return contracts;
 }
 
@@ -55,14 +57,17 @@ Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis) {
     diff.try_emplace(ledger::kHistoryContract, account_of(ledger::history_contract_account()));
     MemorySlots members;
     MemorySlots parameters;
+    MemorySlots keys;
     CRN_CHECK(write_members(members, genesis));
     write_parameters(parameters, genesis.parameters);
+    write_keys(keys, genesis);
     put_contract(diff, kMembersAddress, members);
     put_contract(diff, kRecordsAddress, {});
     put_contract(diff, kParametersAddress, parameters);
     put_contract(diff, kAnchorsAddress, {});
     put_contract(diff, kSm3Address, {});
     put_contract(diff, kSm2Address, {});
+    put_contract(diff, kKeysAddress, keys);
     return diff;
 }
 
@@ -89,7 +94,8 @@ std::string name_of_call(const Address& address, BytesView input) {
 
 std::vector<std::string> interface_lines() {
     std::vector<std::string> lines;
-    for (const auto* contract : {&members_contract(), &records_contract(), &parameters_contract(), &anchors_contract()})
+    for (const auto* contract : {&members_contract(), &records_contract(), &parameters_contract(), &keys_contract(),
+                                 &anchors_contract()})
         for (auto& line : contract->interface_lines()) lines.push_back(std::move(line));
     std::sort(lines.begin(), lines.end());
     return lines;

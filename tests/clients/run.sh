@@ -18,7 +18,7 @@ node --import tsx src/compile.ts
 
 # The lightest first; one after the other, for each moves the chain.
 tests=(test/interfaces.test.ts test/bundle.test.ts test/ethers.test.ts test/viem.test.ts test/web3.test.ts
-       test/hardhat.test.ts test/system_contracts.test.ts test/differential.test.ts)
+       test/hardhat.test.ts test/system_contracts.test.ts test/keys.test.ts test/differential.test.ts)
 run_tests() {
     local failed=0
     for file in "${tests[@]}"; do

@@ -1,4 +1,4 @@
-#include "cli/evidence_pack.hpp"
+#include "cli/compliance_pack.hpp"
 
 #include "base/errors/cli.hpp"
 #include "cli/files.hpp"
@@ -13,9 +13,9 @@ namespace {
 
 using testing::HasSubstr;
 
-class EvidencePack : public testing::Test {
+class CompliancePack : public testing::Test {
 protected:
-    EvidencePack() {
+    CompliancePack() {
         genesis_.parameters.chain_id = 7;
         genesis_.organisations.push_back({"Alpha", "certificate", key_.public_key(), {}});
         std::filesystem::create_directory(dir_.file("checks"));
@@ -39,7 +39,7 @@ protected:
     ledger::Genesis genesis_;
 };
 
-TEST_F(EvidencePack, holds_as_it_was_sealed) {
+TEST_F(CompliancePack, holds_as_it_was_sealed) {
     seal();
     const auto verdict = verify_pack(dir_.path(), genesis_);
     ASSERT_TRUE(verdict) << verdict.error().text();
@@ -48,7 +48,7 @@ TEST_F(EvidencePack, holds_as_it_was_sealed) {
     EXPECT_EQ(verdict->files, 2u);
 }
 
-TEST_F(EvidencePack, names_what_was_changed_removed_or_added) {
+TEST_F(CompliancePack, names_what_was_changed_removed_or_added) {
     seal();
     put("report.md", "all is Well\n");
     expect_refused("report.md was changed");
@@ -63,7 +63,7 @@ TEST_F(EvidencePack, names_what_was_changed_removed_or_added) {
     expect_refused("link is not a plain file");
 }
 
-TEST_F(EvidencePack, of_another_signer_network_or_format_is_refused) {
+TEST_F(CompliancePack, of_another_signer_network_or_format_is_refused) {
     seal();
     auto manifest = read_file(dir_.file("manifest.json")).value();
     const auto signature = read_file(dir_.file("manifest.sig")).value();

@@ -1,0 +1,420 @@
+#include "base/errors/cli.hpp"
+#include "base/errors/keys.hpp"
+#include "cli/dev_state.hpp"
+#include "cli/evidence_pack.hpp"
+#include "cli/files.hpp"
+#include "cli/key_commands.hpp"
+#include "cli/key_probes.hpp"
+#include "cli/keys_client.hpp"
+#include "cli/keystore.hpp"
+#include "cli/transact.hpp"
+#include "crypto/hash.hpp"
+#include "system/keys.hpp"
+
+#include <algorithm>
+#include <ostream>
+#include <set>
+#include <thread>
+
+namespace cairn::cli {
+namespace {
+
+using codec::AbiValue;
+using nlohmann::json;
+
+/// A node is a block or two behind the one that answered first.
+constexpr Milliseconds kProbePatience{10'000};
+constexpr Milliseconds kProbePause{100};
+
+std::vector<std::string> nodes_of(const Invocation& invocation, const RpcClient& rpc) {
+    auto nodes = invocation.all("node");
+    if (nodes.empty() && !invocation.has("rpc"))
+        if (const auto state = read_dev_state(dev_dir(invocation)))
+            for (const auto& node : state->nodes) nodes.push_back(node.rpc);
+    if (nodes.empty()) nodes.push_back(rpc.url());
+    return nodes;
+}
+
+/// A copy of the stopped key, to try it with: from a file, or one of the development network's.
+Result<std::optional<crypto::AccountKey>> old_key_of(const Invocation& invocation, const Hash256& id) {
+    std::optional<crypto::AccountKey> out;
+    if (const auto file = invocation.flag("old-key-file")) {
+        CRN_TRY(text, read_secret_file(*file));
+        auto key = parse_private_key(text);
+        wipe(text);
+        if (!key) return fail(key.error().code, *file);
+        CRN_TRY(address, address_of(*key));
+        if (ledger::account_key_id(address) != id)
+            return fail(error::CliUsage,
+                        *file + " is the key " + checksummed(address) + ", not the one of the incident");
+        out = *key;
+        return out;
+    }
+    const auto state = read_dev_state(dev_dir(invocation));
+    if (!state) return out;
+    for (const auto& account : state->accounts) {
+        const auto address = fixed_from_hex<Address>(account.address);
+        if (!address || ledger::account_key_id(*address) != id) continue;
+        CRN_TRY(key, parse_private_key(account.private_key));
+        out = key;
+    }
+    return out;
+}
+
+Result<std::uint64_t> block_of(const json& receipt) {
+    return quantity_u64(receipt.value("blockNumber", json{}), "the block");
+}
+
+/// One incident while it is worked on: what was found and done, each step noted on chain.
+struct Case {
+    const Invocation& invocation;
+    RpcClient& rpc;
+    const Sender& sender;
+    std::uint64_t number = 0;
+    KeyView key;
+    IncidentView incident;
+    std::map<std::string, json> files;
+    json steps = json::array();
+    std::vector<Probe> probes;
+
+    Status note(const std::string& step, const std::string& file) {
+        const auto digest = crypto::sha256(as_bytes(files[file].dump(2) + "\n"));
+        CRN_TRY(receipt,
+                send_keys(invocation, rpc, sender, "noteIncident(uint256,string,bytes32)", {number, step, digest}));
+        steps.push_back({{"step", step},
+                         {"digest", to_hex(digest)},
+                         {"block", text_of(receipt, "blockNumber")},
+                         {"transaction", text_of(receipt, "transactionHash")}});
+        return {};
+    }
+};
+
+/// The sender cannot note steps if its own key is the one that was stopped.
+bool can_note(const Case& of) { return ledger::account_key_id(of.sender.address) != of.key.id; }
+
+Status find_impact(Case& of) {
+    CRN_TRY(impact, of.rpc.call("cairn_keyImpact", {to_hex(of.key.id), of.incident.since}));
+    of.files["impact.json"] = impact;
+    return {};
+}
+
+/// Who must hear of it: the owner, the accounts concerned, and whoever administers an organisation.
+Status find_owners(Case& of) {
+    std::set<std::string> accounts{checksummed(of.key.head.owner)};
+    for (const auto& account : of.files["impact.json"].value("accounts", json::array()))
+        if (const auto address = fixed_from_hex<Address>(text_of(account, "account")))
+            accounts.insert(checksummed(*address));
+    CRN_TRY(text, of.rpc.call("cairn_getGenesis"));
+    CRN_TRY(genesis, ledger::genesis_from_json(text.is_string() ? text.get<std::string>() : text.dump()));
+    json organisations = json::array();
+    for (const auto& organisation : genesis.organisations)
+        organisations.push_back({{"name", organisation.name}, {"administrator", checksummed(organisation.account)}});
+    of.files["owners.json"] = {{"accounts", accounts}, {"organisations", organisations}};
+    return {};
+}
+
+/// Tries until no node accepts the key any more, or patience ends.
+Status probe(Case& of, std::uint64_t since) {
+    CRN_TRY(old_key, old_key_of(of.invocation, of.key.id));
+    ProbePlan plan{.key = of.key, .nodes = nodes_of(of.invocation, of.rpc), .old_key = old_key, .since = since};
+    const auto& clock = system_clock();
+    const auto start = clock.monotonic();
+    for (;;) {
+        of.probes = probe_key(plan, {});
+        const auto elapsed = clock.monotonic() - start;
+        const bool accepted =
+            std::ranges::any_of(of.probes, [](const Probe& one) { return one.outcome == ProbeOutcome::accepted; });
+        if (all_refused(of.probes) || accepted || elapsed >= kProbePatience) break;
+        std::this_thread::sleep_for(kProbePause);
+    }
+    of.files["probes.json"] = {{"probes", to_json(of.probes)}, {"all_refused", all_refused(of.probes)}};
+    return {};
+}
+
+/// The key's entry as the state root of a certified block proves it.
+Status add_proof(Case& of) {
+    CRN_TRY(head, of.rpc.call("eth_getBlockByNumber", {"latest", false}));
+    const auto number = text_of(head, "number");
+    json slots = json::array();
+    for (std::uint64_t i = 0; i < ledger::kKeyEntryWords; ++i)
+        slots.push_back(to_hex(to_big_endian(ledger::key_slot(of.key.id) + U256{i})));
+    CRN_TRY(proof, of.rpc.call("eth_getProof", {to_hex(ledger::kKeysContract), slots, number}));
+    CRN_TRY(certificate, of.rpc.call("cairn_getCertificate", {number}));
+    of.files["proof.json"] = {{"block", head}, {"keys_contract", proof}, {"certificate", certificate}};
+    return {};
+}
+
+Result<Hash256> pack(Case& of, const std::string& directory, std::string_view status) {
+    CRN_TRY(key, read_key(of.rpc, of.key.id));
+    CRN_TRY(incident, read_incident(of.rpc, of.number));
+    of.files["key.json"] = to_json(key);
+    of.files["incident.json"] = {{"incident", to_json(incident)}, {"steps", of.steps}};
+    CRN_CHECK(add_proof(of));
+    CRN_TRY(chain, of.rpc.call("eth_chainId"));
+    return write_evidence(
+        directory, of.files,
+        {{"incident", of.number}, {"key", to_hex(of.key.id)}, {"status", status}, {"chain_id", chain}}, of.sender);
+}
+
+void print_case(const Case& of, const json& summary) {
+    const auto& terminal = of.invocation.terminal();
+    if (terminal.json) {
+        terminal.out << summary.dump(2) << '\n';
+        return;
+    }
+    std::vector<std::pair<std::string, std::string>> fields;
+    for (const auto& [name, value] : summary.items())
+        if (name != "probes") fields.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+    print_fields(terminal, fields);
+    Table table({"INTERFACE", "TARGET", "OUTCOME", "CODE", "DETAIL"});
+    for (const auto& one : of.probes)
+        table.row({one.interface, one.target.empty() ? "-" : one.target, std::string{name_of(one.outcome)},
+                   one.code.empty() ? "-" : one.code, printable(one.detail)});
+    table.print(terminal);
+}
+
+Result<std::string> evidence_directory(const Invocation& invocation) {
+    const auto out = invocation.flag("out");
+    if (!out) return fail(error::CliUsage, "missing --out DIR\n" + usage_of(invocation.command()));
+    return *out;
+}
+
+/// The organisation's part of giving the account a new key, without a delay: a stopped key cannot object.
+Status approve_replacement(Case& of, const std::string& file) {
+    CRN_TRY(text, read_file(file));
+    CRN_TRY(proof, possession_from_json(file, text));
+    AbiValue::List arguments{proof.account, proof.key, 0};
+    for (auto& value : signature_values(proof)) arguments.push_back(std::move(value));
+    CRN_TRY(receipt, send_keys(of.invocation, of.rpc, of.sender,
+                               "approveReset(address,address,uint64,uint8,bytes32,bytes32)", arguments));
+    of.steps.push_back({{"step", "replacement approved"},
+                        {"new_key", checksummed(proof.key)},
+                        {"transaction", text_of(receipt, "transactionHash")}});
+    return {};
+}
+
+Status incident_open(Invocation& invocation) {
+    CRN_TRY(id, parse_key_id(invocation.argument(1)));
+    CRN_TRY(since, invocation.number("since", 0, 0, UINT64_MAX - 1));
+    CRN_TRY(directory, evidence_directory(invocation));
+    CRN_TRY(sender, choose_sender(invocation));
+    CRN_TRY(rpc, open_rpc(invocation));
+    CRN_TRY(before_text, rpc.call("eth_blockNumber"));
+    CRN_TRY(before, quantity_u64(before_text, "the height"));
+    const auto& clock = system_clock();
+    const auto start = clock.monotonic();
+    CRN_TRY(receipt, send_keys(invocation, rpc, sender, "openIncident(bytes32,uint64,string)",
+                               {id, since, invocation.flag_or("reason", "")}));
+    CRN_TRY(block, block_of(receipt));
+    CRN_TRY(count, incident_count(rpc));
+    Case of{
+        .invocation = invocation, .rpc = rpc, .sender = sender, .number = 0, .key = {}, .incident = {}, .files = {}};
+    for (std::uint64_t i = count; i-- > 0;) {
+        CRN_TRY(entry, read_incident(rpc, i));
+        if (entry.key == id && entry.opened_at == block) of.incident = entry;
+        if (entry.key == id) break;
+    }
+    of.number = of.incident.number;
+    CRN_TRY(key, read_key(rpc, id));
+    of.key = key;
+    of.steps.push_back(
+        {{"step", "quarantine"}, {"block", block}, {"transaction", text_of(receipt, "transactionHash")}});
+    // First that it is stopped everywhere: all else can wait.
+    CRN_CHECK(probe(of, block + 1));
+    const auto effective = std::chrono::duration_cast<Milliseconds>(clock.monotonic() - start);
+    CRN_CHECK(find_impact(of));
+    CRN_CHECK(find_owners(of));
+    if (can_note(of)) {
+        CRN_CHECK(of.note("impact", "impact.json"));
+        CRN_CHECK(of.note("owners notified", "owners.json"));
+        CRN_CHECK(of.note("probes", "probes.json"));
+        if (const auto proof = invocation.flag("proof")) CRN_CHECK(approve_replacement(of, *proof));
+    }
+    CRN_TRY(manifest, pack(of, directory, "open"));
+    print_case(of, {{"incident", of.number},
+                    {"key", key_text(id)},
+                    {"state", ledger::name_of(of.key.head.state)},
+                    {"stopped_in_block", block},
+                    {"blocks_until_stopped", block - before},
+                    {"milliseconds_until_refused_everywhere", effective.count()},
+                    {"all_refused", all_refused(of.probes)},
+                    {"accounts_concerned", of.files["impact.json"]["accounts"].size()},
+                    {"findings", of.files["impact.json"]["findings"].size()},
+                    {"evidence", directory},
+                    {"manifest", to_hex(manifest)},
+                    {"probes", to_json(of.probes)}});
+    if (!invocation.terminal().quiet)
+        invocation.terminal().err
+            << "Next: give the account a new key (cairn key reset), then cairn key incident close " << of.number
+            << " --out DIR\n";
+    const bool accepted =
+        std::ranges::any_of(of.probes, [](const Probe& one) { return one.outcome == ProbeOutcome::accepted; });
+    if (accepted) return fail(error::IncidentIncomplete, "the key is still accepted somewhere");
+    return {};
+}
+
+Status incident_close(Invocation& invocation) {
+    CRN_TRY(number, parse_number("NUMBER", invocation.argument(1), 0, UINT64_MAX - 1));
+    CRN_TRY(directory, evidence_directory(invocation));
+    CRN_TRY(sender, choose_sender(invocation));
+    CRN_TRY(rpc, open_rpc(invocation));
+    CRN_TRY(incident, read_incident(rpc, number));
+    if (incident.closed_at != 0)
+        return fail(error::CliPrecondition, "incident " + std::to_string(number) + " is closed already");
+    CRN_TRY(key, read_key(rpc, incident.key));
+    Case of{.invocation = invocation,
+            .rpc = rpc,
+            .sender = sender,
+            .number = number,
+            .key = key,
+            .incident = incident,
+            .files = {}};
+    // A replacement that everybody has approved is carried out now.
+    if (key.head.key_class == ledger::KeyClass::account && key.next.is_zero()) {
+        CRN_TRY(waiting, view_keys(rpc, "resetOf(address)", {key.head.owner}, "(address,uint64)"));
+        if (!waiting[0].as_address().is_zero()) {
+            CRN_TRY(receipt, send_keys(invocation, rpc, sender, "finishReset(address)", {key.head.owner}));
+            of.steps.push_back({{"step", "replaced"},
+                                {"new_key", checksummed(waiting[0].as_address())},
+                                {"transaction", text_of(receipt, "transactionHash")}});
+            CRN_TRY(again, read_key(rpc, incident.key));
+            of.key = again;
+        }
+    }
+    CRN_CHECK(probe(of, incident.opened_at + 1));
+    CRN_CHECK(find_impact(of));
+    CRN_CHECK(find_owners(of));
+    CRN_TRY(manifest, pack(of, directory, "closing"));
+    const bool stopped = !ledger::signs(of.key.head.state);
+    const bool done = stopped && all_refused(of.probes);
+    if (done) {
+        CRN_TRY(receipt, send_keys(invocation, rpc, sender, "closeIncident(uint256,bytes32)", {number, manifest}));
+        CRN_TRY(block, block_of(receipt));
+        of.incident.closed_at = block;
+    }
+    print_case(of, {{"incident", number},
+                    {"key", key_text(of.key.id)},
+                    {"state", ledger::name_of(of.key.head.state)},
+                    {"replaced_by", of.key.next.is_zero() ? "" : key_text(of.key.next)},
+                    {"all_refused", all_refused(of.probes)},
+                    {"closed_in_block", of.incident.closed_at},
+                    {"evidence", directory},
+                    {"manifest", to_hex(manifest)},
+                    {"probes", to_json(of.probes)}});
+    if (!done) return fail(error::IncidentIncomplete, directory + "/probes.json");
+    return {};
+}
+
+Status incident_list(Invocation& invocation) {
+    CRN_TRY(rpc, open_rpc(invocation));
+    CRN_TRY(count, incident_count(rpc));
+    json list = json::array();
+    Table table({">INCIDENT", "KEY", ">OPENED", ">CLOSED", ">SINCE", ">STEPS"});
+    for (std::uint64_t i = 0; i < count; ++i) {
+        CRN_TRY(entry, read_incident(rpc, i));
+        list.push_back(to_json(entry));
+        table.row({std::to_string(i), key_text(entry.key), std::to_string(entry.opened_at),
+                   entry.closed_at == 0 ? "open" : std::to_string(entry.closed_at), std::to_string(entry.since),
+                   std::to_string(entry.steps)});
+    }
+    if (invocation.json())
+        invocation.terminal().out << list.dump(2) << '\n';
+    else
+        table.print(invocation.terminal());
+    return {};
+}
+
+Status incident_show(Invocation& invocation) {
+    CRN_TRY(number, parse_number("NUMBER", invocation.argument(1), 0, UINT64_MAX - 1));
+    CRN_TRY(rpc, open_rpc(invocation));
+    CRN_TRY(entry, read_incident(rpc, number));
+    CRN_TRY(key, read_key(rpc, entry.key));
+    const json out = {{"incident", to_json(entry)}, {"key", to_json(key)}};
+    const auto& terminal = invocation.terminal();
+    if (terminal.json) {
+        terminal.out << out.dump(2) << '\n';
+        return {};
+    }
+    print_fields(terminal, {{"incident", std::to_string(number)},
+                            {"key", key_text(entry.key)},
+                            {"state", std::string{ledger::name_of(key.head.state)}},
+                            {"opened by", checksummed(entry.opener)},
+                            {"opened in block", std::to_string(entry.opened_at)},
+                            {"closed in block", entry.closed_at == 0 ? "open" : std::to_string(entry.closed_at)},
+                            {"leak since block", std::to_string(entry.since)},
+                            {"steps noted", std::to_string(entry.steps)},
+                            {"chain of steps", to_hex(entry.evidence)}});
+    return {};
+}
+
+Status incident_verify(Invocation& invocation) {
+    CRN_TRY(evidence, verify_evidence(invocation.argument(1)));
+    print_fields(invocation.terminal(), {{"manifest", to_hex(evidence.manifest_digest)},
+                                         {"signed by", checksummed(evidence.signer)},
+                                         {"files", std::to_string(evidence.files) + ", all as they were signed"}});
+    return {};
+}
+
+Status key_incident(Invocation& invocation) {
+    const auto& action = invocation.argument(0);
+    if (action == "list") return incident_list(invocation);
+    if (invocation.arguments().size() < 2)
+        return fail(error::CliUsage, "missing the key, number or directory\n" + usage_of(invocation.command()));
+    if (action == "open") return incident_open(invocation);
+    if (action == "show") return incident_show(invocation);
+    if (action == "close") return incident_close(invocation);
+    return incident_verify(invocation);
+}
+
+} // namespace
+
+void declare_key_incident(CommandList& out) {
+    out.push_back(
+        {.noun = "key",
+         .verb = "incident",
+         .summary = "answer a leaked key: stop it, find what it touched, replace it, prove that nothing accepts it",
+         .details =
+             "`open` quarantines the key on chain (from that block on nothing signed by it is accepted), tries it on "
+             "every "
+             "interface of every node, lists what it touched, notes each step on chain and writes an evidence pack. "
+             "With "
+             "--proof it also approves the account's new key. `close` carries out an approved replacement, tries the "
+             "old "
+             "key again, and closes the incident with the digest of the final pack, or says what is missing. `verify` "
+             "checks a pack without a node. Send as an organisation's administrator: an owner who stops his own key "
+             "cannot note the steps that follow.",
+         .arguments = {{"ACTION", "the step", Need::one, {"open", "list", "show", "close", "verify"}},
+                       {"WHICH", "open: the key; show, close: the incident's number; verify: the directory",
+                        Need::optional}},
+         .flags =
+             joined({{{.name = "since", .value = "HEIGHT", .help = "open: block of the leak (default: now)"},
+                      {.name = "reason", .value = "TEXT", .help = "open: why, public for ever"},
+                      {.name = "out",
+                       .value = "DIR",
+                       .help = "open, close: where the evidence goes",
+                       .completes = Completes::directory},
+                      {.name = "node",
+                       .value = "URL",
+                       .help = "client endpoint to try the key on (default: all of the development network, or --rpc)",
+                       .repeatable = true},
+                      {.name = "old-key-file",
+                       .value = "FILE",
+                       .help = "a copy of the stopped key, to try it with",
+                       .completes = Completes::file},
+                      {.name = "proof",
+                       .value = "FILE",
+                       .help = "open: proof of the account's new key (cairn key reset prove)",
+                       .completes = Completes::file}},
+                     sender_flags(),
+                     transaction_flags(),
+                     rpc_flags()}),
+         .examples =
+             {{"cairn key incident open 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --since 120 --reason \"laptop "
+               "stolen\" --key-file administrator.key --out evidence",
+               ""},
+              {"cairn key incident close 0 --key-file administrator.key --out evidence", ""},
+              {"cairn key incident verify evidence", ""}},
+         .run = key_incident});
+}
+
+} // namespace cairn::cli

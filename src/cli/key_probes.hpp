@@ -1,0 +1,45 @@
+// Does anything still accept the key? Real attempts on every interface that this version has; what it does not have, or what
+// cannot be tried, is said so and never counted as refused.
+#pragma once
+
+#include "cli/keys_client.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cairn::cli {
+
+enum class ProbeOutcome {
+    refused,        // for being stopped or retired, by its own error code
+    accepted,       // the key still works there
+    unclear,        // refused, but for another reason
+    unreachable,    // no answer
+    not_applicable, // a key of this class has no use there
+    not_probed,     // no copy of the key to try it with
+    not_present     // this version has no such interface
+};
+std::string_view name_of(ProbeOutcome outcome);
+
+struct Probe {
+    std::string interface; // peer, client, admin, consensus, storage, restore
+    std::string target;
+    std::string attempt;
+    ProbeOutcome outcome = ProbeOutcome::not_present;
+    std::string code; // of the refusal
+    std::string detail;
+    std::uint64_t height = 0; // head of that node when it was tried
+};
+
+struct ProbePlan {
+    KeyView key;
+    std::vector<std::string> nodes;            // client endpoints
+    std::optional<crypto::AccountKey> old_key; // to sign with
+    std::uint64_t since = 0;                   // first block that must not contain a use
+};
+std::vector<Probe> probe_key(const ProbePlan& plan, const std::string& token);
+nlohmann::json to_json(const std::vector<Probe>& probes);
+/// Nothing accepted, unclear or unreachable, and at least one refusal.
+bool all_refused(const std::vector<Probe>& probes);
+
+} // namespace cairn::cli

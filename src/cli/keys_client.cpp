@@ -1,0 +1,210 @@
+#include "cli/keys_client.hpp"
+
+#include "base/errors/cli.hpp"
+#include "cli/keystore.hpp"
+#include "cli/transact.hpp"
+#include "ledger/selector.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace cairn::cli {
+namespace {
+
+using codec::AbiValue;
+using nlohmann::json;
+
+constexpr std::string_view kKeyTuple = "((address,uint8,uint8,uint32,uint64,uint64,uint64,uint64,bytes32,bytes32))";
+
+/// The contract's own errors in words.
+constexpr std::pair<std::string_view, std::string_view> kReasons[] = {
+    {"KeyUnknown(bytes32)", "the chain does not know this key"},
+    {"KeyTaken(bytes32)", "this key has an entry already; a new key must be a fresh one"},
+    {"TransitionRefused(uint8,uint8)", "a key in its present state may not be brought into that state by this account"},
+    {"FieldInvalid(string)", "a value is out of range: the delay, a height, the class or the text"},
+    {"PossessionInvalid(address)", "the proof is not one by the new key for this account and version"},
+    {"KeyInUse(address)", "the new key's own address has a nonce, a balance or code; take a fresh key"},
+    {"NotDirect()", "only a transaction of the account itself may do this"},
+    {"QuorumLost(uint256,uint256)", "too few validators would keep a key that signs; the chain would stand still"},
+    {"ResetUnknown(address)", "no reset of this account waits"},
+    {"ResetPending(address)", "a reset of this account waits already"},
+    {"TooEarly(uint256,uint256)", "the delay is not over"},
+    {"IncidentUnknown(uint256)", "no open incident has this number"},
+    {"IncidentIsOpen(uint256)", "an incident on this key is open already: cairn key incident list"},
+    {"KeyStillSigns(bytes32)", "the quarantine would end by itself: replace the key, or let more than half confirm it"},
+    {"QuarantineUsed(bytes32)", "this organisation has stopped this key alone before; now more than half must agree"},
+    {"NotAuthorised(address)", "the sending account is neither the key's owner nor an organisation's administrator"},
+    {"AlreadyApproved(bytes32)", "this organisation has approved it already"}};
+
+std::string reason_of(const std::string& revert_data) {
+    const auto data = from_hex(revert_data);
+    if (!data || data->size() < 4) return "refused without a reason";
+    for (const auto& [signature, text] : kReasons) {
+        const auto selector = ledger::selector_of(signature);
+        if (std::equal(selector.begin(), selector.end(), data->begin())) return std::string{text};
+    }
+    return "refused with " + revert_data;
+}
+
+std::uint64_t number_at(const AbiValue::List& list, std::size_t i) { return list[i].number().low(); }
+
+} // namespace
+
+Result<Hash256> parse_key_id(std::string_view text) {
+    const std::string word{text};
+    if (const auto id = fixed_from_hex<Hash256>(word)) return *id;
+    if (const auto address = parse_address(word)) return ledger::account_key_id(*address);
+    return fail(error::CliUsage, "\"" + word + "\" is neither an address nor a key id of 64 hex digits");
+}
+
+std::string key_text(const Hash256& id) {
+    const auto address = *Address::from(BytesView{id}.last(Address::kSize));
+    return ledger::account_key_id(address) == id ? checksummed(address) : to_hex(id);
+}
+
+Bytes keys_call(std::string_view signature, const AbiValue::List& arguments) {
+    const auto selector = ledger::selector_of(signature);
+    Bytes out{selector.begin(), selector.end()};
+    append(out, codec::abi_encode(signature.substr(signature.find('(')), arguments).value());
+    return out;
+}
+
+Result<AbiValue::List> view_keys(RpcClient& rpc, std::string_view signature, const AbiValue::List& arguments,
+                                 std::string_view outputs) {
+    const auto data = to_hex(keys_call(signature, arguments));
+    auto answer =
+        rpc.call("eth_call", {{{"to", to_hex(ledger::kKeysContract)}, {"data", data}, {"input", data}}, "latest"});
+    if (!answer) {
+        if (answer.error().code == error::CliReverted) return fail(error::CliNotFound, reason_of(rpc.revert_data()));
+        return std::unexpected(answer.error());
+    }
+    const auto bytes = answer->is_string() ? from_hex(answer->get<std::string>()) : std::nullopt;
+    if (!bytes || bytes->empty())
+        return fail(error::CliRpcInvalid, rpc.url() + " has no Keys contract: it is not a Cairn node of this version");
+    return codec::abi_decode(outputs, *bytes);
+}
+
+Result<json> send_keys(const Invocation& invocation, RpcClient& rpc, const Sender& sender, std::string_view signature,
+                       const AbiValue::List& arguments) {
+    TransactionRequest request;
+    request.to = ledger::kKeysContract;
+    request.data = keys_call(signature, arguments);
+    auto receipt = transact(invocation, rpc, sender, std::move(request));
+    if (!receipt && receipt.error().code == error::CliReverted && !rpc.revert_data().empty())
+        return fail(error::CliReverted, reason_of(rpc.revert_data()));
+    return receipt;
+}
+
+Result<KeyView> read_key(RpcClient& rpc, const Hash256& id) {
+    CRN_TRY(values, view_keys(rpc, "key(bytes32)", {id}, kKeyTuple));
+    const auto& fields = values[0].list();
+    KeyView out{.id = id, .head = {}, .terms = {}, .previous = fields[8].as_hash(), .next = fields[9].as_hash()};
+    out.head.owner = fields[0].as_address();
+    out.head.key_class = static_cast<ledger::KeyClass>(number_at(fields, 1));
+    out.head.state = static_cast<ledger::KeyState>(number_at(fields, 2));
+    out.head.version = static_cast<std::uint32_t>(number_at(fields, 3));
+    out.terms = {number_at(fields, 4), number_at(fields, 5), number_at(fields, 6), number_at(fields, 7)};
+    return out;
+}
+
+json to_json(const KeyView& key) {
+    json out = {{"id", to_hex(key.id)},
+                {"class", ledger::name_of(key.head.key_class)},
+                {"state", ledger::name_of(key.head.state)},
+                {"owner", checksummed(key.head.owner)},
+                {"version", key.head.version},
+                {"originator_from", key.terms.originator_from},
+                {"originator_until", key.terms.originator_until},
+                {"recipient_until", key.terms.recipient_until},
+                {"compromised_at", key.terms.compromised_at}};
+    if (!key.previous.is_zero()) out["previous"] = to_hex(key.previous);
+    if (!key.next.is_zero()) out["next"] = to_hex(key.next);
+    return out;
+}
+
+Result<std::uint64_t> incident_count(RpcClient& rpc) {
+    CRN_TRY(values, view_keys(rpc, "incidentCount()", {}, "(uint256)"));
+    return number_at(values, 0);
+}
+
+Result<IncidentView> read_incident(RpcClient& rpc, std::uint64_t number) {
+    CRN_TRY(values,
+            view_keys(rpc, "incident(uint256)", {number}, "((bytes32,address,uint64,uint64,uint64,uint64,bytes32))"));
+    const auto& fields = values[0].list();
+    return IncidentView{.number = number,
+                        .key = fields[0].as_hash(),
+                        .opener = fields[1].as_address(),
+                        .opened_at = number_at(fields, 2),
+                        .closed_at = number_at(fields, 3),
+                        .since = number_at(fields, 4),
+                        .steps = number_at(fields, 5),
+                        .evidence = fields[6].as_hash()};
+}
+
+json to_json(const IncidentView& incident) {
+    return {{"incident", incident.number},
+            {"key", to_hex(incident.key)},
+            {"opener", checksummed(incident.opener)},
+            {"opened_at", incident.opened_at},
+            {"closed_at", incident.closed_at},
+            {"since", incident.since},
+            {"steps", incident.steps},
+            {"evidence", to_hex(incident.evidence)}};
+}
+
+Result<Possession> prove_possession(RpcClient& rpc, const Address& account, const crypto::AccountKey& key) {
+    CRN_TRY(address, address_of(key));
+    CRN_TRY(current, view_keys(rpc, "keyOf(address)", {account}, "(address,uint32)"));
+    CRN_TRY(chain, rpc.call("eth_chainId"));
+    CRN_TRY(chain_id, quantity_u64(chain, "the chain id"));
+    Possession out{.account = account,
+                   .key = address,
+                   .version = static_cast<std::uint32_t>(number_at(current, 1) + 1),
+                   .chain_id = chain_id,
+                   .signature = {}};
+    const auto message = ledger::possession_message(chain_id, account, address, out.version);
+    CRN_TRY(signature, crypto::sign(ledger::personal_digest(message), key));
+    out.signature = signature;
+    return out;
+}
+
+json to_json(const Possession& proof) {
+    return {{"account", checksummed(proof.account)},
+            {"key", checksummed(proof.key)},
+            {"version", proof.version},
+            {"chain_id", proof.chain_id},
+            {"v", 27 + proof.signature.y_parity},
+            {"r", to_hex(to_big_endian(proof.signature.r))},
+            {"s", to_hex(to_big_endian(proof.signature.s))}};
+}
+
+Result<Possession> possession_from_json(const std::string& path, const std::string& text) {
+    const auto invalid = fail(error::CliFileInvalid, path + ": no proof of possession of a key");
+    const auto parsed = json::parse(text, nullptr, false);
+    if (!parsed.is_object()) return invalid;
+    const auto account = fixed_from_hex<Address>(text_of(parsed, "account"));
+    const auto key = fixed_from_hex<Address>(text_of(parsed, "key"));
+    const auto r = fixed_from_hex<Hash256>(text_of(parsed, "r"));
+    const auto s = fixed_from_hex<Hash256>(text_of(parsed, "s"));
+    const auto number = [&](const char* name) -> std::optional<std::uint64_t> {
+        const auto found = parsed.find(name);
+        if (found == parsed.end() || !found->is_number_unsigned()) return std::nullopt;
+        return found->get<std::uint64_t>();
+    };
+    const auto v = number("v");
+    const auto version = number("version");
+    const auto chain_id = number("chain_id");
+    if (!account || !key || !r || !s || !v || (*v != 27 && *v != 28) || !version || *version > UINT32_MAX || !chain_id)
+        return invalid;
+    return Possession{.account = *account,
+                      .key = *key,
+                      .version = static_cast<std::uint32_t>(*version),
+                      .chain_id = *chain_id,
+                      .signature = {from_big_endian(*r), from_big_endian(*s), static_cast<std::uint8_t>(*v - 27)}};
+}
+
+AbiValue::List signature_values(const Possession& proof) {
+    return {27u + proof.signature.y_parity, to_big_endian(proof.signature.r), to_big_endian(proof.signature.s)};
+}
+
+} // namespace cairn::cli

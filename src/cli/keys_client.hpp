@@ -1,0 +1,65 @@
+// The system contract Keys over JSON-RPC: what the verbs of `cairn key` share.
+#pragma once
+
+#include "cli/invocation.hpp"
+#include "cli/rpc_client.hpp"
+#include "cli/sender.hpp"
+#include "codec/abi.hpp"
+#include "ledger/account_key.hpp"
+
+namespace cairn::cli {
+
+/// An account key's address, or an id of 64 hex digits. CliUsage.
+Result<Hash256> parse_key_id(std::string_view text);
+/// As people know it: an address for an account key, all digits otherwise.
+std::string key_text(const Hash256& id);
+
+struct KeyView {
+    Hash256 id;
+    ledger::KeyHead head;
+    ledger::KeyTerms terms;
+    Hash256 previous;
+    Hash256 next;
+};
+/// CliNotFound for a key that the chain does not know.
+Result<KeyView> read_key(RpcClient& rpc, const Hash256& id);
+nlohmann::json to_json(const KeyView& key);
+
+struct IncidentView {
+    std::uint64_t number = 0;
+    Hash256 key;
+    Address opener;
+    std::uint64_t opened_at = 0;
+    std::uint64_t closed_at = 0;
+    std::uint64_t since = 0;
+    std::uint64_t steps = 0;
+    Hash256 evidence;
+};
+Result<std::uint64_t> incident_count(RpcClient& rpc);
+Result<IncidentView> read_incident(RpcClient& rpc, std::uint64_t number);
+nlohmann::json to_json(const IncidentView& incident);
+
+/// Calls a view; the decoded outputs.
+Result<codec::AbiValue::List> view_keys(RpcClient& rpc, std::string_view signature,
+                                        const codec::AbiValue::List& arguments, std::string_view outputs);
+Bytes keys_call(std::string_view signature, const codec::AbiValue::List& arguments);
+/// Sends a transaction to the contract and waits; a revert is put into the contract's own words.
+Result<nlohmann::json> send_keys(const Invocation& invocation, RpcClient& rpc, const Sender& sender,
+                                 std::string_view signature, const codec::AbiValue::List& arguments);
+
+/// What shows that somebody holds the new key of an account.
+struct Possession {
+    Address account;
+    Address key;
+    std::uint32_t version = 0;
+    std::uint64_t chain_id = 0;
+    crypto::EcdsaSignature signature;
+};
+Result<Possession> prove_possession(RpcClient& rpc, const Address& account, const crypto::AccountKey& key);
+nlohmann::json to_json(const Possession& proof);
+/// CliFileInvalid.
+Result<Possession> possession_from_json(const std::string& path, const std::string& text);
+/// v, r, s as the contract takes them.
+codec::AbiValue::List signature_values(const Possession& proof);
+
+} // namespace cairn::cli

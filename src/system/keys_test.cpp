@@ -1,0 +1,451 @@
+#include "system/keys.hpp"
+
+#include "base/errors/keys.hpp"
+#include "crypto/hash.hpp"
+#include "crypto/secp256k1.hpp"
+#include "ledger/selector.hpp"
+#include "system/chain_test.hpp"
+#include "system/key_transitions.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace cairn::system {
+namespace {
+
+using codec::AbiValue;
+using ledger::KeyClass;
+
+constexpr std::string_view kRotate = "rotate(address,uint8,bytes32,bytes32)";
+constexpr std::string_view kApproveReset = "approveReset(address,address,uint64,uint8,bytes32,bytes32)";
+constexpr std::string_view kChangeState = "changeState(bytes32,uint8,uint64,string)";
+constexpr std::string_view kApproveState = "approveState(bytes32,uint8,uint64,string)";
+constexpr std::string_view kOpen = "openIncident(bytes32,uint64,string)";
+constexpr std::string_view kRegister = "register(bytes32,uint8,uint64,uint64,bool)";
+const Address kAlpha = filled<Address>(0xa0);
+const Address kBeta = filled<Address>(0xa1);
+const Address kDelta = filled<Address>(0xa2);
+const Address kStranger = filled<Address>(0x66);
+
+std::uint8_t number(KeyState state) { return static_cast<std::uint8_t>(state); }
+
+crypto::AccountKey secret(std::uint8_t n) {
+    crypto::AccountKey key;
+    key.bytes[31] = n;
+    return key;
+}
+Address address(std::uint8_t n) {
+    static std::map<std::uint8_t, Address> known;
+    const auto [entry, is_new] = known.try_emplace(n);
+    if (is_new) entry->second = crypto::address_of(*crypto::public_key(secret(n)));
+    return entry->second;
+}
+
+class Keys : public testing::Test {
+protected:
+    Answer send(const Address& sender, std::string_view signature, const AbiValue::List& arguments) {
+        return chain.send(kKeysAddress, sender, signature, arguments);
+    }
+    /// v, r, s of the new key's proof.
+    AbiValue::List proof(const Address& account, std::uint8_t key, std::uint32_t version) {
+        const auto message = ledger::possession_message(chain.block().chain_id.low(), account, address(key), version);
+        const auto signature = *crypto::sign(ledger::personal_digest(message), secret(key));
+        return {27u + signature.y_parity, to_big_endian(signature.r), to_big_endian(signature.s)};
+    }
+    Answer rotate(const Address& account, std::uint8_t key, std::uint32_t version) {
+        AbiValue::List arguments{address(key)};
+        for (auto& part : proof(account, key, version)) arguments.push_back(part);
+        return send(account, kRotate, arguments);
+    }
+    Answer approve_reset(const Address& organisation, const Address& account, std::uint8_t key, std::uint32_t version,
+                         std::uint64_t delay) {
+        AbiValue::List arguments{account, address(key), delay};
+        for (auto& part : proof(account, key, version)) arguments.push_back(part);
+        return send(organisation, kApproveReset, arguments);
+    }
+    Result<Address> account_of(const Address& key) const {
+        return ledger::account_of_key(key, nullptr, height(), chain.state());
+    }
+    std::uint64_t height() const { return const_cast<TestChain&>(chain).block().number; }
+    void at(std::uint64_t h) { chain.block().number = h; }
+    KeyState state_of(const Hash256& id) const { return key_facts(chain.state(), id, height())->head.state; }
+    Hash256 id(const Address& key) const { return ledger::account_key_id(key); }
+
+    ledger::Genesis genesis = four_organisations();
+    TestChain chain{genesis};
+};
+
+TEST_F(Keys, genesis_registers_consensus_authority_and_organisation_keys) {
+    for (const auto& organisation : genesis.organisations) {
+        const auto signing = key_facts(chain.state(), key_id(organisation.signing_key), 1);
+        ASSERT_TRUE(signing);
+        EXPECT_EQ(signing->head.key_class, KeyClass::organisation);
+        EXPECT_EQ(signing->head.owner, organisation.account);
+        const auto authority = key_facts(chain.state(), key_id(as_bytes(organisation.ca_certificate_pem)), 1);
+        ASSERT_TRUE(authority);
+        EXPECT_EQ(authority->head.key_class, KeyClass::authority);
+        EXPECT_EQ(authority->head.state, KeyState::active);
+    }
+    for (const auto& validator : genesis.validators.members) {
+        const auto key = key_facts(chain.state(), key_id(validator.key), 1);
+        ASSERT_TRUE(key);
+        EXPECT_EQ(key->head.key_class, KeyClass::consensus);
+        EXPECT_TRUE(key_was_good_at(chain.state(), key_id(validator.key), 0));
+    }
+    EXPECT_FALSE(key_facts(chain.state(), filled<Hash256>(0x99), 1));
+}
+
+/// The states and who may bring a key from one to another, written down a second time from security.md and NIST SP 800-57.
+std::string allowed_askers(KeyState from, KeyState to) {
+    using enum KeyState;
+    const bool signing = from == active || from == escrowed;
+    if (from == destroyed || from == to || to == none) return "";
+    if (from == none) return to == pre_activation || to == active ? "o" : "";
+    if (to == destroyed) return from == pre_activation || from == deactivated || from == compromised ? "og" : "";
+    if (to == compromised) return "og"; // from any state but destroyed
+    if (from == compromised || from == deactivated || to == pre_activation) return "";
+    if (from == pre_activation) return to == active ? "o" : "";
+    if (to == quarantined) return "og";
+    if (to == escrowed) return from == active ? "o" : "";
+    if (to == suspended) return signing ? "og" : "";
+    if (to == lost) return signing || from == suspended ? "ogp" : "";
+    if (to == deactivated) return from == quarantined ? "gp" : "op";
+    // to active
+    if (from == escrowed) return "o";
+    if (from == suspended) return "og";
+    if (from == lost) return "gp";
+    return "g"; // quarantined
+}
+
+TEST(KeyTransitions, every_cell_of_the_table_is_as_the_standard_says) {
+    for (std::uint8_t from = 0; from < ledger::kKeyStates + 2; ++from)
+        for (std::uint8_t to = 0; to < ledger::kKeyStates + 2; ++to) {
+            const bool known = from < ledger::kKeyStates && to < ledger::kKeyStates;
+            const auto askers = known ? allowed_askers(KeyState{from}, KeyState{to}) : "";
+            const std::string where = std::to_string(from) + " to " + std::to_string(to);
+            EXPECT_EQ(is_allowed(KeyState{from}, KeyState{to}, Asker::owner), askers.contains('o')) << where;
+            EXPECT_EQ(is_allowed(KeyState{from}, KeyState{to}, Asker::organisations), askers.contains('g')) << where;
+            EXPECT_EQ(is_allowed(KeyState{from}, KeyState{to}, Asker::procedure), askers.contains('p')) << where;
+        }
+}
+
+TEST_F(Keys, the_contract_refuses_every_forbidden_change_of_state_and_makes_every_allowed_one) {
+    using enum KeyState;
+    // How the owner brings a fresh key into each state that he can reach alone.
+    const std::map<KeyState, std::vector<KeyState>> paths{{pre_activation, {}},
+                                                          {active, {active}},
+                                                          {suspended, {active, suspended}},
+                                                          {deactivated, {active, deactivated}},
+                                                          {compromised, {active, compromised}},
+                                                          {destroyed, {destroyed}},
+                                                          {escrowed, {active, escrowed}},
+                                                          {lost, {active, lost}},
+                                                          {quarantined, {active, quarantined}}};
+    std::uint8_t next_id = 1;
+    std::size_t refused = 0;
+    for (const auto& [from, path] : paths)
+        for (std::uint8_t to = 0; to < ledger::kKeyStates; ++to) {
+            Hash256 key = filled<Hash256>(0xc0);
+            key.bytes[1] = next_id++;
+            send(kAlpha, kRegister, {key, 8, 0, 0, 0}).values("()");
+            for (const auto step : path) send(kAlpha, kChangeState, {key, number(step), 0, ""}).values("()");
+            ASSERT_EQ(state_of(key), from);
+            const auto answer = send(kAlpha, kChangeState, {key, to, 0, "test"});
+            if (allowed_askers(from, KeyState{to}).contains('o')) {
+                EXPECT_TRUE(answer.result.ok()) << ledger::name_of(from) << " to " << ledger::name_of(KeyState{to});
+                EXPECT_EQ(state_of(key), KeyState{to});
+            } else {
+                answer.expect_revert("TransitionRefused(uint8,uint8)", {number(from), to});
+                EXPECT_EQ(state_of(key), from);
+                ++refused;
+            }
+        }
+    EXPECT_GT(refused, 50u);
+}
+
+TEST_F(Keys, only_administrators_register_and_only_owners_change) {
+    const Hash256 key = filled<Hash256>(0xc1);
+    send(kStranger, kRegister, {key, 8, 0, 0, 1}).expect_revert("NotAuthorised(address)", {kStranger});
+    send(kAlpha, kRegister, {key, 3, 0, 0, 1}).expect_revert("FieldInvalid(string)", {"keyClass"});
+    send(kAlpha, kRegister, {key, 8, 3, 0, 1}).expect_revert("FieldInvalid(string)", {"originatorUntil"});
+    send(kAlpha, kRegister, {key, 8, 30, 20, 1}).expect_revert("FieldInvalid(string)", {"recipientUntil"});
+    send(kAlpha, kRegister, {id(kStranger), 8, 0, 0, 1}).expect_revert("FieldInvalid(string)", {"id"});
+    send(kAlpha, kRegister, {key, 8, 30, 40, 1}).values("()");
+    send(kBeta, kRegister, {key, 8, 0, 0, 1}).expect_revert("KeyTaken(bytes32)", {key});
+    send(kBeta, kChangeState, {key, number(KeyState::suspended), 0, ""})
+        .expect_revert("NotAuthorised(address)", {kBeta});
+    EXPECT_TRUE(key_was_good_at(chain.state(), key, 29));
+    EXPECT_FALSE(key_was_good_at(chain.state(), key, 30));
+}
+
+TEST_F(Keys, a_rotation_keeps_the_address_and_ends_the_old_key_at_once) {
+    const Address account = address(1);
+    EXPECT_EQ(account_of(account), account);
+    rotate(account, 2, 2).values("()");
+    EXPECT_EQ(account_of(address(2)), account);
+    EXPECT_EQ(account_of(account).error().code, error::KeyRetired);
+    EXPECT_EQ(key_of_account(chain.state(), account), address(2));
+    at(20);
+    rotate(account, 3, 3).values("()");
+    EXPECT_EQ(account_of(address(3)), account);
+    EXPECT_EQ(account_of(address(2)).error().code, error::KeyRetired);
+    EXPECT_EQ(account_of(account).error().code, error::KeyRetired);
+    const auto middle = key_facts(chain.state(), id(address(2)), 20);
+    EXPECT_EQ(middle->head.version, 2u);
+    EXPECT_EQ(middle->previous, id(account));
+    EXPECT_EQ(middle->next, id(address(3)));
+    // Nobody else is concerned.
+    EXPECT_EQ(account_of(address(9)), address(9));
+}
+
+TEST_F(Keys, a_rotation_needs_the_new_keys_consent_for_this_account_chain_and_version) {
+    const Address account = address(1);
+    AbiValue::List stolen{address(2)};
+    for (auto& part : proof(kStranger, 2, 2)) stolen.push_back(part);
+    send(account, kRotate, stolen).expect_revert("PossessionInvalid(address)", {address(2)});
+    rotate(account, 2, 3).expect_revert("PossessionInvalid(address)", {address(2)});
+    AbiValue::List foreign{address(2)};
+    for (auto& part : proof(account, 4, 2)) foreign.push_back(part);
+    send(account, kRotate, foreign).expect_revert("PossessionInvalid(address)", {address(2)});
+    rotate(account, 1, 2).expect_revert("KeyTaken(bytes32)", {id(account)});
+    rotate(account, 2, 2).values("()");
+    rotate(kStranger, 2, 2).expect_revert("KeyTaken(bytes32)", {id(address(2))});
+    rotate(account, 1, 3).expect_revert("KeyTaken(bytes32)", {id(account)}); // never back
+    EXPECT_EQ(account_of(address(4)), address(4));
+}
+
+TEST_F(Keys, code_that_runs_for_an_account_cannot_rotate_its_key) {
+    AbiValue::List arguments{address(2)};
+    for (auto& part : proof(address(1), 2, 2)) arguments.push_back(part);
+    const Bytes input = TestChain::call_data(kRotate, arguments);
+    auto message = TestChain::message(kKeysAddress, address(1), input);
+    message.depth = 1;
+    chain.run(message).expect_revert("NotDirect()", {});
+}
+
+TEST_F(Keys, the_view_tells_the_message_that_the_new_key_signs) {
+    EXPECT_EQ(send(kStranger, "possession(address,address)", {address(1), address(2)}).value("(bytes32)").as_hash(),
+              ledger::possession_message(chain.block().chain_id.low(), address(1), address(2), 2));
+}
+
+TEST_F(Keys, good_at_follows_rotation_and_compromise) {
+    const Address account = address(1);
+    at(10);
+    rotate(account, 2, 2).values("()");
+    at(30);
+    EXPECT_TRUE(key_was_good_at(chain.state(), id(account), 9));
+    EXPECT_TRUE(key_was_good_at(chain.state(), id(account), 10)); // the rotation itself
+    EXPECT_FALSE(key_was_good_at(chain.state(), id(account), 11));
+    EXPECT_FALSE(key_was_good_at(chain.state(), id(address(2)), 9));
+    EXPECT_TRUE(key_was_good_at(chain.state(), id(address(2)), 10));
+    // It turns out that the new key had leaked at block 20.
+    send(account, kChangeState, {id(address(2)), number(KeyState::compromised), 20, "found on a forum"}).values("()");
+    EXPECT_TRUE(key_was_good_at(chain.state(), id(address(2)), 19));
+    EXPECT_FALSE(key_was_good_at(chain.state(), id(address(2)), 20));
+    EXPECT_FALSE(key_was_good_at(chain.state(), id(address(2)), 31));
+    EXPECT_EQ(account_of(address(2)).error().code, error::KeyCompromised);
+    EXPECT_EQ(send(kStranger, "goodAt(bytes32,uint64)", {id(address(2)), 19}).value("(bool)"), AbiValue{1});
+    EXPECT_EQ(send(kStranger, "goodAt(bytes32,uint64)", {id(address(2)), 20}).value("(bool)"), AbiValue{0});
+    send(account, kChangeState, {id(address(2)), number(KeyState::destroyed), 31, ""})
+        .expect_revert("FieldInvalid(string)", {"since"});
+}
+
+TEST_F(Keys, a_key_signs_only_within_its_originators_span) {
+    const Hash256 key = filled<Hash256>(0xc3);
+    at(10);
+    send(kAlpha, kRegister, {key, 8, 20, 40, 0}).values("()");
+    EXPECT_FALSE(key_was_good_at(chain.state(), key, 12));
+    at(15);
+    send(kAlpha, kChangeState, {key, number(KeyState::active), 0, ""}).values("()");
+    EXPECT_FALSE(key_was_good_at(chain.state(), key, 14));
+    EXPECT_TRUE(key_was_good_at(chain.state(), key, 15));
+    EXPECT_TRUE(key_was_good_at(chain.state(), key, 19));
+    EXPECT_FALSE(key_was_good_at(chain.state(), key, 20));
+}
+
+TEST_F(Keys, a_reset_needs_more_than_half_locks_the_account_and_waits) {
+    const Address account = address(1);
+    at(100);
+    approve_reset(kStranger, account, 2, 2, 10).expect_revert("NotAuthorised(address)", {kStranger});
+    approve_reset(kAlpha, account, 2, 2, 4).expect_revert("FieldInvalid(string)", {"delay"});
+    approve_reset(kAlpha, account, 2, 2, 10).values("(bytes32)");
+    approve_reset(kBeta, account, 2, 2, 10).values("(bytes32)");
+    EXPECT_EQ(account_of(account), account);
+    approve_reset(kDelta, account, 2, 2, 10).values("(bytes32)");
+    EXPECT_EQ(account_of(account).error().code, error::AccountLocked);
+    at(109);
+    send(kStranger, "finishReset(address)", {account}).expect_revert("TooEarly(uint256,uint256)", {109, 110});
+    at(110);
+    send(kStranger, "finishReset(address)", {account}).values("()");
+    EXPECT_EQ(account_of(address(2)), account);
+    EXPECT_EQ(account_of(account).error().code, error::KeyRetired);
+    send(kStranger, "finishReset(address)", {account}).expect_revert("ResetUnknown(address)", {account});
+}
+
+TEST_F(Keys, the_old_key_objects_and_the_account_is_free_again) {
+    const Address account = address(1);
+    for (const auto& organisation : {kAlpha, kBeta, kDelta}) approve_reset(organisation, account, 2, 2, 10);
+    ledger::Transaction objection;
+    objection.to = kKeysAddress;
+    objection.data = TestChain::call_data(ledger::kObjectReset, {account});
+    EXPECT_EQ(ledger::account_of_key(account, &objection, height(), chain.state()), account);
+    objection.value = U256{1};
+    EXPECT_FALSE(ledger::account_of_key(account, &objection, height(), chain.state()));
+    send(kStranger, ledger::kObjectReset, {account}).expect_revert("NotAuthorised(address)", {kStranger});
+    send(account, ledger::kObjectReset, {account}).values("()");
+    EXPECT_EQ(account_of(account), account);
+    at(1000);
+    send(kStranger, "finishReset(address)", {account}).expect_revert("ResetUnknown(address)", {account});
+    // The approvals of before do not count again.
+    approve_reset(kAlpha, account, 2, 2, 10).values("(bytes32)");
+    EXPECT_EQ(account_of(account), account);
+}
+
+TEST_F(Keys, a_quarantined_key_cannot_object_and_its_reset_need_not_wait) {
+    const Address account = address(1);
+    send(account, kOpen, {id(account), 0, "stolen laptop"}).values("(uint256)");
+    EXPECT_EQ(account_of(account).error().code, error::KeyQuarantined);
+    for (const auto& organisation : {kAlpha, kBeta, kDelta})
+        approve_reset(organisation, account, 2, 2, 0).values("(bytes32)");
+    ledger::Transaction objection;
+    objection.to = kKeysAddress;
+    objection.data = TestChain::call_data(ledger::kObjectReset, {account});
+    EXPECT_EQ(ledger::account_of_key(account, &objection, height(), chain.state()).error().code, error::KeyQuarantined);
+    send(account, ledger::kObjectReset, {account}).expect_revert("ResetUnknown(address)", {account});
+    send(kStranger, "finishReset(address)", {account}).values("()");
+    EXPECT_EQ(account_of(address(2)), account);
+    EXPECT_EQ(account_of(account).error().code, error::KeyRetired);
+}
+
+TEST_F(Keys, one_organisation_alone_stops_a_foreign_account_for_a_while_and_once) {
+    const Address account = address(1);
+    at(50);
+    send(kStranger, kOpen, {id(account), 0, ""}).expect_revert("NotAuthorised(address)", {kStranger});
+    send(kAlpha, kOpen, {id(account), 40, "reported by phone"}).values("(uint256)");
+    EXPECT_EQ(account_of(account).error().code, error::KeyQuarantined);
+    at(50 + kLoneQuarantineBlocks);
+    EXPECT_EQ(account_of(account).error().code, error::KeyQuarantined);
+    send(kAlpha, "closeIncident(uint256,bytes32)", {0, filled<Hash256>(1)})
+        .expect_revert("KeyStillSigns(bytes32)", {id(account)});
+    at(51 + kLoneQuarantineBlocks);
+    EXPECT_EQ(account_of(account), account);
+    EXPECT_EQ(key_state_at(chain.state(), id(account), 50 + kLoneQuarantineBlocks), KeyState::quarantined);
+    EXPECT_EQ(key_state_at(chain.state(), id(account), 51 + kLoneQuarantineBlocks), KeyState::active);
+    send(kAlpha, "closeIncident(uint256,bytes32)", {0, filled<Hash256>(1)}).values("()");
+    send(kAlpha, kOpen, {id(account), 0, ""}).expect_revert("QuarantineUsed(bytes32)", {id(account)});
+    send(kBeta, kOpen, {id(account), 0, ""}).values("(uint256)");
+    // Confirmed by more than half it lasts; and the same number ends it.
+    for (const auto& organisation : {kAlpha, kBeta, kDelta})
+        send(organisation, kApproveState, {id(account), number(KeyState::quarantined), 0, "confirmed"});
+    at(10'000);
+    EXPECT_EQ(account_of(account).error().code, error::KeyQuarantined);
+    EXPECT_EQ(key_state_at(chain.state(), id(account), 9'000), KeyState::quarantined);
+    for (const auto& organisation : {kAlpha, kBeta, kDelta})
+        send(organisation, kApproveState, {id(account), number(KeyState::active), 0, "false alarm"});
+    EXPECT_EQ(account_of(account), account);
+}
+
+TEST_F(Keys, a_quarantine_that_leaves_no_quorum_of_validators_is_refused) {
+    const auto key = [&](std::size_t i) { return key_id(genesis.validators.members[i].key); };
+    send(kBeta, kOpen, {key(0), 0, ""}).expect_revert("NotAuthorised(address)", {kBeta});
+    send(kAlpha, kOpen, {key(0), 0, "disk stolen"}).values("(uint256)");
+    EXPECT_EQ(state_of(key(0)), KeyState::quarantined);
+    send(kBeta, kOpen, {key(1), 0, ""}).expect_revert("QuorumLost(uint256,uint256)", {2, 3});
+    EXPECT_EQ(state_of(key(1)), KeyState::active);
+    for (const auto& organisation : {kAlpha, kBeta, kDelta})
+        send(organisation, kApproveState, {key(0), number(KeyState::active), 0, "found"});
+    send(kBeta, kOpen, {key(1), 0, ""}).values("(uint256)");
+}
+
+TEST_F(Keys, incidents_chain_their_steps_and_close_once) {
+    const Address account = address(1);
+    at(60);
+    EXPECT_EQ(send(account, kOpen, {id(account), 55, "leak"}).value("(uint256)"), AbiValue{0});
+    send(kAlpha, kOpen, {id(account), 0, ""}).expect_revert("IncidentIsOpen(uint256)", {0});
+    send(kStranger, "noteIncident(uint256,string,bytes32)", {0, "impact", filled<Hash256>(7)})
+        .expect_revert("NotAuthorised(address)", {kStranger});
+    send(kAlpha, "noteIncident(uint256,string,bytes32)", {0, "impact", filled<Hash256>(7)}).values("()");
+    send(kAlpha, "noteIncident(uint256,string,bytes32)", {1, "impact", filled<Hash256>(7)})
+        .expect_revert("IncidentUnknown(uint256)", {1});
+    at(70);
+    send(kAlpha, "closeIncident(uint256,bytes32)", {0, filled<Hash256>(8)}).values("()");
+    send(kAlpha, "closeIncident(uint256,bytes32)", {0, filled<Hash256>(8)})
+        .expect_revert("IncidentUnknown(uint256)", {0});
+    const auto entry =
+        send(kStranger, "incident(uint256)", {0}).value("((bytes32,address,uint64,uint64,uint64,uint64,bytes32))");
+    Hash256 chain_of_steps;
+    for (const auto& [step, digest] : {std::pair{"impact", 7}, std::pair{"closed", 8}}) {
+        Bytes text = to_bytes(chain_of_steps);
+        append(text, crypto::keccak256(as_bytes(std::string_view{step})));
+        append(text, filled<Hash256>(static_cast<std::uint8_t>(digest)));
+        chain_of_steps = crypto::keccak256(text);
+    }
+    const AbiValue expected = AbiValue::List{id(account), account, 60, 70, 55, 2, chain_of_steps};
+    EXPECT_EQ(entry, expected);
+}
+
+TEST_F(Keys, an_organisation_replaces_its_own_keys_but_not_a_validators) {
+    const Hash256 seal = filled<Hash256>(0xd1);
+    const Hash256 next = filled<Hash256>(0xd2);
+    send(kAlpha, kRegister, {seal, 6, 0, 0, 1}).values("()");
+    send(kBeta, "replaceKey(bytes32,bytes32)", {seal, next}).expect_revert("NotAuthorised(address)", {kBeta});
+    send(kAlpha, "replaceKey(bytes32,bytes32)", {seal, next}).values("()");
+    EXPECT_EQ(state_of(seal), KeyState::deactivated);
+    EXPECT_EQ(key_facts(chain.state(), next, height())->head.version, 2u);
+    send(kAlpha, "replaceKey(bytes32,bytes32)", {seal, filled<Hash256>(0xd3)})
+        .expect_revert("KeyTaken(bytes32)", {next});
+    send(kAlpha, "replaceKey(bytes32,bytes32)", {key_id(genesis.validators.members[0].key), filled<Hash256>(0xd4)})
+        .expect_revert("FieldInvalid(string)", {"keyClass"});
+}
+
+/// Whatever is asked in whatever order: an account has exactly one key that could sign for it, a key signs for at most one
+/// account, and a key that was retired never signs again.
+TEST_F(Keys, random_histories_never_revive_a_key_or_share_an_account) {
+    for (const std::uint64_t seed : {1u, 2u, 3u, 4u}) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        std::mt19937_64 random{seed};
+        chain.~TestChain();
+        new (&chain) TestChain{genesis};
+        std::set<Address> retired;
+        std::map<Address, std::uint32_t> versions;
+        std::uint8_t next_key = 10;
+        for (int step = 0; step < 120; ++step) {
+            at(height() + 1 + random() % 3);
+            const Address account = address(static_cast<std::uint8_t>(1 + random() % 3));
+            const Address key = key_of_account(chain.state(), account);
+            const Address organisation = std::array{kAlpha, kBeta, kDelta}[random() % 3];
+            const auto version = versions.try_emplace(account, 1).first->second + 1;
+            switch (random() % 7) {
+            case 0:
+                if (account_of(key) == account) rotate(account, next_key++, version);
+                break;
+            case 1: approve_reset(organisation, account, static_cast<std::uint8_t>(100 + version), version, 5); break;
+            case 2: send(kStranger, "finishReset(address)", {account}); break;
+            case 3: send(organisation, kOpen, {id(key), 0, ""}); break;
+            case 4:
+                send(organisation, kApproveState, {id(key), number(static_cast<KeyState>(random() % 10)), 0, "vote"});
+                break;
+            case 5: send(account, ledger::kObjectReset, {account}); break;
+            default: send(account, kChangeState, {id(key), random() % 10, 0, "owner"}); break;
+            }
+            const Address now = key_of_account(chain.state(), account);
+            if (now != key) {
+                retired.insert(key);
+                ++versions[account];
+            }
+            std::map<Address, Address> signer_of;
+            for (std::uint8_t n = 1; n < 200; n = static_cast<std::uint8_t>(n == 60 ? 100 : n + 1))
+                if (const auto whose = account_of(address(n))) {
+                    if (*whose == address(n) && n >= 10) continue; // a key that nobody has touched
+                    EXPECT_FALSE(retired.contains(address(n)));
+                    EXPECT_TRUE(signer_of.emplace(*whose, address(n)).second) << "two keys sign for one account";
+                    EXPECT_EQ(key_of_account(chain.state(), *whose), address(n));
+                }
+            if (HasFailure()) return;
+        }
+    }
+}
+
+} // namespace
+} // namespace cairn::system

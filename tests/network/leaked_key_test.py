@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""A leaked account key on four real validators: one command stops it, and nothing that it signs is accepted afterwards by any
+node, in any block, over HTTP or WebSocket; the account goes on under a new key with its address, nonce and balance."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import threading
+import unittest
+import urllib.request
+
+from kill_test import free_base
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+CAIRN = ROOT / "build/release/cairn"
+# Ours by name: whatever the key is refused for, it is for its own state.
+KEY_REFUSALS = ("CRN-KEY-0001", "CRN-KEY-0002", "CRN-KEY-0003")
+SEND = ("tx", "send", "--to", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "--value", "1wei")
+
+
+class LeakedKey(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="cairn-leak-"))
+        cls.environment = dict(os.environ, CAIRN_DEV_DIR=str(cls.folder / "net"), HOME=str(cls.folder))
+        cls.state = json.loads(cls.cairn("dev", "up", "--base-port", str(free_base(16)), "--json"))
+        cls.nodes = [node["rpc"] for node in cls.state["nodes"]]
+        cls.administrators = sorted((cls.folder / "net/organisations").glob("*/administrator.key"))
+
+    @classmethod
+    def tearDownClass(cls):
+        subprocess.run([CAIRN, "dev", "down", "--wipe"], env=cls.environment, capture_output=True)
+        shutil.rmtree(cls.folder, ignore_errors=True)
+
+    @classmethod
+    def run_cairn(cls, *words):
+        return subprocess.run([CAIRN, *map(str, words)], env=cls.environment, capture_output=True, text=True, timeout=120,
+                              cwd=cls.folder)
+
+    @classmethod
+    def cairn(cls, *words):
+        done = cls.run_cairn(*words)
+        if done.returncode != 0:
+            raise AssertionError(f"cairn {' '.join(map(str, words))}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def refused(self, *words):
+        done = self.run_cairn(*words)
+        self.assertNotEqual(done.returncode, 0, f"accepted: {' '.join(map(str, words))}\n{done.stdout}")
+        return done.stderr
+
+    def rpc(self, url, method, *parameters):
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
+        request = urllib.request.Request(url, body, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def secret(self, name, text):
+        path = self.folder / name
+        path.write_text(text + "\n")
+        path.chmod(0o600)
+        return path
+
+    def uses_of(self, url, address, since):
+        key = "0x" + "00" * 12 + address[2:].lower()
+        findings = self.rpc(url, "cairn_keyImpact", key, since)["result"]["findings"]
+        return sum(f["count"] for f in findings if f["what"] == "signed-with" and f["via"] == key)
+
+    def test_an_incident_stops_the_key_everywhere_and_the_account_goes_on(self):
+        account = self.state["accounts"][3]["address"]
+        leaked = self.secret("leaked.key", self.state["accounts"][3]["private_key"])
+        new = self.secret("new.key", "0x" + "5e" * 32)
+        self.cairn(*SEND, "--from", "dev:3")
+        contract = self.cairn("contract", "deploy", ROOT / "tests/cli/Counter.json", "--from", "dev:3", "--json")
+        deployed = json.loads(contract)["contractAddress"].lower()
+
+        # A thief who sends all the time, to every node.
+        stop = threading.Event()
+        thief = []
+
+        def steal(url):
+            while not stop.is_set():
+                done = self.run_cairn(*SEND, "--key-file", leaked, "--rpc", url, "--async")
+                thief.append(done.returncode)
+
+        thieves = [threading.Thread(target=steal, args=(url,)) for url in self.nodes]
+        for one in thieves:
+            one.start()
+        try:
+            opened = json.loads(self.cairn("key", "incident", "open", account, "--reason", "drill", "--key-file",
+                                           self.administrators[0], "--old-key-file", leaked, "--out", "evidence", "--json"))
+        finally:
+            stop.set()
+            for one in thieves:
+                one.join()
+        block = opened["stopped_in_block"]
+        self.assertLessEqual(opened["blocks_until_stopped"], 4, "a busy chain makes blocks while the command reaches it")
+        clients = [p for p in opened["probes"] if p["interface"] == "client"]
+        self.assertEqual(len(clients), 4)
+        for probe in clients:
+            self.assertEqual((probe["outcome"], probe["code"]), ("refused", "CRN-KEY-0002"), probe)
+        consensus = [p for p in opened["probes"] if p["interface"] == "consensus"]
+        self.assertEqual([p["outcome"] for p in consensus], ["refused"] * 4, consensus)
+        impact = json.loads((self.folder / "evidence/impact.json").read_text())
+        self.assertEqual([a["account"] for a in impact["accounts"]], [account.lower()])
+        self.assertIn(deployed, [("0x" + f["other"][-40:]) for f in json.loads(
+            self.cairn("key", "impact", account, "--json"))["findings"] if f["what"] == "deployed"])
+
+        # Refused by every node, and in no block after the one of the quarantine.
+        for url in self.nodes:
+            self.assertIn("CRN-KEY-0002", self.refused(*SEND, "--key-file", leaked, "--rpc", url))
+            self.assertEqual(self.uses_of(url, account, block + 1), 0)
+        self.refused("key", "incident", "close", 0, "--key-file", self.administrators[0], "--old-key-file", leaked,
+                     "--out", "too-early")  # the quarantine is provisional and nothing has replaced the key
+
+        # Three of four organisations give the account a new key.
+        self.cairn("key", "reset", "prove", account, "--to-key-file", new, "--out", "proof.json")
+        for administrator in self.administrators[:3]:
+            self.cairn("key", "reset", "approve", account, "--proof", "proof.json", "--delay", 0, "--key-file", administrator)
+        closed = json.loads(self.cairn("key", "incident", "close", 0, "--key-file", self.administrators[0],
+                                       "--old-key-file", leaked, "--out", "evidence", "--json"))
+        self.assertTrue(closed["all_refused"])
+        self.assertGreater(closed["closed_in_block"], block)
+        self.cairn("key", "incident", "verify", "evidence")
+        manifest = self.folder / "evidence/probes.json"
+        manifest.write_text(manifest.read_text().replace("refused", "refusec", 1))
+        self.assertIn("CRN-KEY-0011", self.refused("key", "incident", "verify", "evidence"))
+
+        # The new key acts for the account, on every node; the old one is retired.
+        before = int(self.rpc(self.nodes[0], "eth_getTransactionCount", account, "latest")["result"], 16)
+        for url in self.nodes:
+            receipt = json.loads(self.cairn(*SEND, "--key-file", new, "--rpc", url, "--json"))
+            self.assertEqual(receipt["from"].lower(), account.lower())
+            self.assertIn("CRN-KEY-0001", self.refused(*SEND, "--key-file", leaked, "--rpc", url))
+        after = int(self.rpc(self.nodes[0], "eth_getTransactionCount", account, "latest")["result"], 16)
+        self.assertEqual(after, before + 4)
+        for url in self.nodes:
+            self.assertEqual(self.uses_of(url, account, block + 1), 0)
+        listed = json.loads(self.cairn("key", "incident", "list", "--json"))
+        self.assertEqual(listed[0]["closed_at"], closed["closed_in_block"])
+
+    def test_an_owner_rotates_and_a_lost_key_is_reset_with_time_to_object(self):
+        account = self.state["accounts"][5]["address"]
+        first = self.secret("first.key", "0x" + "61" * 32)
+        second = self.secret("second.key", "0x" + "62" * 32)
+        rotated = json.loads(self.cairn("key", "rotate", "--from", "dev:5", "--to-key-file", first, "--json"))
+        self.assertEqual(rotated["account"], account)
+        self.assertIn("CRN-KEY-0001", self.refused(*SEND, "--from", "dev:5"))
+        self.cairn(*SEND, "--key-file", first)
+        good = json.loads(self.cairn("key", "status-at", account, rotated["block"], "--json"))
+        self.assertTrue(good["good"])
+        self.cairn("key", "reset", "prove", account, "--to-key-file", second, "--out", "second.json")
+        for administrator in self.administrators[:3]:
+            self.cairn("key", "reset", "approve", account, "--proof", "second.json", "--delay", 5, "--key-file", administrator)
+        self.assertIn("CRN-KEY-0005", self.refused(*SEND, "--key-file", first))
+        self.cairn("key", "reset", "object", account, "--key-file", first)
+        self.cairn(*SEND, "--key-file", first)
+        for administrator in self.administrators[:3]:
+            self.cairn("key", "reset", "approve", account, "--proof", "second.json", "--delay", 5, "--key-file", administrator)
+        self.refused("key", "reset", "finish", account, "--from", "dev:0")
+        for _ in range(5):
+            self.cairn(*SEND, "--from", "dev:0")
+        self.cairn("key", "reset", "finish", account, "--from", "dev:0")
+        receipt = json.loads(self.cairn(*SEND, "--key-file", second, "--json"))
+        self.assertEqual(receipt["from"].lower(), account.lower())
+        self.assertIn("CRN-KEY-0001", self.refused(*SEND, "--key-file", first))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

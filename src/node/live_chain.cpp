@@ -5,6 +5,7 @@
 #include "base/errors/state.hpp"
 #include "crypto/ed25519.hpp"
 #include "execution/transaction.hpp"
+#include "system/identities.hpp"
 #include "system/parameters.hpp"
 
 #include <unordered_map>
@@ -41,6 +42,7 @@ LiveChain::LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::N
       certified_(std::min(chain.blocks().last_certified(), chain.height())),
       published_(certified_) {
     pool_.on_block(executed_, {}, *chain_.state().latest());
+    if (const auto last = chain_.blocks().block(executed_)) head_time_ = last->block.header.timestamp;
     publisher_ = std::jthread([this] { publish(); });
 }
 
@@ -65,6 +67,7 @@ void LiveChain::executed(const ExecutedChain::Outcome& outcome, const std::vecto
         const auto state = chain_.state().latest();
         const auto parameters = next_parameters(chain_);
         const std::lock_guard lock(pool_mutex_);
+        head_time_ = outcome.block->block.header.timestamp;
         if (parameters != parameters_) {
             parameters_ = parameters;
             pool_.set_rules(parameters);
@@ -180,6 +183,10 @@ Result<Hash256> LiveChain::submit(BytesView raw) {
     const auto state = chain_.state().latest();
     {
         const std::lock_guard lock(pool_mutex_);
+        if (parameters_.account_binding == ledger::AccountBinding::required) {
+            const auto standing = system::standing_of(*state, transaction->sender, head_time_);
+            if (standing != ledger::Standing::good) return execution::refuse_sender(transaction->sender, standing);
+        }
         CRN_TRY(added, pool_.add(transaction, std::max(gas.standard, gas.floor), *state));
         (void)added;
     }

@@ -19,6 +19,8 @@ inline constexpr Address kMembersAddress = system_address(0x01);
 inline constexpr Address kRecordsAddress = system_address(0x02);
 /// 0x000000000000000000000000000000000000ca03: parameters of the chain (contracts/IParameters.sol).
 inline constexpr Address kParametersAddress = system_address(0x03);
+/// 0x000000000000000000000000000000000000ca07: certificates and accounts of organisations (contracts/IIdentities.sol).
+inline constexpr Address kIdentitiesAddress = system_address(0x07);
 
 /// 0x000000000000000000000000000000000000ca20 and ca21: SM3 and SM2 for contracts (system/national.hpp).
 inline constexpr Address kSm3Address = system_address(0x20);

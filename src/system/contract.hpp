@@ -51,5 +51,6 @@ private:
 const Contract& members_contract();
 const Contract& records_contract();
 const Contract& parameters_contract();
+const Contract& identities_contract();
 
 } // namespace cairn::system

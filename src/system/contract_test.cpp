@@ -18,6 +18,7 @@ TEST(SystemContracts, stand_where_the_header_says_with_a_marker_for_code) {
     EXPECT_EQ(to_hex(kMembersAddress), "0x000000000000000000000000000000000000ca01");
     EXPECT_EQ(to_hex(kRecordsAddress), "0x000000000000000000000000000000000000ca02");
     EXPECT_EQ(to_hex(kParametersAddress), "0x000000000000000000000000000000000000ca03");
+    EXPECT_EQ(to_hex(kIdentitiesAddress), "0x000000000000000000000000000000000000ca07");
     EXPECT_EQ(kRecordsAddress, ledger::kRecordsContract);
     const TestChain chain;
     for (const auto& [address, contract] : native_contracts()) {

@@ -3,6 +3,7 @@
 #include "base/errors/ledger.hpp"
 #include "ledger/history_contract.hpp"
 #include "system/contract.hpp"
+#include "system/identities.hpp"
 #include "system/members.hpp"
 #include "system/national.hpp"
 #include "system/parameters.hpp"
@@ -39,6 +40,7 @@ const evm::NativeContracts& native_contracts() {
     static const evm::NativeContracts contracts{{kMembersAddress, &members_contract()},
                                                 {kRecordsAddress, &records_contract()},
                                                 {kParametersAddress, &parameters_contract()},
+                                                {kIdentitiesAddress, &identities_contract()},
                                                 {kSm3Address, &sm3_contract()},
                                                 {kSm2Address, &sm2_contract()}};
     return contracts;
@@ -54,11 +56,14 @@ Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis) {
     diff.try_emplace(ledger::kHistoryContract, account_of(ledger::history_contract_account()));
     MemorySlots members;
     MemorySlots parameters;
+    MemorySlots identities;
     CRN_CHECK(write_members(members, genesis));
     write_parameters(parameters, genesis.parameters);
+    write_identities(identities, members, genesis);
     put_contract(diff, kMembersAddress, members);
     put_contract(diff, kRecordsAddress, {});
     put_contract(diff, kParametersAddress, parameters);
+    put_contract(diff, kIdentitiesAddress, identities);
     put_contract(diff, kSm3Address, {});
     put_contract(diff, kSm2Address, {});
     return diff;
@@ -66,7 +71,7 @@ Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis) {
 
 std::vector<std::string> interface_lines() {
     std::vector<std::string> lines;
-    for (const auto* contract : {&members_contract(), &records_contract(), &parameters_contract()})
+    for (const auto* contract : {&members_contract(), &records_contract(), &parameters_contract(), &identities_contract()})
         for (auto& line : contract->interface_lines()) lines.push_back(std::move(line));
     std::sort(lines.begin(), lines.end());
     return lines;

@@ -3,8 +3,8 @@
 
 #include "base/result.hpp"
 #include "evm/machine.hpp"
-#include "ledger/genesis.hpp"
 #include "ledger/account_binding.hpp"
+#include "ledger/genesis.hpp"
 #include "ledger/receipt.hpp"
 #include "ledger/transaction.hpp"
 

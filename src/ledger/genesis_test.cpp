@@ -91,7 +91,11 @@ TEST(Genesis, bindings_that_mean_nothing_are_refused) {
     const std::vector<std::pair<std::string, std::function<void(GenesisAccount&)>>> cases{
         {"is not among", [](GenesisAccount& a) { a.organisation = "Omega"; }},
         {"true without", [](GenesisAccount& a) { a.is_registrar = true; }},
-        {"accounts without code", [](GenesisAccount& a) { a.organisation = "Alpha"; a.code = {0}; }},
+        {"accounts without code",
+         [](GenesisAccount& a) {
+             a.organisation = "Alpha";
+             a.code = {0};
+         }},
     };
     for (const auto& [reason, change] : cases) {
         auto genesis = four_organisations();

@@ -16,8 +16,7 @@ namespace {
 using ledger::AccountIdentity;
 using ledger::IdentityKind;
 
-constexpr Event kAccountBound{
-    .name = "AccountBound", .indexed = "address,uint256", .data = "uint8,bytes32,uint64"};
+constexpr Event kAccountBound{.name = "AccountBound", .indexed = "address,uint256", .data = "uint8,bytes32,uint64"};
 constexpr Event kAccountUnbound{.name = "AccountUnbound", .indexed = "address,uint256", .data = ""};
 constexpr Event kAccountSuspended{.name = "AccountSuspended", .indexed = "address,uint256", .data = "bool"};
 constexpr Event kRegistrarSet{.name = "RegistrarSet", .indexed = "address,uint256", .data = "bool"};
@@ -74,7 +73,8 @@ std::optional<std::uint64_t> registered_by_caller(Call& call) {
     if (!own || !own->is_registrar) return std::nullopt;
     CallReader reader{call};
     // A suspended or expired registrar registers nobody, even where bindings are not asked for.
-    if (ledger::standing_of(reader, call.caller(), call.block().timestamp) != ledger::Standing::good) return std::nullopt;
+    if (ledger::standing_of(reader, call.caller(), call.block().timestamp) != ledger::Standing::good)
+        return std::nullopt;
     return own->organisation;
 }
 
@@ -82,7 +82,8 @@ std::optional<std::uint64_t> registered_by_caller(Call& call) {
 std::optional<Bytes> bind_account(Call& call, std::uint64_t organisation, const Address& account, std::uint64_t kind,
                                   const Hash256& commitment, std::uint64_t expires) {
     if (account.is_zero()) return revert(kFieldInvalid, {"account"}).error();
-    if (kind < 1 || kind > static_cast<std::uint64_t>(IdentityKind::node)) return revert(kFieldInvalid, {"kind"}).error();
+    if (kind < 1 || kind > static_cast<std::uint64_t>(IdentityKind::node))
+        return revert(kFieldInvalid, {"kind"}).error();
     if (commitment.is_zero()) return revert(kFieldInvalid, {"commitment"}).error();
     if (expires != 0 && expires <= call.block().timestamp) return revert(kFieldInvalid, {"expires"}).error();
     MemberStorage members{call.of(kMembersAddress)};

@@ -39,7 +39,8 @@ bool trusts_founding_ca(const ledger::StateView& view, std::string_view organisa
 /// The others, in the order of their places; empty for an unknown organisation.
 std::vector<TrustedCa> added_cas_of(const ledger::StateView& view, std::string_view organisation);
 /// `id`: SHA-256 of a certificate, or of its public key (SubjectPublicKeyInfo).
-std::optional<Revocation> revocation_of(const ledger::StateView& view, std::string_view organisation, const Hash256& id);
+std::optional<Revocation> revocation_of(const ledger::StateView& view, std::string_view organisation,
+                                        const Hash256& id);
 
 std::optional<ledger::AccountIdentity> identity_of(const ledger::StateView& view, const Address& account);
 ledger::Standing standing_of(const ledger::StateView& view, const Address& account, std::uint64_t now);

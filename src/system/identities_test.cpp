@@ -126,8 +126,8 @@ TEST_F(IdentitiesTest, many_accounts_are_bound_together_or_not_at_all) {
     for (std::size_t i = 0; i < kBindingsPerCallMax; ++i) {
         Address account = kPerson;
         account.bytes[0] = static_cast<std::uint8_t>(i);
-        accounts.push_back(account);
-        commitments.push_back(kCommitment);
+        accounts.emplace_back(account);
+        commitments.emplace_back(kCommitment);
     }
     constexpr std::string_view kMany = "bindMany(address[],uint8,bytes32[],uint64)";
     const auto answer = send(kAlpha, kMany, {AbiValue{accounts}, 2, AbiValue{commitments}, 0});
@@ -140,8 +140,8 @@ TEST_F(IdentitiesTest, many_accounts_are_bound_together_or_not_at_all) {
     send(kAlpha, kMany, {AbiValue{second}, 2, AbiValue{both}, 0})
         .expect_revert("AlreadyBound(address,uint256)", {accounts.front(), 0});
     EXPECT_EQ(standing(kStranger), Standing::unbound);
-    accounts.push_back(kStranger);
-    commitments.push_back(kCommitment);
+    accounts.emplace_back(kStranger);
+    commitments.emplace_back(kCommitment);
     send(kAlpha, kMany, {AbiValue{accounts}, 2, AbiValue{commitments}, 0})
         .expect_revert("FieldInvalid(string)", {"accounts"});
 }
@@ -188,8 +188,7 @@ TEST_F(IdentitiesTest, a_ca_rolls_over_in_stages) {
 
 TEST_F(IdentitiesTest, trusted_cas_are_few_and_their_places_are_used_again) {
     const auto der = [](std::uint8_t i) { return Bytes(40, i); };
-    for (std::uint8_t i = 0; i < kTrustedCasMax; ++i)
-        ASSERT_TRUE(send(kAlpha, "trustCa(bytes)", {der(i)}).result.ok());
+    for (std::uint8_t i = 0; i < kTrustedCasMax; ++i) ASSERT_TRUE(send(kAlpha, "trustCa(bytes)", {der(i)}).result.ok());
     send(kAlpha, "trustCa(bytes)", {der(9)}).expect_revert("TooManyCas(uint256)", {kTrustedCasMax});
     ASSERT_TRUE(send(kAlpha, "removeCa(bytes32)", {crypto::sha256(der(1))}).result.ok());
     ASSERT_TRUE(send(kAlpha, "trustCa(bytes)", {der(9)}).result.ok());
@@ -303,7 +302,8 @@ TEST_F(IdentitiesTest, random_histories_equal_a_plain_reference) {
             }
             default: {
                 done = send(caller, "setRegistrar(address,bool)", {account, U256{flag ? 1u : 0u}}).result.ok();
-                auto* entry = reference.administrators.contains(caller) ? reference.own(caller, account, true) : nullptr;
+                auto* entry =
+                    reference.administrators.contains(caller) ? reference.own(caller, account, true) : nullptr;
                 expected = entry != nullptr;
                 if (expected) entry->registrar = flag;
             }

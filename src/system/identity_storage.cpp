@@ -87,8 +87,6 @@ void IdentityStorage::revoke(std::uint64_t organisation, const Hash256& id, cons
 }
 
 std::uint64_t IdentityStorage::version() { return slots_.load(ledger::tagged_slot(kVersion, U256{})).low(); }
-void IdentityStorage::next_version() {
-    slots_.store(ledger::tagged_slot(kVersion, U256{}), U256{version()} + U256{1});
-}
+void IdentityStorage::next_version() { slots_.store(ledger::tagged_slot(kVersion, U256{}), U256{version()} + U256{1}); }
 
 } // namespace cairn::system

@@ -1,12 +1,15 @@
 // Processor time of a block's parts, per transaction: 10,000 plain transfers or token transfers between 2,000 accounts whose
 // state is in maps. Signatures are not part of it: they are checked before execution. Prints one line per run.
 //
-// With "rekeyed" as third word every account has an entry in the contract Keys, which the look-up of a sender then reads.
+// With "bound" transfers on a chain that asks for bound accounts; with "rekeyed" as third word every account has an entry in the
+// contract Keys, which the look-up of a sender then reads.
 //
-//     cairn_execution_bench [transfer|token] [RUNS] [rekeyed]
+//     cairn_execution_bench [transfer|token|bound] [RUNS] [rekeyed]
 #include "execution/candidate_order.hpp"
 #include "execution/test_chain.hpp"
+#include "ledger/account_binding.hpp"
 #include "ledger/account_key.hpp"
+#include "ledger/slot_layout.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -57,12 +60,30 @@ void give_keys_entries(state::MemoryState& world) {
     world.apply(diff);
 }
 
-int run(bool is_token, int runs, bool is_rekeyed) {
+/// Binds every actor to organisation 0, which is active.
+void bind_actors(state::MemoryState& world) {
+    ledger::StateDiff diff;
+    for (const auto& [address, first] :
+         {std::pair{ledger::kIdentitiesContract, false}, {ledger::kMembersContract, true}}) {
+        auto& contract = diff[address];
+        contract.account = ledger::Account{1, {}, crypto::kEmptyKeccak};
+        if (first) contract.storage[ledger::content_slot(U256{}) + U256{1}] = U256{1} << 160;
+    }
+    for (std::size_t i = 0; i < kActors; ++i)
+        diff[ledger::kIdentitiesContract].storage[ledger::identity_slot(test::actor(i).address)] =
+            ledger::pack_identity({});
+    world.apply(diff);
+}
+
+int run(std::string_view what, int runs, bool is_rekeyed) {
+    const bool is_token = what == "token";
     auto world = test::world(kActors);
+    bind_actors(world);
     if (is_rekeyed) give_keys_entries(world);
     const auto candidates = make_candidates(is_token);
     auto parameters = test::parameters();
     parameters.block_gas_limit = 5'000'000'000;
+    if (what == "bound") parameters.account_binding = ledger::AccountBinding::required;
     const auto input = test::input_of(candidates);
     const evm::NativeContracts natives;
     const auto rules = rules_of(parameters, natives);
@@ -82,7 +103,7 @@ int run(bool is_token, int runs, bool is_rekeyed) {
             if (test::execute(world, input, parameters).receipts.size() != kTransactions) std::abort();
         });
         std::printf("%s, us per transaction: order %.2f, apply %.2f, whole block with roots %.2f\n",
-                    is_token ? "token" : "transfer", order, apply, block);
+                    std::string(what).c_str(), order, apply, block);
     }
     return 0;
 }
@@ -91,6 +112,5 @@ int run(bool is_token, int runs, bool is_rekeyed) {
 } // namespace cairn::execution
 
 int main(int count, char** words) {
-    const bool is_token = count > 1 && std::string_view{words[1]} == "token";
-    return cairn::execution::run(is_token, count > 2 ? std::atoi(words[2]) : 5, count > 3);
+    return cairn::execution::run(count > 1 ? words[1] : "transfer", count > 2 ? std::atoi(words[2]) : 5, count > 3);
 }

@@ -67,6 +67,7 @@ Rules rules_of(const ledger::ChainParameters& parameters, const evm::NativeContr
     rules.code_bytes_max = parameters.code_bytes_max;
     rules.suite = parameters.suite;
     rules.natives = &natives;
+    rules.account_binding = parameters.account_binding;
     return rules;
 }
 

@@ -97,6 +97,23 @@ bool may_send(evm::State& state, const Address& sender, Revision revision) {
     return revision >= Revision::prague && evm::delegation_target(*state.code(sender)).has_value();
 }
 
+class StateReader final : public ledger::IdentityReader {
+public:
+    explicit StateReader(evm::State& state) : state_(state) {}
+    U256 identities(const U256& slot) override { return state_.storage(ledger::kIdentitiesContract, slot); }
+    U256 members(const U256& slot) override { return state_.storage(ledger::kMembersContract, slot); }
+
+private:
+    evm::State& state_;
+};
+
+ledger::Standing standing_of(evm::State& state, const Address& account, const evm::BlockEnvironment& block,
+                             const Rules& rules) {
+    if (rules.account_binding == ledger::AccountBinding::open) return ledger::Standing::good;
+    StateReader reader{state};
+    return ledger::standing_of(reader, account, block.timestamp);
+}
+
 Status check_against_state(evm::State& state, const ledger::SignedTransaction& signed_tx,
                            const evm::BlockEnvironment& block, std::uint64_t block_gas_left, const Rules& rules) {
     const auto& tx = signed_tx.body;
@@ -116,6 +133,8 @@ Status check_against_state(evm::State& state, const ledger::SignedTransaction& s
     if (tx.gas_limit > block_gas_left)
         return fail(error::GasOverBlock,
                     "gas limit " + std::to_string(tx.gas_limit) + ", left " + std::to_string(block_gas_left));
+    if (const auto standing = standing_of(state, signed_tx.sender, block, rules); standing != ledger::Standing::good)
+        return refuse_sender(signed_tx.sender, standing);
     const auto nonce = state.nonce(signed_tx.sender);
     if (tx.nonce != nonce)
         return fail(tx.nonce < nonce ? error::NonceTooLow : error::NonceTooHigh,
@@ -156,6 +175,8 @@ void apply_authorization(evm::State& state, const ledger::Authorization& item, c
     const auto authority = account_of(state, *signer, nullptr, block.number, rules);
     if (!authority) return;
     state.warm_up(*authority);
+    // Otherwise a bound sender could act with an account that nobody answers for.
+    if (standing_of(state, *authority, block, rules) != ledger::Standing::good) return;
     const auto code = state.code(*authority);
     if (!code->empty() && !evm::delegation_target(*code)) return;
     if (state.nonce(*authority) != item.nonce) return;
@@ -239,6 +260,11 @@ evm::CallResult run_message(evm::State& state, const ledger::SignedTransaction& 
 }
 
 } // namespace
+
+std::unexpected<Error> refuse_sender(const Address& account, ledger::Standing standing) {
+    return fail(standing == ledger::Standing::unbound ? error::AccountUnbound : error::BindingEnded,
+                to_hex(account) + ": " + std::string(ledger::reason_of(standing)));
+}
 
 IntrinsicGas intrinsic_gas(const Transaction& tx, Revision revision) {
     std::uint64_t tokens = 0;

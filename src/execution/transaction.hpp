@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 #include "evm/machine.hpp"
+#include "ledger/account_binding.hpp"
 #include "ledger/genesis.hpp"
 #include "ledger/receipt.hpp"
 #include "ledger/transaction.hpp"
@@ -16,6 +17,8 @@ struct Rules {
     std::uint32_t code_bytes_max = 24'576;
     ledger::Suite suite = ledger::Suite::international;
     const evm::NativeContracts* natives = nullptr;
+    /// Whether the sender, and who signs an EIP-7702 authorization, must be bound to an identity.
+    ledger::AccountBinding account_binding = ledger::AccountBinding::open;
     /// Type 3 is refused by a chain and accepted by runs of Ethereum's test vectors.
     bool accept_blobs = false;
     /// eth_call and estimates: skip nonce, balance-for-gas, base fee, EIP-3607 and gas cap checks.
@@ -48,9 +51,13 @@ Status check_shape(const ledger::Transaction& transaction, const Rules& rules);
 /// Changes `state` and ends the transaction in it. An error means the transaction is not valid here and nothing changed:
 /// NonceTooLow, NonceTooHigh, InsufficientFunds, IntrinsicGasTooLow, FeeBelowBase, GasOverBlock, GasOverCap, SenderHasCode,
 /// PriorityOverFee, InitCodeTooLarge, BlobInvalid, WrongChainId, TypeNotSupported, SetCodeInvalid, NonceOverflow,
-/// GasPriceOverflow; where there are native contracts, also what ledger::account_of_key gives for the key that signed.
+/// GasPriceOverflow, AccountUnbound, BindingEnded; where there are native contracts, also what ledger::account_of_key gives for the key
+/// that signed.
 Result<TransactionOutcome> apply_transaction(evm::State& state, const ledger::SignedTransaction& transaction,
                                              const evm::BlockEnvironment& block, std::uint64_t block_gas_left,
                                              const Rules& rules);
+
+/// The error for an account that may not send: AccountUnbound or BindingEnded.
+std::unexpected<Error> refuse_sender(const Address& account, ledger::Standing standing);
 
 } // namespace cairn::execution

@@ -141,10 +141,32 @@ Status check_accounts(const Genesis& genesis) {
         if (slots > kGenesisSlotsMax) return bad(path + ".storage", "makes more than 1,000,000 slots in all");
         for (const auto& [slot, value] : account.storage)
             if (!value) return bad(path + ".storage." + to_hex(to_big_endian(slot)), "is zero; leave it out");
+        if (!account.organisation.empty() && find_organisation(genesis, account.organisation) == nullptr)
+            return bad(path + ".organisation", "is not among the organisations");
+        if (account.is_registrar && account.organisation.empty())
+            return bad(path + ".registrar", "is true without an organisation");
+        if (!account.organisation.empty() && !account.code.empty())
+            return bad(path + ".organisation", "is for accounts without code");
         if (!account.balance && account.nonce == 0 && account.code.empty())
             return bad(path, "is empty (EIP-161); leave it out");
     }
     return {};
+}
+
+/// Only if there is something to say, so that a genesis without bindings keeps the form that it always had.
+void write_identities(codec::WireWriter& out, const Genesis& genesis) {
+    std::uint32_t bound = 0;
+    for (const auto& [address, account] : genesis.accounts) bound += account.organisation.empty() ? 0 : 1;
+    if (bound == 0 && genesis.parameters.account_binding == AccountBinding::open) return;
+    out.text("identities");
+    out.u8(static_cast<std::uint8_t>(genesis.parameters.account_binding));
+    out.u32(bound);
+    for (const auto& [address, account] : genesis.accounts) {
+        if (account.organisation.empty()) continue;
+        out.fixed(address);
+        out.text(account.organisation);
+        out.u8(account.is_registrar ? 1 : 0);
+    }
 }
 
 } // namespace
@@ -217,6 +239,7 @@ Hash256 hash_of(const Genesis& genesis) {
             u256(value);
         }
     }
+    write_identities(out, genesis);
     return crypto::keccak256(out.bytes());
 }
 

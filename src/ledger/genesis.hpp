@@ -14,6 +14,8 @@
 namespace cairn::ledger {
 
 enum class FeeMode : std::uint8_t { free, fixed };
+/// Whether an account must be bound to an identity of a member organisation before it may send (ledger/account_binding.hpp).
+enum class AccountBinding : std::uint8_t { open, required };
 
 /// Which accounts may send: secp256k1 keys (international), SM2 keys (national), or both (mixed). The numbers are stored.
 enum class Suite : std::uint8_t { international = 1, national = 2, mixed = 3 };
@@ -31,6 +33,7 @@ struct ChainParameters {
     std::uint64_t history_blocks = 10'000;          // state kept for queries
     std::uint32_t min_block_interval_ms = 50;
     Suite suite = Suite::international;
+    AccountBinding account_binding = AccountBinding::open; // `network genesis` and `dev up` ask for required
     bool operator==(const ChainParameters&) const = default;
 };
 
@@ -42,6 +45,9 @@ struct GenesisAccount {
     std::uint64_t nonce = 0;
     Bytes code;
     std::map<U256, U256> storage;
+    /// Bound from the start to this founding organisation; empty: not bound.
+    std::string organisation;
+    bool is_registrar = false; // may bind further accounts to it
     bool operator==(const GenesisAccount&) const = default;
 };
 

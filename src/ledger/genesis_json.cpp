@@ -40,6 +40,7 @@ public:
         ++read_;
         return &*found;
     }
+    bool has(const char* key) const { return value_.contains(key); }
     Result<std::string> text(const char* key) {
         CRN_TRY(value, get(key));
         if (!value->is_string()) return bad(path(key), "is not a text");
@@ -130,8 +131,15 @@ Result<ChainParameters> read_parameters(const Json& json) {
     CRN_TRY(history, in.u64("history_blocks"));
     CRN_TRY(interval, in.u64("min_block_interval_ms", std::numeric_limits<std::uint32_t>::max()));
     CRN_TRY(suite_name, in.text("suite"));
+    std::string binding = "open";
+    if (in.has("account_binding")) {
+        CRN_TRY(named, in.text("account_binding"));
+        binding = named;
+    }
     CRN_CHECK(in.finish());
     if (mode != "free" && mode != "fixed") return bad("parameters.fee_mode", "is neither free nor fixed");
+    if (binding != "required" && binding != "open")
+        return bad("parameters.account_binding", "is neither required nor open");
     const auto suite = suite_from_name(suite_name);
     if (!suite) return bad("parameters.suite", "is none of international, national, mixed");
     out.suite = *suite;
@@ -143,6 +151,7 @@ Result<ChainParameters> read_parameters(const Json& json) {
     out.code_bytes_max = static_cast<std::uint32_t>(code_bytes);
     out.history_blocks = history;
     out.min_block_interval_ms = static_cast<std::uint32_t>(interval);
+    out.account_binding = binding == "required" ? AccountBinding::required : AccountBinding::open;
     return out;
 }
 
@@ -176,6 +185,13 @@ Result<GenesisAccount> read_account(const Json& json, const std::string& path) {
     CRN_TRY(nonce, in.u64("nonce"));
     CRN_TRY(code, in.text("code"));
     CRN_TRY(storage, in.get("storage"));
+    if (in.has("organisation")) {
+        CRN_TRY(organisation, in.text("organisation"));
+        CRN_TRY(registrar, in.get("registrar"));
+        if (!registrar->is_boolean()) return bad(in.path("registrar"), "is neither true nor false");
+        out.organisation = organisation;
+        out.is_registrar = registrar->get<bool>();
+    }
     CRN_CHECK(in.finish());
     out.balance = balance;
     out.nonce = nonce;
@@ -226,6 +242,7 @@ std::string to_json(const Genesis& genesis) {
                          {"history_blocks", p.history_blocks},
                          {"min_block_interval_ms", p.min_block_interval_ms},
                          {"suite", name_of(p.suite)}};
+    if (p.account_binding == AccountBinding::required) out["parameters"]["account_binding"] = "required";
     out["organisations"] = Json::array();
     for (const auto& organisation : genesis.organisations)
         out["organisations"].push_back({{"name", organisation.name},
@@ -247,6 +264,9 @@ std::string to_json(const Genesis& genesis) {
                                             {"nonce", account.nonce},
                                             {"code", to_hex(account.code)},
                                             {"storage", std::move(storage)}};
+        if (account.organisation.empty()) continue;
+        out["accounts"][to_hex(address)]["organisation"] = account.organisation;
+        out["accounts"][to_hex(address)]["registrar"] = account.is_registrar;
     }
     out["signatures"] = Json::object();
     for (const auto& [name, signature] : genesis.signatures) out["signatures"][name] = to_hex(signature);

@@ -72,6 +72,40 @@ TEST(Genesis, json_form_round_trips) {
     EXPECT_TRUE(verify_signatures(*back));
 }
 
+TEST(Genesis, accounts_bound_to_an_organisation_survive_json_and_enter_the_hash) {
+    auto genesis = four_organisations();
+    genesis.parameters.account_binding = AccountBinding::required;
+    auto& account = genesis.accounts[filled<Address>(0xaa)];
+    account.organisation = "Beta";
+    const auto plain = hash_of(genesis);
+    account.is_registrar = true;
+    EXPECT_NE(hash_of(genesis), plain);
+    const auto back = genesis_from_json(to_json(genesis));
+    ASSERT_TRUE(back) << back.error().text();
+    EXPECT_EQ(back->parameters, genesis.parameters);
+    EXPECT_EQ(back->accounts, genesis.accounts);
+    EXPECT_EQ(hash_of(*back), hash_of(genesis));
+}
+
+TEST(Genesis, bindings_that_mean_nothing_are_refused) {
+    const std::vector<std::pair<std::string, std::function<void(GenesisAccount&)>>> cases{
+        {"is not among", [](GenesisAccount& a) { a.organisation = "Omega"; }},
+        {"true without", [](GenesisAccount& a) { a.is_registrar = true; }},
+        {"accounts without code",
+         [](GenesisAccount& a) {
+             a.organisation = "Alpha";
+             a.code = {0};
+         }},
+    };
+    for (const auto& [reason, change] : cases) {
+        auto genesis = four_organisations();
+        change(genesis.accounts[filled<Address>(0xaa)]);
+        const auto status = check_genesis(genesis);
+        ASSERT_FALSE(status) << reason;
+        EXPECT_NE(status.error().detail.find(reason), std::string::npos) << status.error().detail;
+    }
+}
+
 TEST(Genesis, json_keys_are_sorted) {
     const auto json = to_json(four_organisations());
     std::size_t last = 0;
@@ -100,6 +134,8 @@ TEST(Genesis, hash_depends_on_every_field) {
         [](Genesis& g) { g.parameters.history_blocks++; },
         [](Genesis& g) { g.parameters.min_block_interval_ms++; },
         [](Genesis& g) { g.parameters.suite = Suite::mixed; },
+        [](Genesis& g) { g.parameters.account_binding = AccountBinding::required; },
+        [](Genesis& g) { g.accounts.begin()->second.organisation = "Alpha"; },
         [](Genesis& g) { g.timestamp++; },
         [](Genesis& g) { g.organisations[1].name += "x"; },
         [](Genesis& g) { g.organisations[1].ca_certificate_pem += "\n"; },

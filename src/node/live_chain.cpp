@@ -8,6 +8,7 @@
 #include "execution/transaction.hpp"
 #include "ledger/account_key.hpp"
 #include "system/keys.hpp"
+#include "system/identities.hpp"
 #include "system/parameters.hpp"
 
 #include <set>
@@ -68,6 +69,7 @@ LiveChain::LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::N
       key_watch_(chain.blocks(), chain.genesis().validators, chain.store()) {
     key_watch_.advance(certified_);
     pool_.on_block(executed_, {}, *chain_.state().latest());
+    if (const auto last = chain_.blocks().block(executed_)) head_time_ = last->block.header.timestamp;
     publisher_ = std::jthread([this] { publish(); });
 }
 
@@ -92,6 +94,7 @@ void LiveChain::executed(const ExecutedChain::Outcome& outcome) {
         const auto state = chain_.state().latest();
         const auto parameters = next_parameters(chain_);
         const std::lock_guard lock(pool_mutex_);
+        head_time_ = outcome.block->block.header.timestamp;
         if (parameters != parameters_) {
             parameters_ = parameters;
             pool_.set_rules(parameters);
@@ -213,6 +216,10 @@ Result<Hash256> LiveChain::submit(BytesView raw) {
         const auto state = chain_.state().latest();
         CRN_TRY(admitted, for_its_account(std::move(transaction), chain_.height().value + 1, *state));
         transaction = std::move(admitted);
+        if (parameters_.account_binding == ledger::AccountBinding::required) {
+            const auto standing = system::standing_of(*state, transaction->sender, head_time_);
+            if (standing != ledger::Standing::good) return execution::refuse_sender(transaction->sender, standing);
+        }
         CRN_TRY(added, pool_.add(transaction, std::max(gas.standard, gas.floor), *state));
         (void)added;
     }

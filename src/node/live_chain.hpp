@@ -69,6 +69,7 @@ private:
 
     mutable std::mutex pool_mutex_;
     ledger::ChainParameters parameters_; // of the next block; guarded by pool_mutex_
+    std::uint64_t head_time_ = 0;        // seconds; of the last executed block; guarded by pool_mutex_
     pool::Pool pool_;                    // guarded by pool_mutex_
 
     mutable std::mutex head_mutex_;

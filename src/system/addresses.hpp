@@ -21,6 +21,8 @@ inline constexpr Address kRecordsAddress = system_address(0x02);
 inline constexpr Address kParametersAddress = system_address(0x03);
 /// 0x000000000000000000000000000000000000ca06: keys, their states and the accounts they sign for (contracts/IKeys.sol).
 inline constexpr Address kKeysAddress = system_address(0x06);
+/// 0x000000000000000000000000000000000000ca07: certificates and accounts of organisations (contracts/IIdentities.sol).
+inline constexpr Address kIdentitiesAddress = system_address(0x07);
 
 /// 0x000000000000000000000000000000000000ca20 and ca21: SM3 and SM2 for contracts (system/national.hpp).
 inline constexpr Address kSm3Address = system_address(0x20);

@@ -56,5 +56,6 @@ const Contract& records_contract();
 const Contract& parameters_contract();
 const Contract& keys_contract();
 const Contract& anchors_contract();
+const Contract& identities_contract();
 
 } // namespace cairn::system

@@ -32,8 +32,9 @@ constexpr Rule kCodeBytesMax{"codeBytesMax", 24'576, 1u << 20};
 constexpr Rule kHistoryBlocks{"historyBlocks", 1, 0};
 constexpr Rule kMinBlockIntervalMs{"minBlockIntervalMs", 0, 60'000};
 constexpr Rule kSuite{"suite", 1, 3}; // ledger::Suite
-constexpr std::array kRules{kChainId,      kFixedGasPrice, kBlockGasLimit,      kTransactionGasCap,
-                            kCodeBytesMax, kHistoryBlocks, kMinBlockIntervalMs, kSuite};
+constexpr Rule kAccountBinding{"accountBinding", 1, 0};
+constexpr std::array kRules{kChainId,       kFixedGasPrice,      kBlockGasLimit, kTransactionGasCap, kCodeBytesMax,
+                            kHistoryBlocks, kMinBlockIntervalMs, kSuite,         kAccountBinding};
 
 constexpr Event kParameterChanged{.name = "ParameterChanged", .indexed = "", .data = "string,uint256,uint256"};
 constexpr std::string_view kParameterUnknown = "ParameterUnknown(string)";
@@ -150,6 +151,7 @@ ledger::ChainParameters parameters_of(const ledger::StateView& view, Height heig
     out.history_blocks = value(kHistoryBlocks).low();
     out.min_block_interval_ms = static_cast<std::uint32_t>(value(kMinBlockIntervalMs).low());
     out.suite = static_cast<ledger::Suite>(value(kSuite).low());
+    out.account_binding = value(kAccountBinding) ? ledger::AccountBinding::required : ledger::AccountBinding::open;
     return out;
 }
 
@@ -163,6 +165,7 @@ void write_parameters(Slots& slots, const ledger::ChainParameters& parameters) {
     set(kHistoryBlocks, parameters.history_blocks);
     set(kMinBlockIntervalMs, parameters.min_block_interval_ms);
     set(kSuite, static_cast<std::uint64_t>(parameters.suite));
+    set(kAccountBinding, parameters.account_binding == ledger::AccountBinding::required ? 1 : 0);
 }
 
 } // namespace cairn::system

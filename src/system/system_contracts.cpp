@@ -4,6 +4,7 @@
 #include "ledger/history_contract.hpp"
 #include "system/contract.hpp"
 #include "system/keys.hpp"
+#include "system/identities.hpp"
 #include "system/members.hpp"
 #include "system/national.hpp"
 #include "system/parameters.hpp"
@@ -41,6 +42,7 @@ const evm::NativeContracts& native_contracts() {
                                                 {kRecordsAddress, &records_contract()},
                                                 {kParametersAddress, &parameters_contract()},
                                                 {kAnchorsAddress, &anchors_contract()},
+                                                {kIdentitiesAddress, &identities_contract()},
                                                 {kSm3Address, &sm3_contract()},
                                                 {kSm2Address, &sm2_contract()},
                                                 {kKeysAddress, &keys_contract()}};
@@ -58,13 +60,16 @@ Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis) {
     MemorySlots members;
     MemorySlots parameters;
     MemorySlots keys;
+    MemorySlots identities;
     CRN_CHECK(write_members(members, genesis));
     write_parameters(parameters, genesis.parameters);
     write_keys(keys, genesis);
+    write_identities(identities, members, genesis);
     put_contract(diff, kMembersAddress, members);
     put_contract(diff, kRecordsAddress, {});
     put_contract(diff, kParametersAddress, parameters);
     put_contract(diff, kAnchorsAddress, {});
+    put_contract(diff, kIdentitiesAddress, identities);
     put_contract(diff, kSm3Address, {});
     put_contract(diff, kSm2Address, {});
     put_contract(diff, kKeysAddress, keys);
@@ -95,7 +100,7 @@ std::string name_of_call(const Address& address, BytesView input) {
 std::vector<std::string> interface_lines() {
     std::vector<std::string> lines;
     for (const auto* contract : {&members_contract(), &records_contract(), &parameters_contract(), &keys_contract(),
-                                 &anchors_contract()})
+                                 &identities_contract(), &anchors_contract()})
         for (auto& line : contract->interface_lines()) lines.push_back(std::move(line));
     std::sort(lines.begin(), lines.end());
     return lines;

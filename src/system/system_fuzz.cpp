@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const GenesisView view;
     if (size < 2) return 0;
     evm::Message message;
-    message.recipient = message.code_address = system::system_address(static_cast<std::uint8_t>(1 + data[0] % 3));
+    message.recipient = message.code_address = system::system_address(static_cast<std::uint8_t>(1 + data[0] % 7));
     message.is_static = (data[0] & 0x80) != 0;
     message.sender.bytes.fill((data[0] & 0x40) != 0 ? 2 : 9); // a member, or a stranger
     message.gas = static_cast<std::int64_t>(data[1]) * 4096;

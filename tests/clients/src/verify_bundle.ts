@@ -137,6 +137,12 @@ function genesisHash(genesis: any): string {
             .int(storage.length, 4);
         for (const [slot, value] of storage) out.word(slot).word(value);
     }
+    const bound = accounts.filter(([, account]) => account.organisation);
+    if (bound.length > 0 || p.account_binding === "required") {
+        out.text("identities").int(p.account_binding === "required" ? 1 : 0, 1).int(bound.length, 4);
+        for (const [address, account] of bound)
+            out.raw(getBytes(address)).text(account.organisation).int(account.registrar ? 1 : 0, 1);
+    }
     return keccak256(out.done());
 }
 

@@ -1,0 +1,26 @@
+// Whose certificates count: what the chain says about CAs and revocations, as the network asks for it.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "ledger/genesis.hpp"
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace cairn::network {
+
+/// Thread-safe.
+class PeerTrust {
+public:
+    virtual ~PeerTrust() = default;
+    /// CA certificates (DER) that vouch for the nodes of this organisation.
+    virtual std::vector<Bytes> cas_of(std::string_view organisation) const = 0;
+    /// Whether the organisation has revoked the certificate or key with this SHA-256.
+    virtual bool is_revoked(std::string_view organisation, const Hash256& id) const = 0;
+};
+
+/// What the founders agreed on: the CA of genesis for each organisation, nothing revoked. Copies what it needs.
+std::shared_ptr<const PeerTrust> trust_of_genesis(const ledger::Genesis& genesis);
+
+} // namespace cairn::network

@@ -13,6 +13,12 @@ const std::vector<Noun>& nouns() {
         {"tx", "transactions"},
         {"contract", "deploy and use contracts"},
         {"record", "put documents on record, prove and verify them"},
+        {"role", "who may do what on the chain"},
+        {"policy", "which calls are allowed"},
+        {"freeze", "stop an account, a contract or a method"},
+        {"unfreeze", "end a freeze before its time"},
+        {"label", "security labels of accounts, contracts and records"},
+        {"proposal", "decisions that several take together"},
         {"block", "blocks"},
         {"rpc", "call any JSON-RPC method"},
         {"bench", "measure a network"},
@@ -46,6 +52,11 @@ const std::vector<Command>& commands() {
         declare_tx(out);
         declare_contract(out);
         declare_record(out);
+        declare_role(out);
+        declare_policy(out);
+        declare_freeze(out);
+        declare_label(out);
+        declare_proposal(out);
         declare_block(out);
         declare_rpc(out);
         declare_bench(out);

@@ -51,5 +51,7 @@ private:
 const Contract& members_contract();
 const Contract& records_contract();
 const Contract& parameters_contract();
+const Contract& roles_contract();
+const Contract& proposals_contract();
 
 } // namespace cairn::system

@@ -3,14 +3,13 @@ pragma solidity >=0.8.20 <0.9.0;
 
 /// @title Organisations of the consortium and their validators
 /// @notice System contract of every Cairn chain at 0x000000000000000000000000000000000000ca01. Genesis writes the founders.
-/// Later, organisations come and go when more than half of the active organisations approve the same change in the same round.
+/// Later, organisations come and go by decisions of the organisations (see IProposals, matter "membership").
 /// @dev The node runs it natively and reads it through typed accessors. Storage is laid out as Solidity would:
 ///   slot 0  Organisation[] organisations
 ///   slot 1  Validator[] validators
 ///   slot 2  mapping(string name => uint256) organisation index + 1
 ///   slot 3  mapping(string name => uint256) validator index + 1
-///   slot 4  mapping(bytes32 change => uint256) bit i: organisation i approves
-///   slot 5  uint256 round, grows with each change carried out
+///   slots 4 and 5 are not used
 ///   slot 6  mapping(address => uint256) index + 1 of the active organisation that this account administers
 /// Indices are never used again: who leaves stays listed as inactive. Calls with value, and delegatecalls, are refused.
 interface IMembers {
@@ -40,25 +39,24 @@ interface IMembers {
     }
 
     event NetworkAddressChanged(uint256 indexed validator, string networkAddress);
-    /// @notice `organisation` approves a change; `approvals` of `needed` active organisations now do.
-    event ChangeApproved(bytes32 indexed change, uint256 indexed organisation, uint256 approvals, uint256 needed);
     event OrganisationAdded(uint256 indexed organisation, string name, address account);
     event OrganisationRemoved(uint256 indexed organisation, string name);
 
-    /// @notice The caller administers no active organisation, or not the one concerned.
+    /// @notice The caller is not the contract Proposals, or does not administer the organisation concerned.
     error NotAuthorised(address caller);
     error OrganisationUnknown(string name);
     error ValidatorUnknown(string name);
     /// @notice The name is taken, now or by one who left.
     error NameTaken(string name);
-    /// @notice The account administers another active organisation.
+    /// @notice The account administers another active organisation, or holds an administrator's role.
     error AccountTaken(address account);
-    error AlreadyApproved(bytes32 change);
     /// @notice A field is empty, too long or malformed.
     error FieldInvalid(string field);
     error IndexOutOfRange(uint256 index, uint256 count);
     /// @notice The last organisation cannot leave; 256 is the greatest number of organisations ever.
     error LimitReached();
+    /// @notice After this change some decision could never be taken again.
+    error WouldLockOut(string reason);
 
     /// @notice Number of organisations, those that left included.
     function organisationCount() external view returns (uint256);
@@ -70,21 +68,12 @@ interface IMembers {
     function validatorCount() external view returns (uint256);
     function validator(uint256 index) external view returns (Validator memory);
     function validatorByName(string calldata name) external view returns (uint256 index, Validator memory found);
-    /// @notice How many approvals a change needs: more than half of the active organisations.
-    function approvalsNeeded() external view returns (uint256);
-    /// @notice Active organisations that approve `change`.
-    function approvals(bytes32 change) external view returns (uint256);
-    /// @notice Number of changes carried out; part of each change's identity, so that old approvals do not count later.
-    function round() external view returns (uint256);
 
     /// @notice Sets the address of a validator. Only by its organisation's account.
     function setNetworkAddress(string calldata validatorName, string calldata networkAddress) external;
-    /// @notice Approves the admission of an organisation; the approval that reaches the majority admits it.
-    /// @return change keccak256(abi.encode(round, "add", name, account, signingKey, caCertificate))
-    function approveAddition(string calldata name, address account, bytes32 signingKey, string calldata caCertificate)
-        external
-        returns (bytes32 change);
-    /// @notice Approves the removal of an organisation and its validators.
-    /// @return change keccak256(abi.encode(round, "remove", name))
-    function approveRemoval(string calldata name) external returns (bytes32 change);
+    /// @notice Admits an organisation. Only by a proposal.
+    function addOrganisation(string calldata name, address account, bytes32 signingKey, string calldata caCertificate)
+        external;
+    /// @notice Removes an organisation and its validators. Only by a proposal.
+    function removeOrganisation(string calldata name) external;
 }

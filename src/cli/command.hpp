@@ -85,7 +85,12 @@ void declare_meta(CommandList& out); // version, completion, docs
 void declare_network(CommandList& out);
 void declare_node(CommandList& out);
 void declare_org(CommandList& out);
+void declare_freeze(CommandList& out); // and unfreeze
+void declare_label(CommandList& out);
+void declare_policy(CommandList& out);
+void declare_proposal(CommandList& out);
 void declare_record(CommandList& out);
+void declare_role(CommandList& out);
 void declare_rpc(CommandList& out);
 void declare_state_test(CommandList& out);
 void declare_tx(CommandList& out);

@@ -84,16 +84,21 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
     CRN_CHECK(make_directory(plan.directory, Access::secret));
 
     // Accounts first, so that a seed gives the same ones whatever the number of nodes.
+    // All deploy but the last three: those are the administrators, and an administrator is nothing else.
     std::map<Address, ledger::GenesisAccount> accounts;
+    std::map<Address, ledger::RoleMask> roles;
     U256 balance{1'000'000};
     for (int i = 0; i < 18; ++i) balance = balance * U256{10};
     for (std::size_t i = 0; i <= kDevAccounts; ++i) {
         const auto key = new_account_key(random);
         CRN_TRY(address, address_of(key));
         accounts[address].balance = balance;
-        if (i < kDevAccounts)
-            state.accounts.push_back({checksummed(address), to_hex(key)});
-        else
+        if (i < kDevAccounts) {
+            const auto role =
+                i + 3 < kDevAccounts ? ledger::Role::deployer : static_cast<ledger::Role>(i + 3 - kDevAccounts);
+            roles[address] = mask_of(role);
+            state.accounts.push_back({checksummed(address), to_hex(key), std::string(name_of(role))});
+        } else
             CRN_CHECK(write_file(plan.directory + "/" + std::string{kHeartbeat}, to_hex(key) + "\n", Access::secret,
                                  Existing::replace));
     }
@@ -105,6 +110,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         OrganisationPlan organisation;
         organisation.name = name;
         organisation.validators = {{node, "127.0.0.1:" + std::to_string(port_of(plan, i, 1))}};
+        organisation.offers_officers = false;
         const auto folder = plan.directory + "/organisations/" + lower(name);
         CRN_TRY(invitation, create_organisation(folder, organisation, random, now));
         invitations.push_back(std::move(invitation));
@@ -142,7 +148,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         parameters.fixed_gas_price = plan.gas_price;
     }
     CRN_TRY(genesis, assemble_genesis(std::move(invitations), std::move(parameters), std::move(accounts),
-                                      static_cast<std::uint64_t>(now)));
+                                      static_cast<std::uint64_t>(now), std::move(roles)));
     for (std::size_t i = 0; i < plan.nodes; ++i) {
         CRN_TRY(name, sign_genesis(genesis, plan.directory + "/organisations/" + lower(organisation_name(i)), now));
         static_cast<void>(name);

@@ -52,8 +52,8 @@ Result<DevState> read_dev_state(const std::string& directory) {
             state.nodes.push_back(std::move(node));
         }
         for (const auto& entry : document.at("accounts"))
-            state.accounts.push_back(
-                {entry.at("address").get<std::string>(), entry.at("private_key").get<std::string>()});
+            state.accounts.push_back({entry.at("address").get<std::string>(),
+                                      entry.at("private_key").get<std::string>(), entry.value("role", std::string{})});
         return state;
     } catch (const json::exception& exception) {
         return fail(error::CliFileInvalid, path + ": " + exception.what());
@@ -72,7 +72,8 @@ Status write_dev_state(const DevState& state) {
                          {"pid", node.pid},
                          {"started_ticks", node.started_ticks}});
     for (const auto& account : state.accounts)
-        accounts.push_back({{"address", account.address}, {"private_key", account.private_key}});
+        accounts.push_back(
+            {{"address", account.address}, {"private_key", account.private_key}, {"role", account.role}});
     const json document = {{"version", kStateVersion},
                            {"chain_id", state.chain_id},
                            {"boot_id", state.boot_id},

@@ -22,6 +22,7 @@ struct DevNode {
 struct DevAccount {
     std::string address;
     std::string private_key;
+    std::string role; // on chain, from genesis
 };
 struct DevState {
     std::string directory;

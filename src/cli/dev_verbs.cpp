@@ -32,7 +32,8 @@ json document_of(const DevState& state) {
                          {"height", height ? json(*height) : json(nullptr)}});
     }
     for (const auto& account : state.accounts)
-        accounts.push_back({{"address", account.address}, {"private_key", account.private_key}});
+        accounts.push_back(
+            {{"address", account.address}, {"private_key", account.private_key}, {"role", account.role}});
     return {{"chain_id", state.chain_id},
             {"nodes", nodes},
             {"accounts", accounts},
@@ -62,9 +63,10 @@ void print_banner(const Terminal& terminal, const DevState& state, const json& d
                  << " faulty\n\n";
     print_nodes(terminal, document);
     terminal.out << "\nFunded accounts, " << terminal.styled(Style::yellow, "for development only") << ":\n";
-    Table accounts({"ADDRESS", "PRIVATE KEY"});
-    for (std::size_t i = 0; i < std::min<std::size_t>(3, state.accounts.size()); ++i)
-        accounts.row({state.accounts[i].address, state.accounts[i].private_key});
+    Table accounts({"ADDRESS", "PRIVATE KEY", "ROLE"});
+    for (std::size_t i = 0; i < state.accounts.size(); ++i) // three to work with, and the administrators
+        if (const auto& account = state.accounts[i]; i < 3 || account.role != ledger::name_of(ledger::Role::deployer))
+            accounts.row({account.address, account.private_key, account.role});
     accounts.print(terminal);
     terminal.out << "\nGenesis  " << state.genesis << "\nData     " << state.directory << "\n\nTry next:\n"
                  << "  cairn record add README.md" << here << "\n"

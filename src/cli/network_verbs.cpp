@@ -96,8 +96,17 @@ void print_genesis(const Invocation& invocation, const ledger::Genesis& genesis)
                         {"administrator", checksummed(organisation.account)},
                         {"validators", names}});
     }
+    json roles = json::array();
+    Table held({"ROLE", "ACCOUNT"});
+    for (std::size_t i = 0; i < ledger::kRoleNames.size(); ++i)
+        for (const auto& [account, mask] : genesis.roles) {
+            if ((mask & mask_of(static_cast<ledger::Role>(i))) == 0) continue;
+            held.row({std::string{ledger::kRoleNames[i]}, checksummed(account)});
+            roles.push_back({{"role", ledger::kRoleNames[i]}, {"account", checksummed(account)}});
+        }
     if (terminal.json) {
         terminal.out << json{{"hash", hash},
+                             {"roles", roles},
                              {"chain_id", genesis.parameters.chain_id},
                              {"timestamp", genesis.timestamp},
                              {"accounts", genesis.accounts.size()},
@@ -117,6 +126,8 @@ void print_genesis(const Invocation& invocation, const ledger::Genesis& genesis)
                             {"funded accounts", std::to_string(genesis.accounts.size())}});
     terminal.out << '\n';
     table.print(terminal);
+    terminal.out << '\n';
+    held.print(terminal);
 }
 
 Status network_genesis(Invocation& invocation) {
@@ -146,6 +157,15 @@ Status network_genesis(Invocation& invocation) {
         CRN_TRY(balance, parse_amount(std::string_view{text}.substr(equals + 1)));
         accounts[address].balance = balance;
     }
+    std::map<Address, ledger::RoleMask> roles;
+    for (const auto& text : invocation.all("role")) {
+        const auto equals = text.find('=');
+        const auto role = ledger::role_of(std::string_view{text}.substr(0, equals));
+        if (equals == std::string::npos || !role)
+            return fail(error::CliUsage, "--role wants ROLE=ADDRESS, not \"" + text + "\"");
+        CRN_TRY(address, parse_address(std::string_view{text}.substr(equals + 1)));
+        roles[address] |= mask_of(*role);
+    }
     CRN_TRY(timestamp, invocation.number("timestamp", static_cast<std::uint64_t>(now_seconds()), 1, UINT64_MAX));
     std::vector<Invitation> invitations;
     for (const auto& path : invocation.arguments()) {
@@ -154,7 +174,8 @@ Status network_genesis(Invocation& invocation) {
         if (!invitation) return fail(invitation.error().code, path + ": " + invitation.error().detail);
         invitations.push_back(*std::move(invitation));
     }
-    CRN_TRY(genesis, assemble_genesis(std::move(invitations), std::move(parameters), std::move(accounts), timestamp));
+    CRN_TRY(genesis, assemble_genesis(std::move(invitations), std::move(parameters), std::move(accounts), timestamp,
+                                      std::move(roles)));
     CRN_CHECK(write_file(out, ledger::to_json(genesis), Access::shared, Existing::refuse));
     print_genesis(invocation, genesis);
     if (!invocation.terminal().quiet)
@@ -257,6 +278,11 @@ void declare_network(CommandList& out) {
               {.name = "account",
                .value = "ADDRESS=AMOUNT",
                .help = "an account with a balance (repeatable)",
+               .repeatable = true},
+              {.name = "role",
+               .value = "ROLE=ADDRESS",
+               .help = "a role from the first block on (repeatable; administrators that are not named come from the "
+                       "organisations' files)",
                .repeatable = true},
               {.name = "gas-price", .value = "AMOUNT", .help = "fixed price of gas (default: free)"},
               {.name = "block-gas-limit", .value = "N", .help = "gas of one block (default: 500000000)"},

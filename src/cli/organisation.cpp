@@ -18,6 +18,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kFormat = "cairn-organisation-v1";
+constexpr std::array kAdministrators{ledger::Role::system_administrator, ledger::Role::security_administrator,
+                                     ledger::Role::audit_administrator};
 constexpr std::int64_t kDay = 86'400;
 constexpr std::int64_t kCaDays = 3650;
 /// Certificates begin a little earlier, for machines whose clock is behind.
@@ -72,13 +74,16 @@ std::string to_json(const Invitation& invitation) {
     for (const auto& validator : invitation.validators)
         validators.push_back(
             {{"name", validator.name}, {"key", to_hex(validator.key)}, {"address", validator.address}});
+    json officers = json::object();
+    for (const auto& [role, account] : invitation.officers) officers[ledger::name_of(role)] = checksummed(account);
     const auto& organisation = invitation.organisation;
     return json{{"format", kFormat},
                 {"name", organisation.name},
                 {"ca_certificate", organisation.ca_certificate_pem},
                 {"signing_key", to_hex(organisation.signing_key)},
                 {"administrator", checksummed(organisation.account)},
-                {"validators", validators}}
+                {"validators", validators},
+                {"officers", officers}}
                .dump(2) +
            "\n";
 }
@@ -101,6 +106,15 @@ Result<Invitation> invitation_from_json(std::string_view text, std::int64_t now)
         CRN_TRY(key, hex_member<crypto::ValidatorPublicKey>(entry, "key"));
         CRN_TRY(address, text_member(entry, "address"));
         out.validators.push_back({validator, name, key, address});
+    }
+    if (!document.contains("officers")) return out;
+    if (!document["officers"].is_object()) return malformed("officers are no object");
+    for (const auto& [role_name, unused] : document["officers"].items()) {
+        const auto role = ledger::role_of(role_name);
+        if (!role || (mask_of(*role) & ledger::kAdministratorRoles) == 0)
+            return malformed("officers: " + role_name + " is no administrator");
+        CRN_TRY(account, hex_member<Address>(document["officers"], role_name.c_str()));
+        out.officers.emplace(*role, account);
     }
     return out;
 }
@@ -131,18 +145,43 @@ Result<Invitation> create_organisation(const std::string& directory, const Organ
         CRN_TRY(made, create_validator(directory, plan, validator, ca, random, now));
         out.validators.push_back(std::move(made));
     }
+    if (plan.offers_officers) {
+        for (const auto role : kAdministrators) {
+            const auto key = new_account_key(random);
+            CRN_TRY(address, address_of(key));
+            out.officers.emplace(role, address);
+            CRN_CHECK(write_secret(directory + "/" + std::string(ledger::name_of(role)) + ".key", to_hex(key) + "\n"));
+        }
+    }
     CRN_CHECK(write_file(directory + "/organisation.json", to_json(out), Access::shared, Existing::refuse));
     return out;
 }
 
 Result<ledger::Genesis> assemble_genesis(std::vector<Invitation> invitations, ledger::ChainParameters parameters,
-                                         std::map<Address, ledger::GenesisAccount> accounts, std::uint64_t timestamp) {
+                                         std::map<Address, ledger::GenesisAccount> accounts, std::uint64_t timestamp,
+                                         std::map<Address, ledger::RoleMask> roles) {
     std::ranges::sort(invitations, {}, [](const Invitation& one) { return one.organisation.name; });
     ledger::Genesis genesis;
     genesis.parameters = std::move(parameters);
     genesis.timestamp = timestamp;
     genesis.accounts = std::move(accounts);
+    ledger::RoleMask held = 0;
+    for (const auto& [account, mask] : roles) held |= mask;
+    genesis.roles = std::move(roles);
+    for (std::size_t i = 0; i < kAdministrators.size() && !invitations.empty(); ++i) {
+        if ((held & mask_of(kAdministrators[i])) != 0) continue;
+        const auto& from = invitations[i % invitations.size()];
+        const auto officer = from.officers.find(kAdministrators[i]);
+        if (officer == from.officers.end())
+            return fail(error::CliPrecondition, "organisation \"" + from.organisation.name + "\" offers no " +
+                                                    std::string(ledger::name_of(kAdministrators[i])) +
+                                                    "; name one with --role");
+        genesis.roles[officer->second] |= mask_of(kAdministrators[i]);
+    }
     for (auto& invitation : invitations) {
+        genesis.roles[invitation.organisation.account] |= ledger::mask_of(ledger::Role::deployer);
+        if (!invitation.validators.empty())
+            genesis.roles[invitation.organisation.account] |= ledger::mask_of(ledger::Role::validator);
         genesis.organisations.push_back(invitation.organisation);
         for (auto& validator : invitation.validators) genesis.validators.members.push_back(std::move(validator));
     }

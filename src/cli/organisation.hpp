@@ -5,6 +5,8 @@
 //     ca.key ca.pem              its certificate authority
 //     signing.key                signs genesis files
 //     administrator.key          account that administers the organisation on chain, unless one was given
+//     ROLE-administrator.key     one for each of the three administrators that the network needs: system,
+//                                security, audit; genesis takes each from another organisation where it can
 //     validators/NAME/           for the machine of that validator: validator.key, tls.key, tls.pem
 //     organisation.json          the only file for the others: names, addresses, public keys and the CA
 //     certificate
@@ -28,13 +30,15 @@ struct OrganisationPlan {
     std::string name;
     std::vector<ValidatorPlan> validators;
     std::optional<Address> administrator;
-    std::uint64_t days = 825; // validity of the validators' certificates; the CA's is 3650
+    bool offers_officers = true; // accounts for the three administrators of the network
+    std::uint64_t days = 825;    // validity of the validators' certificates; the CA's is 3650
 };
 
 /// The public description.
 struct Invitation {
     ledger::Organisation organisation;
     std::vector<ledger::Validator> validators;
+    std::map<ledger::Role, Address> officers;
 };
 std::string to_json(const Invitation& invitation);
 /// CliFileInvalid, CertificateInvalid.
@@ -44,9 +48,13 @@ Result<Invitation> invitation_from_json(std::string_view text, std::int64_t now)
 Result<Invitation> create_organisation(const std::string& directory, const OrganisationPlan& plan, Random& random,
                                        std::int64_t now);
 
+/// Organisations' accounts become validator and deployer. Administrators that `roles` does not name come from the organisations'
+/// officers in turn: system from the first, security from the second, audit from the third (and from the first again, if there
+/// are fewer).
 /// Unsigned; CliPrecondition if names, keys or addresses clash, or there are too few or many.
 Result<ledger::Genesis> assemble_genesis(std::vector<Invitation> invitations, ledger::ChainParameters parameters,
-                                         std::map<Address, ledger::GenesisAccount> accounts, std::uint64_t timestamp);
+                                         std::map<Address, ledger::GenesisAccount> accounts, std::uint64_t timestamp,
+                                         std::map<Address, ledger::RoleMask> roles = {});
 /// Adds the signature of the organisation whose directory this is, after checking that genesis says of it
 /// what its own organisation.json says. Returns its name.
 Result<std::string> sign_genesis(ledger::Genesis& genesis, const std::string& organisation_directory, std::int64_t now);

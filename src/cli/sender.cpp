@@ -47,6 +47,15 @@ Result<Sender> from_dev(const Invocation& invocation, std::string_view number) {
     return with_key(key);
 }
 
+/// The administrator of an organisation of the development network.
+Result<Sender> from_organisation(const Invocation& invocation, const std::string& name) {
+    if (name.empty() || name.find('/') != std::string::npos || name.front() == '.')
+        return fail(error::CliUsage, "\"org:" + name + "\" names no organisation");
+    CRN_TRY(text, read_secret_file(dev_dir(invocation) + "/organisations/" + name + "/administrator.key"));
+    CRN_TRY(key, parse_private_key(text));
+    return with_key(key);
+}
+
 Result<Sender> from_keystore(const Invocation& invocation, const StoredKey& stored) {
     CRN_TRY(text, read_secret_file(stored.path));
     CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + checksummed(stored.address) + ": ", Ask::once));
@@ -62,8 +71,8 @@ std::vector<FlagSpec> sender_flags() {
     return {
         {.name = "from",
          .value = "ADDRESS",
-         .help = "sending account: an address of the keystore, or dev:N for the Nth "
-                 "account of the development network",
+         .help = "sending account: an address of the keystore, or dev:N for the Nth account of the "
+                 "development network, or org:NAME for the administrator of its organisation",
          .completes = Completes::account},
         {.name = "keystore",
          .value = "DIR",
@@ -113,6 +122,7 @@ Result<Sender> choose_sender(const Invocation& invocation) {
     CRN_TRY(keys, list_keys(invocation.flag_or("keystore", default_keystore())));
     if (const auto from = invocation.flag("from")) {
         if (from->starts_with("dev:")) return from_dev(invocation, std::string_view{*from}.substr(4));
+        if (from->starts_with("org:")) return from_organisation(invocation, from->substr(4));
         CRN_TRY(address, parse_address(*from));
         for (const auto& stored : keys)
             if (stored.address == address) return from_keystore(invocation, stored);

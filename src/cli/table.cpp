@@ -14,6 +14,12 @@ const std::vector<Noun>& nouns() {
         {"tx", "transactions"},
         {"contract", "deploy and use contracts"},
         {"record", "put documents on record, prove and verify them"},
+        {"role", "who may do what on the chain"},
+        {"policy", "which calls are allowed"},
+        {"freeze", "stop an account, a contract or a method"},
+        {"unfreeze", "end a freeze before its time"},
+        {"label", "security labels of accounts, contracts and records"},
+        {"proposal", "decisions that several take together"},
         {"block", "blocks"},
         {"admin", "commands to a node through its management zone"},
         {"audit", "verify, query and export the audit logs of nodes"},
@@ -52,6 +58,11 @@ const std::vector<Command>& commands() {
         declare_tx(out);
         declare_contract(out);
         declare_record(out);
+        declare_role(out);
+        declare_policy(out);
+        declare_freeze(out);
+        declare_label(out);
+        declare_proposal(out);
         declare_block(out);
         declare_admin(out);
         declare_audit(out);

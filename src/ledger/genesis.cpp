@@ -169,6 +169,25 @@ void write_identities(codec::WireWriter& out, const Genesis& genesis) {
     }
 }
 
+Status check_roles(const Genesis& genesis) {
+    if (genesis.roles.size() > kGenesisRolesMax) return bad("roles", "are for more than 10,000 accounts");
+    RoleMask held = 0;
+    for (const auto& [account, roles] : genesis.roles) {
+        const auto path = "roles." + to_hex(account);
+        if (account.is_zero()) return bad(path, "is the zero address");
+        if (roles == 0 || roles >= RoleMask{1u << kRoleNames.size()}) return bad(path, "has no role that exists");
+        held |= roles;
+        if ((roles & kAdministratorRoles) == 0) continue;
+        if ((roles & (roles - 1)) != 0) return bad(path, "has another role besides that of an administrator");
+        for (const auto& organisation : genesis.organisations)
+            if (organisation.account == account)
+                return bad(path, "is an administrator and the account of organisation " + organisation.name);
+    }
+    for (const auto role : {Role::system_administrator, Role::security_administrator, Role::audit_administrator})
+        if ((held & mask_of(role)) == 0) return bad("roles", "name no " + std::string(name_of(role)));
+    return {};
+}
+
 } // namespace
 
 std::string_view name_of(Suite suite) {
@@ -192,6 +211,7 @@ Status check_genesis(const Genesis& genesis) {
     CRN_CHECK(check_organisations(genesis));
     CRN_CHECK(check_validators(genesis));
     CRN_CHECK(check_accounts(genesis));
+    CRN_CHECK(check_roles(genesis));
     for (const auto& [name, signature] : genesis.signatures)
         if (find_organisation(genesis, name) == nullptr) return bad("signatures." + name, "is no organisation's");
     return {};
@@ -238,6 +258,11 @@ Hash256 hash_of(const Genesis& genesis) {
             u256(slot);
             u256(value);
         }
+    }
+    out.u32(static_cast<std::uint32_t>(genesis.roles.size()));
+    for (const auto& [account, roles] : genesis.roles) {
+        out.fixed(account);
+        out.u16(roles);
     }
     write_identities(out, genesis);
     return crypto::keccak256(out.bytes());

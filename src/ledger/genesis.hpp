@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "base/u256.hpp"
 #include "ledger/block.hpp"
+#include "ledger/role.hpp"
 #include "ledger/validators.hpp"
 
 #include <map>
@@ -66,17 +67,20 @@ struct Genesis {
     std::vector<Organisation> organisations; // by name, ascending
     ValidatorSet validators;                 // epoch 0
     std::map<Address, GenesisAccount> accounts;
+    /// Who may do what from block 1 on; at least one of each administrator.
+    std::map<Address, RoleMask> roles;
     /// organisation name -> signature over "cairn-genesis-v1" and hash_of(genesis)
     std::map<std::string, crypto::Signature> signatures;
 };
 
 inline constexpr std::size_t kOrganisationsMax = 100;
 inline constexpr std::size_t kGenesisAccountsMax = 1'000'000;
+inline constexpr std::size_t kGenesisRolesMax = 10'000;
 inline constexpr std::size_t kGenesisSlotsMax = 1'000'000;
 inline constexpr std::size_t kGenesisBytesMax = std::size_t{64} << 20; // of the JSON form
 
 /// The rules between the fields: limits, distinct names, keys and addresses, organisations that exist, sums that do not
-/// overflow. GenesisInvalid with the path of the bad field: "validators[3].organisation: is not among the organisations".
+/// overflow, administrators that are disjoint. GenesisInvalid with the path of the bad field: "validators[3].organisation: is not among the organisations".
 Status check_genesis(const Genesis& genesis);
 
 /// JSON with sorted keys; human-readable; the form on disk.

@@ -212,6 +212,19 @@ Result<GenesisAccount> read_account(const Json& json, const std::string& path) {
     return out;
 }
 
+/// Names of roles, each once, in the order of their numbers.
+Result<RoleMask> read_roles(const Json& json, const std::string& path) {
+    if (!json.is_array()) return bad(path, "is not a list");
+    RoleMask out = 0;
+    for (const auto& item : json) {
+        const auto role = item.is_string() ? role_of(item.get_ref<const std::string&>()) : std::nullopt;
+        if (!role) return bad(path, "has something that is not the name of a role");
+        if (mask_of(*role) <= out) return bad(path, "has roles twice or not in their order");
+        out = static_cast<RoleMask>(out | mask_of(*role));
+    }
+    return out;
+}
+
 /// Reads each element of the array `key` with `read`, at most `limit` of them.
 template <class T, class Read>
 Result<std::vector<T>> read_array(Fields& in, const char* key, std::size_t limit, Read read) {
@@ -268,6 +281,13 @@ std::string to_json(const Genesis& genesis) {
         out["accounts"][to_hex(address)]["organisation"] = account.organisation;
         out["accounts"][to_hex(address)]["registrar"] = account.is_registrar;
     }
+    out["roles"] = Json::object();
+    for (const auto& [account, roles] : genesis.roles) {
+        auto names = Json::array();
+        for (std::size_t i = 0; i < kRoleNames.size(); ++i)
+            if ((roles & mask_of(static_cast<Role>(i))) != 0) names.push_back(kRoleNames[i]);
+        out["roles"][to_hex(account)] = std::move(names);
+    }
     out["signatures"] = Json::object();
     for (const auto& [name, signature] : genesis.signatures) out["signatures"][name] = to_hex(signature);
     return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -299,6 +319,16 @@ Result<Genesis> genesis_from_json(std::string_view json) {
         if (!address) return bad("accounts." + key, "is not an address: 0x and 40 hex digits");
         CRN_TRY(account, read_account(value, "accounts." + key));
         if (!out.accounts.emplace(*address, std::move(account)).second) return bad("accounts." + key, "is there twice");
+    }
+
+    CRN_TRY(roles, in.get("roles"));
+    if (!roles->is_object()) return bad("roles", "is not an object");
+    if (roles->size() > kGenesisRolesMax) return bad("roles", "are for more than 10,000 accounts");
+    for (const auto& [key, value] : roles->items()) {
+        const auto address = fixed_from_hex<Address>(key);
+        if (!address) return bad("roles." + key, "is not an address: 0x and 40 hex digits");
+        CRN_TRY(mask, read_roles(value, "roles." + key));
+        if (!out.roles.emplace(*address, mask).second) return bad("roles." + key, "is there twice");
     }
 
     CRN_TRY(signatures, in.get("signatures"));

@@ -39,6 +39,9 @@ Genesis four_organisations() {
     contract.storage[U256{1, 2, 3, 4}] = U256{5};
     out.accounts[filled<Address>(0xaa)] = rich;
     out.accounts[filled<Address>(0xbb)] = contract;
+    for (std::uint8_t role = 0; role < 3; ++role)
+        out.roles[filled<Address>(0xd0 + role)] = mask_of(static_cast<Role>(role));
+    out.roles[filled<Address>(1)] = mask_of(Role::validator) | mask_of(Role::deployer);
     return out;
 }
 
@@ -66,6 +69,7 @@ TEST(Genesis, json_form_round_trips) {
     EXPECT_EQ(back->organisations, genesis.organisations);
     EXPECT_EQ(back->validators, genesis.validators);
     EXPECT_EQ(back->accounts, genesis.accounts);
+    EXPECT_EQ(back->roles, genesis.roles);
     EXPECT_EQ(back->signatures, genesis.signatures);
     EXPECT_EQ(hash_of(*back), hash_of(genesis));
     EXPECT_EQ(to_json(*back), json);
@@ -151,6 +155,8 @@ TEST(Genesis, hash_depends_on_every_field) {
         [](Genesis& g) { g.accounts[filled<Address>(0xbb)].code.push_back(0); },
         [](Genesis& g) { g.accounts[filled<Address>(0xbb)].storage[U256{9}] = U256{1}; },
         [](Genesis& g) { g.accounts.erase(filled<Address>(0xbb)); },
+        [](Genesis& g) { g.roles.erase(filled<Address>(1)); },
+        [](Genesis& g) { g.roles[filled<Address>(1)] = mask_of(Role::deployer); },
     };
     std::vector<Hash256> hashes{hash_of(four_organisations())};
     for (const auto& change : changes) {
@@ -246,6 +252,16 @@ TEST(Genesis, bad_field_is_refused_with_its_path) {
          [](Genesis& g) { g.accounts[filled<Address>(0xbb)].storage[U256{2}] = U256{}; }},
         {"accounts.0xcccccccccccccccccccccccccccccccccccccccc",
          [](Genesis& g) { g.accounts[filled<Address>(0xcc)] = {}; }},
+        {"roles", [](Genesis& g) { g.roles.erase(filled<Address>(0xd2)); }},
+        {"roles.0x0000000000000000000000000000000000000000",
+         [](Genesis& g) { g.roles[Address{}] = mask_of(Role::deployer); }},
+        {"roles.0xbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", [](Genesis& g) { g.roles[filled<Address>(0xbb)] = 0; }},
+        {"roles.0xd0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0",
+         [](Genesis& g) { g.roles[filled<Address>(0xd0)] |= mask_of(Role::security_administrator); }},
+        {"roles.0xd0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0",
+         [](Genesis& g) { g.roles[filled<Address>(0xd0)] |= mask_of(Role::deployer); }},
+        {"roles.0x0202020202020202020202020202020202020202",
+         [](Genesis& g) { g.roles[filled<Address>(2)] = mask_of(Role::audit_administrator); }},
         {"signatures.Omega", [](Genesis& g) { g.signatures["Omega"] = {}; }},
     };
     for (const auto& [path, change] : cases) {

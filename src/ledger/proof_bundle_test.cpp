@@ -44,6 +44,9 @@ Genesis signed_genesis() {
         out.validators.members.push_back({std::string(names[i]) + "-1", names[i], validator_key(i).public_key(),
                                           "127.0.0.1:" + std::to_string(30300 + i)});
     }
+    for (std::uint8_t role = 0; role < 3; ++role)
+        out.roles[filled<Address>(static_cast<std::uint8_t>(0xd0 + role))] = mask_of(static_cast<Role>(role));
+    out.roles[filled<Address>(1)] = mask_of(Role::validator) | mask_of(Role::deployer);
     const auto message = genesis_signed_bytes(hash_of(out));
     for (std::uint8_t i = 0; i < 4; ++i) out.signatures[names[i]] = organisation_key(i).sign(message);
     return out;

@@ -93,7 +93,14 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
                             .tls_key_file = folder + "/tls.key",
                             .listen_port = ports[i]});
     }
-    genesis_.accounts[crypto::address_of(*crypto::public_key(key_))].balance = U256{1} << 100;
+    const auto rich = crypto::address_of(*crypto::public_key(key_));
+    genesis_.accounts[rich].balance = U256{1} << 100;
+    genesis_.roles[rich] = mask_of(ledger::Role::deployer);
+    for (std::uint8_t role = 0; role < 3; ++role) {
+        Address administrator;
+        administrator.bytes.fill(static_cast<std::uint8_t>(0xd0 + role));
+        genesis_.roles[administrator] = mask_of(static_cast<ledger::Role>(role));
+    }
     for (std::size_t i = 0; i < nodes; ++i)
         genesis_.signatures[genesis_.organisations[i].name] =
             crypto::ValidatorKey::from_seed(org_seeds[i]).sign(ledger::genesis_signed_bytes(ledger::hash_of(genesis_)));
@@ -232,11 +239,15 @@ TEST(Node, parameters_that_the_organisations_vote_for_hold_from_their_block_on) 
     ASSERT_TRUE(network.start(0));
     constexpr std::uint64_t kActivation = 6;
     const auto vote = [&](std::uint64_t nonce, std::string_view name, std::uint64_t value) {
-        const auto selector = ledger::selector_of("approveChange(string,uint256,uint256)");
-        Bytes data{selector.begin(), selector.end()};
+        const auto change = ledger::selector_of("change(string,uint256,uint256)");
+        Bytes data{change.begin(), change.end()};
         append(data, *codec::abi_encode("(string,uint256,uint256)", {name, value, kActivation}));
+        const auto propose = ledger::selector_of("propose(address,bytes,string)");
+        Bytes proposal{propose.begin(), propose.end()};
+        append(proposal, *codec::abi_encode("(address,bytes,string)",
+                                            {system::kParametersAddress, std::move(data), "as agreed"}));
         const auto hash = network.chain(0).submit(
-            network.call_by_organisation(0, nonce, system::kParametersAddress, std::move(data)));
+            network.call_by_organisation(0, nonce, system::kProposalsAddress, std::move(proposal)));
         ASSERT_TRUE(hash) << hash.error().text();
     };
     vote(0, "blockGasLimit", 40'000'000);

@@ -63,6 +63,11 @@ public:
         genesis_.validators.members = {{"alpha-1", "Alpha", validator_.public_key(), "127.0.0.1:30303"}};
         for (std::uint8_t i = 1; i <= 3; ++i)
             genesis_.accounts[address_of_key(i)].balance = U256{1'000'000'000'000'000'000} * U256{1000};
+        for (std::uint8_t i = 1; i <= 3; ++i) {
+            genesis_.roles[address_of_key(i)] = mask_of(ledger::Role::deployer);
+            genesis_.roles[address_of_key(static_cast<std::uint8_t>(100 + i))] =
+                mask_of(static_cast<ledger::Role>(i - 1));
+        }
         genesis_.signatures["Alpha"] = validator_.sign(ledger::genesis_signed_bytes(ledger::hash_of(genesis_)));
         state_ = must(state::open_state(*store_, {history_blocks}));
         auto root = must(state_->initialise(must(system::genesis_accounts(genesis_))));

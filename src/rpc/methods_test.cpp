@@ -254,10 +254,13 @@ TEST_F(Methods, price_gas_at_nothing_in_free_mode) {
 }
 
 TEST_F(Methods, follow_a_price_that_the_organisations_vote_for) {
-    const auto vote = ledger::selector_of("approveChange(string,uint256,uint256)");
-    Transaction tx{.type = ledger::TransactionType::dynamic_fee, .to = system::kParametersAddress};
-    tx.data.assign(vote.begin(), vote.end());
-    append(tx.data, *codec::abi_encode("(string,uint256,uint256)", {"fixedGasPrice", 5, 3}));
+    const auto change = ledger::selector_of("change(string,uint256,uint256)");
+    Bytes data{change.begin(), change.end()};
+    append(data, *codec::abi_encode("(string,uint256,uint256)", {"fixedGasPrice", 5, 3}));
+    const auto propose = ledger::selector_of("propose(address,bytes,string)");
+    Transaction tx{.type = ledger::TransactionType::dynamic_fee, .to = system::kProposalsAddress};
+    tx.data.assign(propose.begin(), propose.end());
+    append(tx.data, *codec::abi_encode("(address,bytes,string)", {system::kParametersAddress, data, "as agreed"}));
     chain.send(tx, 9); // block 1; the only organisation's account
     EXPECT_EQ(call("eth_gasPrice"), "0x0") << "block 2 is free";
     chain.mine();

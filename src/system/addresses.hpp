@@ -19,6 +19,10 @@ inline constexpr Address kMembersAddress = system_address(0x01);
 inline constexpr Address kRecordsAddress = system_address(0x02);
 /// 0x000000000000000000000000000000000000ca03: parameters of the chain (contracts/IParameters.sol).
 inline constexpr Address kParametersAddress = system_address(0x03);
+/// 0x000000000000000000000000000000000000ca04: roles, policies, freezes and labels (contracts/IRoles.sol).
+inline constexpr Address kRolesAddress = system_address(0x04);
+/// 0x000000000000000000000000000000000000ca05: decisions that several take together (contracts/IProposals.sol).
+inline constexpr Address kProposalsAddress = system_address(0x05);
 /// 0x000000000000000000000000000000000000ca06: keys, their states and the accounts they sign for (contracts/IKeys.sol).
 inline constexpr Address kKeysAddress = system_address(0x06);
 /// 0x000000000000000000000000000000000000ca07: certificates and accounts of organisations (contracts/IIdentities.sol).

@@ -110,6 +110,23 @@ void Call::MeteredSlots::store(const U256& slot, const U256& value) {
     state.set_storage(address_, slot, value);
 }
 
+evm::CallResult Call::invoke(const Address& system_contract, BytesView input, Keep keep) {
+    charge(machine_.state().warm_up(system_contract) ? kColdAccount : kWarm);
+    charge_words(input.size());
+    if (exhausted_) return {evm::Outcome::out_of_gas, 0, {}, {}};
+    evm::Message inner;
+    inner.depth = message_.depth + 1;
+    inner.gas = gas_left_ - gas_left_ / 64; // EIP-150
+    inner.sender = message_.recipient;
+    inner.recipient = inner.code_address = system_contract;
+    inner.input = input;
+    const auto before = machine_.state().checkpoint();
+    auto result = machine_.run(inner);
+    if (keep == Keep::nothing) machine_.state().revert_to(before);
+    charge(inner.gas - result.gas_left);
+    return result;
+}
+
 void Call::emit(const Event& event, const AbiValue::List& indexed, const AbiValue::List& data) {
     auto encoded = codec::abi_encode("(" + std::string{event.data} + ")", data);
     CRN_ASSERT(encoded.has_value());

@@ -58,6 +58,11 @@ public:
     Slots& own() { return own_; }
     Slots& of(const Address& system_contract);
 
+    /// Calls another system contract in the name of this one, with what gas it may pass on; its gas is charged here. With
+    /// `Keep::nothing` whatever it changed is undone: a rehearsal.
+    enum class Keep : std::uint8_t { changes, nothing };
+    evm::CallResult invoke(const Address& system_contract, BytesView input, Keep keep);
+
     void emit(const Event& event, const AbiValue::List& indexed, const AbiValue::List& data);
 
 private:

@@ -35,6 +35,21 @@ inline ledger::Genesis four_organisations() {
     return out;
 }
 
+// Holders of roles in `with_roles`.
+inline const Address kSystem = filled<Address>(0xd0);
+inline const Address kSecurity = filled<Address>(0xd1);
+inline const Address kAudit = filled<Address>(0xd2);
+inline const Address kDeployer = filled<Address>(0xd4);
+inline const Address kRegulator = filled<Address>(0xd6);
+
+/// The same with a holder for every role: 0xd0.. for the role with that number.
+inline ledger::Genesis with_roles() {
+    auto out = four_organisations();
+    for (std::uint8_t role = 0; role < ledger::kRoleNames.size(); ++role)
+        out.roles[filled<Address>(static_cast<std::uint8_t>(0xd0 + role))] = mask_of(static_cast<ledger::Role>(role));
+    return out;
+}
+
 /// Result of a call, decoded on demand.
 struct Answer {
     evm::CallResult result;
@@ -96,13 +111,18 @@ public:
         evm::State state{state_};
         Answer answer;
         {
-            evm::Machine machine{state, block_, {}, evm::Revision::osaka, {.natives = &native_contracts()}};
+            evm::TransactionEnvironment transaction;
+            transaction.origin = message.sender;
+            evm::Machine machine{state, block_, transaction, evm::Revision::osaka, {.natives = &native_contracts()}};
             answer.result = machine.run(message);
         }
         answer.gas_used = message.gas - answer.result.gas_left;
         refund_ = state.refund();
         answer.logs = state.finish_transaction();
-        state_.apply(state.diff());
+        const auto diff = state.diff();
+        for (const auto& [address, change] : diff)
+            for (const auto& [slot, value] : change.storage) written_[address][slot] = value;
+        state_.apply(diff);
         return answer;
     }
 
@@ -112,12 +132,41 @@ public:
         return run(message(contract, sender, input));
     }
 
+    /// Puts a call of a governed function before the voters.
+    Answer propose(const Address& sender, const Address& contract, std::string_view signature,
+                   const codec::AbiValue::List& arguments) {
+        return send(kProposalsAddress, sender, "propose(address,bytes,string)",
+                    {contract, call_data(signature, arguments), "as agreed"});
+    }
+    /// What the proposal of `answer` still waits for: approvals of the others, the delay, its execution.
+    void carry_out(const Answer& proposed, const std::vector<Address>& approvers) {
+        const auto id = proposed.value("(uint256)");
+        for (const auto& approver : approvers) {
+            const auto answer = send(kProposalsAddress, approver, "approve(uint256)", {id});
+            EXPECT_TRUE(answer.result.ok()) << to_hex(answer.result.output);
+        }
+        const auto told = send(kProposalsAddress, {}, "proposal(uint256)", {id}).value(kProposalType).list();
+        if (told[5].number() != U256{2}) return; // not approved, or carried out at once
+        block_.number = told[8].number().low();
+        const auto answer = send(kProposalsAddress, approvers.back(), "execute(uint256)", {id});
+        EXPECT_TRUE(answer.result.ok()) << to_hex(answer.result.output);
+    }
+    static constexpr std::string_view kProposalType =
+        "((address,address,bytes,string,uint8,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint256))";
+
+    /// Slots that were written since genesis, with their values of now.
+    std::map<U256, U256> written(const Address& contract) const {
+        const auto found = written_.find(contract);
+        return found == written_.end() ? std::map<U256, U256>{} : found->second;
+    }
+
     const state::MemoryState& state() const { return state_; }
     evm::BlockEnvironment& block() { return block_; }
     std::int64_t refund() const { return refund_; }
 
 private:
     state::MemoryState state_;
+    std::map<Address, std::map<U256, U256>> written_;
     evm::BlockEnvironment block_;
     std::int64_t refund_ = 0;
 };

@@ -54,6 +54,8 @@ private:
 const Contract& members_contract();
 const Contract& records_contract();
 const Contract& parameters_contract();
+const Contract& roles_contract();
+const Contract& proposals_contract();
 const Contract& keys_contract();
 const Contract& anchors_contract();
 const Contract& identities_contract();

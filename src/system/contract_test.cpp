@@ -18,6 +18,8 @@ TEST(SystemContracts, stand_where_the_header_says_with_a_marker_for_code) {
     EXPECT_EQ(to_hex(kMembersAddress), "0x000000000000000000000000000000000000ca01");
     EXPECT_EQ(to_hex(kRecordsAddress), "0x000000000000000000000000000000000000ca02");
     EXPECT_EQ(to_hex(kParametersAddress), "0x000000000000000000000000000000000000ca03");
+    EXPECT_EQ(to_hex(kRolesAddress), "0x000000000000000000000000000000000000ca04");
+    EXPECT_EQ(to_hex(kProposalsAddress), "0x000000000000000000000000000000000000ca05");
     EXPECT_EQ(to_hex(kIdentitiesAddress), "0x000000000000000000000000000000000000ca07");
     EXPECT_EQ(kRecordsAddress, ledger::kRecordsContract);
     EXPECT_EQ(to_hex(kKeysAddress), "0x000000000000000000000000000000000000ca06");
@@ -102,7 +104,7 @@ TEST(SystemContracts, answer_within_their_gas_whatever_they_are_sent) {
             append(input, to_big_endian(random() % 4 == 0 ? U256{random(), random(), random(), random()}
                                                           : small[random() % 8]));
         }
-        const Address target = system_address(static_cast<std::uint8_t>(1 + random() % 7));
+        const Address target = system_address(static_cast<std::uint8_t>(1 + random() % 8));
         auto message = TestChain::message(target, kAlice, input);
         message.gas = static_cast<std::int64_t>(random() % 200'000);
         const auto answer = chain.run(message);

@@ -13,8 +13,6 @@ constexpr std::uint64_t kOrganisationsSlot = 0;
 constexpr std::uint64_t kValidatorsSlot = 1;
 constexpr std::uint64_t kOrganisationIndexSlot = 2;
 constexpr std::uint64_t kValidatorIndexSlot = 3;
-constexpr std::uint64_t kApprovalsSlot = 4;
-constexpr std::uint64_t kRoundSlot = 5;
 constexpr std::uint64_t kAdministratorSlot = 6;
 constexpr std::uint64_t kEntrySlots = 4;
 
@@ -43,10 +41,6 @@ std::optional<std::uint64_t> index_in(Slots& slots, const U256& slot) {
 
 } // namespace
 
-U256 MemberStorage::approvals_slot() { return kApprovalsSlot; }
-U256 MemberStorage::round() { return slots_.load(kRoundSlot); }
-void MemberStorage::next_round() { slots_.store(kRoundSlot, round() + U256{1}); }
-
 std::uint64_t MemberStorage::organisation_count() { return slots_.load(kOrganisationsSlot).low(); }
 std::uint64_t MemberStorage::validator_count() { return slots_.load(kValidatorsSlot).low(); }
 
@@ -72,6 +66,11 @@ ValidatorEntry MemberStorage::validator(std::uint64_t index) {
 
 bool MemberStorage::is_active(std::uint64_t organisation) {
     return static_cast<bool>(slots_.load(entry_slot(kOrganisationsSlot, organisation, kPacked)) >> kAccountBits);
+}
+
+Address MemberStorage::account(std::uint64_t organisation) {
+    const U256 packed = slots_.load(entry_slot(kOrganisationsSlot, organisation, kPacked));
+    return *Address::from(BytesView{to_big_endian(packed)}.last(Address::kSize));
 }
 
 std::uint64_t MemberStorage::active_organisations() {

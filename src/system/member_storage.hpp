@@ -31,6 +31,7 @@ public:
     OrganisationEntry organisation(std::uint64_t index);
     ValidatorEntry validator(std::uint64_t index);
     bool is_active(std::uint64_t organisation);
+    Address account(std::uint64_t organisation);
     std::uint64_t active_organisations();
 
     // By name or account; nothing if unknown.
@@ -44,10 +45,6 @@ public:
     void set_network_address(std::uint64_t validator, std::string_view address);
     /// The organisation and its validators become inactive, its account administers nothing.
     void remove(std::uint64_t organisation);
-
-    U256 round();
-    void next_round();
-    static U256 approvals_slot();
 
 private:
     Slots& slots_;

@@ -3,8 +3,8 @@
 
 #include "base/errors/ledger.hpp"
 #include "system/addresses.hpp"
-#include "system/approval.hpp"
 #include "system/contract.hpp"
+#include "system/governance.hpp"
 #include "system/member_storage.hpp"
 
 namespace cairn::system {
@@ -89,18 +89,6 @@ Reply organisation_of_account(Call& call, const AbiValue::List& arguments) {
     return AbiValue::List{index ? members.organisation(*index).name : std::string{}};
 }
 
-Reply needed(Call& call, const AbiValue::List&) {
-    MemberStorage members{call.own()};
-    return AbiValue::List{approvals_needed(members)};
-}
-
-Reply approvals(Call& call, const AbiValue::List& arguments) {
-    MemberStorage members{call.own()};
-    return AbiValue::List{approvals_of(call.own(), MemberStorage::approvals_slot(), arguments[0].as_hash(), members)};
-}
-
-Reply round(Call& call, const AbiValue::List&) { return AbiValue::List{MemberStorage{call.own()}.round()}; }
-
 Reply set_network_address(Call& call, const AbiValue::List& arguments) {
     const std::string address = arguments[1].as_text();
     if (!could_be_name(arguments[0])) return revert(kFieldInvalid, {"validatorName"});
@@ -116,7 +104,16 @@ Reply set_network_address(Call& call, const AbiValue::List& arguments) {
     return AbiValue::List{};
 }
 
-Reply approve_addition(Call& call, const AbiValue::List& arguments) {
+/// The change was made in storage; it does not stay if the chain could no longer be governed with it.
+std::expected<void, Bytes> keep_governable(Call& call) {
+    const std::string reason =
+        lock_out(call.own(), call.of(kRolesAddress), call.of(kProposalsAddress), call.block().number + 1);
+    if (!reason.empty()) return revert(kWouldLockOut, {reason});
+    return {};
+}
+
+Reply add_organisation(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
     const OrganisationEntry entry{.name = arguments[0].as_text(),
                                   .account = arguments[1].as_address(),
                                   .active = true,
@@ -126,22 +123,18 @@ Reply approve_addition(Call& call, const AbiValue::List& arguments) {
     MemberStorage members{call.own()};
     if (members.find_organisation(entry.name)) return revert(kNameTaken, {entry.name});
     if (members.administered_by(entry.account)) return revert(kAccountTaken, {entry.account});
+    if (RoleStorage{call.of(kRolesAddress)}.subject(entry.account).after.is_administrator())
+        return revert(kAccountTaken, {entry.account});
     if (members.organisation_count() >= kOrganisationsMax) return revert(kLimitReached, {});
 
-    const Hash256 change =
-        change_id(call, "(uint256,string,string,address,bytes32,string)",
-                  {members.round(), "add", entry.name, entry.account, entry.signing_key, entry.ca_certificate});
-    const auto decided = approve(call, MemberStorage::approvals_slot(), change, members);
-    if (!decided) return std::unexpected(decided.error());
-    if (*decided) {
-        const std::uint64_t index = members.append(entry);
-        members.next_round();
-        call.emit(kOrganisationAdded, {index}, {entry.name, entry.account});
-    }
-    return AbiValue::List{change};
+    const std::uint64_t index = members.append(entry);
+    if (const auto governable = keep_governable(call); !governable) return std::unexpected(governable.error());
+    call.emit(kOrganisationAdded, {index}, {entry.name, entry.account});
+    return AbiValue::List{};
 }
 
-Reply approve_removal(Call& call, const AbiValue::List& arguments) {
+Reply remove_organisation(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
     if (!could_be_name(arguments[0])) return revert(kFieldInvalid, {"name"});
     const std::string name = arguments[0].as_text();
     MemberStorage members{call.own()};
@@ -149,15 +142,10 @@ Reply approve_removal(Call& call, const AbiValue::List& arguments) {
     if (!index || !members.is_active(*index)) return revert(kOrganisationUnknown, {name});
     if (members.active_organisations() == 1) return revert(kLimitReached, {});
 
-    const Hash256 change = change_id(call, "(uint256,string,string)", {members.round(), "remove", name});
-    const auto decided = approve(call, MemberStorage::approvals_slot(), change, members);
-    if (!decided) return std::unexpected(decided.error());
-    if (*decided) {
-        members.remove(*index);
-        members.next_round();
-        call.emit(kOrganisationRemoved, {*index}, {name});
-    }
-    return AbiValue::List{change};
+    members.remove(*index);
+    if (const auto governable = keep_governable(call); !governable) return std::unexpected(governable.error());
+    call.emit(kOrganisationRemoved, {*index}, {name});
+    return AbiValue::List{};
 }
 
 } // namespace
@@ -178,16 +166,13 @@ const Contract& members_contract() {
             {"validator", "(uint256)", kValidator, Access::view, validator},
             {"validatorByName", "(string)", "(uint256,(string,uint32,bool,bytes32,string))", Access::view,
              validator_by_name},
-            {"approvalsNeeded", "()", "(uint256)", Access::view, needed},
-            {"approvals", "(bytes32)", "(uint256)", Access::view, approvals},
-            {"round", "()", "(uint256)", Access::view, round},
             {"setNetworkAddress", "(string,string)", "()", Access::write, set_network_address},
-            {"approveAddition", "(string,address,bytes32,string)", "(bytes32)", Access::write, approve_addition},
-            {"approveRemoval", "(string)", "(bytes32)", Access::write, approve_removal},
+            {"addOrganisation", "(string,address,bytes32,string)", "()", Access::write, add_organisation},
+            {"removeOrganisation", "(string)", "()", Access::write, remove_organisation},
         },
-        {kNetworkAddressChanged, kChangeApproved, kOrganisationAdded, kOrganisationRemoved},
-        {kNotAuthorised, kOrganisationUnknown, kValidatorUnknown, kNameTaken, kAccountTaken, kAlreadyApproved,
-         kFieldInvalid, kIndexOutOfRange, kLimitReached}};
+        {kNetworkAddressChanged, kOrganisationAdded, kOrganisationRemoved},
+        {kNotAuthorised, kOrganisationUnknown, kValidatorUnknown, kNameTaken, kAccountTaken, kFieldInvalid,
+         kIndexOutOfRange, kLimitReached, kWouldLockOut}};
     return contract;
 }
 

@@ -3,9 +3,9 @@
 
 #include "ledger/slot_layout.hpp"
 #include "system/addresses.hpp"
-#include "system/approval.hpp"
 #include "system/contract.hpp"
 #include "system/member_storage.hpp"
+#include "system/governance.hpp"
 
 #include <optional>
 
@@ -15,8 +15,6 @@ namespace {
 
 // contracts/IParameters.sol
 constexpr std::uint64_t kParametersSlot = 0;
-constexpr std::uint64_t kApprovalsSlot = 1;
-constexpr std::uint64_t kRoundSlot = 2;
 constexpr std::uint64_t kQuotasSlot = 3; // how often a quota was decided; 0: there are none to look for
 
 /// Name on chain, and the values that organisations may choose; min above max: given for ever.
@@ -117,14 +115,8 @@ Reply pending(Call& call, const AbiValue::List& arguments) {
     return AbiValue::List{parameter.next(), activation};
 }
 
-Reply approvals(Call& call, const AbiValue::List& arguments) {
-    MemberStorage members{call.of(kMembersAddress)};
-    return AbiValue::List{approvals_of(call.own(), kApprovalsSlot, arguments[0].as_hash(), members)};
-}
-
-Reply round(Call& call, const AbiValue::List&) { return AbiValue::List{call.own().load(kRoundSlot)}; }
-
-Reply approve_change(Call& call, const AbiValue::List& arguments) {
+Reply change(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
     const auto rule = rule_of(call, as_text(arguments[0].bytes()));
     if (!rule) return revert(kParameterUnknown, {arguments[0]});
     const U256 value = arguments[1].number();
@@ -137,19 +129,11 @@ Reply approve_change(Call& call, const AbiValue::List& arguments) {
     if (const std::uint64_t waits_for = parameter.activation(); waits_for > now)
         return revert(kChangePending, {rule->name, waits_for});
 
-    const U256 round = call.own().load(kRoundSlot);
-    const Hash256 change = change_id(call, "(uint256,string,uint256,uint256)", {round, rule->name, value, activation});
-    MemberStorage members{call.of(kMembersAddress)};
-    const auto decided = approve(call, kApprovalsSlot, change, members);
-    if (!decided) return std::unexpected(decided.error());
-    if (*decided) {
-        parameter.change(parameter.at(now), value, activation.low());
-        call.own().store(kRoundSlot, round + U256{1});
-        if (rule->name.starts_with(kQuotaPrefix))
-            call.own().store(kQuotasSlot, call.own().load(kQuotasSlot) + U256{1});
-        call.emit(kParameterChanged, {}, {rule->name, value, activation});
-    }
-    return AbiValue::List{change};
+    parameter.change(parameter.at(now), value, activation.low());
+    if (rule->name.starts_with(kQuotaPrefix))
+        call.own().store(kQuotasSlot, call.own().load(kQuotasSlot) + U256{1});
+    call.emit(kParameterChanged, {}, {rule->name, value, activation});
+    return AbiValue::List{};
 }
 
 } // namespace
@@ -161,12 +145,10 @@ const Contract& parameters_contract() {
         {
             {"get", "(string)", "(uint256)", Access::view, get},
             {"pending", "(string)", "(uint256,uint256)", Access::view, pending},
-            {"approvals", "(bytes32)", "(uint256)", Access::view, approvals},
-            {"round", "()", "(uint256)", Access::view, round},
-            {"approveChange", "(string,uint256,uint256)", "(bytes32)", Access::write, approve_change},
+            {"change", "(string,uint256,uint256)", "()", Access::write, change},
         },
-        {kChangeApproved, kParameterChanged},
-        {kNotAuthorised, kParameterUnknown, kValueRefused, kActivationTooEarly, kChangePending, kAlreadyApproved}};
+        {kParameterChanged},
+        {kNotAuthorised, kParameterUnknown, kValueRefused, kActivationTooEarly, kChangePending}};
     return contract;
 }
 

@@ -8,6 +8,8 @@
 #include "system/members.hpp"
 #include "system/national.hpp"
 #include "system/parameters.hpp"
+#include "system/policy.hpp"
+#include "system/roles.hpp"
 
 namespace cairn::system {
 
@@ -38,14 +40,20 @@ ledger::AccountDiff account_of(const ledger::GenesisAccount& founder) {
 } // namespace
 
 const evm::NativeContracts& native_contracts() {
-    static const evm::NativeContracts contracts{{kMembersAddress, &members_contract()},
-                                                {kRecordsAddress, &records_contract()},
-                                                {kParametersAddress, &parameters_contract()},
-                                                {kAnchorsAddress, &anchors_contract()},
-                                                {kIdentitiesAddress, &identities_contract()},
-                                                {kSm3Address, &sm3_contract()},
-                                                {kSm2Address, &sm2_contract()},
-                                                {kKeysAddress, &keys_contract()}};
+    static const evm::NativeContracts contracts = [] {
+        evm::NativeContracts out{{kMembersAddress, &members_contract()},
+                                 {kRecordsAddress, &records_contract()},
+                                 {kParametersAddress, &parameters_contract()},
+                                 {kRolesAddress, &roles_contract()},
+                                 {kProposalsAddress, &proposals_contract()},
+                                 {kKeysAddress, &keys_contract()},
+                                 {kIdentitiesAddress, &identities_contract()},
+                                 {kAnchorsAddress, &anchors_contract()},
+                                 {kSm3Address, &sm3_contract()},
+                                 {kSm2Address, &sm2_contract()}};
+        out.guard = &policy_guard();
+        return out;
+    }();
     return contracts;
 }
 
@@ -59,15 +67,19 @@ Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis) {
     diff.try_emplace(ledger::kHistoryContract, account_of(ledger::history_contract_account()));
     MemorySlots members;
     MemorySlots parameters;
+    MemorySlots roles;
     MemorySlots keys;
     MemorySlots identities;
     CRN_CHECK(write_members(members, genesis));
     write_parameters(parameters, genesis.parameters);
+    CRN_CHECK(write_roles(roles, genesis));
     write_keys(keys, genesis);
     write_identities(identities, members, genesis);
     put_contract(diff, kMembersAddress, members);
     put_contract(diff, kRecordsAddress, {});
     put_contract(diff, kParametersAddress, parameters);
+    put_contract(diff, kRolesAddress, roles);
+    put_contract(diff, kProposalsAddress, {});
     put_contract(diff, kAnchorsAddress, {});
     put_contract(diff, kIdentitiesAddress, identities);
     put_contract(diff, kSm3Address, {});
@@ -99,8 +111,8 @@ std::string name_of_call(const Address& address, BytesView input) {
 
 std::vector<std::string> interface_lines() {
     std::vector<std::string> lines;
-    for (const auto* contract : {&members_contract(), &records_contract(), &parameters_contract(), &keys_contract(),
-                                 &identities_contract(), &anchors_contract()})
+    for (const auto* contract : {&members_contract(), &records_contract(), &parameters_contract(), &roles_contract(),
+                                 &proposals_contract(), &keys_contract(), &identities_contract(), &anchors_contract()})
         for (auto& line : contract->interface_lines()) lines.push_back(std::move(line));
     std::sort(lines.begin(), lines.end());
     return lines;

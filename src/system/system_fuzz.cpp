@@ -17,6 +17,11 @@ public:
         account.bytes.fill(2);
         genesis.organisations.push_back({"Alpha", "certificate", key, account});
         genesis.validators.members.push_back({"Alpha-1", "Alpha", key, "127.0.0.1:1"});
+        for (std::uint8_t role = 0; role < 3; ++role) {
+            Address administrator;
+            administrator.bytes.fill(static_cast<std::uint8_t>(role + 7)); // the stranger below audits
+            genesis.roles[administrator] = mask_of(static_cast<ledger::Role>(role));
+        }
         const auto accounts = system::genesis_accounts(genesis);
         CRN_ASSERT(accounts.has_value());
         accounts_ = *accounts;
@@ -69,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const GenesisView view;
     if (size < 2) return 0;
     evm::Message message;
-    message.recipient = message.code_address = system::system_address(static_cast<std::uint8_t>(1 + data[0] % 7));
+    message.recipient = message.code_address = system::system_address(static_cast<std::uint8_t>(1 + data[0] % 8));
     message.is_static = (data[0] & 0x80) != 0;
     message.sender.bytes.fill((data[0] & 0x40) != 0 ? 2 : 9); // a member, or a stranger
     message.gas = static_cast<std::int64_t>(data[1]) * 4096;

@@ -104,6 +104,12 @@ function decodeValidators(data: Uint8Array, step: string): ValidatorSet {
     return { epoch, members };
 }
 
+/// In the order of their bits.
+const ROLES = [
+    "system-administrator", "security-administrator", "audit-administrator", "validator", "deployer", "data-provider",
+    "regulator", "auditor",
+];
+
 function genesisHash(genesis: any): string {
     const p = genesis.parameters;
     const out = new Writer()
@@ -137,6 +143,10 @@ function genesisHash(genesis: any): string {
             .int(storage.length, 4);
         for (const [slot, value] of storage) out.word(slot).word(value);
     }
+    const roles = Object.entries<string[]>(genesis.roles ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+    out.int(roles.length, 4);
+    for (const [address, names] of roles)
+        out.raw(getBytes(address)).int(names.reduce((mask, name) => mask | (1 << ROLES.indexOf(name)), 0), 2);
     const bound = accounts.filter(([, account]) => account.organisation);
     if (bound.length > 0 || p.account_binding === "required") {
         out.text("identities").int(p.account_binding === "required" ? 1 : 0, 1).int(bound.length, 4);

@@ -1,0 +1,63 @@
+// The rules of the consortium for one call, as the system contract Roles holds them. Pure: what is allowed follows from the
+// storage of Roles, the block number and the call, and is the same for all transactions of a block, for every change of Roles
+// counts from the next block on.
+//
+// In this order, the first that applies refuses:
+//   1. freeze of the transaction's sender, of the acting account, of the contract (or of the code it delegates to)
+//   2. freeze of the method
+//   3. label: sender and acting account must dominate the contract, and for Records the record
+//   4. policy "deny" for the sender or the acting account. Of the policies that match a call the one that names most decides;
+//      among those that name equally many, "deny" beats "allow".
+//   5. privileges, denied unless given: deployment, and the calls by which proxies change their code (upgradeTo,
+//      upgradeToAndCall). Given by the role deployer, or by a policy "allow" that names the privilege itself: the contract zero
+//      for deployment, contract and method for an upgrade. One of sender and acting account must have it.
+// Everything else is allowed.
+//
+// The acting account is the message's sender, or for DELEGATECALL and CALLCODE the contract that runs foreign code. Roles and
+// Proposals themselves are out of reach of 2 to 5, and what Proposals carries out of all of it: else a policy could take away
+// the means to change it.
+#pragma once
+
+#include "evm/machine.hpp"
+#include "system/role_storage.hpp"
+
+#include <string>
+
+namespace cairn::system {
+
+/// Why a call is refused: PolicyDenied of contracts/IRoles.sol.
+struct Refusal {
+    std::string rule;
+    Address account; // whose right is missing
+    Address target;  // the contract or account that was called; zero for a deployment
+    ledger::Selector method{};
+};
+inline constexpr std::string_view kPolicyDenied = "PolicyDenied(string,address,address,bytes4)";
+Bytes revert_data(const Refusal& refusal);
+
+/// One call as the rules see it.
+struct Act {
+    Address origin;                  // sent the transaction
+    Address actor;                   // acts in this message
+    bool creates = false;            // a contract; then there is no target
+    Address target;                  // whose code is called
+    std::optional<Address> delegate; // whose code that is, if the target delegates (EIP-7702)
+    BytesView input;
+};
+std::optional<Refusal> judge(Slots& roles, std::uint64_t block, const Act& act);
+
+/// The verdict of the policies alone, and the pattern that decides; nothing if none matches.
+struct Decision {
+    Verdict verdict = Verdict::none;
+    Pattern pattern;
+};
+Decision decide(RoleStorage& roles, std::uint64_t block, const Address& account, const Address& contract,
+                const std::optional<ledger::Selector>& method);
+
+/// "account * 0x12345678": a pattern in words.
+std::string to_text(const Pattern& pattern);
+
+/// Guard of every call; lives as long as the program.
+const evm::CallGuard& policy_guard();
+
+} // namespace cairn::system

@@ -175,8 +175,13 @@ Result<Reply> Client::exchange(BytesView request) const {
 
 Result<Bytes> Client::ask(const Request& request) const {
     auto encoded = encode(request);
-    auto reply = exchange(encoded);
+    auto content = ask_encoded(encoded);
     ::explicit_bzero(encoded.data(), encoded.size()); // data keys
+    return content;
+}
+
+Result<Bytes> Client::ask_encoded(BytesView encoded) const {
+    auto reply = exchange(encoded);
     if (!reply) {
         failed(reply.error());
         return std::unexpected(reply.error());

@@ -65,6 +65,8 @@ public:
 
     /// Any request but a start. Errors of the signer; SignerUnavailable.
     Result<Bytes> ask(const Request& request) const;
+    /// Bytes that may or may not be a request.
+    Result<Bytes> ask_encoded(BytesView request) const;
     /// Several under one sync of the signer's memory; as many answers.
     std::vector<Result<Bytes>> ask_together(std::span<const Request> requests) const;
     Result<crypto::Signature> ask_signature(const Request& request) const;

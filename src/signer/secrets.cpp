@@ -36,6 +36,13 @@ Result<Secrets> Secrets::generate(Random& random) {
     }
 }
 
+Status Secrets::set_tls_scalar(Bytes scalar) {
+    const bool fits = scalar.size() == 32;
+    if (fits) std::ranges::copy(scalar, bytes().subspan(32, 32).begin());
+    crypto::wipe(scalar);
+    return fits ? Status{} : fail(error::KeyInvalid, "not a P-256 scalar");
+}
+
 Result<PublicKeys> Secrets::public_keys() const {
     if (all_.empty()) return fail(error::KeyInvalid, "no memory that can be locked");
     CRN_TRY(tls, crypto::P256Key::from_scalar(tls_scalar()));

@@ -44,8 +44,11 @@ public:
     static constexpr std::size_t kBytes = 128;
 
     Secrets() : all_(kBytes) {}
-    /// Fresh ones. The TLS key is the given scalar, or a fresh one.
+    /// Fresh ones. KeyInvalid if there is no memory that can be locked.
     static Result<Secrets> generate(Random& random);
+
+    /// Takes over a scalar made elsewhere, and wipes it there.
+    Status set_tls_scalar(Bytes scalar);
 
     std::span<std::uint8_t> bytes() { return all_.bytes(); }
     BytesView view() const { return all_.view(); }

@@ -82,11 +82,12 @@ Result<Begun> begin(const StartRequest& start) {
     return Begun{std::move(service), std::move(report)};
 }
 
+/// The node tells the person; two reports of one fault would only confuse.
 Status refuse(const Error& error) {
     Reply reply;
     reply.error = error;
-    send(encode(reply));
-    return std::unexpected(error);
+    if (!send(encode(reply))) return std::unexpected(error);
+    return {};
 }
 
 } // namespace

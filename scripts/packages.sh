@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
     build-essential cmake ninja-build ccache pkg-config
-    libssl-dev libsecp256k1-dev libsodium-dev libgcrypt20-dev libgmp-dev librocksdb-dev libboost1.81-dev
+    libssl-dev libsecp256k1-dev libsodium-dev libseccomp-dev libgcrypt20-dev libgmp-dev librocksdb-dev libboost1.81-dev
     liboath-dev libsimdjson-dev nlohmann-json3-dev libcpp-httplib-dev libtomlplusplus-dev libfmt-dev libspdlog-dev
     libgtest-dev libgmock-dev libbenchmark-dev
     python3 zstd curl ca-certificates openssl

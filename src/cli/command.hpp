@@ -92,6 +92,7 @@ void declare_proposal(CommandList& out);
 void declare_record(CommandList& out);
 void declare_role(CommandList& out);
 void declare_rpc(CommandList& out);
+void declare_signer(CommandList& out);
 void declare_state_test(CommandList& out);
 void declare_tx(CommandList& out);
 void declare_zones(CommandList& out);

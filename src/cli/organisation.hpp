@@ -7,7 +7,7 @@
 //     administrator.key          account that administers the organisation on chain, unless one was given
 //     ROLE-administrator.key     one for each of the three administrators that the network needs: system,
 //                                security, audit; genesis takes each from another organisation where it can
-//     validators/NAME/           for the machine of that validator: validator.key, tls.key, tls.pem
+//     validators/NAME/           for the machine of that validator: keys.sealed with the signer's memory, tls.pem
 //     organisation.json          the only file for the others: names, addresses, public keys and the CA
 //     certificate
 #pragma once
@@ -15,6 +15,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "ledger/genesis.hpp"
+#include "signer/sealed_keys.hpp"
 
 #include <optional>
 #include <string>
@@ -31,7 +32,10 @@ struct OrganisationPlan {
     std::vector<ValidatorPlan> validators;
     std::optional<Address> administrator;
     bool offers_officers = true; // accounts for the three administrators of the network
-    std::uint64_t days = 825;    // validity of the validators' certificates; the CA's is 3650
+    /// Seals the validators' private keys; the caller wipes it.
+    std::string passphrase;
+    signer::SealCost seal_cost;
+    std::uint64_t days = 825; // validity of the validators' certificates; the CA's is 3650
 };
 
 /// The public description.

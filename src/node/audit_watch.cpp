@@ -27,6 +27,7 @@ Bytes call_data(std::string_view signature, const codec::AbiValue::List& argumen
 } // namespace
 
 Result<std::unique_ptr<AuditWatch>> AuditWatch::open(storage::FileSystem& files, const std::string& directory,
+                                                     std::unique_ptr<audit::Sealer> sealer,
                                                      const ledger::Genesis& genesis, const Hash256& genesis_hash,
                                                      const ledger::Validator& self, const AuditSettings& settings) {
     std::unique_ptr<AuditWatch> out{new AuditWatch};
@@ -35,7 +36,6 @@ Result<std::unique_ptr<AuditWatch>> AuditWatch::open(storage::FileSystem& files,
     out->settings_ = settings;
     out->chain_id_ = genesis.parameters.chain_id;
     CRN_CHECK(files.make_directory(directory));
-    CRN_TRY(sealer, audit::open_file_sealer(directory + "/seal.key"));
     out->sealer_ = std::move(sealer);
     CRN_TRY(opened, audit::open_trail(files,
                                       {.directory = directory,

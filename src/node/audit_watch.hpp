@@ -22,6 +22,7 @@ class AuditWatch {
 public:
     /// `directory` is made if it is not there. Errors of audit::open_trail.
     static Result<std::unique_ptr<AuditWatch>> open(storage::FileSystem& files, const std::string& directory,
+                                                    std::unique_ptr<audit::Sealer> sealer,
                                                     const ledger::Genesis& genesis, const Hash256& genesis_hash,
                                                     const ledger::Validator& self, const AuditSettings& settings);
     ~AuditWatch();

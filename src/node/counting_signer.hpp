@@ -13,15 +13,15 @@ class CountingSigner final : public consensus::Signer {
 public:
     explicit CountingSigner(const consensus::Signer& inner) : inner_(inner) {}
 
-    crypto::Signature sign_vote(const ledger::VoteStatement& statement) const override {
+    std::optional<crypto::Signature> sign_vote(const ledger::VoteStatement& statement) const override {
         ++votes_;
         return inner_.sign_vote(statement);
     }
-    crypto::Signature sign_batch(const ledger::BatchHeader& header) const override {
+    std::optional<crypto::Signature> sign_batch(const ledger::BatchHeader& header) const override {
         ++batches_;
         return inner_.sign_batch(header);
     }
-    crypto::Signature sign_proposal(const ledger::ConsensusBlock& block) const override {
+    std::optional<crypto::Signature> sign_proposal(const ledger::ConsensusBlock& block) const override {
         ++proposals_;
         return inner_.sign_proposal(block);
     }

@@ -10,6 +10,8 @@
 #include "node/data_at_rest.hpp"
 #include "node/divergence.hpp"
 #include "node/executor.hpp"
+#include "node/signer_sealer.hpp"
+#include "signer/client.hpp"
 #include "storage/segment_log.hpp"
 #include "system/keys.hpp"
 #include "system/system_contracts.hpp"
@@ -65,6 +67,7 @@ public:
         loop_.reset();
         executor_.reset();
         network_.reset();
+        signer_.reset();
         live_.reset();
         if (audit_ && ready_)
             (void)audit_->trail().append(own_event("node.stop", config_.data_dir), audit::Durability::durable);
@@ -80,6 +83,7 @@ public:
     }
 
 private:
+    Status start_signer(const NodeConfig& config);
     Result<consensus::Core> recover_core(const NodeConfig& config, ValidatorIndex self);
     CoreLoop::Ports ports();
     NodeStatus status() const;
@@ -104,7 +108,7 @@ private:
     std::unique_ptr<ExecutedChain> executed_;
     std::unique_ptr<storage::RecordLog> ordered_log_, wal_;
     std::unique_ptr<OrderedStore> ordered_;
-    std::unique_ptr<consensus::KeySigner> signer_;
+    std::shared_ptr<signer::Client> signer_;
     std::unique_ptr<CountingSigner> counting_signer_;
     std::unique_ptr<AuditWatch> audit_;
     std::unique_ptr<LiveChain> live_;
@@ -133,13 +137,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
     if (now_s + 60 < static_cast<std::int64_t>(genesis_.timestamp))
         return fail(error::ClockWrong, "the time here is before the genesis time");
 
-    CRN_TRY(seed, crypto::read_ed25519_key(config.validator_key_file));
-    const auto key = crypto::ValidatorKey::from_seed(seed);
-    const auto self = genesis_.validators.index_of(key.public_key());
-    if (!self) return fail(error::NotAValidator, to_hex(key.public_key()) + " from " + config.validator_key_file);
-    self_ = *self;
-    signer_ = std::make_unique<consensus::KeySigner>(key, genesis_.parameters.chain_id);
-
+    CRN_CHECK(start_signer(config));
     CRN_TRY(at_rest, DataAtRest::open(config, genesis_));
     at_rest_ = std::move(at_rest);
     CRN_TRY(executed, ExecutedChain::open(config.data_dir, genesis_, system::native_contracts(), at_rest_.get()));
@@ -153,7 +151,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
     wal_ = std::move(wal);
     CRN_CHECK(open_audit());
     counting_signer_ = std::make_unique<CountingSigner>(*signer_);
-    CRN_TRY(core, recover_core(config, *self));
+    CRN_TRY(core, recover_core(config, self_));
 
     live_ = std::make_unique<LiveChain>(
         *executed_, cache_, system::native_contracts(),
@@ -167,7 +165,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
                          {.listen_address = config.listen_address,
                           .listen_port = config.listen_port,
                           .certificate_file = config.tls_certificate_file,
-                          .key_file = config.tls_key_file,
+                          .handshake_signer = signer_,
                           .self = self_},
                          genesis_,
                          {.on_frame = [this](ValidatorIndex from, network::Stream stream,
@@ -191,7 +189,8 @@ Status ValidatorNode::open(const NodeConfig& config) {
                               }}));
     network_ = std::move(network);
     executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);
-    loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, inbox_, system_clock(), ports());
+    CRN_TRY(own_batch, OwnBatchFile::open(config.data_dir + "/consensus-own-batch"));
+    loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, std::move(own_batch), inbox_, system_clock(), ports());
     audit_->follow(*live_, *counting_signer_);
     ready_ = true;
     disk_watch_ = std::jthread([this](std::stop_token stop) { watch_disk(stop); });
@@ -205,7 +204,8 @@ Status ValidatorNode::open(const NodeConfig& config) {
 
 /// The first thing in the log is who starts with what.
 Status ValidatorNode::open_audit() {
-    CRN_TRY(watch, AuditWatch::open(storage::posix_file_system(), config_.data_dir + "/audit", genesis_,
+    CRN_TRY(watch, AuditWatch::open(storage::posix_file_system(), config_.data_dir + "/audit",
+                                    std::make_unique<SignerSealer>(signer_), genesis_,
                                     executed_->blocks().hash_of(Height{0}), genesis_.validators.members[self_.value],
                                     {.retention_days = config_.audit_retention_days,
                                      .anchor_seconds = config_.audit_anchor_seconds}));
@@ -242,6 +242,25 @@ audit::Event ValidatorNode::peer_event(std::string action, ValidatorIndex peer) 
             .origin = "peer " + member.address,
             .object = "peer listener",
             .action = std::move(action)};
+}
+
+/// The only process with this validator's private keys.
+Status ValidatorNode::start_signer(const NodeConfig& config) {
+    std::error_code ignored;
+    std::filesystem::create_directories(config.data_dir, ignored); // whoever opens it next says what is wrong with it
+    CRN_TRY(client, signer::Client::start({.keys_file = config.keys_file,
+                                           .passphrase_file = config.passphrase_file,
+                                           .chain_id = genesis_.parameters.chain_id,
+                                           .witness_file = config.data_dir + "/signer.witness"}));
+    signer_ = std::move(client);
+    const auto& key = signer_->keys().consensus;
+    const auto self = genesis_.validators.index_of(key);
+    if (!self) return fail(error::NotAValidator, to_hex(key) + " from " + config.keys_file);
+    self_ = *self;
+    signer_->on_failure([this](const Error& error) { set_fatal(error); });
+    log(LogLevel::info, "signer", "started",
+        {{"pid", std::to_string(signer_->process())}, {"sandbox", signer_->sandbox()}});
+    return {};
 }
 
 Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, ValidatorIndex self) {
@@ -324,7 +343,7 @@ void ValidatorNode::note_own_keys(std::string_view tls_certificate) {
     const auto note = [&](keys::Touch kind, const Hash256& key, std::string subject, const Hash256& other = {}) {
         live_->touches().record({.kind = kind, .key = key, .other = other, .subject = std::move(subject)});
     };
-    note(keys::Touch::stored, system::key_id(self.key), self.name + ": " + config_.validator_key_file);
+    note(keys::Touch::stored, system::key_id(self.key), self.name + ": " + config_.keys_file);
     note(keys::Touch::stored, tls_key_, self.name + ": " + config_.tls_key_file);
     for (const auto& organisation : genesis_.organisations)
         if (organisation.name == self.organisation)

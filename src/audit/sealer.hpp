@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 #include "crypto/ed25519.hpp"
+#include "ledger/audit_statement.hpp"
 
 #include <memory>
 #include <string>
@@ -21,32 +22,13 @@ struct SealStatement {
 };
 Bytes signed_bytes(const SealStatement& statement);
 
-/// What is put on the chain of a log (contracts/IAnchors.sol). Signed bytes: "cairn-audit-anchor-v1", chain id, node,
-/// sequence, head.
-struct AnchorStatement {
-    std::uint64_t chain_id = 0;
-    std::string node;
-    std::uint64_t sequence = 0;
-    Hash256 head;
-};
-Bytes signed_bytes(const AnchorStatement& statement);
-
-/// By which a validator's key vouches for the seal key of its node. Signed bytes: "cairn-audit-key-v1", chain id, node,
-/// seal key.
-struct SealKeyStatement {
-    std::uint64_t chain_id = 0;
-    std::string node;
-    crypto::ValidatorPublicKey seal_key;
-};
-Bytes signed_bytes(const SealKeyStatement& statement);
-
 /// Typed, so that an implementation can refuse a seal that contradicts an earlier one. Thread-safe.
 class Sealer {
 public:
     virtual ~Sealer() = default;
     virtual crypto::ValidatorPublicKey key() const = 0;
     virtual Result<crypto::Signature> seal(const SealStatement& statement) = 0;
-    virtual Result<crypto::Signature> anchor(const AnchorStatement& statement) = 0;
+    virtual Result<crypto::Signature> anchor(const ledger::AnchorStatement& statement) = 0;
 };
 
 /// Holds the key in this process, in a file of its own (mode 0600) that is made when there is none.

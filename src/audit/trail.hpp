@@ -1,7 +1,7 @@
 // A node's audit log, open for writing: where every part of the node reports its acts.
 //
-// Records are chained by hash, written to segment files, synced, and sealed with a signature at the latest a second after
-// they were written (record.hpp has the format). Verification needs no node: verifier.hpp.
+// Records are chained by hash, written to segment files, synced, and sealed with a signature at the latest half a second
+// after they were written (record.hpp has the format). Verification needs no node: verifier.hpp.
 #pragma once
 
 #include "audit/event.hpp"
@@ -17,12 +17,12 @@ namespace cairn::audit {
 
 /// How sure the caller must be before it goes on.
 enum class Durability : std::uint8_t {
-    grouped, // returns at once; on disk within kGroupInterval
+    grouped, // returns at once; on disk and sealed within kSealInterval
     durable, // on disk when append returns: for privileged acts, before they are done
 };
 
-inline constexpr Milliseconds kGroupInterval{200};
-inline constexpr Milliseconds kSealInterval{1'000};
+inline constexpr Milliseconds kSealInterval{500};
+inline constexpr std::size_t kEventsPerSealMax = 4'096;
 inline constexpr std::size_t kQueuedEventsMax = 8'192;
 
 /// The shortest time that records are kept: six months, at their longest (July to December).
@@ -43,7 +43,7 @@ public:
     /// ever after: whoever is about to do a privileged act must then refuse it. AuditBusy if grouped events come faster than
     /// the disk takes them: the event is not recorded but counted, and the next record says how many were.
     virtual Status append(Event event, Durability durability) = 0;
-    /// AuditSinkFailed if privileged acts have to be refused. Never older than a second: the sink is tried while it is idle.
+    /// AuditSinkFailed if privileged acts have to be refused: some write has failed. A durable append is the surer test.
     virtual Status usable() const = 0;
     /// The last seal.
     virtual Head sealed() const = 0;
@@ -51,6 +51,9 @@ public:
     virtual std::uint64_t last_notable() const = 0;
     /// Writes, syncs and seals what is queued.
     virtual Status flush() = 0;
+    /// Deletes segments all of whose events are older than so many days; the number of the first event that is left.
+    /// AuditRetention if that is less than the time that records have to be kept.
+    virtual Result<std::uint64_t> prune(std::uint32_t keep_days) = 0;
     /// Height up to which acts on the chain are in the log; noted in the next seal.
     virtual void covered(std::uint64_t height) = 0;
 };

@@ -37,6 +37,10 @@ crypto::Signature KeySigner::sign_proposal(const ledger::ConsensusBlock& block) 
     return key_.sign(proposal_signed_bytes(chain_id_, block));
 }
 
+std::optional<crypto::Signature> KeySigner::sign_seal_key(const ledger::SealKeyStatement& statement) const {
+    return key_.sign(ledger::signed_bytes(statement));
+}
+
 const Verifier& ed25519_verifier() {
     static const Ed25519Verifier instance;
     return instance;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "crypto/ed25519.hpp"
+#include "ledger/audit_statement.hpp"
 #include "ledger/consensus_block.hpp"
 #include "ledger/validators.hpp"
 
@@ -17,6 +18,10 @@ public:
     virtual crypto::Signature sign_batch(const ledger::BatchHeader& header) const = 0;
     /// Over proposal_signed_bytes.
     virtual crypto::Signature sign_proposal(const ledger::ConsensusBlock& block) const = 0;
+    /// Vouches for the key that seals this node's audit log; nothing if this signer does not do that.
+    virtual std::optional<crypto::Signature> sign_seal_key(const ledger::SealKeyStatement&) const {
+        return std::nullopt;
+    }
 };
 
 class Verifier {
@@ -36,6 +41,7 @@ public:
     crypto::Signature sign_vote(const ledger::VoteStatement& statement) const override;
     crypto::Signature sign_batch(const ledger::BatchHeader& header) const override;
     crypto::Signature sign_proposal(const ledger::ConsensusBlock& block) const override;
+    std::optional<crypto::Signature> sign_seal_key(const ledger::SealKeyStatement& statement) const override;
 
 private:
     crypto::ValidatorKey key_;

@@ -432,6 +432,10 @@ private:
         case error::PeerSilent: count(&NetworkCounters::silent_cut); break;
         default: return;
         }
+        if (handler_.on_refused) {
+            const auto who = connection.peer() ? connection.peer() : connection.expected_peer;
+            handler_.on_refused(connection.remote(), who ? peers_[who->value].state.name : std::string{}, error);
+        }
         std::uint64_t suppressed = 0;
         if (!refusal_log_.pass(now(), suppressed)) return;
         const auto peer = connection.peer() ? connection.peer() : connection.expected_peer;

@@ -30,6 +30,8 @@ struct Handler {
     std::function<void(ValidatorIndex from, Stream stream, Frame frame)> on_frame;
     std::function<void(ValidatorIndex peer)> on_connected;    // all streams are up
     std::function<void(ValidatorIndex peer)> on_disconnected; // at least one stream is down
+    /// A connection was refused or cut for a reason that security cares about; `peer` is empty if it is not known who.
+    std::function<void(const std::string& remote, const std::string& peer, const Error& error)> on_refused = {};
 };
 
 /// Largest payload of one frame. `send` refuses what is larger, and a peer that sends it is cut off.

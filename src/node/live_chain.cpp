@@ -178,6 +178,7 @@ Result<Hash256> LiveChain::submit(BytesView raw) {
     }
     const auto gas = execution::intrinsic_gas(transaction->body, evm::Revision::osaka);
     const auto state = chain_.state().latest();
+    if (hooks_.admit) CRN_CHECK(hooks_.admit(*transaction));
     {
         const std::lock_guard lock(pool_mutex_);
         CRN_TRY(added, pool_.add(transaction, std::max(gas.standard, gas.floor), *state));

@@ -20,6 +20,8 @@ public:
     struct Hooks {
         std::function<void()> transactions_ready; // after each admission
         std::function<NodeStatus()> status;       // everything but head and pool
+        /// Before a transaction of this node's clients is pooled; may refuse it.
+        std::function<Status(const ledger::SignedTransaction&)> admit;
     };
     /// References must outlive the object.
     LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::NativeContracts& natives, Hooks hooks);

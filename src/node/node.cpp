@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "codec/wire.hpp"
 #include "crypto/certificate.hpp"
+#include "node/audit_watch.hpp"
 #include "node/core_loop.hpp"
 #include "node/divergence.hpp"
 #include "node/executor.hpp"
@@ -56,15 +57,19 @@ public:
         stopping_ = true;
         inbox_.close();
         // Each ends before what it uses.
+        if (audit_) audit_->stop();
         loop_.reset();
         executor_.reset();
         network_.reset();
         live_.reset();
+        if (audit_ && ready_)
+            (void)audit_->trail().append(own_event("node.stop", config_.data_dir), audit::Durability::durable);
     }
 
     Status open(const NodeConfig& config);
 
     Chain& chain() override { return *live_; }
+    AuditWatch& audit() override { return *audit_; }
     std::optional<Error> fatal() const override {
         const std::lock_guard lock(fatal_mutex_);
         return fatal_;
@@ -74,6 +79,9 @@ private:
     Result<consensus::Core> recover_core(const NodeConfig& config, ValidatorIndex self);
     CoreLoop::Ports ports();
     NodeStatus status() const;
+    Status open_audit();
+    audit::Event own_event(std::string action, std::string object, std::string reason = {}) const;
+    audit::Event peer_event(std::string action, ValidatorIndex peer) const;
     void set_fatal(const Error& error);
     void receive(ValidatorIndex from, network::Stream stream, network::Frame frame);
     void watch_disk(std::stop_token stop);
@@ -89,6 +97,8 @@ private:
     std::unique_ptr<storage::RecordLog> ordered_log_, wal_;
     std::unique_ptr<OrderedStore> ordered_;
     std::unique_ptr<consensus::KeySigner> signer_;
+    std::unique_ptr<CountingSigner> counting_signer_;
+    std::unique_ptr<AuditWatch> audit_;
     std::unique_ptr<LiveChain> live_;
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<network::Network> network_;
@@ -130,11 +140,15 @@ Status ValidatorNode::open(const NodeConfig& config) {
     ordered_ = std::move(ordered);
     CRN_TRY(wal, storage::open_segment_log(config.data_dir + "/consensus"));
     wal_ = std::move(wal);
+    CRN_CHECK(open_audit());
+    counting_signer_ = std::make_unique<CountingSigner>(*signer_);
     CRN_TRY(core, recover_core(config, *self));
 
     live_ = std::make_unique<LiveChain>(
         *executed_, cache_, system::native_contracts(),
-        LiveChain::Hooks{.transactions_ready = [this] { inbox_.wake(); }, .status = [this] { return status(); }});
+        LiveChain::Hooks{.transactions_ready = [this] { inbox_.wake(); },
+                         .status = [this] { return status(); },
+                         .admit = [this](const auto& transaction) { return audit_->submitted(transaction); }});
     const auto on_failure = [this](const Error& error) { set_fatal(error); };
     CRN_TRY(network, network::start_network(
                          {.listen_address = config.listen_address,
@@ -146,11 +160,25 @@ Status ValidatorNode::open(const NodeConfig& config) {
                          {.on_frame = [this](ValidatorIndex from, network::Stream stream,
                                              network::Frame frame) { receive(from, stream, std::move(frame)); },
                           .on_connected =
-                              [this](ValidatorIndex peer) { (void)inbox_.push_urgent(consensus::PeerConnected{peer}); },
-                          .on_disconnected = [](ValidatorIndex) {}}));
+                              [this](ValidatorIndex peer) {
+                                  (void)inbox_.push_urgent(consensus::PeerConnected{peer});
+                                  audit_->note(peer_event("peer.connected", peer));
+                              },
+                          .on_disconnected =
+                              [this](ValidatorIndex peer) { audit_->note(peer_event("peer.disconnected", peer)); },
+                          .on_refused =
+                              [this](const std::string& remote, const std::string& peer, const Error& error) {
+                                  audit_->note({.subject = peer.empty() ? "unknown" : "peer " + peer,
+                                                .origin = "peer " + remote.substr(0, remote.rfind(':')),
+                                                .object = "peer listener",
+                                                .action = "peer.refused",
+                                                .outcome = audit::Outcome::refused,
+                                                .reason = error.text()});
+                              }}));
     network_ = std::move(network);
     executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);
     loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, inbox_, system_clock(), ports());
+    audit_->follow(*live_, *counting_signer_);
     ready_ = true;
     disk_watch_ = std::jthread([this](std::stop_token stop) { watch_disk(stop); });
     log(LogLevel::info, "node", "started",
@@ -159,6 +187,47 @@ Status ValidatorNode::open(const NodeConfig& config) {
          {"height", std::to_string(executed_->height().value)},
          {"port", std::to_string(network_->port())}});
     return {};
+}
+
+/// The first thing in the log is who starts with what.
+Status ValidatorNode::open_audit() {
+    CRN_TRY(watch, AuditWatch::open(storage::posix_file_system(), config_.data_dir + "/audit", genesis_,
+                                    executed_->blocks().hash_of(Height{0}), genesis_.validators.members[self_.value],
+                                    {.retention_days = config_.audit_retention_days,
+                                     .anchor_seconds = config_.audit_anchor_seconds}));
+    audit_ = std::move(watch);
+    CRN_TRY(certificate_text, read_file(config_.tls_certificate_file, crypto::kPemBytesMax));
+    CRN_TRY(certificate, crypto::inspect_certificate(certificate_text));
+    auto& trail = audit_->trail();
+    CRN_CHECK(trail.append(own_event("node.start", config_.data_dir, std::string{"version "} + kVersion),
+                           audit::Durability::grouped));
+    CRN_CHECK(trail.append(own_event("configuration.load",
+                                     config_.settings_digest.empty() ? "built in" : config_.settings_digest,
+                                     "genesis " + to_hex(executed_->blocks().hash_of(Height{0}))),
+                           audit::Durability::grouped));
+    return trail.append(own_event("certificate.load", "peer certificate " + certificate.serial,
+                                  certificate.subject + ", valid until " +
+                                      std::to_string(certificate.validity.not_after) + ", key " +
+                                      to_hex(certificate.key_id)),
+                        audit::Durability::durable);
+}
+
+audit::Event ValidatorNode::own_event(std::string action, std::string object, std::string reason) const {
+    return {.subject = "node",
+            .identity = genesis_.validators.members[self_.value].organisation,
+            .origin = "local",
+            .object = std::move(object),
+            .action = std::move(action),
+            .reason = std::move(reason)};
+}
+
+audit::Event ValidatorNode::peer_event(std::string action, ValidatorIndex peer) const {
+    const auto& member = genesis_.validators.members[peer.value];
+    return {.subject = "peer " + member.name,
+            .identity = member.organisation,
+            .origin = "peer " + member.address,
+            .object = "peer listener",
+            .action = std::move(action)};
 }
 
 Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, ValidatorIndex self) {
@@ -186,7 +255,7 @@ Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, Va
                                       .limits = {}};
     core_config.timing.min_block_interval = std::chrono::milliseconds{genesis_.parameters.min_block_interval_ms};
     core_config.limits.block_gas_max = genesis_.parameters.block_gas_limit;
-    consensus::Core core{core_config, *signer_, *ordered_};
+    consensus::Core core{core_config, *counting_signer_, *ordered_};
     std::vector<BytesView> views{records.begin(), records.end()};
     CRN_CHECK(core.recover(views, memory));
     if (memory != consensus::Memory::complete) {
@@ -295,6 +364,11 @@ NodeStatus ValidatorNode::status() const {
 void ValidatorNode::set_fatal(const Error& error) {
     if (stopping_) return;
     log(LogLevel::error, "node", error.text());
+    if (audit_) {
+        auto event = own_event("node.halt", config_.data_dir, error.text());
+        event.outcome = audit::Outcome::failed;
+        audit_->note(std::move(event));
+    }
     const std::lock_guard lock(fatal_mutex_);
     if (!fatal_) fatal_ = error;
     inbox_.close();

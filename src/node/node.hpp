@@ -9,6 +9,8 @@
 
 namespace cairn::node {
 
+class AuditWatch;
+
 /// All paths absolute or relative to the working directory. Private keys stay in the files named here.
 struct NodeConfig {
     std::string data_dir;
@@ -22,6 +24,9 @@ struct NodeConfig {
     std::uint16_t rpc_port = 8545;
     std::string rpc_token_file; // required when rpc_address is not loopback
     std::vector<std::string> rpc_cors_origins;
+    std::uint32_t audit_retention_days = 366; // see AuditSettings
+    std::uint32_t audit_anchor_seconds = 600;
+    std::string settings_digest;                  // of the file that all this comes from, for the audit log
     std::uint64_t disk_reserve_bytes = 64u << 20; // the node stops before the disk is fuller than this
 };
 
@@ -33,6 +38,8 @@ public:
     virtual ~Node() = default;
 
     virtual Chain& chain() = 0;
+    /// The node's audit log.
+    virtual AuditWatch& audit() = 0;
     /// Set once the node had to stop by itself (disk failure, diverged result, ...); the process should end with it.
     virtual std::optional<Error> fatal() const = 0;
 };

@@ -24,6 +24,9 @@ inline constexpr Address kParametersAddress = system_address(0x03);
 inline constexpr Address kSm3Address = system_address(0x20);
 inline constexpr Address kSm2Address = system_address(0x21);
 
+/// 0x000000000000000000000000000000000000ca08: anchors of the nodes' audit logs (contracts/IAnchors.sol).
+inline constexpr Address kAnchorsAddress = system_address(0x08);
+
 /// The code that genesis puts at each of them, so that EXTCODESIZE is not zero and Solidity's calls go through. It is
 /// INVALID (0xfe): an EVM that does not know the native contract fails instead of seeming to succeed.
 inline constexpr std::uint8_t kMarkerCode = 0xfe;

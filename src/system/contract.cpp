@@ -77,6 +77,11 @@ evm::CallResult Contract::call(evm::Machine& machine, const evm::Message& messag
     return result;
 }
 
+std::string_view Contract::function_name(BytesView input) const {
+    const auto* entry = find(input);
+    return entry == nullptr ? std::string_view{} : entry->function.name;
+}
+
 std::vector<std::string> Contract::interface_lines() const {
     std::vector<std::string> lines;
     const std::string prefix = std::string{name_} + " ";

@@ -28,6 +28,9 @@ public:
     evm::CallResult call(evm::Machine& machine, const evm::Message& message) const override;
 
     const Address& address() const { return address_; }
+    std::string_view name() const { return name_; }
+    /// Of the function that call data asks for; empty if there is none.
+    std::string_view function_name(BytesView input) const;
     /// One line for each function, event and error, sorted: what contracts/interfaces.txt lists.
     std::vector<std::string> interface_lines() const;
 
@@ -51,5 +54,6 @@ private:
 const Contract& members_contract();
 const Contract& records_contract();
 const Contract& parameters_contract();
+const Contract& anchors_contract();
 
 } // namespace cairn::system

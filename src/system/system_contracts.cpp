@@ -39,6 +39,7 @@ const evm::NativeContracts& native_contracts() {
     static const evm::NativeContracts contracts{{kMembersAddress, &members_contract()},
                                                 {kRecordsAddress, &records_contract()},
                                                 {kParametersAddress, &parameters_contract()},
+                                                {kAnchorsAddress, &anchors_contract()},
                                                 {kSm3Address, &sm3_contract()},
                                                 {kSm2Address, &sm2_contract()}};
     return contracts;
@@ -59,14 +60,36 @@ Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis) {
     put_contract(diff, kMembersAddress, members);
     put_contract(diff, kRecordsAddress, {});
     put_contract(diff, kParametersAddress, parameters);
+    put_contract(diff, kAnchorsAddress, {});
     put_contract(diff, kSm3Address, {});
     put_contract(diff, kSm2Address, {});
     return diff;
 }
 
+namespace {
+
+/// Not the precompiled functions, which have no state.
+const Contract* contract_at(const Address& address) {
+    const auto found = native_contracts().find(address);
+    return found == native_contracts().end() ? nullptr : dynamic_cast<const Contract*>(found->second);
+}
+
+} // namespace
+
+bool is_system_contract(const Address& address) { return contract_at(address) != nullptr; }
+
+std::string name_of_call(const Address& address, BytesView input) {
+    const auto* contract = contract_at(address);
+    if (contract == nullptr) return to_hex(address);
+    auto name = contract->name();
+    if (name.starts_with('I')) name.remove_prefix(1); // as the Solidity file calls the interface
+    const auto function = contract->function_name(input);
+    return std::string{name} + (function.empty() ? "" : ".") + std::string{function};
+}
+
 std::vector<std::string> interface_lines() {
     std::vector<std::string> lines;
-    for (const auto* contract : {&members_contract(), &records_contract(), &parameters_contract()})
+    for (const auto* contract : {&members_contract(), &records_contract(), &parameters_contract(), &anchors_contract()})
         for (auto& line : contract->interface_lines()) lines.push_back(std::move(line));
     std::sort(lines.begin(), lines.end());
     return lines;

@@ -20,6 +20,12 @@ const evm::NativeContracts& native_contracts();
 /// gives an account to a system contract's address, or its members cannot be stored (see write_members).
 Result<ledger::StateDiff> genesis_accounts(const ledger::Genesis& genesis);
 
+/// Whether a contract with state of the chain's rules lives there.
+bool is_system_contract(const Address& address);
+/// "Members.setNetworkAddress" for call data of that function; "Members" if it is no function of the contract; hex digits for
+/// an address without a system contract.
+std::string name_of_call(const Address& contract, BytesView input);
+
 /// Every function, event and error, one line each, sorted: the content of contracts/interfaces.txt, with which the tests
 /// compare both this code and the Solidity files.
 std::vector<std::string> interface_lines();

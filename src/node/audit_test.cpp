@@ -1,0 +1,104 @@
+// The audit log of a running node: every act once, and anchors that leave an idle network alone.
+#include "audit/verifier.hpp"
+#include "codec/abi.hpp"
+#include "ledger/selector.hpp"
+#include "node/audit_watch.hpp"
+#include "node/test_network.hpp"
+#include "system/anchors.hpp"
+#include "system/system_contracts.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <thread>
+
+namespace cairn::node {
+namespace {
+
+Bytes vote_data(std::string_view name, std::uint64_t value, std::uint64_t activation) {
+    const auto selector = ledger::selector_of("approveChange(string,uint256,uint256)");
+    Bytes data{selector.begin(), selector.end()};
+    append(data, *codec::abi_encode("(string,uint256,uint256)", {name, value, activation}));
+    return data;
+}
+
+std::map<std::string, std::uint64_t> count_actions(const NodeConfig& config) {
+    std::map<std::string, std::uint64_t> out;
+    const auto report = audit::verify_log(storage::posix_file_system(), config.data_dir + "/audit", {.live = true},
+                                          [&](const audit::Event& event) { ++out[event.action]; });
+    EXPECT_TRUE(report) << report.error().text();
+    if (report) EXPECT_EQ(report->findings_total, 0u) << report->findings[0].text;
+    return out;
+}
+
+TEST(Node, each_act_on_the_chain_is_one_event) {
+    TestNetwork network(1, "acts");
+    ASSERT_TRUE(network.start(0));
+    std::mt19937_64 random{11};
+    std::uint64_t calls = 0, transfers = 0, starts = 1;
+    for (int i = 0; i < 40; ++i) {
+        const auto height = network.chain(0).head().value;
+        if (random() % 2 == 0) {
+            // Some of them revert: those are acts too.
+            const auto activation = random() % 2 == 0 ? 1 : height + 1'000;
+            const auto data =
+                vote_data(random() % 3 == 0 ? "nonsense" : "blockGasLimit", 40'000'000 + calls, activation);
+            ASSERT_TRUE(
+                network.chain(0).submit(network.call_by_organisation(0, calls, system::kParametersAddress, data)));
+            ++calls;
+        } else
+            ASSERT_TRUE(network.chain(0).submit(network.transfer(transfers++)));
+        ASSERT_TRUE(network.wait_for_height(height + 1));
+        if (random() % 8 == 0) {
+            network.stop(0);
+            ASSERT_TRUE(network.start(0));
+            ++starts;
+        }
+    }
+    network.stop(0);
+    ASSERT_TRUE(network.start(0)); // takes what came after the last block that was examined
+    ++starts;
+    network.stop(0);
+    auto counts = count_actions(network.config(0));
+    EXPECT_GT(calls, 10u);
+    EXPECT_EQ(counts["transaction.submit"], calls);
+    EXPECT_EQ(counts["contract.call"], calls);
+    EXPECT_EQ(counts["node.start"], starts);
+    EXPECT_EQ(counts["node.stop"], starts);
+    EXPECT_EQ(counts["configuration.load"], starts);
+    EXPECT_GT(counts["key.used"], 0u);
+}
+
+TEST(Node, an_idle_network_is_anchored_once) {
+    TestNetwork network(1, "anchor");
+    auto config = network.config(0);
+    config.audit_anchor_seconds = 1;
+    auto node = Node::start(config);
+    ASSERT_TRUE(node) << node.error().text();
+    auto& chain = (*node)->chain();
+    const auto name = network.genesis().validators.members[0].name;
+    const auto latest = [&] { return system::latest_anchor(**chain.state(chain.head()), name); };
+    for (int i = 0; i < 1'200 && !latest(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    ASSERT_TRUE(latest());
+    const auto anchored = *latest();
+    EXPECT_GT(anchored.sequence, 0u);
+    // Several intervals later the node has not anchored its own anchor.
+    std::this_thread::sleep_for(std::chrono::seconds{4});
+    EXPECT_EQ(latest()->sequence, anchored.sequence);
+    const auto sealed_by = system::seal_key_of(**chain.state(chain.head()), name);
+    node->reset();
+
+    audit::Expectation expected{.node = name};
+    expected.anchors = audit::AnchorList{.node = name,
+                                         .chain_id = network.genesis().parameters.chain_id,
+                                         .seal_keys = {sealed_by.value()},
+                                         .anchors = {{anchored.sequence, anchored.head, anchored.block_number}}};
+    const auto report = audit::verify_log(storage::posix_file_system(), config.data_dir + "/audit", expected);
+    ASSERT_TRUE(report) << report.error().text();
+    EXPECT_EQ(report->findings_total, 0u);
+    EXPECT_EQ(report->anchors_met, 1u);
+}
+
+} // namespace
+} // namespace cairn::node

@@ -1,0 +1,212 @@
+#include "node/audit_watch.hpp"
+
+#include "base/errors/audit.hpp"
+#include "base/log.hpp"
+#include "codec/abi.hpp"
+#include "crypto/secp256k1.hpp"
+#include "ledger/selector.hpp"
+#include "node/acts.hpp"
+#include "system/anchors.hpp"
+#include "system/members.hpp"
+#include "system/system_contracts.hpp"
+
+namespace cairn::node {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kBusyPause{20};
+constexpr std::uint64_t kAnchorGas = 400'000;
+
+Bytes call_data(std::string_view signature, const codec::AbiValue::List& arguments) {
+    const auto selector = ledger::selector_of(signature);
+    Bytes data{selector.begin(), selector.end()};
+    append(data, *codec::abi_encode(signature.substr(signature.find('(')), arguments));
+    return data;
+}
+
+} // namespace
+
+Result<std::unique_ptr<AuditWatch>> AuditWatch::open(storage::FileSystem& files, const std::string& directory,
+                                                     const ledger::Genesis& genesis, const Hash256& genesis_hash,
+                                                     const ledger::Validator& self, const AuditSettings& settings) {
+    std::unique_ptr<AuditWatch> out{new AuditWatch};
+    out->node_ = self.name;
+    out->organisation_ = self.organisation;
+    out->settings_ = settings;
+    out->chain_id_ = genesis.parameters.chain_id;
+    CRN_CHECK(files.make_directory(directory));
+    CRN_TRY(sealer, audit::open_file_sealer(directory + "/seal.key"));
+    out->sealer_ = std::move(sealer);
+    CRN_TRY(opened, audit::open_trail(files,
+                                      {.directory = directory,
+                                       .node = self.name,
+                                       .organisation = self.organisation,
+                                       .chain_id = genesis.parameters.chain_id,
+                                       .genesis = genesis_hash,
+                                       .retention_days = settings.retention_days},
+                                      *out->sealer_, system_clock()));
+    out->trail_ = std::move(opened.trail);
+    out->cover_ = std::move(opened.cover);
+    out->repeats_ = std::make_unique<audit::Repeats>(*out->trail_);
+    return out;
+}
+
+AuditWatch::~AuditWatch() { stop(); }
+
+void AuditWatch::follow(LiveChain& chain, CountingSigner& signer) {
+    chain_ = &chain;
+    signer_ = &signer;
+    listener_ = chain.listen({.on_block = [this](const std::shared_ptr<const StoredBlock>&) {
+        {
+            const std::lock_guard lock(mutex_);
+            news_ = true;
+        }
+        wake_.notify_one();
+    }});
+    news_ = true; // what came while the node was down
+    thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
+}
+
+void AuditWatch::stop() {
+    if (!thread_.joinable()) return;
+    chain_->unlisten(listener_);
+    thread_.request_stop();
+    thread_.join();
+    note_key_use();
+    repeats_->tick();
+}
+
+void AuditWatch::run(std::stop_token stop) {
+    auto height = cover_.height;
+    auto already = std::exchange(cover_.events, {});
+    auto next_tick = SteadyClock::now() + audit::kRepeatInterval;
+    const auto anchor_interval = std::chrono::seconds{settings_.anchor_seconds};
+    auto next_anchor = SteadyClock::now() + anchor_interval;
+    while (!stop.stop_requested()) {
+        {
+            std::unique_lock lock(mutex_);
+            const auto until = settings_.anchor_seconds == 0 ? next_tick : std::min(next_tick, next_anchor);
+            wake_.wait_until(lock, stop, until, [&] { return news_; });
+            news_ = false;
+        }
+        while (!stop.stop_requested() && height < chain_->head().value) {
+            ++height;
+            std::uint64_t known = 0;
+            for (const auto& [block, count] : already)
+                if (block == height) known = count;
+            if (!take_block(Height{height}, known)) return; // the sink is dead; it has said so
+        }
+        if (SteadyClock::now() >= next_tick) {
+            next_tick = SteadyClock::now() + audit::kRepeatInterval;
+            repeats_->tick();
+            note_key_use();
+        }
+        if (settings_.anchor_seconds != 0 && SteadyClock::now() >= next_anchor) {
+            next_anchor = SteadyClock::now() + anchor_interval;
+            if (const auto sent = anchor_now(); !sent)
+                note({.subject = "node",
+                      .identity = organisation_,
+                      .origin = "local",
+                      .object = "audit log",
+                      .action = "anchor.failed",
+                      .outcome = audit::Outcome::failed,
+                      .reason = sent.error().text()});
+        }
+    }
+}
+
+/// Every act once: `already` of them are in the log since before a crash.
+Status AuditWatch::take_block(Height height, std::uint64_t already) {
+    const auto block = chain_->block(height);
+    if (block) {
+        auto acts = acts_of(*block, node_, [this](const Address& account) { return organisation_of(account); });
+        for (std::size_t i = already; i < acts.size(); ++i) {
+            while (true) {
+                const auto status = trail_->append(acts[i], audit::Durability::grouped);
+                if (status) break;
+                if (status.error().code != error::AuditBusy) return status;
+                std::this_thread::sleep_for(kBusyPause);
+            }
+        }
+    }
+    trail_->covered(height.value);
+    return {};
+}
+
+std::string AuditWatch::organisation_of(const Address& account) const {
+    const auto state = chain_->state(chain_->head());
+    if (!state) return {};
+    return system::organisation_of(**state, account).value_or("");
+}
+
+void AuditWatch::note_key_use() {
+    auto counts = signer_->take_counts();
+    if (counts.empty()) return;
+    (void)trail_->append({.subject = "node",
+                          .identity = organisation_,
+                          .origin = "local",
+                          .object = "consensus key of " + node_,
+                          .action = "key.used",
+                          .reason = std::move(counts)},
+                         audit::Durability::grouped);
+}
+
+Status AuditWatch::submitted(const ledger::SignedTransaction& transaction) {
+    if (!is_privileged(transaction.body)) return {};
+    return trail_->append({.subject = "account " + to_hex(transaction.sender),
+                           .identity = organisation_of(transaction.sender),
+                           .origin = "client",
+                           .object = system::name_of_call(*transaction.body.to, transaction.body.data),
+                           .action = "transaction.submit",
+                           .reason = "transaction " + to_hex(transaction.hash)},
+                          audit::Durability::durable);
+}
+
+Result<std::uint64_t> AuditWatch::anchor_now() {
+    const std::lock_guard lock(anchor_mutex_);
+    CRN_CHECK(trail_->flush());
+    const auto head = trail_->sealed();
+    CRN_TRY(state, chain_->state(chain_->head()));
+    const auto latest = system::latest_anchor(*state, node_);
+    if (latest && latest->sequence > head.sequence) {
+        // The chain remembers more than the disk: somebody has put an older copy of the log in its place.
+        return fail(error::AuditTampered, "block " + std::to_string(latest->block_number) + " anchors event " +
+                                              std::to_string(latest->sequence) + ", the log ends at " +
+                                              std::to_string(head.sequence));
+    }
+    const auto anchored = std::max(anchored_, latest ? latest->sequence : 0);
+    // Only what matters asks for an anchor, or an idle network would anchor its own anchors for ever.
+    if (trail_->last_notable() <= anchored) return anchored;
+
+    // Whoever brings it needs no authority: what counts is signed inside. So the account is made for this one purpose.
+    crypto::AccountKey carrier;
+    crypto::system_random().fill(carrier.bytes);
+    std::uint64_t nonce = 0;
+    const auto send = [&](Bytes data) -> Status {
+        ledger::Transaction transaction{.type = ledger::TransactionType::dynamic_fee,
+                                        .chain_id = U256{chain_id_},
+                                        .nonce = nonce++,
+                                        .gas_limit = kAnchorGas,
+                                        .to = system::kAnchorsAddress,
+                                        .data = std::move(data)};
+        CRN_CHECK(ledger::sign_transaction(transaction, carrier));
+        CRN_TRY(hash, chain_->submit(ledger::encode_transaction(transaction)));
+        (void)hash;
+        return {};
+    };
+    const auto key = sealer_->key();
+    if (system::seal_key_of(*state, node_) != key) {
+        const auto vouched = signer_->sign_seal_key({.chain_id = chain_id_, .node = node_, .seal_key = key});
+        if (!vouched) return fail(error::AuditNoSealKey, "the signer does not vouch for " + to_hex(key));
+        CRN_CHECK(
+            send(call_data("introduceKey(string,bytes32,bytes)", {node_, *Hash256::from(key), to_bytes(*vouched)})));
+    }
+    CRN_TRY(signature,
+            sealer_->anchor({.chain_id = chain_id_, .node = node_, .sequence = head.sequence, .head = head.hash}));
+    CRN_CHECK(
+        send(call_data("anchor(string,uint64,bytes32,bytes)", {node_, head.sequence, head.hash, to_bytes(signature)})));
+    anchored_ = head.sequence;
+    return head.sequence;
+}
+
+} // namespace cairn::node

@@ -1,0 +1,69 @@
+// The node's audit log at work: follows the chain and notes its acts, notes key uses and refusals, and anchors the log.
+#pragma once
+
+#include "audit/repeats.hpp"
+#include "audit/trail.hpp"
+#include "node/counting_signer.hpp"
+#include "node/live_chain.hpp"
+
+#include <condition_variable>
+#include <memory>
+#include <thread>
+
+namespace cairn::node {
+
+struct AuditSettings {
+    std::uint32_t retention_days = 366; // at least audit::kRetentionDaysMin
+    std::uint32_t anchor_seconds = 600; // between two anchors; 0: none
+};
+
+/// Owns the trail and one thread. The network, the RPC server and the management listener report here.
+class AuditWatch {
+public:
+    /// `directory` is made if it is not there. Errors of audit::open_trail.
+    static Result<std::unique_ptr<AuditWatch>> open(storage::FileSystem& files, const std::string& directory,
+                                                    const ledger::Genesis& genesis, const Hash256& genesis_hash,
+                                                    const ledger::Validator& self, const AuditSettings& settings);
+    ~AuditWatch();
+
+    audit::Trail& trail() { return *trail_; }
+    /// For what may come in floods: refusals, connections.
+    void note(audit::Event event) { repeats_->note(std::move(event)); }
+    /// Both must outlive `stop`.
+    void follow(LiveChain& chain, CountingSigner& signer);
+    /// Ends the thread; the trail stays open.
+    void stop();
+    /// Checks the sink by writing to it: the refusal that a privileged act gets.
+    Status submitted(const ledger::SignedTransaction& transaction);
+    /// Sends an anchor if there is something new to anchor. Number of the event up to which the log is anchored or was sent.
+    Result<std::uint64_t> anchor_now();
+
+private:
+    AuditWatch() = default;
+    void run(std::stop_token stop);
+    Status take_block(Height height, std::uint64_t already);
+    void note_key_use();
+    std::string organisation_of(const Address& account) const;
+
+    std::string node_;
+    std::string organisation_;
+    AuditSettings settings_;
+    std::uint64_t chain_id_ = 0;
+    std::unique_ptr<audit::Sealer> sealer_;
+    std::unique_ptr<audit::Trail> trail_;
+    std::unique_ptr<audit::Repeats> repeats_;
+    audit::ChainCover cover_;
+
+    LiveChain* chain_ = nullptr;
+    CountingSigner* signer_ = nullptr;
+    std::uint64_t listener_ = 0;
+    std::mutex anchor_mutex_;
+    std::uint64_t anchored_ = 0; // event; guarded by anchor_mutex_
+
+    std::mutex mutex_;
+    std::condition_variable_any wake_;
+    bool news_ = false; // guarded by mutex_
+    std::jthread thread_;
+};
+
+} // namespace cairn::node

@@ -1,0 +1,188 @@
+// Anchors of audit logs. Interface: contracts/IAnchors.sol. What authorises an entry is the signature in it, not the sender.
+#include "system/anchors.hpp"
+
+#include "crypto/hash.hpp"
+#include "ledger/audit_statement.hpp"
+#include "ledger/slot_layout.hpp"
+#include "system/addresses.hpp"
+#include "system/contract.hpp"
+#include "system/member_storage.hpp"
+
+namespace cairn::system {
+namespace {
+
+// contracts/IAnchors.sol
+constexpr std::uint64_t kAnchorsSlot = 0;
+constexpr std::uint64_t kSealKeysSlot = 1;
+constexpr std::uint64_t kEntrySlots = 2;
+constexpr std::uint64_t kPageMax = 100;
+/// Checking an Ed25519 signature takes about as long as ECRECOVER and a half (3000 gas), hashing included.
+constexpr std::int64_t kVerifyGas = 5'000;
+
+constexpr Event kAnchored{.name = "Anchored", .indexed = "bytes32", .data = "string,uint64,bytes32"};
+constexpr Event kKeyIntroduced{.name = "KeyIntroduced", .indexed = "bytes32", .data = "string,bytes32"};
+constexpr std::string_view kNodeUnknown = "NodeUnknown(string)";
+constexpr std::string_view kSignatureInvalid = "SignatureInvalid()";
+constexpr std::string_view kNotNewer = "NotNewer(uint64,uint64)";
+constexpr std::string_view kNoSealKey = "NoSealKey(string)";
+
+Hash256 id_of(std::string_view node) { return crypto::keccak256(as_bytes(node)); }
+
+/// A list per node of entries of two words: numbers packed in the first, 32 bytes in the second.
+class EntryList {
+public:
+    EntryList(Slots& slots, std::string_view node, std::uint64_t variable)
+        : slots_(slots), slot_(ledger::mapping_slot(node, U256{variable})) {}
+
+    std::uint64_t count() { return slots_.load(slot_).low(); }
+    U256 numbers(std::uint64_t index) { return slots_.load(at(index)); }
+    Hash256 content(std::uint64_t index) { return to_big_endian(slots_.load(at(index) + U256{1})); }
+    void append(const U256& numbers, const Hash256& content) {
+        const auto index = count();
+        slots_.store(slot_, U256{index + 1});
+        slots_.store(at(index), numbers);
+        slots_.store(at(index) + U256{1}, from_big_endian(content));
+    }
+
+private:
+    U256 at(std::uint64_t index) { return ledger::content_slot(slot_) + U256{index * kEntrySlots}; }
+    Slots& slots_;
+    U256 slot_;
+};
+
+/// struct Anchor { uint64 sequence; uint48 blockNumber; uint48 timestamp; bytes32 head; }: Solidity fills words from the
+/// low end.
+U256 pack(std::uint64_t sequence, const evm::BlockEnvironment& block) {
+    return U256{sequence} | U256{block.number} << 64 | U256{block.timestamp} << 112;
+}
+AnchorEntry unpack(const U256& word, const Hash256& head) {
+    constexpr std::uint64_t kMask48 = (std::uint64_t{1} << 48) - 1;
+    return {.sequence = word.low(),
+            .block_number = (word >> 64).low() & kMask48,
+            .timestamp = (word >> 112).low() & kMask48,
+            .head = head};
+}
+
+/// The key of an active validator.
+std::optional<crypto::ValidatorPublicKey> validator_key(Call& call, std::string_view node) {
+    if (node.size() > kMemberNameBytesMax) return std::nullopt;
+    MemberStorage members{call.of(kMembersAddress)};
+    const auto index = members.find_validator(node);
+    if (!index) return std::nullopt;
+    const auto entry = members.validator(*index);
+    if (!entry.active) return std::nullopt;
+    return crypto::ValidatorPublicKey::from(entry.key);
+}
+
+/// Charged before it is checked.
+bool verified(Call& call, const crypto::ValidatorPublicKey& key, BytesView message, const Bytes& signature) {
+    if (!call.charge(kVerifyGas)) return false;
+    const auto parsed = crypto::Signature::from(signature);
+    return parsed && crypto::verify(key, message, *parsed);
+}
+
+Reply introduce_key(Call& call, const AbiValue::List& arguments) {
+    const auto node = arguments[0].as_text();
+    const auto key = arguments[1].as_hash();
+    const auto owner = validator_key(call, node);
+    if (!owner) return revert(kNodeUnknown, {arguments[0]});
+    const ledger::SealKeyStatement statement{
+        .chain_id = call.block().chain_id.low(), .node = node, .seal_key = *crypto::ValidatorPublicKey::from(key)};
+    if (!verified(call, *owner, signed_bytes(statement), arguments[2].bytes())) return revert(kSignatureInvalid, {});
+    EntryList keys{call.own(), node, kSealKeysSlot};
+    keys.append(U256{call.block().number}, key);
+    call.emit(kKeyIntroduced, {id_of(node)}, {node, key});
+    return AbiValue::List{};
+}
+
+Reply anchor(Call& call, const AbiValue::List& arguments) {
+    const auto node = arguments[0].as_text();
+    const std::uint64_t sequence = arguments[1].number().low();
+    const auto head = arguments[2].as_hash();
+    if (!validator_key(call, node)) return revert(kNodeUnknown, {arguments[0]});
+    EntryList keys{call.own(), node, kSealKeysSlot};
+    const auto key_count = keys.count();
+    if (key_count == 0) return revert(kNoSealKey, {node});
+    EntryList anchors{call.own(), node, kAnchorsSlot};
+    const auto count = anchors.count();
+    const auto latest = count == 0 ? 0 : anchors.numbers(count - 1).low();
+    if (sequence <= latest) return revert(kNotNewer, {sequence, latest});
+    const auto key = *crypto::ValidatorPublicKey::from(keys.content(key_count - 1));
+    const ledger::AnchorStatement statement{
+        .chain_id = call.block().chain_id.low(), .node = node, .sequence = sequence, .head = head};
+    if (!verified(call, key, signed_bytes(statement), arguments[3].bytes())) return revert(kSignatureInvalid, {});
+    anchors.append(pack(sequence, call.block()), head);
+    call.emit(kAnchored, {id_of(node)}, {node, sequence, head});
+    return AbiValue::List{};
+}
+
+Reply count(Call& call, const AbiValue::List& arguments) {
+    return AbiValue::List{EntryList{call.own(), arguments[0].as_text(), kAnchorsSlot}.count()};
+}
+
+/// Indices of a page: never more than the limit, whatever the caller says.
+std::pair<std::uint64_t, std::uint64_t> page_of(std::uint64_t entries, const U256& offset, const U256& limit) {
+    const U256 first = std::min(offset, U256{entries});
+    const U256 size = std::min({limit, U256{kPageMax}, U256{entries} - first});
+    return {first.low(), first.low() + size.low()};
+}
+
+Reply anchors(Call& call, const AbiValue::List& arguments) {
+    EntryList list{call.own(), arguments[0].as_text(), kAnchorsSlot};
+    const auto [first, end] = page_of(list.count(), arguments[1].number(), arguments[2].number());
+    AbiValue::List page;
+    for (auto i = first; i < end && !call.exhausted(); ++i) {
+        const auto entry = unpack(list.numbers(i), list.content(i));
+        page.push_back(AbiValue::List{entry.sequence, entry.block_number, entry.timestamp, entry.head});
+    }
+    AbiValue::List out;
+    out.emplace_back(std::move(page));
+    return out;
+}
+
+Reply seal_keys(Call& call, const AbiValue::List& arguments) {
+    EntryList list{call.own(), arguments[0].as_text(), kSealKeysSlot};
+    const auto [first, end] = page_of(list.count(), arguments[1].number(), arguments[2].number());
+    AbiValue::List page;
+    for (auto i = first; i < end && !call.exhausted(); ++i)
+        page.push_back(AbiValue::List{list.numbers(i).low(), list.content(i)});
+    AbiValue::List out;
+    out.emplace_back(std::move(page));
+    return out;
+}
+
+} // namespace
+
+const Contract& anchors_contract() {
+    static const Contract contract{
+        "IAnchors",
+        kAnchorsAddress,
+        {
+            {"introduceKey", "(string,bytes32,bytes)", "()", Access::write, introduce_key},
+            {"anchor", "(string,uint64,bytes32,bytes)", "()", Access::write, anchor},
+            {"count", "(string)", "(uint256)", Access::view, count},
+            {"anchors", "(string,uint256,uint256)", "((uint64,uint48,uint48,bytes32)[])", Access::view, anchors},
+            {"sealKeys", "(string,uint256,uint256)", "((uint48,bytes32)[])", Access::view, seal_keys},
+        },
+        {kAnchored, kKeyIntroduced},
+        {kNodeUnknown, kSignatureInvalid, kNotNewer, kNoSealKey}};
+    return contract;
+}
+
+std::optional<AnchorEntry> latest_anchor(const ledger::StateView& view, std::string_view node) {
+    ViewSlots slots{view, kAnchorsAddress};
+    EntryList list{slots, node, kAnchorsSlot};
+    const auto count = list.count();
+    if (count == 0) return std::nullopt;
+    return unpack(list.numbers(count - 1), list.content(count - 1));
+}
+
+std::optional<crypto::ValidatorPublicKey> seal_key_of(const ledger::StateView& view, std::string_view node) {
+    ViewSlots slots{view, kAnchorsAddress};
+    EntryList list{slots, node, kSealKeysSlot};
+    const auto count = list.count();
+    if (count == 0) return std::nullopt;
+    return crypto::ValidatorPublicKey::from(list.content(count - 1));
+}
+
+} // namespace cairn::system

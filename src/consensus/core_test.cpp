@@ -51,12 +51,12 @@ struct Consortium {
     ledger::Vote vote(std::uint16_t voter, ledger::VoteKind kind, std::uint64_t number, const Hash256& digest,
                       std::uint16_t lane = 0) const {
         const ledger::VoteStatement statement{kind, set.epoch, number, lane, digest};
-        return {statement, {voter}, signers[voter].sign_vote(statement)};
+        return {statement, {voter}, signers[voter].sign_vote(statement).value()};
     }
     ledger::Certificate certificate(ledger::VoteKind kind, std::uint64_t number, const Hash256& digest) const {
         ledger::Certificate out{{kind, set.epoch, number, 0, digest}, {}};
         for (std::uint16_t i = 0; i < set.quorum(); ++i)
-            out.entries.push_back({{i}, signers[i].sign_vote(out.statement)});
+            out.entries.push_back({{i}, signers[i].sign_vote(out.statement).value()});
         return out;
     }
 };

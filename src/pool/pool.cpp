@@ -7,6 +7,7 @@
 #include "base/assert.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace cairn::pool {
 namespace {

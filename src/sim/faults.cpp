@@ -136,7 +136,7 @@ void World::tamper(Node& from, ValidatorIndex to, const Outgoing& message) {
         else
             vote->statement.digest[0] ^= 1;
         if (vote->statement.kind == ledger::VoteKind::nullify) vote->statement.digest = {};
-        vote->signature = from.signer->sign_vote(vote->statement);
+        vote->signature = *from.signer->sign_vote(vote->statement);
         lie.payload = std::make_shared<const Bytes>(consensus::encode_vote(*vote));
         break;
     }

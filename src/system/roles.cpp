@@ -46,8 +46,6 @@ std::optional<Role> role_in(const AbiValue& value) {
 
 bool is_administrators(Role role) { return (ledger::mask_of(role) & ledger::kAdministratorRoles) != 0; }
 
-bool is_system_contract(const Address& address) { return native_contracts().contains(address); }
-
 std::expected<void, Bytes> keep_governable(Call& call) {
     const std::string reason =
         lock_out(call.of(kMembersAddress), call.own(), call.of(kProposalsAddress), call.block().number + 1);

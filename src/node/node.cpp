@@ -344,7 +344,7 @@ void ValidatorNode::note_own_keys(std::string_view tls_certificate) {
         live_->touches().record({.kind = kind, .key = key, .other = other, .subject = std::move(subject)});
     };
     note(keys::Touch::stored, system::key_id(self.key), self.name + ": " + config_.keys_file);
-    note(keys::Touch::stored, tls_key_, self.name + ": " + config_.tls_key_file);
+    note(keys::Touch::stored, tls_key_, self.name + ": " + config_.keys_file);
     for (const auto& organisation : genesis_.organisations)
         if (organisation.name == self.organisation)
             note(keys::Touch::issued, system::key_id(as_bytes(organisation.ca_certificate_pem)), self.name + " TLS",

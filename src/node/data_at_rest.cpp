@@ -6,6 +6,7 @@
 #include "crypto/certificate.hpp"
 #include "storage/root_file.hpp"
 
+#include <array>
 #include <filesystem>
 
 namespace cairn::node {
@@ -13,6 +14,9 @@ namespace {
 
 constexpr storage::KeyPurpose kPurpose = storage::KeyPurpose::storage;
 constexpr const char* kKeys = "/keys";
+/// What lies in the clear: the audit log, which is read by those who have no key; second factors, which are sealed by themselves; the
+/// signer's counter.
+constexpr std::array<std::string_view, 4> kPlain{"audit", "management", "signer.witness", "consensus-own-batch"};
 
 /// A network whose validators are all on this machine.
 bool is_development(const ledger::Genesis& genesis) {
@@ -43,10 +47,8 @@ std::vector<std::string> DataAtRest::data_files() const {
     std::error_code error;
     for (auto at = std::filesystem::recursive_directory_iterator(directory_, error);
          !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error)) {
-        // The audit log is read by those who have no key; what the signer's witness holds is a number.
-        const auto name = at->path().filename();
-        if (at.depth() == 0 && (at->path().lexically_normal() == keys || name == "audit" || name == "signer.witness" ||
-                                name == "consensus-own-batch")) {
+        const auto name = at->path().filename().string();
+        if (at.depth() == 0 && (at->path().lexically_normal() == keys || std::ranges::find(kPlain, name) != kPlain.end())) {
             at.disable_recursion_pending();
             continue;
         }

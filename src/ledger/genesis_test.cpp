@@ -90,7 +90,7 @@ TEST(Genesis, json_keys_are_sorted) {
 
 TEST(Genesis, hash_is_the_same_for_ever) {
     EXPECT_EQ(to_hex(hash_of(four_organisations())),
-              "0x16d4646fb0d766762a037915e63b294d4096a13a2d8109a8ce7ddaf64fa67d3f");
+              "0xb9b6bed06e5fa7bb667a5cab426c3764c1e1d5ba5e3b5817a045303bdca45eb9");
 }
 
 TEST(Genesis, hash_depends_on_every_field) {

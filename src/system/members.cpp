@@ -123,7 +123,8 @@ Reply add_organisation(Call& call, const AbiValue::List& arguments) {
     MemberStorage members{call.own()};
     if (members.find_organisation(entry.name)) return revert(kNameTaken, {entry.name});
     if (members.administered_by(entry.account)) return revert(kAccountTaken, {entry.account});
-    if (RoleStorage{call.of(kRolesAddress)}.subject(entry.account).after.is_administrator())
+    const Subject holder = RoleStorage{call.of(kRolesAddress)}.subject(entry.account);
+    if (holder.after.is_administrator() || holder.at(call.block().number).is_administrator())
         return revert(kAccountTaken, {entry.account});
     if (members.organisation_count() >= kOrganisationsMax) return revert(kLimitReached, {});
 

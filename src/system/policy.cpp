@@ -211,7 +211,8 @@ Decision decide(RoleStorage& roles, std::uint64_t block, const Address& account,
         if (shape & Pattern::kMethod) pattern.method = method;
         const Verdict verdict = roles.verdict(pattern, block);
         if (verdict == Verdict::none) continue;
-        if (named == named_by_best && verdict != Verdict::deny) continue;
+        // Deny beats allow. Of several that allow the last is told: it names contract and method if any of them does.
+        if (named == named_by_best && best.verdict == Verdict::deny) continue;
         best = {verdict, pattern};
         named_by_best = named;
     }

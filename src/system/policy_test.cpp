@@ -143,11 +143,11 @@ struct Reference {
         return frozen_until.contains(who) && block < frozen_until.at(who);
     }
 
-    /// 0 nothing, 1 allow, 2 deny; and whether the best policies name contract and method.
+    /// 0 nothing, 1 allow, 2 deny; and whether one of those that weigh most names the contract, and the method with it.
     struct Opinion {
         int verdict = 0;
         bool names_contract = false;
-        bool names_method = false;
+        bool names_contract_and_method = false;
     };
     Opinion opinion(const Address& who, const Address& contract, std::optional<std::uint32_t> method) const {
         Opinion best;
@@ -158,10 +158,12 @@ struct Reference {
             if (target && *target != contract) continue;
             if (selector && (!method || *selector != *method)) continue;
             const int weight = (account ? 1 : 0) + (target ? 1 : 0) + (selector ? 1 : 0);
-            const bool wins = weight > best_weight || (weight == best_weight && deny && best.verdict == 1);
-            if (!wins) continue;
-            best = {deny ? 2 : 1, target.has_value(), selector.has_value()};
+            if (weight < best_weight) continue;
+            if (weight > best_weight) best = {};
             best_weight = weight;
+            best.verdict = std::max(best.verdict, deny ? 2 : 1);
+            best.names_contract = best.names_contract || target;
+            best.names_contract_and_method = best.names_contract_and_method || (target && selector);
         }
         return best;
     }
@@ -197,7 +199,7 @@ struct Reference {
         for (const auto& who : {origin, actor}) {
             if (deployers.contains(who)) return std::nullopt;
             const Opinion own = opinion(who, targets[0], method);
-            if (own.verdict == 1 && own.names_contract && (own.names_method || !target)) return std::nullopt;
+            if (own.verdict == 1 && (target ? own.names_contract_and_method : own.names_contract)) return std::nullopt;
         }
         return Denial{target ? "upgrade needs" : "deployment needs", origin};
     }

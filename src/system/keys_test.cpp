@@ -218,7 +218,7 @@ TEST_F(Keys, a_rotation_needs_the_new_keys_consent_for_this_account_chain_and_ve
 TEST_F(Keys, a_used_key_is_refused_but_money_sent_to_a_fresh_one_is_no_obstacle) {
     const auto with = [&](std::uint8_t key, const ledger::Account& account) {
         auto founders = genesis;
-        founders.accounts[address(key)] = {.nonce = account.nonce, .balance = account.balance};
+        founders.accounts[address(key)] = {.balance = account.balance, .nonce = account.nonce};
         chain.~TestChain();
         new (&chain) TestChain{founders};
     };

@@ -209,11 +209,11 @@ std::string errors_page() {
         const std::string its_area{info.id.substr(4, 3)};
         if (its_area != area) {
             static const std::map<std::string, std::string, std::less<>> kAreas = {
-                {"COD", "Encodings"},       {"CNS", "Consensus"}, {"CRY", "Cryptography"},
-                {"CLI", "Command line"},    {"EXE", "Execution"}, {"LED", "Ledger"},
-                {"NET", "Network"},         {"NOD", "Node"},      {"POL", "Pool"},
-                {"RPC", "JSON-RPC"},        {"STA", "State"},     {"STO", "Storage"},
-                {"SYS", "System contracts"}};
+                {"COD", "Encodings"},        {"CNS", "Consensus"}, {"CRY", "Cryptography"},
+                {"CLI", "Command line"},     {"EXE", "Execution"}, {"LED", "Ledger"},
+                {"NET", "Network"},          {"NOD", "Node"},      {"POL", "Pool"},
+                {"RPC", "JSON-RPC"},         {"STA", "State"},     {"STO", "Storage"},
+                {"SYS", "System contracts"}, {"KEY", "Keys"}};
             area = its_area;
             const auto name = kAreas.find(area);
             out += "\n## " + (name == kAreas.end() ? area : name->second) + "\n";

@@ -97,7 +97,7 @@ interface IKeys {
     error FieldInvalid(string field);
     /// @notice The signature is not one by `key` over the message of `possession`.
     error PossessionInvalid(address key);
-    /// @notice The address of the new key is an account with a nonce, a balance or code of its own.
+    /// @notice The address of the new key is an account with a nonce or code of its own.
     error KeyInUse(address key);
     /// @notice Only the account's own transaction may do this, not code that runs for it.
     error NotDirect();

@@ -23,7 +23,7 @@ constexpr std::pair<std::string_view, std::string_view> kReasons[] = {
     {"TransitionRefused(uint8,uint8)", "a key in its present state may not be brought into that state by this account"},
     {"FieldInvalid(string)", "a value is out of range: the delay, a height, the class or the text"},
     {"PossessionInvalid(address)", "the proof is not one by the new key for this account and version"},
-    {"KeyInUse(address)", "the new key's own address has a nonce, a balance or code; take a fresh key"},
+    {"KeyInUse(address)", "the new key's own address has a nonce or code; take a fresh key"},
     {"NotDirect()", "only a transaction of the account itself may do this"},
     {"QuorumLost(uint256,uint256)", "too few validators would keep a key that signs; the chain would stand still"},
     {"ResetUnknown(address)", "no reset of this account waits"},

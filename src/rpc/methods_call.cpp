@@ -28,7 +28,7 @@ RpcResult<std::uint64_t> allowance(const Simulation& simulation, const CallReque
     if (request.gas && *request.gas >= kTransferGas) most = std::min(most, *request.gas);
     const auto price = request.gas_price ? *request.gas_price : request.max_fee_per_gas.value_or(U256{});
     if (!price) return most;
-    const auto account = simulation.state().account(request.from.value_or(Address{}));
+    const auto account = simulation.state().account(simulation.account_of(request));
     const auto balance = account ? account->balance : U256{};
     const auto value = request.value.value_or(U256{});
     if (balance < value) return std::unexpected(rejected({error::InsufficientFunds, "balance is below the value"}));
@@ -106,7 +106,7 @@ Answer create_access_list(Context& context, const Parameters& parameters) {
     CRN_TRY(request, to_call(parameters.at(0), Parameters::name(0)));
     CRN_TRY(simulation, Simulation::prepare(context, parameters));
     const auto gas = simulation.gas_of(request);
-    std::set<Address> free{request.from.value_or(Address{})};
+    std::set<Address> free{simulation.account_of(request)};
     if (request.to) free.insert(*request.to);
     for (int round = 0; round < kAccessListRounds; ++round) {
         AccessListTracer tracer(free);
@@ -136,7 +136,7 @@ Answer fill_transaction(Context& context, const Parameters& parameters) {
     CRN_TRY(fees, next_fees(context.chain));
     if (!request.to && request.data.empty())
         return rpc_fail(code::kRejected, "contract creation without any data provided");
-    if (!request.nonce) request.nonce = context.chain.pending_nonce(request.from.value_or(Address{}));
+    if (!request.nonce) request.nonce = context.chain.pending_nonce(simulation.account_of(request));
     if (!request.gas) {
         CRN_TRY(gas, estimate(simulation, request));
         request.gas = gas;

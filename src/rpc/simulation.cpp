@@ -57,9 +57,13 @@ std::uint64_t Simulation::gas_of(const CallRequest& request) const {
     return request.gas ? std::min(*request.gas, gas_max_) : gas_max_;
 }
 
+Address Simulation::account_of(const CallRequest& request) const {
+    return ledger::account_meant_by(request.from.value_or(Address{}), block_.number + 1, state_);
+}
+
 RpcResult<ledger::SignedTransaction> Simulation::transaction(const CallRequest& request, std::uint64_t gas) const {
     ledger::SignedTransaction out;
-    out.sender = ledger::account_meant_by(request.from.value_or(Address{}), block_.number + 1, state_);
+    out.sender = account_of(request);
     auto& tx = out.body;
     if (request.chain_id && U256{*request.chain_id} != rules_.chain_id)
         return rpc_fail(code::kRejected, "chainId does not match node's (have=" + std::to_string(*request.chain_id) +

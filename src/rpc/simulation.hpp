@@ -25,6 +25,8 @@ public:
 
     /// The request as a transaction of the type that its fields ask for; what is missing is filled for a simulation.
     RpcResult<ledger::SignedTransaction> transaction(const CallRequest& request, std::uint64_t gas) const;
+    /// The account that acts: `from`, or the one that the key at `from` signs for.
+    Address account_of(const CallRequest& request) const;
     /// Gas of the request within the limit for calls.
     std::uint64_t gas_of(const CallRequest& request) const;
 

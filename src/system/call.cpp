@@ -69,7 +69,7 @@ void Call::charge_words(std::size_t bytes) {
 bool Call::is_unused(const Address& account) {
     auto& state = machine_.state();
     if (!charge(state.warm_up(account) ? kColdAccount : kWarm)) return false;
-    return state.nonce(account) == 0 && !state.balance(account) && state.code(account)->empty();
+    return state.nonce(account) == 0 && state.code(account)->empty();
 }
 
 Slots& Call::of(const Address& system_contract) {

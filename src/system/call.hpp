@@ -44,7 +44,8 @@ public:
     /// True if a transaction calls this contract itself, not some contract on the way.
     bool is_direct() const { return message_.depth == 0; }
 
-    /// What the state says of an account that is no system contract; its price is that of BALANCE.
+    /// True if nothing was ever sent or delegated from the account, and no contract stands there. Its balance does not count:
+    /// anybody can send something anywhere. The price is that of BALANCE.
     bool is_unused(const Address& account);
 
     /// False, and exhausted from then on, if there is not enough left.

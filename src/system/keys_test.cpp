@@ -215,6 +215,20 @@ TEST_F(Keys, a_rotation_needs_the_new_keys_consent_for_this_account_chain_and_ve
     EXPECT_EQ(account_of(address(4)), address(4));
 }
 
+TEST_F(Keys, a_used_key_is_refused_but_money_sent_to_a_fresh_one_is_no_obstacle) {
+    const auto with = [&](std::uint8_t key, const ledger::Account& account) {
+        auto founders = genesis;
+        founders.accounts[address(key)] = {.balance = account.balance, .nonce = account.nonce};
+        chain.~TestChain();
+        new (&chain) TestChain{founders};
+    };
+    with(2, {.nonce = 1, .balance = {}});
+    rotate(address(1), 2, 2).expect_revert("KeyInUse(address)", {address(2)});
+    with(3, {.nonce = 0, .balance = U256{1}});
+    rotate(address(1), 3, 2).values("()");
+    EXPECT_EQ(account_of(address(3)), address(1));
+}
+
 TEST_F(Keys, code_that_runs_for_an_account_cannot_rotate_its_key) {
     AbiValue::List arguments{address(2)};
     for (auto& part : proof(address(1), 2, 2)) arguments.push_back(part);

@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 
 #include <arpa/inet.h>
+#include <atomic>
 #include <thread>
 
 namespace cairn::zone {
@@ -66,9 +67,12 @@ public:
                 return fail(error::PortInUse, config_.address + ":" + std::to_string(config_.port));
             port_ = config_.port;
         }
-        thread_ = std::thread([this] { server_->listen_after_bind(); });
-        // Before that the library cannot be told to stop.
-        while (!server_->is_running()) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        thread_ = std::thread([this] {
+            server_->listen_after_bind();
+            ended_ = true;
+        });
+        // Before it runs the library cannot be told to stop.
+        while (!server_->is_running() && !ended_) std::this_thread::sleep_for(std::chrono::milliseconds{1});
         return {};
     }
 
@@ -137,6 +141,7 @@ private:
     const TlsHandler handler_;
     std::unique_ptr<httplib::SSLServer> server_;
     std::uint16_t port_ = 0;
+    std::atomic<bool> ended_ = false;
     std::thread thread_;
 };
 

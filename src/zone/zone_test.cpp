@@ -28,7 +28,7 @@ struct Organisation {
         : name(name_), ca(*crypto::create_ca(name_, validity(), crypto::system_random())) {}
     /// Real time, because TLS looks at the machine's clock.
     static crypto::Validity validity() {
-        const auto now = system_clock().wall().count() / 1000;
+        static const auto now = system_clock().wall().count() / 1000;
         return {now - 3'600, now + 3'600};
     }
     crypto::CertifiedKey issue(crypto::ZoneRole role, const std::string& who,
@@ -432,7 +432,7 @@ TEST_F(Zones, nobody_without_the_right_certificate_gets_in) {
     httplib::Client plain("127.0.0.1", management_->port());
     const auto answer = plain.Post("/command", "{}", "application/json");
     EXPECT_FALSE(answer && answer->status == 200);
-    EXPECT_GE(reasons("management.refused").size(), 3u);
+    EXPECT_EQ(reasons("management.refused").size(), 1u) << "the first; its like are counted";
     EXPECT_EQ(reasons("regulator.read").size(), 2u);
 }
 

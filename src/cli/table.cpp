@@ -14,6 +14,7 @@ const std::vector<Noun>& nouns() {
         {"key", "keys on chain: states, rotation, resets, leaks"},
         {"tx", "transactions"},
         {"contract", "deploy and use contracts"},
+        {"evidence", "proofs that a validator broke the rules"},
         {"record", "put documents on record, prove and verify them"},
         {"role", "who may do what on the chain"},
         {"policy", "which calls are allowed"},
@@ -59,6 +60,7 @@ const std::vector<Command>& commands() {
         declare_key(out);
         declare_tx(out);
         declare_contract(out);
+        declare_evidence(out);
         declare_record(out);
         declare_role(out);
         declare_policy(out);

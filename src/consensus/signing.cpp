@@ -1,5 +1,7 @@
 #include "consensus/signing.hpp"
 
+#include "ledger/transaction.hpp"
+
 #include "codec/wire.hpp"
 
 namespace cairn::consensus {
@@ -40,6 +42,7 @@ std::optional<crypto::Signature> KeySigner::sign_proposal(const ledger::Consensu
 std::optional<crypto::Signature> KeySigner::sign_seal_key(const ledger::SealKeyStatement& statement) const {
     return key_.sign(ledger::signed_bytes(statement));
 }
+bool Verifier::valid_transaction(BytesView raw) const { return ledger::decode_signed_transaction(raw).has_value(); }
 
 const Verifier& ed25519_verifier() {
     static const Ed25519Verifier instance;

@@ -27,7 +27,8 @@ struct Coverage {
     std::array<std::uint64_t, 16> sent{};                   // by message type, honest nodes
     std::uint64_t evidence = 0, tampered = 0;
     std::uint64_t back_pressure = 0; // client batches that found no room in the lane
-    std::uint64_t sync_errors = 0, rot = 0, damaged_logs = 0, cut_logs = 0, clock_jumps = 0, pauses = 0;
+    std::uint64_t sync_errors = 0, rot = 0, invalid_transactions = 0, damaged_logs = 0, cut_logs = 0, clock_jumps = 0,
+                  pauses = 0;
     std::uint64_t forks = 0, convicted = 0; // runs in which honest members disagree; liars that the chains convict
     std::uint64_t model_steps = 0;          // votes that the model's rules have allowed
 };

@@ -232,7 +232,7 @@ void declare_org(CommandList& out) {
                              {.name = "administrator",
                               .value = "ADDRESS",
                               .help = "account that administers the organisation on chain (default: a new key)"},
-                             {.name = "days", .value = "N", .help = "validity of the TLS certificates (default: 825)"}},
+                             {.name = "days", .value = "N", .help = "validity of the TLS certificates (default: 90)"}},
                    .examples = {{"cairn org init Alpha --validator alpha-1=alpha.example:30300", ""},
                                 {"cairn org init Beta --dir /srv/beta --validator beta-1=10.0.0.2:30300 --validator "
                                  "beta-2=10.0.0.3:30300",

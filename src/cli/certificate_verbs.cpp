@@ -98,7 +98,7 @@ Status renew(Invocation& invocation) {
 
 Status org_renew(Invocation& invocation) {
     CRN_TRY(directory, org_directory(invocation));
-    CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
+    CRN_TRY(days, invocation.number("days", kCertificateDays, 0, 825));
     CRN_TRY(within, invocation.number("within", 30, 0, 3650));
     CRN_TRY(keys, keys_asked(invocation));
     CRN_TRY(ca, read_ca(directory));
@@ -155,12 +155,32 @@ Status revoke(Invocation& invocation) {
     return {};
 }
 
+/// True if the chain trusts this CA of the organisation beside the founding one.
+Result<bool> chain_trusts(RpcClient& rpc, const std::string& organisation, const Hash256& fingerprint) {
+    CRN_TRY(index, organisation_index(rpc, organisation));
+    CRN_TRY(values, ask(rpc, ledger::kIdentitiesContract, "caCertificates(uint256)", {index},
+                        "(bool,(bytes32,uint64,bytes)[])"));
+    return std::ranges::any_of(values[1].list(), [&](const auto& ca) { return ca.list()[0].as_hash() == fingerprint; });
+}
+
+Status trust_certificate(Invocation& invocation, RpcClient& rpc, const Sender& sender, const Bytes& der) {
+    CRN_TRY(receipt, tell_identities(invocation, rpc, sender, identity_call("trustCa(bytes)", {der})));
+    static_cast<void>(receipt);
+    return {};
+}
+
 /// Stage 1: a second CA, which the chain trusts beside the first.
 Status trust_next(Invocation& invocation, const std::string& directory, RpcClient& rpc, const Sender& sender) {
-    if (exists(directory + "/ca-old.pem"))
-        return fail(error::CliPrecondition, "the last roll-over is not finished: rotate-ca --stage remove");
     CRN_TRY(current, read_file(directory + "/ca.pem", crypto::kPemBytesMax));
     CRN_TRY(info, crypto::inspect_certificate(current));
+    if (exists(directory + "/ca-old.pem")) {
+        CRN_TRY(trusted, chain_trusts(rpc, info.organisation, info.fingerprint));
+        if (trusted)
+            return fail(error::CliPrecondition, "the last roll-over is not finished: rotate-ca --stage remove");
+        // Reissued off line while the chain stood still: it learns of the new CA now.
+        CRN_TRY(der, crypto::certificate_der(current));
+        return trust_certificate(invocation, rpc, sender, der);
+    }
     if (!exists(directory + "/ca-next.pem")) {
         const auto now = now_seconds();
         CRN_TRY(made,
@@ -170,23 +190,17 @@ Status trust_next(Invocation& invocation, const std::string& directory, RpcClien
     }
     CRN_TRY(next, read_ca(directory, "ca-next"));
     CRN_TRY(der, crypto::certificate_der(next.certificate_pem));
-    return tell_identities(invocation, rpc, sender, identity_call("trustCa(bytes)", {der})).transform([](auto&&) {});
-}
-
-/// True if the chain trusts this CA of the organisation beside the founding one.
-Result<bool> chain_trusts(RpcClient& rpc, const std::string& organisation, const Hash256& fingerprint) {
-    CRN_TRY(index, organisation_index(rpc, organisation));
-    CRN_TRY(values, ask(rpc, ledger::kIdentitiesContract, "caCertificates(uint256)", {index},
-                        "(bool,(bytes32,uint64,bytes)[])"));
-    return std::ranges::any_of(values[1].list(), [&](const auto& ca) { return ca.list()[0].as_hash() == fingerprint; });
+    return trust_certificate(invocation, rpc, sender, der);
 }
 
 /// Stage 2: every certificate anew by the second CA, which takes the place of the first in the directory.
 Status reissue_all(Invocation& invocation, const std::string& directory, RpcClient& rpc) {
     CRN_TRY(next, read_ca(directory, "ca-next"));
     CRN_TRY(info, crypto::inspect_certificate(next.certificate_pem));
-    CRN_TRY(trusted, chain_trusts(rpc, info.organisation, info.fingerprint));
-    if (!trusted) return fail(error::CliPrecondition, "the chain does not trust ca-next.pem yet: --stage trust");
+    auto trusted = Result<bool>(true);
+    if (!invocation.has("offline")) trusted = chain_trusts(rpc, info.organisation, info.fingerprint);
+    if (!trusted) return std::unexpected(trusted.error());
+    if (!*trusted) return fail(error::CliPrecondition, "the chain does not trust ca-next.pem yet: --stage trust");
     CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
     CRN_TRY(folders, certificate_folders(directory));
     for (auto& folder : folders) {
@@ -301,32 +315,36 @@ void declare_certificates(CommandList& out) {
                   {sender_flags(), transaction_flags(), rpc_flags()}),
          .examples = {{"cairn identity revoke alpha-1 --reason key-compromise --org ./Alpha", ""}},
          .run = revoke});
-    out.push_back({.noun = "org",
-                   .verb = "renew",
-                   .summary = "renew the organisation's certificates that end soon",
-                   .details = "For a timer: it does nothing as long as nothing ends within the given days.",
-                   .flags = {org_flag(),
-                             kDays,
-                             kKeepKey,
-                             {.name = "within", .value = "N", .help = "renew what ends within N days (default: 30)"}},
-                   .examples = {{"cairn org renew --org ./Alpha", ""},
-                                {"cairn org renew --org ./Alpha --within 3650", "all, now"}},
-                   .run = org_renew});
-    out.push_back({.noun = "org",
-                   .verb = "rotate-ca",
-                   .summary = "replace the organisation's CA in three stages",
-                   .details =
-                       "trust: make a second CA and have the chain trust both. reissue: every certificate anew by "
-                       "the second. remove: the chain trusts the first no more. The network runs on throughout.",
-                   .flags = with({{.name = "stage",
-                                   .value = "STAGE",
-                                   .help = "which step (required)",
-                                   .choices = {"trust", "reissue", "remove"}},
-                                  org_flag(),
-                                  kDays},
-                                 {sender_flags(), transaction_flags(), rpc_flags()}),
-                   .examples = {{"cairn org rotate-ca --stage trust --org ./Alpha", ""}},
-                   .run = rotate_ca});
+    out.push_back(
+        {.noun = "org",
+         .verb = "renew",
+         .summary = "renew the organisation's certificates that end soon",
+         .details = "For a timer: it does nothing as long as nothing ends within the given days. With --days 0 the new "
+                    "certificates end at once, to rehearse the day on which everything has expired.",
+         .flags = {org_flag(),
+                   kDays,
+                   kKeepKey,
+                   {.name = "within", .value = "N", .help = "renew what ends within N days (default: 30)"}},
+         .examples = {{"cairn org renew --org ./Alpha", ""},
+                      {"cairn org renew --org ./Alpha --within 3650", "all, now"}},
+         .run = org_renew});
+    out.push_back(
+        {.noun = "org",
+         .verb = "rotate-ca",
+         .summary = "replace the organisation's CA in three stages",
+         .details = "trust: make a second CA and have the chain trust both. reissue: every certificate anew by "
+                    "the second. remove: the chain trusts the first no more. The network runs on throughout.",
+         .flags =
+             with({{.name = "stage",
+                    .value = "STAGE",
+                    .help = "which step (required)",
+                    .choices = {"trust", "reissue", "remove"}},
+                   org_flag(),
+                   {.name = "offline", .help = "reissue without asking the chain: only when nothing connects any more"},
+                   kDays},
+                  {sender_flags(), transaction_flags(), rpc_flags()}),
+         .examples = {{"cairn org rotate-ca --stage trust --org ./Alpha", ""}},
+         .run = rotate_ca});
 }
 
 } // namespace cairn::cli

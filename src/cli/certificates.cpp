@@ -57,7 +57,7 @@ Result<crypto::CertificateInfo> renew_certificate(const CertificateFolder& folde
     const crypto::Validity validity{
         std::max(now - kClockSlack, ca_info.validity.not_before),
         std::min(now + static_cast<std::int64_t>(days) * kDaySeconds, ca_info.validity.not_after)};
-    if (validity.not_after <= now)
+    if (ca_info.validity.not_after <= now)
         return fail(error::CertificateExpired, "the CA itself; see docs/how-to/everything-expired.md");
     std::string pem;
     if (keys == Keys::keep) {

@@ -35,7 +35,7 @@ struct OrganisationPlan {
     /// Seals the validators' private keys; the caller wipes it.
     std::string passphrase;
     signer::SealCost seal_cost;
-    std::uint64_t days = 825; // validity of the validators' certificates; the CA's is 3650
+    std::uint64_t days = 90; // validity of the validators' certificates; the CA's is 3650
 };
 
 /// The public description.

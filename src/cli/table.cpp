@@ -10,6 +10,7 @@ const std::vector<Noun>& nouns() {
         {"signer", "the process that holds a validator's private keys"},
         {"org", "an organisation's keys and certificates"},
         {"network", "the genesis file that all organisations sign"},
+        {"identity", "who stands behind accounts and certificates"},
         {"account", "accounts and their encrypted keys"},
         {"key", "keys on chain: states, rotation, resets, leaks"},
         {"tx", "transactions"},
@@ -56,6 +57,7 @@ const std::vector<Command>& commands() {
         declare_org(out);
         declare_network(out);
         declare_zones(out);
+        declare_identity(out);
         declare_account(out);
         declare_key(out);
         declare_tx(out);

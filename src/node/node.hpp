@@ -18,6 +18,7 @@ struct NodeConfig {
     std::string keys_file;            // sealed private keys (signer/sealed_keys.hpp), opened by the signer alone
     std::string passphrase_file;      // of the sealed keys; empty: systemd credential or terminal
     std::string tls_certificate_file; // PEM: node certificate, then its CA
+    std::string extra_trust_file;     // PEM: CAs that this operator trusts beside those on chain; empty: none
     std::string listen_address = "127.0.0.1";
     std::uint16_t listen_port = 0;
     std::string rpc_address = "127.0.0.1"; // served by the caller with rpc::start_server

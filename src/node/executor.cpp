@@ -100,10 +100,10 @@ Status Executor::execute(const consensus::FinalizedBlock& block) {
     for (const auto& organisation : organisations)
         if (organisation.name == validators[block.block.leader.value].organisation) beneficiary = organisation.account;
 
-    CRN_TRY(outcome, chain_.extend(block.block.timestamp_ms, block.digest, beneficiary, candidates));
+    CRN_TRY(outcome, chain_.extend(block.block.timestamp_ms, block.digest, beneficiary, std::move(candidates)));
     inbox_.push_own(consensus::ExecutionFinished{block.block.height, outcome.block->hash});
     announce_rules();
-    live_.executed(outcome, candidates);
+    live_.executed(outcome);
     return {};
 }
 

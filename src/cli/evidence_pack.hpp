@@ -22,7 +22,7 @@ struct Evidence {
     Hash256 manifest_digest;
     std::size_t files = 0;
 };
-/// EvidenceInvalid that names what is missing, changed, or not signed by whom the manifest names.
+/// EvidencePackInvalid that names what is missing, changed, or not signed by whom the manifest names.
 Result<Evidence> verify_evidence(const std::string& directory);
 
 } // namespace cairn::cli

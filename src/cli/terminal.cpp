@@ -175,6 +175,7 @@ Exit exit_of(ErrorCode code) {
     case error::CertificateNoQuorum:
     case error::GenesisUnsigned:
     case error::EvidenceInvalid:
+    case error::EvidencePackInvalid:
     case error::ProofInvalid:
     case error::StorageCorrupt:
     case error::SegmentCorrupt:

@@ -492,10 +492,10 @@ private:
         own_ = {tls_->validity().not_before, tls_->validity().not_after, tls_->fingerprint()};
     }
 
-    /// Changes whenever one of the two files is written or replaced.
+    /// Changes whenever the certificate file is written or replaced; its key stays with the signer.
     std::string mark_of_files() const {
         std::string out;
-        for (const auto& path : {config_.certificate_file, config_.key_file}) {
+        for (const auto& path : {config_.certificate_file}) {
             struct stat info{};
             if (::stat(path.c_str(), &info) != 0) return {};
             for (const auto number :

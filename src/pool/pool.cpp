@@ -1,123 +1,20 @@
-#include "pool/pool.hpp"
+#include "pool/inside.hpp"
 
 #include "base/errors/execution.hpp"
 #include "base/errors/pool.hpp"
-#include "pool/admission.hpp"
 
 #include "base/assert.hpp"
 
 #include <algorithm>
-#include <deque>
-#include <list>
-#include <map>
-#include <set>
-#include <unordered_map>
 
 namespace cairn::pool {
 namespace {
 
-/// Hashes by the leading bytes, mixed with a secret number.
-struct SaltedHash {
-    std::uint64_t salt = 0;
-    template <std::size_t N, class Tag>
-    std::size_t operator()(const FixedBytes<N, Tag>& key) const {
-        std::uint64_t lead = 0;
-        std::memcpy(&lead, key.data(), sizeof lead);
-        lead = (lead ^ salt) * 0x9e3779b97f4a7c15;
-        return lead ^ (lead >> 32);
-    }
-};
-
-struct Sender;
-struct Place {
-    Sender* sender = nullptr;
-    std::uint64_t nonce = 0;
-};
-
-struct Entry {
-    SharedTransaction transaction;
-    U256 cost;
-    std::uint64_t added = 0; // heights
-    std::uint64_t taken = 0; // if in flight
-    std::list<Place>::iterator age;
-};
-
-/// The transactions of one sender by nonce:
-///
-///   state_nonce .. next_offer   in flight: taken into batches
-///   next_offer  .. next_nonce   ready: no nonce is missing before them
-///   above next_nonce            queued: behind a gap, for next_nonce itself is missing
-struct Sender {
-    Address address;
-    AccountFacts facts; // as of the last look into the state
-    std::map<std::uint64_t, Entry> entries;
-    U256 cost;             // of all entries
-    std::size_t bytes = 0; // of all entries
-    std::uint64_t next_offer = 0;
-    std::uint64_t next_nonce = 0;
-    // What the pool's totals and orders hold for this sender; see settle.
-    std::size_t in_flight = 0;
-    std::size_t queued = 0;
-    std::optional<std::list<Sender*>::iterator> ready;
-    std::uint64_t seen_in_block = 0;
-
-    bool is_in_flight(std::uint64_t nonce) const { return nonce < next_offer; }
-};
-
-/// Room that one transaction takes in a batch body.
-std::size_t batch_bytes(const Entry& entry) { return entry.transaction->raw.size() + 4; }
-
 constexpr std::size_t kMissesMax = 64;
+/// What a byte weighs against gas in an organisation's turn: calldata's price (EIP-2028).
+constexpr std::uint64_t kGasPerByte = 16;
 
 } // namespace
-
-struct Pool::Inside {
-    explicit Inside(const PoolConfig& c)
-        : config(c), senders(64, SaltedHash{c.hash_salt}), index(1024, SaltedHash{c.hash_salt}) {}
-
-    using Entries = std::map<std::uint64_t, Entry>;
-
-    Result<Added> add(SharedTransaction transaction, std::uint64_t intrinsic_gas, const ledger::StateView& state);
-    std::vector<SharedTransaction> take_batch(const BatchLimits& limits);
-    void on_block(Height at, std::span<const SharedTransaction> included, const ledger::StateView& state);
-    void on_dropped(const Hash256& hash, ErrorCode reason);
-
-    Sender* find_sender(const Address& address) {
-        const auto found = senders.find(address);
-        return found == senders.end() ? nullptr : &found->second;
-    }
-    Status check_room(const Sender* sender, const Entry* replaced, const SharedTransaction& transaction,
-                      bool executable);
-    bool can_make_room(std::size_t needed) const;
-    void make_room(std::size_t new_bytes, const Entry* replaced, const Sender* keep, std::vector<Hash256>& evicted);
-    void insert(Sender& sender, SharedTransaction transaction, const U256& cost);
-    Entries::iterator remove(Sender& sender, Entries::iterator entry);
-    void remove_behind(Sender& sender, Entries::iterator entry);
-    void settle(Sender& sender);
-    void forget_if_empty(Sender& sender);
-    void refresh(Sender& sender, const ledger::StateView& state);
-    void offer_again(Sender& sender, std::uint64_t from) {
-        sender.next_offer = std::min(sender.next_offer, from);
-        settle(sender);
-    }
-    void offer_overdue_again();
-    void expire();
-    std::vector<SharedTransaction> list(bool executable) const;
-
-    PoolConfig config;
-    std::uint64_t height = 0;
-    std::uint64_t blocks_seen = 0;
-    std::unordered_map<Address, Sender, SaltedHash> senders;
-    std::unordered_map<Hash256, Place, SaltedHash> index;
-    std::list<Place> ages;                               // oldest first
-    std::list<Sender*> ready;                            // whose turn is next
-    std::set<std::pair<std::size_t, Address>> queued_by; // (queued transactions, sender), without zeros
-    std::deque<std::pair<std::uint64_t, Address>> taken; // (height, sender), ascending
-    std::vector<Address> doubtful;                       // to be looked at with the next block
-    std::size_t bytes = 0;
-    std::size_t in_flight = 0;
-    std::size_t queued = 0;
-};
 
 /// Brings next_nonce, the totals and the orders up to date after any change to `sender`.
 void Pool::Inside::settle(Sender& sender) {
@@ -133,41 +30,54 @@ void Pool::Inside::settle(Sender& sender) {
     in_flight += now_in_flight - sender.in_flight;
     sender.in_flight = now_in_flight;
 
+    auto& group = groups[sender.group];
     const std::size_t now_queued = sender.entries.size() - (sender.next_nonce - sender.facts.nonce);
     if (now_queued != sender.queued) {
-        if (sender.queued != 0) queued_by.erase({sender.queued, sender.address});
-        if (now_queued != 0) queued_by.emplace(now_queued, sender.address);
+        if (sender.queued != 0) group.queued_by.erase({sender.queued, sender.address});
+        if (now_queued != 0) group.queued_by.emplace(now_queued, sender.address);
         queued += now_queued - sender.queued;
+        group.queued += now_queued - sender.queued;
         sender.queued = now_queued;
+    }
+    const std::size_t now_waiting = sender.entries.size() - now_in_flight;
+    if (now_waiting != sender.waiting) {
+        if (sender.waiting != 0) group.waiting_by.erase({sender.waiting, sender.address});
+        if (now_waiting != 0) group.waiting_by.emplace(now_waiting, sender.address);
+        sender.waiting = now_waiting;
     }
 
     const bool has_offer = sender.next_offer < sender.next_nonce;
     if (has_offer && !sender.ready) {
-        sender.ready = ready.insert(ready.end(), &sender);
+        sender.ready = group.ready.insert(group.ready.end(), &sender);
     } else if (!has_offer && sender.ready) {
-        ready.erase(*sender.ready);
+        group.ready.erase(*sender.ready);
         sender.ready.reset();
     }
 }
 
 void Pool::Inside::insert(Sender& sender, SharedTransaction transaction, const U256& cost) {
     const auto nonce = transaction->body.nonce;
-    const auto size = transaction->raw.size();
+    const auto usage = usage_of(*transaction);
     const auto age = ages.insert(ages.end(), Place{&sender, nonce});
     index.emplace(transaction->hash, Place{&sender, nonce});
     sender.entries.emplace(nonce, Entry{std::move(transaction), cost, height, 0, age});
     sender.cost += cost;
-    sender.bytes += size;
-    bytes += size;
+    sender.bytes += usage.bytes;
+    bytes += usage.bytes;
+    gas += usage.gas;
+    groups[sender.group].used += usage;
     settle(sender);
 }
 
 /// Leaves `sender` unsettled: the entries behind it may have lost their predecessor.
 Pool::Inside::Entries::iterator Pool::Inside::remove(Sender& sender, Entries::iterator entry) {
     const auto& transaction = *entry->second.transaction;
+    const auto usage = usage_of(transaction);
     sender.cost -= entry->second.cost;
-    sender.bytes -= transaction.raw.size();
-    bytes -= transaction.raw.size();
+    sender.bytes -= usage.bytes;
+    bytes -= usage.bytes;
+    gas -= usage.gas;
+    groups[sender.group].used -= usage;
     ages.erase(entry->second.age);
     index.erase(transaction.hash);
     return sender.entries.erase(entry);
@@ -184,61 +94,8 @@ void Pool::Inside::remove_behind(Sender& sender, Entries::iterator entry) {
 void Pool::Inside::forget_if_empty(Sender& sender) {
     if (!sender.entries.empty()) return;
     // No entries, no offer, nothing queued: settle has taken it out of all orders.
-    CRN_ASSERT(!sender.ready && sender.queued == 0 && sender.in_flight == 0);
+    CRN_ASSERT(!sender.ready && sender.queued == 0 && sender.waiting == 0 && sender.in_flight == 0);
     senders.erase(Address(sender.address)); // a copy: the key goes with its element
-}
-
-Status Pool::Inside::check_room(const Sender* sender, const Entry* replaced, const SharedTransaction& transaction,
-                                bool executable) {
-    const auto size = transaction->raw.size();
-    const auto old = replaced != nullptr ? replaced->transaction->raw.size() : 0;
-    const std::size_t more = replaced != nullptr ? 0 : 1;
-    if (sender != nullptr) {
-        if (sender->entries.size() + more > config.sender_transactions_max)
-            return fail(error::PoolFull, "this sender has " + std::to_string(sender->entries.size()) + " waiting");
-        if (sender->bytes - old + size > config.sender_bytes_max)
-            return fail(error::PoolFull, "this sender has " + std::to_string(sender->bytes) + " bytes waiting");
-    }
-    if (!executable && queued + more > config.queued_max)
-        return fail(error::PoolFull, std::to_string(queued) + " transactions wait for an earlier nonce");
-    const bool count_fits = index.size() + more <= config.transactions_max;
-    const bool bytes_fit = bytes - old + size <= config.bytes_max;
-    if (count_fits && bytes_fit) return {};
-    // What cannot run gives way to what can, never the reverse: filling the pool costs an attacker transactions that run.
-    const auto needed = bytes_fit ? 0 : bytes - old + size - config.bytes_max;
-    if (!executable || queued == 0 || !can_make_room(needed))
-        return fail(error::PoolFull, std::to_string(index.size()) + " transactions wait");
-    return {};
-}
-
-/// True if the queued transactions have that many bytes together: nothing is evicted for what is then refused.
-bool Pool::Inside::can_make_room(std::size_t needed) const {
-    std::size_t found = 0;
-    for (const auto& [count, address] : queued_by) {
-        const auto& sender = senders.at(address);
-        for (auto entry = sender.entries.rbegin(); entry->first > sender.next_nonce; ++entry) {
-            found += entry->second.transaction->raw.size();
-            if (found >= needed) return true;
-            if (std::next(entry) == sender.entries.rend()) break;
-        }
-    }
-    return false;
-}
-
-/// Evicts queued transactions, from the sender that has most of them, the highest nonce first.
-void Pool::Inside::make_room(std::size_t new_bytes, const Entry* replaced, const Sender* keep,
-                             std::vector<Hash256>& evicted) {
-    const auto old = replaced != nullptr ? replaced->transaction->raw.size() : 0;
-    const std::size_t more = replaced != nullptr ? 0 : 1;
-    while (!queued_by.empty() &&
-           (index.size() + more > config.transactions_max || bytes - old + new_bytes > config.bytes_max)) {
-        auto& victim = *find_sender(queued_by.rbegin()->second);
-        const auto last = std::prev(victim.entries.end());
-        evicted.push_back(last->second.transaction->hash);
-        remove(victim, last);
-        settle(victim);
-        if (&victim != keep) forget_if_empty(victim);
-    }
 }
 
 Result<Added> Pool::Inside::add(SharedTransaction transaction, std::uint64_t intrinsic_gas,
@@ -262,7 +119,12 @@ Result<Added> Pool::Inside::add(SharedTransaction transaction, std::uint64_t int
         }
     }
     const bool executable = body.nonce <= next_nonce;
-    CRN_CHECK(check_room(sender, replaced, transaction, executable));
+    const auto organisation = sender != nullptr ? sender->group : group_of(transaction->sender);
+    auto room = find_room(organisation, sender, replaced, *transaction, executable);
+    if (!room) {
+        ++groups[organisation].refused;
+        return std::unexpected(room.error());
+    }
 
     const auto waiting = sender != nullptr ? sender->cost - (replaced != nullptr ? replaced->cost : U256{}) : U256{};
     auto paid = check_funds(facts, waiting, cost);
@@ -275,7 +137,7 @@ Result<Added> Pool::Inside::add(SharedTransaction transaction, std::uint64_t int
     CRN_CHECK(std::move(paid));
 
     Added out;
-    make_room(transaction->raw.size(), replaced, sender, out.evicted);
+    evict(*room, sender, out.evicted);
     if (replaced != nullptr) {
         out.replaced = replaced->transaction->hash;
         remove(*sender, sender->entries.find(body.nonce));
@@ -284,6 +146,7 @@ Result<Added> Pool::Inside::add(SharedTransaction transaction, std::uint64_t int
         sender = &senders.try_emplace(transaction->sender).first->second;
         sender->address = transaction->sender;
         sender->facts = facts;
+        sender->group = organisation;
     }
     insert(*sender, std::move(transaction), cost);
     out.executable = body.nonce < sender->next_nonce;
@@ -299,24 +162,34 @@ std::vector<SharedTransaction> Pool::Inside::take_batch(const BatchLimits& limit
                entry.transaction->body.gas_limit <= limits.gas - used_gas;
     };
     // A sender whose next transaction does not fit is passed over; a few misses in a row mean that the batch is full.
-    std::size_t misses = 0;
-    while (!ready.empty() && misses < std::min(kMissesMax, ready.size()) && out.size() < limits.transactions) {
-        auto& sender = *ready.front();
+    for (auto& group : groups) group.misses = 0;
+    const auto waits = [&](std::size_t i) {
+        const auto& group = groups[i];
+        return !group.ready.empty() && group.misses < std::min(kMissesMax, group.ready.size());
+    };
+    while (out.size() < limits.transactions) {
+        const auto turn_of = turns.next(waits);
+        if (!turn_of) break;
+        auto& group = groups[*turn_of];
+        auto& sender = *group.ready.front();
         auto entry = sender.entries.find(sender.next_offer);
         std::size_t turn = 0;
+        std::uint64_t cost = 0;
         while (turn < config.turn_transactions && sender.next_offer < sender.next_nonce &&
                out.size() < limits.transactions && fits(entry->second)) {
             used_bytes += batch_bytes(entry->second);
             used_gas += entry->second.transaction->body.gas_limit;
+            cost += entry->second.transaction->body.gas_limit + kGasPerByte * batch_bytes(entry->second);
             entry->second.taken = height;
             out.push_back(entry->second.transaction);
             ++sender.next_offer;
             ++entry;
             ++turn;
         }
-        misses = turn == 0 ? misses + 1 : 0;
+        turns.charge(*turn_of, cost);
+        group.misses = turn == 0 ? group.misses + 1 : 0;
         if (turn != 0) taken.emplace_back(height, sender.address);
-        ready.splice(ready.end(), ready, ready.begin());
+        group.ready.splice(group.ready.end(), group.ready, group.ready.begin());
         settle(sender);
     }
     return out;
@@ -456,10 +329,18 @@ PoolCounts Pool::counts() const {
     out.in_flight = inside_->in_flight;
     out.senders = inside_->senders.size();
     out.bytes = inside_->bytes;
+    out.gas = inside_->gas;
     return out;
 }
 
-bool Pool::has_ready() const { return !inside_->ready.empty(); }
+void Pool::set_organisations(std::vector<OrganisationShare> shares, OrganisationOf organisation_of) {
+    inside_->regroup(std::move(shares), std::move(organisation_of));
+}
+std::vector<OrganisationCounts> Pool::organisations() const { return inside_->organisations(); }
+
+bool Pool::has_ready() const {
+    return std::ranges::any_of(inside_->groups, [](const auto& group) { return !group.ready.empty(); });
+}
 Height Pool::height() const { return Height{inside_->height}; }
 
 } // namespace cairn::pool

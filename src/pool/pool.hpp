@@ -9,6 +9,7 @@
 #include "ledger/account.hpp"
 #include "ledger/genesis.hpp"
 #include "ledger/transaction.hpp"
+#include "pool/organisations.hpp"
 
 #include <memory>
 #include <optional>
@@ -30,6 +31,7 @@ struct PoolConfig {
     // What is full refuses. Counts and bytes are of raw transactions.
     std::size_t transactions_max = 131'072;
     std::size_t bytes_max = std::size_t{256} << 20;
+    std::uint64_t gas_blocks_max = 256; // gas limits of all together, in blocks
     std::size_t sender_transactions_max = 16'384;
     std::size_t sender_bytes_max = std::size_t{16} << 20;
     std::size_t queued_max = 16'384;    // of all senders: behind a nonce gap, cannot run yet
@@ -47,7 +49,7 @@ PoolConfig config_for(const ledger::ChainParameters& parameters);
 struct Added {
     bool executable = false;         // no nonce is missing before it
     std::optional<Hash256> replaced; // transaction with the same nonce that left the pool for it
-    std::vector<Hash256> evicted;    // transactions behind a nonce gap that left a full pool for it
+    std::vector<Hash256> evicted;    // transactions that left a full pool for it: behind a nonce gap, or in borrowed room
 };
 
 /// Limits of one batch. `bytes` counts 4 per transaction and its raw bytes, as in a batch body. What does not fit into an
@@ -64,6 +66,7 @@ struct PoolCounts {
     std::size_t in_flight = 0;
     std::size_t senders = 0;
     std::size_t bytes = 0;
+    std::uint64_t gas = 0; // sum of gas limits
 };
 
 class Pool {
@@ -77,10 +80,21 @@ public:
     /// TransactionTooLarge, TypeNotSupported, ReplayUnprotected, WrongChainId, SetCodeInvalid, SignatureInvalid (high s),
     /// NonceOverflow, PriorityOverFee, FeeBelowBase, GasPriceOverflow, IntrinsicGasTooLow, GasOverCap, GasOverBlock,
     /// InitCodeTooLarge, AlreadyKnown, NonceTooLow, NonceGapTooWide, SenderHasCode, ReplacementUnderpriced,
-    /// InsufficientFunds (all of the sender's waiting transactions counted), PoolFull.
+    /// InsufficientFunds (all of the sender's waiting transactions counted), PoolFull, OrganisationShareFull.
+    ///
+    /// Room: each organisation is guaranteed its share of count, bytes and gas; what others leave unused it may borrow. A full
+    /// pool gives borrowed room back to an organisation within its guarantee, and within an organisation what cannot run
+    /// gives way to what can. Nothing else is ever evicted: who stays within the guarantee cannot be pushed out by anybody,
+    /// and pushing out costs the attacker as much of his own guarantee.
     Result<Added> add(SharedTransaction transaction, std::uint64_t intrinsic_gas, const ledger::StateView& state);
 
-    /// Executable transactions for the next batch of the own lane, each sender's in nonce order, senders taking turns.
+    /// Divides the pool anew. Without this call all accounts belong to one organisation.
+    void set_organisations(std::vector<OrganisationShare> shares, OrganisationOf organisation_of);
+    /// In the order of the shares.
+    std::vector<OrganisationCounts> organisations() const;
+
+    /// Executable transactions for the next batch of the own lane, each sender's in nonce order. Organisations are served in
+    /// proportion to their shares, by gas and bytes; within one its senders take turns.
     /// They stay in the pool as in flight: not offered again until they come back through `on_block` or `give_back`.
     std::vector<SharedTransaction> take_batch(const BatchLimits& limits);
 

@@ -5,6 +5,7 @@
 #include "system/addresses.hpp"
 #include "system/approval.hpp"
 #include "system/contract.hpp"
+#include "system/member_storage.hpp"
 
 #include <optional>
 
@@ -16,12 +17,14 @@ namespace {
 constexpr std::uint64_t kParametersSlot = 0;
 constexpr std::uint64_t kApprovalsSlot = 1;
 constexpr std::uint64_t kRoundSlot = 2;
+constexpr std::uint64_t kQuotasSlot = 3; // how often a quota was decided; 0: there are none to look for
 
 /// Name on chain, and the values that organisations may choose; min above max: given for ever.
 struct Rule {
     std::string_view name;
     U256 min;
     U256 max;
+    U256 absent; // what a slot of zero stands for
     bool is_fixed() const { return max < min; }
 };
 constexpr Rule kChainId{"chainId", 1, 0};
@@ -34,6 +37,9 @@ constexpr Rule kMinBlockIntervalMs{"minBlockIntervalMs", 0, 60'000};
 constexpr Rule kSuite{"suite", 1, 3}; // ledger::Suite
 constexpr std::array kRules{kChainId,      kFixedGasPrice, kBlockGasLimit,      kTransactionGasCap,
                             kCodeBytesMax, kHistoryBlocks, kMinBlockIntervalMs, kSuite};
+constexpr std::string_view kSharePrefix = "share:";
+constexpr std::string_view kQuotaPrefix = "quota:";
+constexpr std::uint64_t kQuotaMax = 1'000'000'000;
 
 constexpr Event kParameterChanged{.name = "ParameterChanged", .indexed = "", .data = "string,uint256,uint256"};
 constexpr std::string_view kParameterUnknown = "ParameterUnknown(string)";
@@ -41,10 +47,33 @@ constexpr std::string_view kValueRefused = "ValueRefused(string,uint256,uint256)
 constexpr std::string_view kActivationTooEarly = "ActivationTooEarly(uint256,uint256)";
 constexpr std::string_view kChangePending = "ChangePending(string,uint256)";
 
-const Rule* rule_of(const AbiValue& name) {
-    const auto found = std::find_if(kRules.begin(), kRules.end(),
-                                    [&](const Rule& rule) { return rule.name == as_text(name.bytes()); });
-    return found == kRules.end() ? nullptr : &*found;
+/// "0x" and lower-case digits of so many bytes: each thing has one name, and so one slot.
+bool is_hex(std::string_view text, std::size_t bytes) {
+    return text.size() == 2 + 2 * bytes && text.starts_with("0x") &&
+           text.find_first_not_of("0123456789abcdef", 2) == text.npos;
+}
+
+/// "0x..:calls", "0x..:slots", "0x..:logs", "0x..:0xselector:calls".
+bool is_quota(std::string_view text) {
+    if (text.size() < 43 || !is_hex(text.substr(0, 42), 20) || text[42] != ':') return false;
+    text.remove_prefix(43);
+    if (text == kQuotaCalls || text == kQuotaSlots || text == kQuotaLogs) return true;
+    return text.size() > 11 && is_hex(text.substr(0, 10), 4) && text[10] == ':' && text.substr(11) == kQuotaCalls;
+}
+
+/// Nothing if there is no such parameter. `name` must outlive the result.
+std::optional<Rule> rule_of(Call& call, std::string_view name) {
+    const auto found = std::ranges::find(kRules, name, &Rule::name);
+    if (found != kRules.end()) return *found;
+    if (name.starts_with(kSharePrefix)) {
+        MemberStorage members{call.of(kMembersAddress)};
+        const auto organisation = members.find_organisation(name.substr(kSharePrefix.size()));
+        if (!organisation || !members.is_active(*organisation)) return std::nullopt;
+        return Rule{name, 1, kShareMax, kShareDefault};
+    }
+    if (name.starts_with(kQuotaPrefix) && is_quota(name.substr(kQuotaPrefix.size())))
+        return Rule{name, 0, kQuotaMax, 0};
+    return std::nullopt;
 }
 
 /// struct Parameter { uint256 current; uint256 next; uint64 activation; }
@@ -53,9 +82,10 @@ public:
     Parameter(Slots& slots, std::string_view name)
         : slots_(slots), slot_(ledger::mapping_slot(name, kParametersSlot)) {}
 
-    U256 at(std::uint64_t block) {
+    U256 at(std::uint64_t block, const U256& absent = {}) {
         const std::uint64_t from = activation();
-        return slots_.load(from != 0 && block >= from ? slot_ + U256{1} : slot_);
+        const U256 value = slots_.load(from != 0 && block >= from ? slot_ + U256{1} : slot_);
+        return value ? value : absent;
     }
     std::uint64_t activation() { return slots_.load(slot_ + U256{2}).low(); }
     U256 next() { return slots_.load(slot_ + U256{1}); }
@@ -72,14 +102,14 @@ private:
 };
 
 Reply get(Call& call, const AbiValue::List& arguments) {
-    const Rule* rule = rule_of(arguments[0]);
-    if (rule == nullptr) return revert(kParameterUnknown, {arguments[0]});
-    return AbiValue::List{Parameter{call.own(), rule->name}.at(call.block().number)};
+    const auto rule = rule_of(call, as_text(arguments[0].bytes()));
+    if (!rule) return revert(kParameterUnknown, {arguments[0]});
+    return AbiValue::List{Parameter{call.own(), rule->name}.at(call.block().number, rule->absent)};
 }
 
 Reply pending(Call& call, const AbiValue::List& arguments) {
-    const Rule* rule = rule_of(arguments[0]);
-    if (rule == nullptr) return revert(kParameterUnknown, {arguments[0]});
+    const auto rule = rule_of(call, as_text(arguments[0].bytes()));
+    if (!rule) return revert(kParameterUnknown, {arguments[0]});
     Parameter parameter{call.own(), rule->name};
     const std::uint64_t activation = parameter.activation();
     if (activation <= call.block().number) return AbiValue::List{0, 0};
@@ -94,8 +124,8 @@ Reply approvals(Call& call, const AbiValue::List& arguments) {
 Reply round(Call& call, const AbiValue::List&) { return AbiValue::List{call.own().load(kRoundSlot)}; }
 
 Reply approve_change(Call& call, const AbiValue::List& arguments) {
-    const Rule* rule = rule_of(arguments[0]);
-    if (rule == nullptr) return revert(kParameterUnknown, {arguments[0]});
+    const auto rule = rule_of(call, as_text(arguments[0].bytes()));
+    if (!rule) return revert(kParameterUnknown, {arguments[0]});
     const U256 value = arguments[1].number();
     const U256 activation = arguments[2].number();
     const std::uint64_t now = call.block().number;
@@ -114,6 +144,8 @@ Reply approve_change(Call& call, const AbiValue::List& arguments) {
     if (*decided) {
         parameter.change(parameter.at(now), value, activation.low());
         call.own().store(kRoundSlot, round + U256{1});
+        if (rule->name.starts_with(kQuotaPrefix))
+            call.own().store(kQuotasSlot, call.own().load(kQuotasSlot) + U256{1});
         call.emit(kParameterChanged, {}, {rule->name, value, activation});
     }
     return AbiValue::List{change};
@@ -135,6 +167,27 @@ const Contract& parameters_contract() {
         {kChangeApproved, kParameterChanged},
         {kNotAuthorised, kParameterUnknown, kValueRefused, kActivationTooEarly, kChangePending, kAlreadyApproved}};
     return contract;
+}
+
+std::vector<OrganisationShare> shares_of(const ledger::StateView& view, Height height) {
+    ViewSlots slots{view, kParametersAddress};
+    std::vector<OrganisationShare> out;
+    for (const auto& organisation : organisations_of(view)) {
+        const auto name = std::string{kSharePrefix} + organisation.name;
+        out.push_back({organisation.name, Parameter{slots, name}.at(height.value, kShareDefault).low()});
+    }
+    return out;
+}
+
+bool has_quotas(const ledger::StateView& view) {
+    ViewSlots slots{view, kParametersAddress};
+    return static_cast<bool>(slots.load(kQuotasSlot));
+}
+
+std::uint64_t quota_of(const ledger::StateView& view, Height height, const Address& contract, std::string_view what) {
+    ViewSlots slots{view, kParametersAddress};
+    const auto name = std::string{kQuotaPrefix} + to_hex(contract) + ":" + std::string{what};
+    return Parameter{slots, name}.at(height.value).low();
 }
 
 ledger::ChainParameters parameters_of(const ledger::StateView& view, Height height) {

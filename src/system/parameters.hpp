@@ -7,11 +7,36 @@
 #include "ledger/genesis.hpp"
 #include "system/slots.hpp"
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 namespace cairn::system {
 
 /// Parameters of block `height`, read from the state of its parent (or a later state that knows no more of that height: a
 /// change is decided before its activation, so both give the same).
 ledger::ChainParameters parameters_of(const ledger::StateView& view, Height height);
+
+/// What an organisation may use of the network when others want it too: its part of the sum of all. Parameter "share:NAME".
+inline constexpr std::uint64_t kShareDefault = 100;
+inline constexpr std::uint64_t kShareMax = 10'000;
+struct OrganisationShare {
+    std::string name;
+    std::uint64_t share = kShareDefault;
+    bool operator==(const OrganisationShare&) const = default;
+};
+/// Of the active organisations in the order of Members, for block `height`, as parameters_of.
+std::vector<OrganisationShare> shares_of(const ledger::StateView& view, Height height);
+
+// Quotas of one contract for each block: parameters "quota:ADDRESS:calls", "quota:ADDRESS:slots", "quota:ADDRESS:logs" and
+// "quota:ADDRESS:SELECTOR:calls", with lower-case "0x" hex. 0, as at first: no limit.
+inline constexpr std::string_view kQuotaCalls = "calls"; // messages to the contract, or to one of its methods
+inline constexpr std::string_view kQuotaSlots = "slots"; // storage slots that become used
+inline constexpr std::string_view kQuotaLogs = "logs";   // bytes of log data and topics
+/// False as long as no quota was ever decided.
+bool has_quotas(const ledger::StateView& view);
+/// `what`: "calls", "slots", "logs" or "SELECTOR:calls".
+std::uint64_t quota_of(const ledger::StateView& view, Height height, const Address& contract, std::string_view what);
 
 void write_parameters(Slots& slots, const ledger::ChainParameters& parameters);
 

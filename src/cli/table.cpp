@@ -50,6 +50,7 @@ const std::vector<Command>& commands() {
         declare_rpc(out);
         declare_bench(out);
         declare_state_test(out);
+        declare_flow(out);
         declare_doctor(out);
         declare_meta(out);
         return out;

@@ -24,6 +24,8 @@ public:
         std::function<consensus::LocalBatch(std::size_t bytes)> take_batch;
         std::function<bool()> has_ready;
         std::function<void(Error)> on_failure;
+        /// A peer sent what no honest peer sends.
+        std::function<void(const consensus::PeerReport&)> on_report;
         /// This node's result contradicts the certified one.
         std::function<void(const Error&)> on_divergence;
     };

@@ -3,6 +3,8 @@
 #include "base/assert.hpp"
 #include "base/errors/storage.hpp"
 
+#include <algorithm>
+
 namespace cairn::node {
 namespace {
 
@@ -72,16 +74,43 @@ Status Executor::catch_up() {
     return {};
 }
 
+execution::Candidates Executor::in_shares(const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
+                                          const std::vector<SharedTransaction>& decoded, Height height) {
+    const auto state = chain_.state().latest();
+    if (!shares_ || !shares_->is_current(*state, height)) shares_ = system::Shares::read(*state, height);
+    const auto& validators = chain_.genesis().validators.members;
+    // The validators of one organisation share its share.
+    const auto weight_of = [&](ValidatorIndex lane) -> std::uint64_t {
+        const auto& name = validators[lane.value].organisation;
+        const auto siblings = std::ranges::count(validators, name, &ledger::Validator::organisation);
+        for (const auto& organisation : shares_->organisations())
+            if (organisation.name == name)
+                return std::max<std::uint64_t>(1, organisation.share / static_cast<std::uint64_t>(siblings));
+        return 1; // it has left, its lane may still end
+    };
+    std::vector<execution::LaneCandidates> out;
+    std::size_t next = 0;
+    for (const auto& [lane, end] : lanes) {
+        auto& candidates = out.emplace_back(weight_of(lane));
+        for (; next < end; ++next)
+            if (decoded[next] != nullptr) candidates.transactions.push_back(decoded[next]);
+    }
+    return execution::in_shares(out, system::parameters_of(*state, height).block_gas_limit);
+}
+
 Status Executor::execute(const consensus::FinalizedBlock& block) {
     CRN_ASSERT(block.block.height == chain_.height().next());
     std::vector<BytesView> raws;
+    std::vector<std::pair<ValidatorIndex, std::size_t>> lanes; // and where the lane's transactions end in `raws`
     for (const auto& batch : block.batches) {
         // A body that does not parse is the same for everyone, so everyone leaves it out.
         const auto views = ledger::split_batch_body(*batch.body);
         if (views) raws.insert(raws.end(), views->begin(), views->end());
+        if (lanes.empty() || lanes.back().first != batch.header.lane) lanes.emplace_back(batch.header.lane, 0);
+        lanes.back().second = raws.size();
     }
-    auto candidates = cache_.decode_all(raws, spare_threads());
-    std::erase(candidates, nullptr);
+    const auto decoded = cache_.decode_all(raws, spare_threads());
+    const auto candidates = in_shares(lanes, decoded, block.block.height);
 
     const auto& validators = chain_.genesis().validators.members;
     const auto& organisations = chain_.genesis().organisations;

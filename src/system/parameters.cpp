@@ -7,6 +7,7 @@
 #include "system/contract.hpp"
 #include "system/member_storage.hpp"
 
+#include <limits>
 #include <optional>
 
 namespace cairn::system {
@@ -144,8 +145,10 @@ Reply approve_change(Call& call, const AbiValue::List& arguments) {
     if (*decided) {
         parameter.change(parameter.at(now), value, activation.low());
         call.own().store(kRoundSlot, round + U256{1});
-        if (rule->name.starts_with(kQuotaPrefix))
+        if (rule->name.starts_with(kQuotaPrefix)) {
             call.own().store(kQuotasSlot, call.own().load(kQuotasSlot) + U256{1});
+            Parameter{call.own(), rule->name.substr(0, kQuotaPrefix.size() + 42)}.set(1);
+        }
         call.emit(kParameterChanged, {}, {rule->name, value, activation});
     }
     return AbiValue::List{change};
@@ -169,19 +172,40 @@ const Contract& parameters_contract() {
     return contract;
 }
 
-std::vector<OrganisationShare> shares_of(const ledger::StateView& view, Height height) {
+Shares Shares::read(const ledger::StateView& view, Height height) {
     ViewSlots slots{view, kParametersAddress};
-    std::vector<OrganisationShare> out;
-    for (const auto& organisation : organisations_of(view)) {
+    ViewSlots member_slots{view, kMembersAddress};
+    Shares out;
+    out.members_round_ = MemberStorage{member_slots}.round();
+    out.parameters_round_ = slots.load(kRoundSlot);
+    out.from_ = height.value;
+    out.until_ = std::numeric_limits<std::uint64_t>::max();
+    for (auto& organisation : organisations_of(view)) {
         const auto name = std::string{kSharePrefix} + organisation.name;
-        out.push_back({organisation.name, Parameter{slots, name}.at(height.value, kShareDefault).low()});
+        Parameter parameter{slots, name};
+        if (const auto activation = parameter.activation(); activation > height.value)
+            out.until_ = std::min(out.until_, activation);
+        out.organisations_.push_back(
+            {std::move(organisation.name), organisation.account, parameter.at(height.value, kShareDefault).low()});
     }
     return out;
+}
+
+bool Shares::is_current(const ledger::StateView& view, Height height) const {
+    if (height.value < from_ || height.value >= until_) return false;
+    ViewSlots slots{view, kParametersAddress};
+    ViewSlots member_slots{view, kMembersAddress};
+    return slots.load(kRoundSlot) == parameters_round_ && MemberStorage{member_slots}.round() == members_round_;
 }
 
 bool has_quotas(const ledger::StateView& view) {
     ViewSlots slots{view, kParametersAddress};
     return static_cast<bool>(slots.load(kQuotasSlot));
+}
+
+bool has_quotas(const ledger::StateView& view, const Address& contract) {
+    ViewSlots slots{view, kParametersAddress};
+    return static_cast<bool>(Parameter{slots, std::string{kQuotaPrefix} + to_hex(contract)}.at(0));
 }
 
 std::uint64_t quota_of(const ledger::StateView& view, Height height, const Address& contract, std::string_view what) {

@@ -1,4 +1,5 @@
 // Flow control as operators see it: budgets, bans, and a flood of one's own development network.
+#include "cli/flow_verbs.hpp"
 #include "base/errors/cli.hpp"
 #include "cli/flood.hpp"
 #include "cli/invocation.hpp"

@@ -1,5 +1,6 @@
 // The table of commands, put together from its parts.
 #include "cli/command.hpp"
+#include "cli/flow_verbs.hpp"
 
 namespace cairn::cli {
 

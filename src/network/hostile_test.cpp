@@ -1,4 +1,5 @@
 // What strangers, broken members and bad lines do to a node, and what it answers.
+#include "base/errors/network.hpp"
 #include "network/test_network.hpp"
 
 #include <malloc.h>

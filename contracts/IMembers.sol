@@ -9,7 +9,7 @@ pragma solidity >=0.8.20 <0.9.0;
 ///   slot 1  Validator[] validators
 ///   slot 2  mapping(string name => uint256) organisation index + 1
 ///   slot 3  mapping(string name => uint256) validator index + 1
-///   slots 4 and 5 are not used
+///   slot 4  is not used; slot 5  uint256 changes, grows whenever a member joins or leaves
 ///   slot 6  mapping(address => uint256) index + 1 of the active organisation that this account administers
 /// Indices are never used again: who leaves stays listed as inactive. Calls with value, and delegatecalls, are refused.
 interface IMembers {

@@ -363,6 +363,7 @@ private:
                                 " in blocks");
             }
             last_block_ = block;
+            if (plan_.stop_after_seconds > 0 && static_cast<double>(now_us()) > plan_.stop_after_seconds * 1e6) return;
             if (now_us() - last_change > plan_.quiet_seconds * 1'000'000) return;
             std::this_thread::sleep_for(kWatchPause);
         }
@@ -466,8 +467,11 @@ Status bind_accounts(RpcClient& rpc, const Sender& funder, const Fees& fees, con
 }
 
 Result<LoadReport> run_load(const LoadPlan& plan, const Sender& funder, Progress& progress) {
-    progress.stage("Calibrating: recovers per second with all cores");
-    const auto calibration = calibrate_recovers_per_second(Milliseconds{1'000});
+    double calibration = 0;
+    if (plan.ready == nullptr) {
+        progress.stage("Calibrating: recovers per second with all cores");
+        calibration = calibrate_recovers_per_second(Milliseconds{1'000});
+    }
 
     CRN_TRY(rpc, RpcClient::open(plan.urls.front(), plan.token));
     CRN_TRY(fees, fees_of(rpc));
@@ -532,6 +536,7 @@ Result<LoadReport> run_load(const LoadPlan& plan, const Sender& funder, Progress
     CRN_TRY(head, rpc.call("eth_blockNumber"));
     CRN_TRY(height, quantity_u64(head, "the height"));
     progress.stage("Sending " + std::to_string(plan.transactions) + " transactions");
+    if (plan.ready) plan.ready();
     Run run(plan, std::move(transactions));
     CRN_TRY(report, run.go(height, progress));
     progress.done();

@@ -7,6 +7,7 @@
 #include "cli/sender.hpp"
 #include "cli/terminal.hpp"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct LoadPlan {
     std::uint64_t batch = 100;
     std::uint64_t connections = 4;
     std::uint64_t quiet_seconds = 30; // give up when nothing was committed for so long
+    double stop_after_seconds = 0;    // of sending; 0: when everything is in blocks
+    std::function<void()> ready;      // called when all is signed, before the clock starts
 };
 
 struct LoadReport {

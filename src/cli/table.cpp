@@ -1,5 +1,6 @@
 // The table of commands, put together from its parts.
 #include "cli/command.hpp"
+#include "cli/flow_verbs.hpp"
 
 namespace cairn::cli {
 
@@ -78,6 +79,7 @@ const std::vector<Command>& commands() {
         declare_bench_audit(out);
         declare_state_test(out);
         declare_compliance(out);
+        declare_flow(out);
         declare_doctor(out);
         declare_meta(out);
         return out;

@@ -77,10 +77,16 @@ ExecutedBlock execute_block(const ledger::StateView& parent_state, const BlockIn
     ExecutedBlock out;
     auto& header = out.block.header;
     header = header_on(input, parameters);
-    const auto rules = rules_of(parameters, natives);
+    auto metered = natives; // a small map; the guard in it is the block's own
+    std::optional<Quotas> quotas;
+    if (input.quotas.contract) {
+        quotas.emplace(parent_state, natives.guard, input.quotas);
+        metered.guard = &*quotas;
+    }
+    const auto rules = rules_of(parameters, quotas ? metered : natives);
     const auto environment = environment_of(header, parameters, block_hash);
 
-    evm::State state(parent_state);
+    evm::State state(quotas ? quotas->view() : parent_state);
     record_parent_hash(state, header.number, header.parent_hash);
     for (const auto& candidate : in_block_order(input.candidates)) {
         auto outcome = apply_transaction(state, *candidate, environment, header.gas_limit - header.gas_used, rules);
@@ -88,6 +94,7 @@ ExecutedBlock execute_block(const ledger::StateView& parent_state, const BlockIn
             out.dropped.push_back({candidate, outcome.error().code});
             continue;
         }
+        if (quotas) quotas->add_logs(outcome->receipt.logs);
         header.gas_used += outcome->receipt.gas_used;
         outcome->receipt.cumulative_gas_used = header.gas_used;
         out.receipts.push_back(std::move(outcome->receipt));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "execution/quotas.hpp"
 #include "execution/transaction.hpp"
 #include "ledger/block.hpp"
 #include "ledger/genesis.hpp"
@@ -16,6 +17,8 @@ struct BlockInput {
     Address beneficiary;         // account of the leader's organisation
     /// In lane order, duplicates allowed; see consensus.md section 5.
     std::vector<std::shared_ptr<const ledger::SignedTransaction>> candidates;
+    /// What contracts may use of this block; without functions: no quotas.
+    QuotaSource quotas;
 };
 
 struct ExecutedBlock {

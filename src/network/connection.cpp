@@ -2,6 +2,8 @@
 
 #include "base/errors/network.hpp"
 
+#include <utility>
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
@@ -33,6 +35,7 @@ Connection::Connection(Owner& owner, std::shared_ptr<TlsContext> tls, Socket soc
       tls_(std::move(tls)),
       tuning_(tuning),
       stream_socket_(std::move(socket), tls_->asio()),
+      read_timer_(stream_socket_.get_executor()),
       started_(now()) {
     TlsContext::attach(stream_socket_.native_handle(), &verdict_);
 }
@@ -90,12 +93,25 @@ void Connection::read() {
                                            });
                                        if (self->closed_) return;
                                        if (!status) return self->close(std::move(status).error());
-                                       self->read();
+                                       self->read_after_pause(count);
                                    });
+}
+
+void Connection::read_after_pause(std::size_t bytes) {
+    const auto frames = std::exchange(frames_read_, 0);
+    const auto pause = ready_ ? owner_.read_pause(*this, frames, bytes) : Microseconds{0};
+    if (pause <= Microseconds{0}) return read();
+    read_timer_.expires_after(pause);
+    read_timer_.async_wait([self = shared_from_this()](const error_code& code) {
+        if (self->closed_ || code) return;
+        self->last_read_ = now(); // it was this side that did not listen
+        self->read();
+    });
 }
 
 Status Connection::on_frame(const FrameHeader& header, std::shared_ptr<const Bytes> payload) {
     if (closed_) return {};
+    ++frames_read_;
     switch (header.kind) {
     case FrameKind::hello: {
         CRN_TRY(hello, decode_hello(*payload));
@@ -194,6 +210,7 @@ void Connection::close(Error error) {
     if (closed_) return;
     const auto self = shared_from_this(); // the owner forgets us
     closed_ = true;
+    read_timer_.cancel();
     error_code ignored;
     stream_socket_.next_layer().close(ignored);
     owner_.on_closed(*this, error);

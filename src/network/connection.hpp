@@ -8,6 +8,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <deque>
 
@@ -27,6 +28,8 @@ public:
         virtual std::vector<Frame> next_frames(Connection& connection, std::size_t bytes_max) = 0;
         /// What next_frames gave is with the operating system now.
         virtual void on_written(Connection& connection, std::size_t frames, std::size_t bytes) = 0;
+        /// After each read of a ready connection: how long to wait before the next one.
+        virtual Microseconds read_pause(Connection& connection, std::size_t frames, std::size_t bytes) = 0;
 
     protected:
         ~Owner() = default;
@@ -61,10 +64,15 @@ public:
     /// Set by the owner when it dials.
     std::optional<ValidatorIndex> expected_peer;
     Stream expected_stream = Stream::consensus;
+    /// Set by the owner for connections that came in.
+    std::optional<std::array<std::uint8_t, 8>> source;
+    /// "127.0.0.1", the part of `remote` without the port.
+    std::string remote_address() const { return remote_.substr(0, remote_.rfind(':')); }
 
 private:
     void handshake(boost::asio::ssl::stream_base::handshake_type side);
     void read();
+    void read_after_pause(std::size_t bytes);
     Status on_frame(const FrameHeader& header, std::shared_ptr<const Bytes> payload);
     Error error_of(const boost::system::error_code& code) const;
     void gather(std::vector<Frame> frames);
@@ -75,6 +83,8 @@ private:
     PeerVerdict verdict_; // the TLS stream points to it: declared before
     boost::asio::ssl::stream<Socket> stream_socket_;
     FrameReader reader_;
+    boost::asio::steady_timer read_timer_;
+    std::size_t frames_read_ = 0; // since read_pause was asked last
     std::string remote_;
     Stream stream_ = Stream::consensus;
     bool dialled_ = false;

@@ -1,4 +1,5 @@
 // What strangers, broken members and bad lines do to a node, and what it answers.
+#include "base/errors/network.hpp"
 #include "network/test_network.hpp"
 
 #include <malloc.h>
@@ -20,6 +21,10 @@ protected:
         NetworkTuning tuning;
         tuning.redial_min = Milliseconds(5);
         tuning.redial_max = Milliseconds(50);
+        // Everything here comes from one address, and much of it is bad on purpose; tests of the budgets set their own.
+        tuning.handshakes_per_source = {100'000, 100'000};
+        tuning.half_open_per_source_max = 100'000;
+        tuning.ban = Milliseconds(0);
         return tuning;
     }
     /// Validator 3: dialled by all others, so a client with another member's certificate may play that member.
@@ -229,6 +234,67 @@ TEST_F(HostileTest, garbage_at_line_speed_leaves_memory_flat_and_members_served)
     const auto after = ::mallinfo2().uordblks;
     EXPECT_LT(after, before + (1u << 20)) << "grew by " << after - before;
     EXPECT_EQ(node->disconnects(), 0);
+}
+
+TEST_F(HostileTest, handshakes_over_the_budget_of_a_source_are_closed_before_tls) {
+    auto tuning = quick();
+    tuning.handshakes_per_source = {0, 3};
+    const auto node = last_node(tuning);
+    for (std::uint64_t i = 0; i < 3; ++i) {
+        const TlsClient stranger(node->port(), consortium().certificate(4, 4));
+        EXPECT_TRUE(counter_is(*node, &NetworkCounters::certificates_refused, i + 1)) << "limit";
+    }
+    for (int i = 0; i < 20; ++i) {
+        const TlsClient stranger(node->port(), consortium().certificate(4, 4));
+        EXPECT_FALSE(stranger.handshaken());
+    }
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_throttled, 20));
+    EXPECT_EQ(node->network().counters().certificates_refused, 3u) << "no certificate was looked at";
+    ASSERT_EQ(node->network().throttled().size(), 1u);
+    EXPECT_EQ(node->network().throttled()[0].address, "127.0.0.1");
+    EXPECT_EQ(node->network().throttled()[0].refused, 20u);
+    EXPECT_TRUE(node->network().bans().empty()) << "nothing is proven";
+}
+
+TEST_F(HostileTest, member_that_sends_malformed_frames_again_and_again_is_banned) {
+    auto tuning = quick();
+    tuning.ban = Milliseconds(3'600'000);
+    const auto node = last_node(tuning);
+    for (std::uint64_t i = 0; i < 10; ++i) {
+        auto bad = member(*node, Stream::consensus);
+        bad->send(Bytes(64, 0xee));
+        EXPECT_TRUE(bad->closed_by_peer());
+        EXPECT_TRUE(counter_is(*node, &NetworkCounters::frames_invalid, i + 1));
+    }
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::banned, 1));
+    TlsClient again(node->port(), consortium().certificate(0, 0));
+    EXPECT_FALSE(again.say_hello(consortium(), Stream::consensus));
+    const auto bans = node->network().bans();
+    ASSERT_EQ(bans.size(), 1u);
+    EXPECT_EQ(bans[0].peer, ValidatorIndex{0});
+    EXPECT_EQ(bans[0].address, "127.0.0.1");
+    TlsClient other(node->port(), consortium().certificate(1, 1));
+    EXPECT_TRUE(other.say_hello(consortium(), Stream::consensus)) << "at the same address, and innocent";
+}
+
+TEST_F(HostileTest, accusations_of_the_core_ban_too) {
+    auto tuning = quick();
+    tuning.ban = Milliseconds(3'600'000);
+    const auto node = last_node(tuning);
+    auto liar = member(*node, Stream::consensus);
+    for (int i = 0; i < 10; ++i) node->network().accuse({0}, {error::FrameInvalid, "a vote whose signature is wrong"});
+    EXPECT_TRUE(liar->closed_by_peer());
+    EXPECT_EQ(node->network().bans().size(), 1u);
+}
+
+TEST_F(HostileTest, fast_sender_is_slowed_down_and_loses_nothing) {
+    auto tuning = quick();
+    tuning.read_frames[0] = {200, 10};
+    const auto node = last_node(tuning);
+    auto fast = member(*node, Stream::consensus);
+    for (std::uint8_t i = 0; i < 100; ++i) ASSERT_TRUE(fast->send_frame(FrameKind::message, i, Bytes(10)));
+    EXPECT_TRUE(eventually([&] { return node->received().size() == 100; }));
+    EXPECT_GT(node->state_of(0).read_pauses, 0u);
 }
 
 TEST_F(HostileTest, silent_strangers_are_limited_in_number) {

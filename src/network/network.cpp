@@ -1,5 +1,6 @@
 #include "base/errors/network.hpp"
 #include "base/errors/crypto.hpp"
+#include "network/admission.hpp"
 #include "network/connection.hpp"
 
 #include "base/log.hpp"
@@ -22,6 +23,9 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
+constexpr int kRefusalsPerHandshake = 16;
+constexpr Microseconds kReadPauseMax{1'000'000};
+
 constexpr std::size_t at(Stream stream) { return static_cast<std::size_t>(stream); }
 Microseconds now() { return system_clock().monotonic(); }
 
@@ -40,6 +44,21 @@ std::optional<HostPort> split_address(const std::string& address) {
     const auto* end = address.data() + address.size();
     const auto parsed = std::from_chars(address.data() + colon + 1, end, out.port);
     if (parsed.ec != std::errc{} || parsed.ptr != end || out.port == 0) return std::nullopt;
+    return out;
+}
+
+SourceKey source_of(const asio::ip::address& address) {
+    SourceKey out{};
+    if (address.is_v4() || (address.is_v6() && address.to_v6().is_v4_mapped())) {
+        const auto v4 =
+            address.is_v4() ? address.to_v4() : asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+        const auto bytes = v4.to_bytes();
+        out[0] = 4; // no IPv6 network begins so: 0400::/8 is reserved
+        std::ranges::copy(bytes, out.begin() + 4);
+    } else {
+        const auto bytes = address.to_v6().to_bytes();
+        std::copy_n(bytes.begin(), out.size(), out.begin());
+    }
     return out;
 }
 
@@ -77,8 +96,14 @@ public:
           accept_timer_(io_),
           tick_timer_(io_),
           resolver_(io_),
+          sources_(config_.tuning),
+          bans_(genesis.validators.size(), config_.tuning),
           peers_(genesis.validators.size()) {
         for (std::size_t i = 0; i < peers_.size(); ++i) {
+            for (std::size_t stream = 0; stream < kStreams; ++stream) {
+                peers_[i].links[stream].bytes_in = TokenBucket(config_.tuning.read_bytes[stream], now());
+                peers_[i].links[stream].frames_in = TokenBucket(config_.tuning.read_frames[stream], now());
+            }
             peers_[i].state.index = {static_cast<std::uint16_t>(i)};
             peers_[i].state.name = genesis.validators.members[i].name;
             for (auto& link : peers_[i].links) link.redial = std::make_unique<asio::steady_timer>(io_);
@@ -135,8 +160,25 @@ public:
     std::vector<PeerState> peers() const override {
         const std::lock_guard lock(mutex_);
         std::vector<PeerState> out;
-        for (const auto& peer : peers_)
-            if (peer.state.index != config_.self) out.push_back(peer.state);
+        for (const auto& peer : peers_) {
+            if (peer.state.index == config_.self) continue;
+            out.push_back(peer.state);
+            out.back().ban_score = bans_.score(peer.state.index, now());
+        }
+        return out;
+    }
+
+    void accuse(ValidatorIndex peer, const Error& error) override {
+        asio::post(io_, [this, peer, error] { note_violation(peer, {}, error); });
+    }
+    std::vector<BanState> bans() const override {
+        const std::lock_guard lock(mutex_);
+        return bans_.list(now());
+    }
+    std::vector<ThrottledSource> throttled() const override {
+        const std::lock_guard lock(mutex_);
+        std::vector<ThrottledSource> out;
+        for (auto& source : sources_.throttled()) out.push_back({std::move(source.address), source.refused});
         return out;
     }
 
@@ -170,6 +212,8 @@ private:
         std::shared_ptr<Connection> current;
         std::unique_ptr<asio::steady_timer> redial;
         Milliseconds back_off{0};
+        TokenBucket bytes_in{{}, {}};
+        TokenBucket frames_in{{}, {}};
     };
     struct Peer {
         PeerState state; // guarded by mutex_, but for index and name
@@ -261,10 +305,12 @@ private:
         acceptor_.async_accept([this](const error_code& code, tcp::socket socket) {
             if (stopping_) return;
             if (code) return pause_accepting(Milliseconds(100)); // most likely out of descriptors
-            admit(std::move(socket));
-            // Bursts of one second's worth pass; above that the system's backlog waits for us.
-            const auto interval =
-                Microseconds(1'000'000) / static_cast<std::int64_t>(config_.tuning.accepts_per_second);
+            // Bursts of one second's worth pass; above that the system's backlog waits for us. Closing what is over its
+            // source's budget costs little, but not nothing.
+            const bool admitted = admit(std::move(socket));
+            const auto interval = Microseconds(1'000'000) /
+                                  static_cast<std::int64_t>(config_.tuning.accepts_per_second) /
+                                  (admitted ? 1 : kRefusalsPerHandshake);
             accept_credit_ = std::max(accept_credit_, now() - std::chrono::seconds(1)) + interval;
             if (accept_credit_ <= now()) return accept_next();
             pause_accepting(accept_credit_ - now());
@@ -284,7 +330,19 @@ private:
         return out;
     }
 
-    void admit(tcp::socket socket) {
+    /// False if the source has used up its budget; then the connection is closed already.
+    bool admit(tcp::socket socket) {
+        error_code code;
+        const auto endpoint = socket.remote_endpoint(code);
+        if (code) return false; // gone already
+        const auto source = source_of(endpoint.address());
+        {
+            const std::lock_guard lock(mutex_);
+            if (!sources_.begin(source, endpoint.address().to_string(), now())) {
+                ++counters_.handshakes_throttled;
+                return false;
+            }
+        }
         if (half_open_.size() >= config_.tuning.half_open_max) {
             count(&NetworkCounters::half_open_evicted);
             // A copy: closing takes it off the list.
@@ -293,12 +351,50 @@ private:
         }
         count(&NetworkCounters::accepted);
         const auto connection = make_connection(std::move(socket));
+        connection->source = source;
         half_open_.push_back(connection);
         connection->accept();
+        return true;
+    }
+    void handshake_done(const Connection& connection) {
+        if (!connection.source) return;
+        const std::lock_guard lock(mutex_);
+        sources_.done(*connection.source);
+    }
+
+    void note_violation(ValidatorIndex peer, const std::string& address, const Error& error) {
+        if (stopping_ || peer.value >= peers_.size() || peer == config_.self) return;
+        auto where = address;
+        for (const auto& link : peers_[peer.value].links)
+            if (where.empty() && link.current) where = link.current->remote_address();
+        {
+            const std::lock_guard lock(mutex_);
+            if (!bans_.note(peer, where, error.text(), now())) return;
+            ++counters_.banned;
+        }
+        log(LogLevel::error, "network", "peer banned",
+            {{"peer", peers_[peer.value].state.name}, {"error", error.text()}});
+        for (auto& link : peers_[peer.value].links)
+            if (const auto current = link.current) current->close({error::PeerBanned, error.text()});
+    }
+
+    Microseconds read_pause(Connection& connection, std::size_t frames, std::size_t bytes) override {
+        auto& link = link_of(connection);
+        if (link.current.get() != &connection) return {};
+        const auto time = now();
+        link.bytes_in.charge(bytes, time);
+        link.frames_in.charge(frames, time);
+        const auto pause = std::max(link.bytes_in.wait_for(1, time), link.frames_in.wait_for(1, time));
+        if (pause > Microseconds{0}) {
+            const std::lock_guard lock(mutex_);
+            ++peers_[connection.peer()->value].state.read_pauses;
+        }
+        return std::min(pause, kReadPauseMax);
     }
 
     void dial(ValidatorIndex peer, Stream stream) {
         if (stopping_) return;
+        if (is_banned(peer)) return dial_failed(peer, stream, {error::PeerBanned, peers_[peer.value].state.name});
         const auto found = config_.peer_addresses.find(peer);
         const auto& address =
             found != config_.peer_addresses.end() ? found->second : genesis_.validators.members[peer.value].address;
@@ -349,6 +445,7 @@ private:
             return fail(error::PeerMismatch, "protocol " + std::to_string(hello.protocol));
         if (hello.chain_id != expected.chain_id)
             return fail(error::PeerMismatch, "chain id " + std::to_string(hello.chain_id));
+        if (is_banned(peer)) return fail(error::PeerBanned, peers_[peer.value].state.name);
         if (hello.genesis != expected.genesis) return fail(error::PeerMismatch, "genesis " + to_hex(hello.genesis));
         if (connection.was_dialled()) {
             if (hello.stream != connection.expected_stream)
@@ -356,7 +453,8 @@ private:
         } else {
             if (peer == config_.self) return fail(error::PeerMismatch, "uses this node's own certificate");
             if (we_dial(peer)) return fail(error::PeerMismatch, "dials although this node dials it");
-            half_open_.remove_if([&](const auto& other) { return other.get() == &connection; });
+            if (half_open_.remove_if([&](const auto& other) { return other.get() == &connection; }) != 0)
+                handshake_done(connection);
         }
         auto& link = peers_[peer.value].links[at(hello.stream)];
         if (const auto old = link.current) {
@@ -390,9 +488,13 @@ private:
 
     void on_closed(Connection& connection, const Error& error) override {
         connections_.erase(&connection);
-        half_open_.remove_if([&](const auto& other) { return other.get() == &connection; });
+        if (half_open_.remove_if([&](const auto& other) { return other.get() == &connection; }) != 0)
+            handshake_done(connection);
         if (stopping_) return;
         note_refusal(connection, error);
+        // A broken TLS record proves nothing against the peer: whoever sits on the line can make one.
+        if (error.code == error::FrameInvalid && connection.peer() && !error.detail.starts_with("TLS:"))
+            note_violation(*connection.peer(), connection.remote_address(), error);
         if (connection.is_ready()) link_down(connection, error);
         if (!connection.was_dialled()) return;
         auto& link = peers_[connection.expected_peer->value].links[at(connection.expected_stream)];
@@ -421,6 +523,11 @@ private:
         if (!was_connected) return;
         log(LogLevel::warning, "network", "peer disconnected", {{"peer", peer.state.name}, {"error", error.text()}});
         if (handler_.on_disconnected) handler_.on_disconnected(index);
+    }
+
+    bool is_banned(ValidatorIndex peer) const {
+        const std::lock_guard lock(mutex_);
+        return bans_.is_banned(peer, now());
     }
 
     void note_error(ValidatorIndex peer, const Error& error) {
@@ -576,6 +683,8 @@ private:
     LogLimiter refusal_log_;
 
     mutable std::mutex mutex_;
+    Sources sources_; // guarded by mutex_
+    Bans bans_;       // guarded by mutex_
     std::vector<Peer> peers_;
     NetworkCounters counters_; // guarded by mutex_
     OwnCertificate own_;       // guarded by mutex_

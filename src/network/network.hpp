@@ -4,6 +4,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/token_bucket.hpp"
 #include "base/types.hpp"
 #include "crypto/p256_key.hpp"
 #include "ledger/genesis.hpp"
@@ -58,8 +59,16 @@ struct NetworkTuning {
     Milliseconds handshake_max{5'000};    // from the first byte to the hello
     Milliseconds redial_min{50};          // back-off, doubled up to redial_max, each with jitter
     Milliseconds redial_max{2'000};
-    std::size_t half_open_max = 64;          // incoming connections before their hello; above it the oldest goes
-    std::size_t accepts_per_second = 256;    // the others wait in the system's backlog
+    std::size_t half_open_max = 64;       // incoming connections before their hello; above it the oldest goes
+    std::size_t accepts_per_second = 256; // handshakes of all sources; the others wait in the system's backlog
+    Rate handshakes_per_source{16, 96};   // above it the connection is closed before TLS
+    std::size_t half_open_per_source_max = 48;
+    std::size_t sources_max = 4096; // remembered; when all are busy, new ones share one budget
+    /// What is read from one peer and stream. Above it reading pauses, so TCP slows the peer down; nothing is lost.
+    std::array<Rate, kStreams> read_bytes{Rate{32u << 20, 64u << 20}, Rate{256u << 20, 512u << 20},
+                                          Rate{256u << 20, 512u << 20}};
+    std::array<Rate, kStreams> read_frames{Rate{20'000, 40'000}, Rate{20'000, 40'000}, Rate{2'000, 4'000}};
+    Milliseconds ban{60'000}; // first ban, 0: never; each further one lasts twice as long, at most 64 times
     Milliseconds renewal_check{1'000};       // looks whether the certificate file has changed
     Milliseconds judgement_interval{30'000}; // live connections are judged anew, also without a change of trust
     std::uint64_t rekey_bytes = std::uint64_t{1} << 35; // new TLS traffic keys after so many bytes
@@ -85,7 +94,21 @@ struct PeerState {
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
     std::uint64_t frames_dropped = 0; // queue full
+    std::uint64_t read_pauses = 0;    // its read budget was used up
+    std::uint64_t ban_score = 0;
     std::string last_error;
+};
+
+struct BanState {
+    ValidatorIndex peer;
+    std::string address; // where it connected from, without port; empty if it never did
+    std::string reason;
+    std::uint64_t seconds_left = 0;
+};
+/// Somebody who began more handshakes than one source may. Not proven hostile: many may share an address.
+struct ThrottledSource {
+    std::string address;
+    std::uint64_t refused = 0;
 };
 
 /// Events since the start, for metrics and alarms.
@@ -94,6 +117,8 @@ struct NetworkCounters {
     std::uint64_t certificates_refused = 0; // for any reason
     std::uint64_t handshakes_failed = 0;    // plaintext, other TLS versions, no certificate, too slow
     std::uint64_t half_open_evicted = 0;
+    std::uint64_t handshakes_throttled = 0; // closed before TLS: the source's budget was used up
+    std::uint64_t banned = 0;
     std::uint64_t mismatches_refused = 0; // PeerMismatch
     std::uint64_t frames_invalid = 0;     // connections cut for FrameInvalid
     std::uint64_t silent_cut = 0;         // PeerSilent
@@ -127,6 +152,10 @@ public:
     virtual OwnCertificate certificate() const { return {}; }
     /// Trust has changed: judges the certificate behind each live connection again, soon.
     virtual void judge_again() {}
+    /// The peer sent, over its own authenticated connection, what proves that it is faulty: counts towards a ban.
+    virtual void accuse(ValidatorIndex, const Error&) {}
+    virtual std::vector<BanState> bans() const { return {}; }
+    virtual std::vector<ThrottledSource> throttled() const { return {}; }
 };
 
 /// PortInUse, CertificateInvalid, CertificateForeign, KeyInvalid.

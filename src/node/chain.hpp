@@ -8,6 +8,7 @@
 #include "ledger/block.hpp"
 #include "ledger/genesis.hpp"
 #include "ledger/validators.hpp"
+#include "node/flow_status.hpp"
 #include "state/state_store.hpp"
 
 #include <functional>
@@ -87,6 +88,7 @@ public:
     virtual std::uint64_t listen(ChainListener listener) = 0;
     virtual void unlisten(std::uint64_t id) = 0;
     virtual NodeStatus status() const = 0;
+    virtual FlowStatus flow() const { return {}; }
 };
 
 } // namespace cairn::node

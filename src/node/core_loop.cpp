@@ -111,6 +111,7 @@ Status CoreLoop::carry_out(Turn& turn) {
             CRN_CHECK(ports_.on_evidence(evidence));
         }
         for (const auto& report : actions.reports) {
+            if (ports_.on_report) ports_.on_report(report);
             if (clock_.monotonic() - last_report_ < kReportInterval) continue;
             last_report_ = clock_.monotonic();
             log(LogLevel::warning, "consensus", report.error.text(), {{"peer", std::to_string(report.peer.value)}});

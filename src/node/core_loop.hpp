@@ -27,6 +27,8 @@ public:
         std::function<void(Error)> on_failure;
         /// Proof against a validator, found here or by a peer.
         std::function<Status(const consensus::Evidence&)> on_evidence;
+        /// A peer sent what no honest peer sends.
+        std::function<void(const consensus::PeerReport&)> on_report;
         /// This node's result contradicts the certified one.
         std::function<void(const Error&)> on_divergence;
     };

@@ -24,6 +24,20 @@ std::vector<std::shared_ptr<const ledger::SignedTransaction>> candidates_of(cons
     return out;
 }
 
+/// `state` must outlive the result.
+execution::QuotaSource quotas_at(const ledger::StateView& state, Height height) {
+    return {[&state, height](const Address& contract) -> execution::ContractQuota {
+                if (!system::has_quotas(state, contract)) return {};
+                return {.calls = system::quota_of(state, height, contract, system::kQuotaCalls),
+                        .slots = system::quota_of(state, height, contract, system::kQuotaSlots),
+                        .log_bytes = system::quota_of(state, height, contract, system::kQuotaLogs)};
+            },
+            [&state, height](const Address& contract, const std::array<std::uint8_t, 4>& selector) {
+                return system::quota_of(state, height, contract,
+                                        to_hex(selector) + ":" + std::string{system::kQuotaCalls});
+            }};
+}
+
 } // namespace
 
 Result<std::unique_ptr<ExecutedChain>> ExecutedChain::open(const std::string& directory, const ledger::Genesis& genesis,
@@ -91,7 +105,11 @@ execution::ExecutedBlock ExecutedChain::run(const StoredBlock& parent, const exe
     // Once per block: a few slots that the state has at hand.
     const auto state = state_->latest();
     const auto parameters = system::parameters_of(*state, Height{parent.block.header.number}.next());
-    return execution::execute_block(*state, input, parameters, natives_, block_hash);
+    const Height height = Height{parent.block.header.number}.next();
+    if (!system::has_quotas(*state)) return execution::execute_block(*state, input, parameters, natives_, block_hash);
+    auto metered = input;
+    metered.quotas = quotas_at(*state, height);
+    return execution::execute_block(*state, metered, parameters, natives_, block_hash);
 }
 
 Result<ExecutedChain::Outcome>

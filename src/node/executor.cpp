@@ -4,6 +4,8 @@
 #include "base/errors/storage.hpp"
 #include "system/parameters.hpp"
 
+#include <algorithm>
+
 namespace cairn::node {
 namespace {
 
@@ -74,25 +76,52 @@ Status Executor::catch_up() {
     return {};
 }
 
+execution::Candidates Executor::in_shares(const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
+                                          const std::vector<SharedTransaction>& decoded, Height height) {
+    const auto state = chain_.state().latest();
+    if (!shares_ || !shares_->is_current(*state, height)) shares_ = system::Shares::read(*state, height);
+    const auto& validators = chain_.genesis().validators.members;
+    // The validators of one organisation share its share.
+    const auto weight_of = [&](ValidatorIndex lane) -> std::uint64_t {
+        const auto& name = validators[lane.value].organisation;
+        const auto siblings = std::ranges::count(validators, name, &ledger::Validator::organisation);
+        for (const auto& organisation : shares_->organisations())
+            if (organisation.name == name)
+                return std::max<std::uint64_t>(1, organisation.share / static_cast<std::uint64_t>(siblings));
+        return 1; // it has left, its lane may still end
+    };
+    std::vector<execution::LaneCandidates> out;
+    std::size_t next = 0;
+    for (const auto& [lane, end] : lanes) {
+        auto& candidates = out.emplace_back(weight_of(lane));
+        for (; next < end; ++next)
+            if (decoded[next] != nullptr) candidates.transactions.push_back(decoded[next]);
+    }
+    return execution::in_shares(out, system::parameters_of(*state, height).block_gas_limit);
+}
+
 Status Executor::execute(const consensus::FinalizedBlock& block) {
     CRN_ASSERT(block.block.height == chain_.height().next());
     std::vector<BytesView> raws;
     std::vector<std::size_t> ends; // of each batch in `raws`
+    std::vector<std::pair<ValidatorIndex, std::size_t>> lanes; // and where the lane's transactions end in `raws`
     for (const auto& batch : block.batches) {
         // A body that does not parse is the same for everyone, so everyone leaves it out.
         const auto views = ledger::split_batch_body(*batch.body);
         if (views) raws.insert(raws.end(), views->begin(), views->end());
         ends.push_back(raws.size());
+        if (lanes.empty() || lanes.back().first != batch.header.lane) lanes.emplace_back(batch.header.lane, 0);
+        lanes.back().second = raws.size();
     }
-    auto candidates = cache_.decode_all(raws, spare_threads());
+    const auto decoded = cache_.decode_all(raws, spare_threads());
     // What does not decode or is not signed is dropped; the batch that holds it is proof against its owner.
     for (std::size_t i = 0, begin = 0; i < ends.size(); begin = ends[i++])
         for (auto at = begin; at < ends[i]; ++at)
-            if (!candidates[at]) {
+            if (!decoded[at]) {
                 inbox_.push_own(consensus::InvalidInBatch{block.batches[i], static_cast<std::uint32_t>(at - begin)});
                 break;
             }
-    std::erase(candidates, nullptr);
+    auto candidates = in_shares(lanes, decoded, block.block.height);
 
     const auto& validators = chain_.genesis().validators.members;
     const auto& organisations = chain_.genesis().organisations;

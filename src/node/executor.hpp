@@ -2,9 +2,11 @@
 #pragma once
 
 #include "base/bounded_queue.hpp"
+#include "execution/lane_shares.hpp"
 #include "node/inbox.hpp"
 #include "node/live_chain.hpp"
 #include "node/ordered_store.hpp"
+#include "system/parameters.hpp"
 
 #include <functional>
 #include <thread>
@@ -27,6 +29,9 @@ private:
     Status execute(const consensus::FinalizedBlock& block);
     /// Tells the core of voted rules that begin to bind.
     void announce_rules();
+    /// The block's candidates with the lanes' shares of its gas (execution/lane_shares.hpp).
+    execution::Candidates in_shares(const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
+                                    const std::vector<SharedTransaction>& decoded, Height height);
 
     OrderedStore& ordered_;
     ExecutedChain& chain_;
@@ -35,6 +40,7 @@ private:
     Inbox& inbox_;
     const std::function<void(Error)> on_failure_;
     std::optional<consensus::RulesChanged> announced_; // executor's thread only
+    std::optional<system::Shares> shares_; // executor's thread only
     BoundedQueue<consensus::FinalizedBlockPtr> queue_;
     std::jthread thread_;
 };

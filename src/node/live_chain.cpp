@@ -1,5 +1,6 @@
 #include "node/live_chain.hpp"
 
+#include "base/clock.hpp"
 #include "base/errors/keys.hpp"
 #include "base/errors/node.hpp"
 #include "base/errors/pool.hpp"
@@ -9,6 +10,7 @@
 #include "ledger/account_key.hpp"
 #include "system/keys.hpp"
 #include "system/identities.hpp"
+#include "node/account_organisation.hpp"
 #include "system/parameters.hpp"
 
 #include <set>
@@ -65,6 +67,7 @@ LiveChain::LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::N
       published_(certified_),
       key_watch_(chain.blocks(), chain.genesis().validators, chain.store()) {
     key_watch_.advance(certified_);
+    follow_shares(*chain_.state().latest(), executed_.next());
     pool_.on_block(executed_, {}, *chain_.state().latest());
     if (const auto last = chain_.blocks().block(executed_)) head_time_ = last->block.header.timestamp;
     publisher_ = std::jthread([this] { publish(); });
@@ -76,6 +79,16 @@ LiveChain::~LiveChain() {
         stopping_ = true;
     }
     head_changed_.notify_all();
+}
+
+void LiveChain::follow_shares(const ledger::StateView& state, Height next) {
+    if (shares_ && shares_->is_current(state, next)) return;
+    shares_ = system::Shares::read(state, next);
+    std::vector<pool::OrganisationShare> weights;
+    for (const auto& organisation : shares_->organisations())
+        weights.push_back({organisation.name, organisation.share});
+    if (weights.empty()) return;
+    pool_.set_organisations(std::move(weights), AccountOrganisation(shares_->organisations(), hooks_.organisation, {}));
 }
 
 void LiveChain::executed(const ExecutedChain::Outcome& outcome) {
@@ -90,15 +103,23 @@ void LiveChain::executed(const ExecutedChain::Outcome& outcome) {
     {
         const auto state = chain_.state().latest();
         const auto parameters = next_parameters(chain_);
+        std::vector<std::uint64_t> gas_used;
+        gas_used.reserve(outcome.block->receipts.size());
+        for (const auto& receipt : outcome.block->receipts) gas_used.push_back(receipt.gas_used);
         const std::lock_guard lock(pool_mutex_);
         head_time_ = outcome.block->block.header.timestamp;
+        hot_spots_.add_block(included, gas_used);
+        follow_shares(*state, height.next());
         if (parameters != parameters_) {
             parameters_ = parameters;
             pool_.set_rules(parameters);
         }
+        const auto in_flight = pool_.counts().in_flight;
         for (const auto& dropped : outcome.dropped) pool_.on_dropped(dropped.transaction->hash, dropped.reason);
         pool_.on_block(height, included, *state);
         for (const auto& account : rekeyed) pool_.on_keys_changed(account, *state);
+        const auto still = pool_.counts().in_flight;
+        if (still < in_flight) pacer_.left(in_flight - still, system_clock().monotonic());
     }
     {
         const std::lock_guard lock(head_mutex_);
@@ -140,7 +161,10 @@ void LiveChain::publish() {
 std::vector<SharedTransaction> LiveChain::take_batch(pool::BatchLimits limits) {
     const std::lock_guard lock(pool_mutex_);
     limits.gas = std::min(limits.gas, parameters_.block_gas_limit);
-    return pool_.take_batch(limits);
+    limits.transactions = std::min(limits.transactions, pacer_.room(pool_.counts().in_flight));
+    auto batch = pool_.take_batch(limits);
+    pacer_.taken(batch.size(), system_clock().monotonic());
+    return batch;
 }
 
 void LiveChain::give_back() {
@@ -269,6 +293,25 @@ std::uint64_t LiveChain::listen(ChainListener listener) {
 void LiveChain::unlisten(std::uint64_t id) {
     const std::lock_guard lock(listeners_mutex_);
     listeners_.erase(id);
+}
+
+FlowStatus LiveChain::flow() const {
+    auto out = hooks_.flow ? hooks_.flow() : FlowStatus{};
+    const std::lock_guard lock(pool_mutex_);
+    for (const auto& organisation : pool_.organisations())
+        out.organisations.push_back({.name = organisation.share.name,
+                                     .share = organisation.share.weight,
+                                     .transactions = organisation.transactions,
+                                     .transactions_guaranteed = organisation.transactions_guaranteed,
+                                     .bytes = organisation.bytes,
+                                     .bytes_guaranteed = organisation.bytes_guaranteed,
+                                     .gas = organisation.gas,
+                                     .gas_guaranteed = organisation.gas_guaranteed,
+                                     .queued = organisation.queued,
+                                     .refused = organisation.refused,
+                                     .evicted = organisation.evicted});
+    out.hot_spots = hot_spots_.top(16);
+    return out;
 }
 
 NodeStatus LiveChain::status() const {

@@ -4,8 +4,11 @@
 #include "node/chain.hpp"
 #include "node/executed_chain.hpp"
 #include "node/key_watch.hpp"
+#include "node/hot_spots.hpp"
+#include "node/lane_pacer.hpp"
 #include "node/transaction_cache.hpp"
 #include "pool/pool.hpp"
+#include "system/parameters.hpp"
 
 #include <condition_variable>
 #include <functional>
@@ -23,6 +26,8 @@ public:
         std::function<NodeStatus()> status;       // everything but head and pool
         /// Before a transaction of this node's clients is pooled; may refuse it.
         std::function<Status(const ledger::SignedTransaction&)> admit;
+        std::function<FlowStatus()> flow;         // everything but the pool and hot spots
+        std::string organisation;                 // this node's
     };
     /// References must outlive the object.
     LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::NativeContracts& natives, Hooks hooks);
@@ -58,9 +63,12 @@ public:
     std::uint64_t listen(ChainListener listener) override;
     void unlisten(std::uint64_t id) override;
     NodeStatus status() const override;
+    FlowStatus flow() const override;
 
 private:
     void publish();
+    /// The organisations' shares as the state has them for the next block. Holds pool_mutex_, or nobody else is there yet.
+    void follow_shares(const ledger::StateView& state, Height next);
 
     ExecutedChain& chain_;
     TransactionCache& cache_;
@@ -68,9 +76,12 @@ private:
     const Hooks hooks_;
 
     mutable std::mutex pool_mutex_;
-    ledger::ChainParameters parameters_; // of the next block; guarded by pool_mutex_
+    ledger::ChainParameters parameters_;   // of the next block; guarded by pool_mutex_
     std::uint64_t head_time_ = 0;        // seconds; of the last executed block; guarded by pool_mutex_
-    pool::Pool pool_;                    // guarded by pool_mutex_
+    pool::Pool pool_;                      // guarded by pool_mutex_
+    std::optional<system::Shares> shares_; // guarded by pool_mutex_
+    LanePacer pacer_;                      // guarded by pool_mutex_
+    HotSpots hot_spots_;                   // guarded by pool_mutex_
 
     mutable std::mutex head_mutex_;
     std::condition_variable head_changed_;

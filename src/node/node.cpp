@@ -1,9 +1,12 @@
 #include "node/node.hpp"
 
+#include "base/errors/crypto.hpp"
 #include "base/errors/node.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
+#include "base/token_bucket.hpp"
 #include "codec/wire.hpp"
+#include "consensus/messages.hpp"
 #include "crypto/certificate.hpp"
 #include "node/audit_watch.hpp"
 #include "node/chain_trust.hpp"
@@ -33,6 +36,7 @@ constexpr std::int64_t kExpiryWarning = 30 * 86'400; // seconds before the end o
 constexpr auto kInquiryPatience = std::chrono::seconds{3};
 constexpr Microseconds kResultRequestInterval{1'000'000};
 constexpr std::size_t kCertificateBytesMax = 64 * 1024;
+constexpr Rate kRequestsPerPeer{200, 1'000}; // fetch messages; a peer that lags asks a few dozen times a second
 constexpr const char* kVersion = "0.1.0";
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
@@ -93,10 +97,18 @@ private:
     Status start_signer(const NodeConfig& config);
     Result<consensus::Core> recover_core(const NodeConfig& config, ValidatorIndex self);
     CoreLoop::Ports ports();
+    /// A batch that fills a block alone would wait for an empty one: a lane's share of the block, or one transaction.
+    std::uint64_t batch_gas_max() const {
+        const auto& parameters = genesis_.parameters;
+        return std::max(parameters.block_gas_limit / genesis_.validators.size(), parameters.transaction_gas_cap);
+    }
     NodeStatus status() const;
     Status open_audit();
     audit::Event own_event(std::string action, std::string object, std::string reason = {}) const;
     audit::Event peer_event(std::string action, ValidatorIndex peer) const;
+    FlowStatus flow() const;
+    static bool asks_for_much(std::uint8_t type);
+    bool may_ask(ValidatorIndex from);
     void set_fatal(const Error& error);
     void receive(ValidatorIndex from, network::Stream stream, network::Frame frame);
     void watch_disk(std::stop_token stop);
@@ -126,7 +138,14 @@ private:
     std::unique_ptr<CoreLoop> loop_;
     Inquiry inquiry_;
     std::map<ValidatorIndex, Microseconds> last_result_request_; // network thread only
-    std::atomic<bool> ready_ = false;                            // everything below `open` is in place
+    struct RequestBudget {
+        RequestBudget(const Rate& rate, Microseconds now) : bucket(rate, now) {}
+        TokenBucket bucket;
+        std::uint64_t refused = 0;
+    };
+    mutable std::mutex requests_mutex_;
+    std::map<ValidatorIndex, RequestBudget> requests_; // guarded by requests_mutex_
+    std::atomic<bool> ready_ = false;                  // everything below `open` is in place
     std::atomic<bool> stopping_ = false;
 
     mutable std::mutex fatal_mutex_;
@@ -169,7 +188,9 @@ Status ValidatorNode::open(const NodeConfig& config) {
         *executed_, cache_, system::native_contracts(),
         LiveChain::Hooks{.transactions_ready = [this] { inbox_.wake(); },
                          .status = [this] { return status(); },
-                         .admit = [this](const auto& transaction) { return audit_->submitted(transaction); }});
+                         .admit = [this](const auto& transaction) { return audit_->submitted(transaction); },
+                         .flow = [this] { return flow(); },
+                         .organisation = genesis_.validators.members[self_.value].organisation});
     CRN_TRY(tls_certificate, read_file(config.tls_certificate_file, kCertificateBytesMax));
     note_own_keys(tls_certificate);
     const auto on_failure = [this](const Error& error) { set_fatal(error); };
@@ -188,7 +209,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
                           .on_connected =
                               [this](ValidatorIndex peer) {
                                   note_session(peer);
-                                  (void)inbox_.push_urgent(consensus::PeerConnected{peer});
+                                  (void)inbox_.push_urgent(consensus::PeerConnected{peer}, 0, peer);
                                   audit_->note(peer_event("peer.connected", peer));
                               },
                           .on_disconnected =
@@ -346,7 +367,7 @@ CoreLoop::Ports ValidatorNode::ports() {
         .take_batch = [this](std::size_t bytes) -> consensus::LocalBatch {
             consensus::LocalBatch batch;
             for (const auto& transaction : live_->take_batch(
-                     {.bytes = bytes, .transactions = ledger::kBatchTransactionsMax, .gas = UINT64_MAX})) {
+                     {.bytes = bytes, .transactions = ledger::kBatchTransactionsMax, .gas = batch_gas_max()})) {
                 batch.transactions.push_back(transaction->raw);
                 batch.gas_limit_sum += transaction->body.gas_limit;
             }
@@ -357,6 +378,10 @@ CoreLoop::Ports ValidatorNode::ports() {
         .on_evidence =
             [this](const consensus::Evidence& evidence) {
                 return EvidenceStore{config_.data_dir + "/evidence"}.put(evidence, genesis_.parameters.chain_id);
+            },
+        .on_report =
+            [this](const consensus::PeerReport& report) {
+                if (report.error.code == error::SignatureInvalid) network_->accuse(report.peer, report.error);
             },
         .on_divergence = [this](const Error& error) { report_divergence(error); },
     };
@@ -418,16 +443,69 @@ void ValidatorNode::answer_result_request(ValidatorIndex from, BytesView payload
         network_->send(from, network::Stream::sync, {kResultAnswer, std::move(answer)});
 }
 
+/// Small questions with large answers.
+bool ValidatorNode::asks_for_much(std::uint8_t type) {
+    switch (static_cast<consensus::MessageType>(type)) {
+    case consensus::MessageType::fetch_blocks:
+    case consensus::MessageType::fetch_batches:
+    case consensus::MessageType::fetch_certificates:
+    case consensus::MessageType::fetch_proposal: return true;
+    default: return false;
+    }
+}
+
+bool ValidatorNode::may_ask(ValidatorIndex from) {
+    const auto now = system_clock().monotonic();
+    const std::lock_guard lock(requests_mutex_);
+    auto& budget = requests_.try_emplace(from, kRequestsPerPeer, now).first->second;
+    if (budget.bucket.take(1, now)) return true;
+    ++budget.refused;
+    return false;
+}
+
+FlowStatus ValidatorNode::flow() const {
+    FlowStatus out;
+    if (!network_) return out;
+    const auto& members = genesis_.validators.members;
+    const auto refused = inbox_.refused();
+    for (const auto& peer : network_->peers()) {
+        PeerFlow flow{.name = peer.name, .paused = peer.read_pauses, .score = peer.ban_score};
+        if (const auto found = refused.find(peer.index); found != refused.end()) flow.inbox_refused = found->second;
+        const std::lock_guard lock(requests_mutex_);
+        if (const auto found = requests_.find(peer.index); found != requests_.end())
+            flow.requests_refused = found->second.refused;
+        out.peers.push_back(std::move(flow));
+    }
+    for (const auto& ban : network_->bans())
+        out.bans.push_back({.kind = Ban::Kind::peer,
+                            .name = members[ban.peer.value].name,
+                            .address = ban.address,
+                            .reason = ban.reason,
+                            .seconds_left = ban.seconds_left});
+    for (const auto& source : network_->throttled())
+        out.bans.push_back({.kind = Ban::Kind::source,
+                            .name = {},
+                            .address = source.address,
+                            .reason = std::to_string(source.refused) + " handshakes over the budget",
+                            .seconds_left = 0});
+    const auto counters = network_->counters();
+    out.handshakes_accepted = counters.accepted;
+    out.handshakes_throttled = counters.handshakes_throttled;
+    out.half_open_evicted = counters.half_open_evicted;
+    return out;
+}
+
 void ValidatorNode::receive(ValidatorIndex from, network::Stream stream, network::Frame frame) {
     if (frame.type == kResultRequest && !ready_) return;
     if (frame.type == kResultRequest) return answer_result_request(from, *frame.payload);
+    if (asks_for_much(frame.type) && !may_ask(from)) return;
     if (frame.type == kResultAnswer) return inquiry_.answer(from, *frame.payload);
     const auto bytes = frame.payload->size();
     consensus::MessageReceived message{from, frame.type, std::move(frame.payload)};
     if (stream == network::Stream::consensus)
-        (void)inbox_.push_urgent(std::move(message));
+        (void)inbox_.push_urgent(std::move(message), bytes, from);
     else
-        (void)inbox_.push_bulk(std::move(message), bytes);
+        (void)inbox_.push_bulk(std::move(message), bytes, from);
 }
 
 NodeStatus ValidatorNode::status() const {

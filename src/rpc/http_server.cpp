@@ -17,6 +17,7 @@
 #include <boost/beast/http/write.hpp>
 
 #include <thread>
+#include <utility>
 
 namespace cairn::rpc {
 namespace {
@@ -33,9 +34,13 @@ std::string_view view(beast::string_view text) { return {text.data(), text.size(
 /// One HTTP connection. All members belong to the I/O thread.
 class HttpSession final : public Session, public std::enable_shared_from_this<HttpSession> {
 public:
-    HttpSession(std::shared_ptr<HttpCore> core, tcp::socket&& socket)
-        : core_(std::move(core)), stream_(std::move(socket)) {}
-    ~HttpSession() override { core_->leave(id_); }
+    HttpSession(std::shared_ptr<HttpCore> core, Slot slot, tcp::socket&& socket)
+        : core_(std::move(core)), slot_(std::move(slot)), stream_(std::move(socket)) {}
+    ~HttpSession() override {
+        release_body();
+        core_->answer_bytes -= std::exchange(answer_bytes_, 0);
+        core_->leave(id_);
+    }
 
     void start() {
         beast::error_code ignored;
@@ -93,6 +98,13 @@ private:
                           "invalid content type, only application/json is supported");
         if (parser_->content_length() && *parser_->content_length() > config.limits.body_bytes_max)
             return refuse(http::status::payload_too_large, "request too large");
+        const auto announced = parser_->content_length() ? static_cast<std::size_t>(*parser_->content_length())
+                                                         : config.limits.body_bytes_max;
+        if (!core_->reserve(slot_->client(), announced)) {
+            retry_after_ = std::chrono::seconds{1};
+            return refuse(http::status::service_unavailable, "too many requests are being received, try again");
+        }
+        body_bytes_ = announced;
         if (beast::iequals(head[http::field::expect], "100-continue")) return send_continue();
         read_body();
     }
@@ -130,17 +142,30 @@ private:
         stream_.expires_never();
         keep_alive_ = parser_->get().keep_alive();
         version_ = parser_->get().version();
-        core_->handler.on_request(std::move(parser_->get().body()), [self = shared_from_this()](std::string text) {
-            asio::dispatch(self->core_->io, [self, text = std::move(text)]() mutable {
-                self->respond(http::status::ok, "application/json", std::move(text));
+        const auto respond_later = [self = shared_from_this()](http::status status, std::chrono::seconds retry_after,
+                                                               std::string text) {
+            asio::dispatch(self->core_->io, [self, status, retry_after, text = std::move(text)]() mutable {
+                self->release_body();
+                self->retry_after_ = retry_after;
+                self->respond(status, "application/json", std::move(text));
             });
-        });
+        };
+        core_->handler.on_request(
+            slot_->client(), std::move(parser_->get().body()),
+            [respond_later](std::string text) { respond_later(http::status::ok, {}, std::move(text)); },
+            [respond_later](Refusal refusal) {
+                respond_later(http::int_to_status(refusal.status), refusal.retry_after, std::move(refusal.text));
+            });
     }
 
     void answer_preflight() {
         keep_alive_ = false; // the body, if any, stays unread
         version_ = parser_->get().version();
         respond(http::status::no_content, "", {});
+    }
+
+    void release_body() {
+        if (body_bytes_ != 0) core_->release(slot_->client(), std::exchange(body_bytes_, 0));
     }
 
     void refuse(http::status status, std::string_view reason) {
@@ -165,11 +190,22 @@ private:
                 response_.set(http::field::access_control_max_age, "600");
             }
         }
+        // Readers that take nothing must not collect answers in here.
+        const auto held = core_->answer_bytes.fetch_add(text.size());
+        answer_bytes_ = text.size();
+        if (held + text.size() > core_->config.limits.answer_memory_max && text.size() > kAnswerWhenFull) {
+            response_.result(http::status::service_unavailable);
+            retry_after_ = std::chrono::seconds{1};
+            text = "too many answers wait for their readers, try again\n";
+        }
+        if (retry_after_ > std::chrono::seconds{0})
+            response_.set(http::field::retry_after, std::to_string(std::exchange(retry_after_, {}).count()));
         response_.keep_alive(keep_alive_);
         response_.body() = std::move(text);
         response_.prepare_payload();
         stream_.expires_after(core_->config.limits.write);
         http::async_write(stream_, response_, [self = shared_from_this()](beast::error_code error, std::size_t) {
+            self->core_->answer_bytes -= std::exchange(self->answer_bytes_, 0);
             if (error || self->core_->stopping) return self->close();
             if (!self->keep_alive_) return self->linger();
             self->response_.body() = {};
@@ -180,7 +216,7 @@ private:
     void start_upgrade() {
         // An upgrade request has no body, so the header is all of it.
         stream_.expires_never();
-        start_websocket(core_, std::move(stream_), parser_->release());
+        start_websocket(core_, slot_, std::move(stream_), parser_->release());
     }
 
     /// A socket that is closed while the client still sends is reset, and the client may never see the answer. So the
@@ -206,12 +242,17 @@ private:
         stream_.close();
     }
 
+    static constexpr std::size_t kAnswerWhenFull = 64u << 10;
     static constexpr std::chrono::seconds kLinger{2};
     static constexpr std::size_t kLingerBytes = 8u << 20;
     static constexpr std::size_t kDrainBytes = 16u << 10;
 
     const std::shared_ptr<HttpCore> core_;
+    const Slot slot_;
     std::uint64_t id_ = 0;
+    std::size_t body_bytes_ = 0;   // reserved
+    std::size_t answer_bytes_ = 0; // being written
+    std::chrono::seconds retry_after_{0};
     beast::tcp_stream stream_;
     beast::flat_buffer buffer_;
     std::optional<http::request_parser<http::string_body>> parser_;
@@ -280,10 +321,19 @@ private:
                 });
                 return;
             }
-            if (core_->connections() < core_->config.limits.connections_max)
-                std::make_shared<HttpSession>(core_, std::move(socket))->start();
+            if (core_->connections() < core_->config.limits.connections_max) admit(std::move(socket));
             accept(acceptor);
         });
+    }
+
+    void admit(tcp::socket socket) {
+        beast::error_code gone;
+        const auto endpoint = socket.remote_endpoint(gone);
+        if (gone) return;
+        auto client = endpoint.address().to_string();
+        if (!core_->connect(client)) return;
+        auto slot = std::make_shared<const ConnectionSlot>(core_, std::move(client));
+        std::make_shared<HttpSession>(core_, std::move(slot), std::move(socket))->start();
     }
 
     std::shared_ptr<HttpCore> core_;

@@ -23,6 +23,7 @@ class WsConnection {
 public:
     virtual ~WsConnection() = default;
     virtual std::uint64_t id() const = 0; // unique in the process's life
+    virtual const std::string& client() const = 0;
     /// Queues a text message. False if the connection is closed, or was closed now because its reader is too slow.
     virtual bool send(SharedText text) = 0;
     virtual void close() = 0;
@@ -31,8 +32,18 @@ public:
 /// Answers one request; may be called once, by any thread. An empty text: nothing to say (only notifications).
 using Reply = std::function<void(std::string)>;
 
+/// Instead of an answer: the client may try again. Becomes a status, a Retry-After header and a body that says the same.
+struct Refusal {
+    unsigned status = 429; // or 503
+    std::chrono::seconds retry_after{1};
+    std::string text; // JSON
+};
+using Refuse = std::function<void(Refusal)>;
+
+/// `client`: the numeric address that the connection came from.
 struct HttpHandler {
-    std::function<void(std::string body, Reply reply)> on_request;
+    /// Exactly one of `reply` and `refuse` is called, once.
+    std::function<void(const std::string& client, std::string body, Reply reply, Refuse refuse)> on_request;
     std::function<void(const std::shared_ptr<WsConnection>&, std::string text, Reply reply)> on_message;
     std::function<void(std::uint64_t connection)> on_close;
     /// A request was refused by the rules of access.

@@ -1,6 +1,8 @@
 // Every limit of the JSON-RPC service in one place. What is over a limit is refused with a code, never buffered.
 #pragma once
 
+#include "rpc/flow_limits.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +29,7 @@ struct RpcLimits {
     std::size_t sync_sends_max = 1024; // waiting eth_sendRawTransactionSync
     std::chrono::milliseconds sync_wait_default{10'000};
     std::chrono::milliseconds sync_wait_max{60'000};
+    FlowLimits flow;
 };
 
 /// Of connections.
@@ -34,9 +37,16 @@ struct HttpLimits {
     std::size_t body_bytes_max = 5u << 20;
     std::uint32_t header_bytes_max = 16u << 10;
     std::size_t connections_max = 1024;
-    std::chrono::seconds idle{60};                     // keep-alive without a request
-    std::chrono::seconds read{20};                     // from the first byte of a request to its last
-    std::chrono::seconds write{20};                    // until a reader has taken an answer
+    std::size_t connections_per_client_max = 768; // of one address
+    /// Bodies that are being received, of all clients. A client gets at most as much as is free: one that sends slowly on many
+    /// connections holds half of it, and the others still find room.
+    std::size_t body_memory_max = 256u << 20;
+    std::size_t answer_memory_max = 512u << 20; // answers that their readers have not taken yet
+    std::size_t websocket_memory_max =
+        256u << 20;                 // unsent WebSocket messages of all; above it the fullest readers are cut off
+    std::chrono::seconds idle{60};  // keep-alive without a request
+    std::chrono::seconds read{20};  // from the first byte of a request to its last
+    std::chrono::seconds write{20}; // until a reader has taken an answer
     std::chrono::seconds websocket_idle{300};          // without an answer to a ping
     std::size_t websocket_queue_bytes_max = 16u << 20; // unsent; above it the reader is cut off
     std::size_t websocket_requests_max = 32; // in work for one connection; more are not read until one is done

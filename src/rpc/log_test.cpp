@@ -148,6 +148,7 @@ class Listener final : public WsConnection {
 public:
     explicit Listener(std::uint64_t id) : id_(id) {}
     std::uint64_t id() const override { return id_; }
+    const std::string& client() const override { return client_; }
     bool send(SharedText text) override {
         const std::lock_guard lock(mutex_);
         texts_.push_back(Json::parse(*text));
@@ -168,6 +169,7 @@ public:
     }
 
 private:
+    const std::string client_ = "127.0.0.1";
     const std::uint64_t id_;
     std::mutex mutex_;
     std::condition_variable arrived_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "node/chain.hpp"
+#include "rpc/flow.hpp"
 #include "rpc/http_server.hpp"
 #include "rpc/limits.hpp"
 #include "rpc/parameters.hpp"
@@ -14,6 +15,7 @@
 namespace cairn::rpc {
 
 class Filters;
+class JsonWriter;
 class Subscriptions;
 class SyncSends;
 
@@ -26,6 +28,8 @@ struct Context {
     SyncSends& sync_sends;
     std::shared_ptr<WsConnection> connection;        // null over HTTP
     std::vector<std::function<void()>>* after_reply; // run once the answer is on its way
+    std::uint64_t* refused_for_room = nullptr;       // counts transactions for which the pool had no room
+    const std::function<void(JsonWriter&)>* flow_report = nullptr;
 };
 
 using Handler = Answer (*)(Context&, const Parameters&);
@@ -37,7 +41,8 @@ struct Method {
     std::size_t required = 0; // parameters that must be given
     std::size_t accepted = 0; // and at most
     Handler handler = nullptr;
-    LateHandler late = nullptr; // instead of `handler`
+    LateHandler late = nullptr;            // instead of `handler`
+    MethodClass kind = MethodClass::query; // from its name
 };
 using MethodTable = std::unordered_map<std::string_view, Method>;
 
@@ -50,6 +55,7 @@ void add_call_methods(MethodTable& table);        // calls, estimates, access li
 void add_transaction_methods(MethodTable& table); // sending, pool
 void add_trace_methods(MethodTable& table);       // debug_trace*, debug_getRaw*
 void add_cairn_methods(MethodTable& table);       // certificates, validators, genesis
+void add_flow_methods(MethodTable& table);        // budgets, bans
 void add_proof_methods(MethodTable& table);       // proof bundles
 
 } // namespace cairn::rpc

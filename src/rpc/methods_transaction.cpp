@@ -8,10 +8,18 @@
 namespace cairn::rpc {
 namespace {
 
+void note_refusal(Context& context, const Error& error) {
+    if (context.refused_for_room != nullptr &&
+        (error.code == error::PoolFull || error.code == error::OrganisationShareFull))
+        ++*context.refused_for_room;
+}
+
 Answer send_raw(Context& context, const Parameters& parameters) {
     CRN_TRY(raw, parameters.data(0));
-    CRN_TRY(hash, lift(context.chain.submit(raw)));
-    return json_hex(hash);
+    const auto hash = context.chain.submit(raw);
+    if (hash) return json_hex(*hash);
+    note_refusal(context, hash.error());
+    return std::unexpected(rejected(hash.error()));
 }
 
 /// EIP-7966: answers with the receipt once the transaction is final, or after a while with code 4 and the hash.
@@ -29,8 +37,10 @@ void send_raw_sync(Context& context, const Parameters& parameters, std::function
         }
         const auto hash = crypto::keccak256(raw);
         // A transaction that is known already is on its way: waiting for it is what the client wants.
-        if (auto sent = context.chain.submit(raw); !sent && sent.error().code != error::AlreadyKnown)
+        if (auto sent = context.chain.submit(raw); !sent && sent.error().code != error::AlreadyKnown) {
+            note_refusal(context, sent.error());
             return std::unexpected(rejected(sent.error()));
+        }
         if (!context.sync_sends.wait(hash, patience, done))
             return rpc_fail(code::kLimit, "too many waiting transactions", json_hex(hash));
         return hash;

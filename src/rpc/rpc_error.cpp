@@ -1,11 +1,13 @@
 #include "rpc/rpc_error.hpp"
 
+#include "base/errors/pool.hpp"
 #include "base/u256.hpp"
 #include "rpc/json_writer.hpp"
 
 namespace cairn::rpc {
 namespace {
 
+constexpr std::uint64_t kFullPoolRetryMs = 1'000;                             // a few blocks
 constexpr std::array<std::uint8_t, 4> kErrorSelector{0x08, 0xc3, 0x79, 0xa0}; // Error(string)
 constexpr std::array<std::uint8_t, 4> kPanicSelector{0x4e, 0x48, 0x7b, 0x71}; // Panic(uint256)
 
@@ -40,6 +42,8 @@ RpcError rejected(const Error& error) {
     data.begin_object();
     data.key("code").text(info.id);
     data.key("next").text(info.next);
+    if (error.code == error::PoolFull || error.code == error::OrganisationShareFull)
+        data.key("retryAfterMs").number(kFullPoolRetryMs);
     data.end_object();
     std::string message{info.title};
     if (!error.detail.empty()) message.append(": ").append(error.detail);

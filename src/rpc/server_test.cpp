@@ -1,6 +1,7 @@
 #include "base/errors/network.hpp"
 #include "base/errors/rpc.hpp"
 #include "rpc/access.hpp"
+#include "rpc/flow.hpp"
 #include "rpc/instant_chain.hpp"
 #include "rpc/loopback_client.hpp"
 #include "rpc/server.hpp"
@@ -73,6 +74,80 @@ TEST_F(ServerTest, runs_heavy_requests_on_the_workers) {
     const auto answers = Json::parse(one.post(batch.dump()).body);
     ASSERT_EQ(answers.size(), 100u);
     for (const auto& answer : answers) EXPECT_EQ(answer["result"], "0x");
+}
+
+TEST_F(ServerTest, throttled_client_is_told_when_to_come_back) {
+    ServerConfig config;
+    config.rpc.flow.requests[static_cast<std::size_t>(MethodClass::status)] = {0, 2};
+    start(config);
+    LoopbackClient one(server->port());
+    EXPECT_EQ(one.post(kAsk).status, 200);
+    EXPECT_EQ(one.post(kAsk).status, 200) << "limit";
+    const auto refused = one.post(kAsk);
+    EXPECT_EQ(refused.status, 429) << "limit + 1";
+    EXPECT_EQ(LoopbackClient::header(refused, "Retry-After"), "3600");
+    const auto error = Json::parse(refused.body);
+    EXPECT_EQ(error["id"], 1);
+    EXPECT_EQ(error["error"]["code"], -32005);
+    EXPECT_EQ(error["error"]["data"]["code"], "CRN-RPC-0005");
+    EXPECT_EQ(error["error"]["data"]["retryAfterMs"], 3'600'000);
+    const auto batch = one.post("[" + std::string{kAsk} + "," + std::string{kAsk} + "]");
+    EXPECT_EQ(batch.status, 429);
+    EXPECT_EQ(Json::parse(batch.body).size(), 2u);
+    EXPECT_EQ(one.post(R"({"jsonrpc":"2.0","id":1,"method":"eth_gasPrice"})").status, 200) << "another class";
+}
+
+TEST_F(ServerTest, bodies_over_the_clients_budget_are_refused_before_they_are_parsed) {
+    ServerConfig config;
+    config.rpc.flow.body_bytes = {0, 2 * kAsk.size()};
+    start(config);
+    LoopbackClient one(server->port());
+    EXPECT_EQ(one.post(kAsk).status, 200);
+    EXPECT_EQ(one.post(kAsk).status, 200);
+    EXPECT_EQ(one.post("this is not even JSON").status, 429);
+}
+
+TEST_F(ServerTest, slow_senders_hold_no_more_than_the_memory_that_is_free) {
+    ServerConfig config;
+    config.http.body_memory_max = 10'000;
+    start(config);
+    const std::string announce = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                                 "Content-Length: 5000\r\n\r\n[";
+    LoopbackClient slow(server->port());
+    ASSERT_TRUE(slow.write(announce));
+    // The server answers requests in the order of arrival only within a connection: wait until it knows of the slow one.
+    HttpAnswer refused;
+    for (int i = 0; i < 2000 && refused.status != 503; ++i) {
+        LoopbackClient greedy(server->port());
+        ASSERT_TRUE(greedy.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                                 "Content-Length: 5001\r\n\r\n" +
+                                 std::string{kAsk} + std::string(5001 - kAsk.size(), ' ')));
+        refused = greedy.read_answer();
+    }
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(LoopbackClient::header(refused, "Retry-After"), "1");
+    EXPECT_EQ(client().post(kAsk).status, 200) << "small ones still find room";
+}
+
+TEST_F(ServerTest, one_client_cannot_take_all_connections) {
+    ServerConfig config;
+    config.http.connections_per_client_max = 2;
+    start(config);
+    LoopbackClient one(server->port()), two(server->port());
+    EXPECT_EQ(one.post(kAsk).status, 200);
+    EXPECT_EQ(two.post(kAsk).status, 200) << "limit";
+    LoopbackClient three(server->port());
+    EXPECT_TRUE(three.closed()) << "limit + 1";
+}
+
+TEST_F(ServerTest, budgets_are_shown) {
+    start();
+    const auto flow = Json::parse(client().post(R"({"jsonrpc":"2.0","id":1,"method":"cairn_flow"})").body)["result"];
+    EXPECT_EQ(flow["rpc"]["overloadLevel"], 0);
+    EXPECT_EQ(flow["rpc"]["classes"].size(), kMethodClasses);
+    EXPECT_EQ(flow["rpc"]["classes"][0]["name"], "status");
+    EXPECT_EQ(Json::parse(client().post(R"({"jsonrpc":"2.0","id":1,"method":"cairn_bans"})").body)["result"],
+              Json::array());
 }
 
 TEST_F(ServerTest, refuses_bodies_and_headers_over_the_limit) {

@@ -31,6 +31,8 @@ const MethodTable& table_of_methods() {
         add_trace_methods(out);
         add_cairn_methods(out);
         add_proof_methods(out);
+        add_flow_methods(out);
+        for (auto& [name, method] : out) method.kind = class_of(name);
         return out;
     }();
     return table;
@@ -117,7 +119,16 @@ std::string write_answer(const std::string& id, const Answer& answer) {
     return out;
 }
 
-Answer server_busy() { return rpc_fail(code::kLimit, "server is busy, try again"); }
+Answer not_now(ErrorCode reason, std::chrono::milliseconds retry_after) {
+    const auto& info = error_info(reason);
+    JsonWriter data;
+    data.begin_object();
+    data.key("code").text(info.id);
+    data.key("next").text(info.next);
+    data.key("retryAfterMs").number(static_cast<std::uint64_t>(retry_after.count()));
+    data.end_object();
+    return rpc_fail(code::kLimit, std::string{info.title}, data.take());
+}
 Answer too_large() { return rpc_fail(code::kLimit, "response too large"); }
 
 /// Collects the answers of one body; the last one to come sends them.
@@ -181,12 +192,14 @@ struct Service::Work::Inside {
     bool batch = false;
     Cost cost = Cost::quick;
     std::vector<Request> requests;
+    std::array<std::uint64_t, kMethodClasses> kinds{};
 };
 
 Service::Work::Work(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
 Service::Work::Work(Work&&) noexcept = default;
 Service::Work::~Work() = default;
 Cost Service::Work::cost() const { return inside_->cost; }
+const std::array<std::uint64_t, kMethodClasses>& Service::Work::kinds() const { return inside_->kinds; }
 
 struct Service::Inside {
     Inside(node::Chain& c, const RpcLimits& l, const Clock& k)
@@ -206,7 +219,8 @@ struct Service::Inside {
     Filters filters;
     Subscriptions subscriptions;
     SyncSends sync_sends;
-    Announcer announcer; // last: its thread uses the others
+    std::function<void(JsonWriter&)> flow_report; // set before the first request
+    Announcer announcer;                          // last: its thread uses the others
 };
 
 Service::Service(node::Chain& chain, const RpcLimits& limits, const Clock& clock)
@@ -238,20 +252,26 @@ Service::Work Service::parse(std::string_view body) const {
         for (auto& value : *document) inside->requests.push_back(read_request(value));
     }
     if (inside->requests.size() > kQuickRequestsMax) inside->cost = Cost::normal;
-    for (const auto& request : inside->requests)
-        if (request.method != nullptr) inside->cost = std::max(inside->cost, request.method->cost);
+    for (const auto& request : inside->requests) {
+        if (request.method == nullptr) continue;
+        inside->cost = std::max(inside->cost, request.method->cost);
+        ++inside->kinds[static_cast<std::size_t>(request.method->kind)];
+    }
     return Work{std::move(inside)};
 }
 
-void Service::run(Work work, std::shared_ptr<WsConnection> connection, Reply reply) {
+void Service::run(Work work, std::shared_ptr<WsConnection> connection, Reply reply,
+                  const std::function<void(std::uint64_t)>& on_refused) {
     auto& requests = work.inside_->requests;
     std::vector<std::string> ids;
     ids.reserve(requests.size());
     for (auto& request : requests) ids.push_back(request.id);
     auto collector = std::make_shared<Collector>(std::move(ids), work.inside_->batch, inside_->limits.answer_bytes_max,
                                                  std::move(reply), std::vector<std::function<void()>>{});
-    Context context{inside_->chain,      inside_->limits,       inside_->filters,   inside_->subscriptions,
-                    inside_->sync_sends, std::move(connection), &collector->after()};
+    std::uint64_t refused = 0;
+    Context context{inside_->chain,       inside_->limits,       inside_->filters,    inside_->subscriptions,
+                    inside_->sync_sends,  std::move(connection), &collector->after(), &refused,
+                    &inside_->flow_report};
     const auto start = inside_->clock.monotonic();
     for (std::size_t i = 0; i < requests.size(); ++i) {
         const auto& request = requests[i];
@@ -268,13 +288,18 @@ void Service::run(Work work, std::shared_ptr<WsConnection> connection, Reply rep
             collector->put(i, request.method->handler(context, Parameters(request.parameters)));
         }
     }
+    if (refused != 0 && on_refused) on_refused(refused);
     collector->started();
 }
 
-std::string Service::busy() const { return write_answer("null", server_busy()); }
+void Service::set_flow_report(std::function<void(JsonWriter&)> report) { inside_->flow_report = std::move(report); }
 
-std::string Service::busy(const Work& work) const {
-    const auto error = server_busy();
+std::string Service::refuse(ErrorCode reason, std::chrono::milliseconds retry_after) const {
+    return write_answer("null", not_now(reason, retry_after));
+}
+
+std::string Service::refuse(const Work& work, ErrorCode reason, std::chrono::milliseconds retry_after) const {
+    const auto error = not_now(reason, retry_after);
     std::string out;
     for (const auto& request : work.inside_->requests) {
         if (request.id.empty()) continue;

@@ -6,6 +6,7 @@
 #include "rpc/http_server.hpp"
 #include "rpc/limits.hpp"
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +14,8 @@
 #include <vector>
 
 namespace cairn::rpc {
+
+class JsonWriter;
 
 /// What a request asks of the thread that runs it. Quick: microseconds. Normal: reads blocks or checks signatures.
 /// Slow: runs contracts, searches, traces.
@@ -34,6 +37,8 @@ public:
         ~Work();
         /// The slowest of its requests; a large batch of quick ones is no longer quick.
         Cost cost() const;
+        /// Requests of each class (rpc/flow.hpp).
+        const std::array<std::uint64_t, kMethodClasses>& kinds() const;
 
     private:
         friend class Service;
@@ -46,11 +51,15 @@ public:
     Work parse(std::string_view body) const;
     /// Calls `reply` once, possibly later from another thread; with an empty text if nothing is to be answered.
     /// `connection` is where subscriptions go; null over HTTP.
-    void run(Work work, std::shared_ptr<WsConnection> connection, Reply reply);
-    /// The answer that says that the server has too much to do, for every request of the work.
-    std::string busy(const Work& work) const;
+    /// `on_refused` hears, before the answer goes out or soon after, how many transactions found no room in the pool.
+    void run(Work work, std::shared_ptr<WsConnection> connection, Reply reply,
+             const std::function<void(std::uint64_t)>& on_refused = {});
+    /// The answer for every request of the work that nothing of it was done, and when to try again.
+    std::string refuse(const Work& work, ErrorCode reason, std::chrono::milliseconds retry_after) const;
     /// The same for a body that nobody has parsed.
-    std::string busy() const;
+    std::string refuse(ErrorCode reason, std::chrono::milliseconds retry_after) const;
+    /// What the server's flow control says of itself under cairn_flow.
+    void set_flow_report(std::function<void(JsonWriter&)> report);
 
     /// Names of all methods, sorted.
     static std::vector<std::string> methods();

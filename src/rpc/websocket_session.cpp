@@ -18,9 +18,12 @@ namespace websocket = boost::beast::websocket;
 
 class WsSession final : public Session, public WsConnection, public std::enable_shared_from_this<WsSession> {
 public:
-    WsSession(std::shared_ptr<HttpCore> core, beast::tcp_stream&& stream)
-        : core_(std::move(core)), stream_(std::move(stream)) {}
-    ~WsSession() override { core_->leave(id_); }
+    WsSession(std::shared_ptr<HttpCore> core, Slot slot, beast::tcp_stream&& stream)
+        : core_(std::move(core)), slot_(std::move(slot)), stream_(std::move(stream)) {}
+    ~WsSession() override {
+        core_->websocket_bytes -= queued_bytes_;
+        core_->leave(id_);
+    }
 
     void start(http::request<http::string_body>&& upgrade) {
         id_ = core_->enter(weak_from_this());
@@ -42,17 +45,22 @@ public:
 
     void stop() override { beast::get_lowest_layer(stream_).close(); }
     std::uint64_t id() const override { return id_; }
+    const std::string& client() const override { return slot_->client(); }
 
     bool send(SharedText text) override {
         bool too_slow = false;
         {
             const std::lock_guard lock(mutex_);
             if (closed_) return false;
-            too_slow = queued_bytes_ + text->size() > core_->config.limits.websocket_queue_bytes_max;
+            const auto& limits = core_->config.limits;
+            const bool all_full = core_->websocket_bytes + text->size() > limits.websocket_memory_max;
+            too_slow = queued_bytes_ + text->size() > limits.websocket_queue_bytes_max ||
+                       (all_full && queued_bytes_ > kBytesWhenFull);
             if (too_slow) {
                 closed_ = true;
             } else {
                 queued_bytes_ += text->size();
+                core_->websocket_bytes += text->size();
                 queue_.push_back(std::move(text));
                 if (writing_) return true;
                 writing_ = true;
@@ -106,6 +114,7 @@ private:
             {
                 const std::lock_guard lock(self->mutex_);
                 self->queued_bytes_ -= self->current_->size();
+                self->core_->websocket_bytes -= self->current_->size();
             }
             self->current_.reset();
             if (error) return self->finish();
@@ -125,9 +134,11 @@ private:
         if (core_->handler.on_close) core_->handler.on_close(id_);
     }
 
+    static constexpr std::size_t kBytesWhenFull = 1u << 20; // what each may queue although all together hold too much
     static constexpr std::size_t kBufferBytesKept = 64u << 10;
 
     const std::shared_ptr<HttpCore> core_;
+    const Slot slot_;
     std::uint64_t id_ = 0;
     // I/O thread only:
     websocket::stream<beast::tcp_stream> stream_;
@@ -146,9 +157,9 @@ private:
 
 } // namespace
 
-void start_websocket(std::shared_ptr<HttpCore> core, beast::tcp_stream&& stream,
+void start_websocket(std::shared_ptr<HttpCore> core, Slot slot, beast::tcp_stream&& stream,
                      http::request<http::string_body>&& upgrade) {
-    std::make_shared<WsSession>(std::move(core), std::move(stream))->start(std::move(upgrade));
+    std::make_shared<WsSession>(std::move(core), std::move(slot), std::move(stream))->start(std::move(upgrade));
 }
 
 } // namespace cairn::rpc

@@ -20,6 +20,14 @@ bool Workers::post(Pace pace, std::function<void()> job) {
     return true;
 }
 
+void Workers::limit_slow(std::size_t count) {
+    {
+        const std::lock_guard lock(mutex_);
+        slow_max_ = std::clamp<std::size_t>(count, 1, threads_.size() - 1);
+    }
+    ready_.notify_all();
+}
+
 void Workers::stop() {
     {
         const std::lock_guard lock(mutex_);

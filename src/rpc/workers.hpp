@@ -22,6 +22,10 @@ public:
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
 
+    /// Of slow jobs at most so many run at a time, at least one and never all threads: what the queue's delay asks for.
+    void limit_slow(std::size_t count);
+    std::size_t slow_max() const { return threads_.size() - 1; }
+
     /// False when the queue is full or the workers have stopped.
     [[nodiscard]] bool post(Pace pace, std::function<void()> job);
     /// Finishes what is queued and takes nothing more.
@@ -31,7 +35,7 @@ private:
     void run();
 
     const std::size_t waiting_max_;
-    const std::size_t slow_max_;
+    std::size_t slow_max_; // guarded by mutex_
     std::mutex mutex_;
     std::condition_variable ready_;
     std::deque<std::function<void()>> normal_; // guarded by mutex_

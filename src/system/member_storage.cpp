@@ -13,6 +13,7 @@ constexpr std::uint64_t kOrganisationsSlot = 0;
 constexpr std::uint64_t kValidatorsSlot = 1;
 constexpr std::uint64_t kOrganisationIndexSlot = 2;
 constexpr std::uint64_t kValidatorIndexSlot = 3;
+constexpr std::uint64_t kChangesSlot = 5;
 constexpr std::uint64_t kAdministratorSlot = 6;
 constexpr std::uint64_t kEntrySlots = 4;
 
@@ -92,7 +93,12 @@ std::optional<std::uint64_t> MemberStorage::administered_by(const Address& accou
     return index_in(slots_, account_slot(account));
 }
 
+std::uint64_t MemberStorage::changes() { return slots_.load(kChangesSlot).low(); }
+
+void MemberStorage::note_change() { slots_.store(kChangesSlot, slots_.load(kChangesSlot) + U256{1}); }
+
 std::uint64_t MemberStorage::append(const OrganisationEntry& entry) {
+    note_change();
     const std::uint64_t index = organisation_count();
     const auto slot = [&](std::uint64_t member) { return entry_slot(kOrganisationsSlot, index, member); };
     slots_.store(kOrganisationsSlot, U256{index + 1});
@@ -106,6 +112,7 @@ std::uint64_t MemberStorage::append(const OrganisationEntry& entry) {
 }
 
 std::uint64_t MemberStorage::append(const ValidatorEntry& entry) {
+    note_change();
     const std::uint64_t index = validator_count();
     const auto slot = [&](std::uint64_t member) { return entry_slot(kValidatorsSlot, index, member); };
     slots_.store(kValidatorsSlot, U256{index + 1});
@@ -122,6 +129,7 @@ void MemberStorage::set_network_address(std::uint64_t validator, std::string_vie
 }
 
 void MemberStorage::remove(std::uint64_t organisation) {
+    note_change();
     const U256 packed_slot = entry_slot(kOrganisationsSlot, organisation, kPacked);
     const U256 account = slots_.load(packed_slot) & ~(~U256{} << kAccountBits);
     slots_.store(packed_slot, account);

@@ -40,6 +40,8 @@ public:
     /// Only an active organisation has an administrator.
     std::optional<std::uint64_t> administered_by(const Address& account);
 
+    /// Grows whenever a member joins or leaves: what was read before still holds while it is the same.
+    std::uint64_t changes();
     std::uint64_t append(const OrganisationEntry& entry);
     std::uint64_t append(const ValidatorEntry& entry);
     void set_network_address(std::uint64_t validator, std::string_view address);
@@ -47,6 +49,8 @@ public:
     void remove(std::uint64_t organisation);
 
 private:
+    void note_change();
+
     Slots& slots_;
 };
 

@@ -7,6 +7,7 @@
 #include "system/member_storage.hpp"
 #include "system/governance.hpp"
 
+#include <limits>
 #include <optional>
 
 namespace cairn::system {
@@ -15,6 +16,7 @@ namespace {
 
 // contracts/IParameters.sol
 constexpr std::uint64_t kParametersSlot = 0;
+constexpr std::uint64_t kChangesSlot = 2;
 constexpr std::uint64_t kQuotasSlot = 3; // how often a quota was decided; 0: there are none to look for
 
 /// Name on chain, and the values that organisations may choose; min above max: given for ever.
@@ -130,8 +132,11 @@ Reply change(Call& call, const AbiValue::List& arguments) {
         return revert(kChangePending, {rule->name, waits_for});
 
     parameter.change(parameter.at(now), value, activation.low());
-    if (rule->name.starts_with(kQuotaPrefix))
+    call.own().store(kChangesSlot, call.own().load(kChangesSlot) + U256{1});
+    if (rule->name.starts_with(kQuotaPrefix)) {
         call.own().store(kQuotasSlot, call.own().load(kQuotasSlot) + U256{1});
+        Parameter{call.own(), rule->name.substr(0, kQuotaPrefix.size() + 42)}.set(1);
+    }
     call.emit(kParameterChanged, {}, {rule->name, value, activation});
     return AbiValue::List{};
 }
@@ -152,19 +157,40 @@ const Contract& parameters_contract() {
     return contract;
 }
 
-std::vector<OrganisationShare> shares_of(const ledger::StateView& view, Height height) {
+Shares Shares::read(const ledger::StateView& view, Height height) {
     ViewSlots slots{view, kParametersAddress};
-    std::vector<OrganisationShare> out;
-    for (const auto& organisation : organisations_of(view)) {
+    ViewSlots member_slots{view, kMembersAddress};
+    Shares out;
+    out.members_round_ = U256{MemberStorage{member_slots}.changes()};
+    out.parameters_round_ = slots.load(kChangesSlot);
+    out.from_ = height.value;
+    out.until_ = std::numeric_limits<std::uint64_t>::max();
+    for (auto& organisation : organisations_of(view)) {
         const auto name = std::string{kSharePrefix} + organisation.name;
-        out.push_back({organisation.name, Parameter{slots, name}.at(height.value, kShareDefault).low()});
+        Parameter parameter{slots, name};
+        if (const auto activation = parameter.activation(); activation > height.value)
+            out.until_ = std::min(out.until_, activation);
+        out.organisations_.push_back(
+            {std::move(organisation.name), organisation.account, parameter.at(height.value, kShareDefault).low()});
     }
     return out;
+}
+
+bool Shares::is_current(const ledger::StateView& view, Height height) const {
+    if (height.value < from_ || height.value >= until_) return false;
+    ViewSlots slots{view, kParametersAddress};
+    ViewSlots member_slots{view, kMembersAddress};
+    return slots.load(kChangesSlot) == parameters_round_ && U256{MemberStorage{member_slots}.changes()} == members_round_;
 }
 
 bool has_quotas(const ledger::StateView& view) {
     ViewSlots slots{view, kParametersAddress};
     return static_cast<bool>(slots.load(kQuotasSlot));
+}
+
+bool has_quotas(const ledger::StateView& view, const Address& contract) {
+    ViewSlots slots{view, kParametersAddress};
+    return static_cast<bool>(Parameter{slots, std::string{kQuotaPrefix} + to_hex(contract)}.at(0));
 }
 
 std::uint64_t quota_of(const ledger::StateView& view, Height height, const Address& contract, std::string_view what) {

@@ -11,6 +11,7 @@
 #include "signer/journal.hpp"
 #include "signer/sealed_keys.hpp"
 #include "signer/serve.hpp"
+#include "signer/token.hpp"
 #include "signer/trial.hpp"
 
 #include <nlohmann/json.hpp>
@@ -120,6 +121,22 @@ Status signer_reset(Invocation& invocation) {
     return {};
 }
 
+Status signer_token(Invocation& invocation) {
+    CRN_TRY(module, required(invocation, "module", "FILE"));
+    CRN_TRY(label, required(invocation, "token", "LABEL"));
+    CRN_TRY(out, required(invocation, "out", "FILE"));
+    if (exists(absolute(out))) return fail(error::CliFileExists, absolute(out));
+    CRN_TRY(pin, read_passphrase(invocation, "PIN of the token: ", Ask::once));
+    const auto keys = signer::create_token_keys_file(absolute(out), {absolute(module), label}, as_bytes(pin),
+                                                     crypto::system_random());
+    wipe(pin);
+    if (!keys) return std::unexpected(keys.error());
+    print_fields(invocation.terminal(), {{"consensus key", to_hex(keys->consensus)},
+                                         {"TLS key", to_hex(keys->tls)},
+                                         {"sealed keys", absolute(out)}});
+    return {};
+}
+
 Status signer_trial(Invocation& invocation) {
     signer::TrialPlan plan;
     CRN_TRY(requests, invocation.number("requests", 100'000, 0, 1'000'000'000));
@@ -205,6 +222,29 @@ void declare_signer(CommandList& out) {
                    .examples = {{"cairn signer seal --validator-key validator.key --tls-key tls.key --out keys.sealed",
                                  ""}},
                    .run = signer_seal});
+    out.push_back({.noun = "signer",
+                   .verb = "token",
+                   .summary = "make a validator's keys on a PKCS#11 token",
+                   .details = "The consensus key (Ed25519) and the TLS key (P-256) are made on the token and never leave it. The "
+                              "file that is written names the token and holds, sealed by it, the audit key and the root of "
+                              "storage encryption. The PIN is asked for, or read as a passphrase is.",
+                   .flags = {{.name = "module",
+                              .value = "FILE",
+                              .help = "the token's PKCS#11 library (required)",
+                              .completes = Completes::file},
+                             {.name = "token", .value = "LABEL", .help = "the token's label (required)"},
+                             {.name = "out",
+                              .value = "FILE",
+                              .help = "the new keys.sealed (required)",
+                              .completes = Completes::file},
+                             {.name = "passphrase-file",
+                              .value = "FILE",
+                              .help = "file of mode 0600 whose first line is the PIN (default: ask)",
+                              .completes = Completes::file}},
+                   .examples = {{"cairn signer token --module /usr/lib/softhsm/libsofthsm2.so --token validator --out "
+                                 "keys.sealed",
+                                 ""}},
+                   .run = signer_token});
     out.push_back({.noun = "signer",
                    .verb = "trial",
                    .summary = "attack a signer of its own with hostile requests and kills, and measure it",

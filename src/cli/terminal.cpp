@@ -7,6 +7,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/ledger.hpp"
 #include "base/errors/network.hpp"
+#include "base/errors/signer.hpp"
 #include "base/errors/state.hpp"
 #include "base/errors/storage.hpp"
 
@@ -153,6 +154,7 @@ Exit exit_of(ErrorCode code) {
     case error::CliConfigInvalid:
     case error::CliNoAccount:
     case error::CliPassphraseMissing:
+    case error::SignerPassphraseMissing:
     case error::CliAbiArgument:
     case error::AuditQueryInvalid:
     case error::CliFileInvalid: return Exit::usage;
@@ -160,11 +162,15 @@ Exit exit_of(ErrorCode code) {
     case error::AuditNoSuchLog:
     case error::CliDevAbsent: return Exit::not_found;
     case error::CliPassphraseWrong:
+    case error::SealedKeysWrong:
+    case error::TokenPinWrong:
+    case error::TokenPinLocked:
     case error::CliSecretExposed: return Exit::not_permitted;
     case error::CliFileExists:
     case error::CliDevRunning:
     case error::CliPrecondition:
     case error::PortInUse:
+    case error::SignerBusy:
     case error::StorageLocked: return Exit::conflict;
     case error::CliTimedOut: return Exit::time_out;
     case error::CliRpcUnreachable:
@@ -177,6 +183,9 @@ Exit exit_of(ErrorCode code) {
     case error::EvidenceInvalid:
     case error::EvidencePackInvalid:
     case error::ProofInvalid:
+    case error::SignatureContradicts:
+    case error::SignerRolledBack:
+    case error::SignerStateDamaged:
     case error::StorageCorrupt:
     case error::SegmentCorrupt:
     case error::AuditTampered:

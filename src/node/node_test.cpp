@@ -4,6 +4,7 @@
 #include "base/errors/ledger.hpp"
 #include "base/errors/network.hpp"
 #include "base/errors/node.hpp"
+#include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "node/test_network.hpp"
 
@@ -315,21 +316,21 @@ TEST(Node, refuses_a_data_directory_of_another_network) {
 }
 
 TEST(Node, refuses_a_port_in_use) {
-    TestNetwork network(1, "port");
+    TestNetwork network(2, "port");
     ASSERT_TRUE(network.start(0));
-    auto config = network.config(0);
-    config.data_dir += "-2";
+    auto config = network.config(1);
+    config.listen_port = network.config(0).listen_port;
     const auto second = Node::start(config);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, error::PortInUse);
 }
 
-TEST(Node, refuses_a_data_directory_in_use) {
+TEST(Node, refuses_to_run_twice) {
     TestNetwork network(1, "lock");
     ASSERT_TRUE(network.start(0));
     const auto second = Node::start(network.config(0));
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, error::StorageLocked);
+    EXPECT_EQ(second.error().code, error::SignerBusy);
 }
 
 /// Changes the genesis file of `network` without its organisations' knowledge.

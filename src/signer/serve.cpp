@@ -6,6 +6,7 @@
 #include "signer/sandbox.hpp"
 #include "signer/sealed_keys.hpp"
 #include "signer/service.hpp"
+#include "signer/token.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -48,14 +49,39 @@ bool send(BytesView bytes) {
     }
 }
 
-Result<Secrets> open_keys(const SealedKeys& keys, const StartRequest& start, BytesView tpm_share) {
-    std::optional<int> descriptor;
-    if (start.has_passphrase_descriptor) descriptor = kPassphraseDescriptor;
+std::optional<int> passphrase_descriptor(const StartRequest& start) {
+    return start.has_passphrase_descriptor ? std::optional{kPassphraseDescriptor} : std::nullopt;
+}
+
+/// Opened keys: what this process holds, and who signs with the others.
+struct Opened {
+    Secrets secrets;
+    std::unique_ptr<Backend> backend;
+};
+
+Result<Opened> open_file(const SealedKeys& keys, const StartRequest& start) {
     for (int i = 1;; ++i) {
-        CRN_TRY(passphrase, read_passphrase(descriptor, "Passphrase of " + start.keys_file + ": "));
-        auto secrets = unseal(keys, passphrase.view(), tpm_share);
-        if (secrets || !passphrase.asked || i == kPassphraseTries) return secrets;
+        CRN_TRY(passphrase, read_passphrase(passphrase_descriptor(start), "Passphrase of " + start.keys_file + ": "));
+        auto secrets = unseal(keys, passphrase.view(), {});
+        if (!secrets && passphrase.asked && i < kPassphraseTries) continue;
+        if (!secrets) return std::unexpected(secrets.error());
+        // The clear part says which keys it holds; what it holds decides.
+        CRN_TRY(public_keys, secrets->public_keys());
+        if (public_keys != keys.public_keys) return fail(error::SealedKeysInvalid, "its public keys are of other keys");
+        CRN_TRY(backend, memory_backend(*secrets));
+        return Opened{std::move(*secrets), std::move(backend)};
     }
+}
+
+/// A wrong PIN is not tried again by itself: the token counts.
+Result<Opened> open_token(const SealedKeys& keys, const StartRequest& start) {
+    CRN_TRY(pin, read_passphrase(passphrase_descriptor(start), "PIN of token " + keys.token_label + ": "));
+    CRN_TRY(token, start_token({keys.token_module, keys.token_label}, pin.view()));
+    if (token->keys().consensus != keys.public_keys.consensus || token->keys().tls != keys.public_keys.tls)
+        return fail(error::TokenKeyMissing, "the token has other keys than " + start.keys_file + " names");
+    CRN_TRY(passphrase, token_passphrase(*token));
+    CRN_TRY(secrets, unseal(keys, passphrase.view(), {}));
+    return Opened{std::move(secrets), std::move(token)};
 }
 
 struct Begun {
@@ -66,18 +92,15 @@ struct Begun {
 Result<Begun> begin(const StartRequest& start) {
     if (::sodium_init() < 0) return fail(error::SandboxFailed, "libsodium cannot be used");
     CRN_TRY(keys, read_sealed_keys(start.keys_file));
-    CRN_TRY(secrets, open_keys(keys, start, {}));
+    CRN_TRY(opened, keys.on_token() ? open_token(keys, start) : open_file(keys, start));
+    auto& [secrets, backend] = opened;
     // From here on a Ctrl-C that is meant for the node must not end the signer before it: the node hangs up.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) std::signal(signal, SIG_IGN);
-    CRN_TRY(backend, memory_backend(secrets));
-    // The sealed file says which keys it holds; what it holds decides.
-    CRN_TRY(public_keys, secrets.public_keys());
-    if (public_keys != keys.public_keys) return fail(error::SealedKeysInvalid, "its public keys are of other keys");
     // Once before the sandbox: OpenSSL's generator opens what it needs.
     CRN_TRY(first, backend->sign_handshake(crypto::sha256({})));
     static_cast<void>(first);
     CRN_TRY(service, Service::open({state_path(start.keys_file), start.chain_id, start.witness, 0}, std::move(secrets),
-                                   public_keys, std::move(backend)));
+                                   keys.public_keys, std::move(backend)));
     CRN_TRY(report, enter_sandbox(Sandbox::strict));
     return Begun{std::move(service), std::move(report)};
 }

@@ -174,12 +174,12 @@ TEST_F(SignerJournal, gives_back_what_was_appended_and_counts_it) {
         ASSERT_TRUE(journal) << journal.error().text();
         for (std::uint64_t i = 1; i <= 5'000; ++i) {
             expected.push_back(vote(VoteKind::notarize, i));
-            if (i % 3 != 0) continue;
-            ASSERT_TRUE(journal->append(std::span{expected}.last(3)));
+            if (i % 60 != 0) continue;
+            ASSERT_TRUE(journal->append(std::span{expected}.last(60)));
         }
-        EXPECT_EQ(journal->counter(), 4'998u);
+        EXPECT_EQ(journal->counter(), 4'980u);
     }
-    expected.resize(4'998);
+    expected.resize(4'980);
     EXPECT_EQ(reopen(), expected);
 }
 

@@ -43,7 +43,16 @@ public:
         auto bytes = encode(next());
         switch (pick(4)) {
         case 0: bytes.resize(pick(bytes.size() + 1)); break;
-        case 1: bytes[pick(bytes.size())] ^= static_cast<std::uint8_t>(1 + pick(255)); break;
+        case 1: {
+            // Not into another good request: a far epoch would close all others, and with them the trial.
+            auto flipped = bytes;
+            flipped[pick(bytes.size())] ^= static_cast<std::uint8_t>(1 + pick(255));
+            if (decode_request(flipped))
+                bytes.push_back(0);
+            else
+                bytes = std::move(flipped);
+            break;
+        }
         case 2: bytes.resize(bytes.size() + 1 + pick(2'000)); break;
         default:
             bytes.resize(1 + pick(300));
@@ -56,8 +65,8 @@ public:
 private:
     std::uint64_t number() {
         switch (pick(40)) {
-        case 0: return pick(base_ + 1);            // long ago
-        case 1: return base_ + pick(100'000);      // ahead
+        case 0: return pick(base_ + 1); // long ago
+        case 1: return base_ += pick(1'000); // ahead, where the others follow
         case 2: return pick(2) == 0 ? 0 : base_;
         default: return base_ + pick(6);
         }
@@ -212,7 +221,7 @@ private:
             into.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count());
         };
         for (std::uint64_t i = 0; i < plan_.latency_samples; ++i) {
-            // Above all that the trial asked for before.
+            // An epoch that the trial has not asked about.
             const ledger::VoteStatement statement{ledger::VoteKind::notarize, Epoch{7}, 1 + i, 0, crypto::sha256({})};
             std::optional<crypto::Signature> signature;
             time(votes, [&] { signature = client->sign_vote(statement); });

@@ -74,11 +74,11 @@ interface IRoles {
     event PolicySet(
         address indexed account, address indexed target, bytes4 method, uint8 shape, uint8 verdict, uint256 since
     );
-    event Frozen(address indexed subject, uint256 from, uint256 until, string reason);
-    event Unfrozen(address indexed subject, uint256 since);
+    event Frozen(address indexed account, uint256 from, uint256 until, string reason);
+    event Unfrozen(address indexed account, uint256 since);
     event MethodFrozen(address indexed target, bytes4 method, uint256 from, uint256 until, string reason);
     event MethodUnfrozen(address indexed target, bytes4 method, uint256 since);
-    event LabelSet(address indexed subject, uint8 level, uint32 compartments, uint256 since);
+    event LabelSet(address indexed account, uint8 level, uint32 compartments, uint256 since);
     event RecordLabelSet(bytes32 indexed digest, uint8 level, uint32 compartments, uint256 since);
 
     /// @notice The rules refuse a message. Any call of any contract may revert with it.
@@ -100,9 +100,9 @@ interface IRoles {
     function has(address account, uint8 role) external view returns (bool);
     /// @notice Bit n: role n.
     function rolesOf(address account) external view returns (uint256 roles);
-    function labelOf(address subject) external view returns (uint8 level, uint32 compartments);
+    function labelOf(address account) external view returns (uint8 level, uint32 compartments);
     function labelOfRecord(bytes32 digest) external view returns (uint8 level, uint32 compartments);
-    function frozen(address subject) external view returns (uint256 from, uint256 until, string memory reason);
+    function frozen(address account) external view returns (uint256 from, uint256 until, string memory reason);
     function methodFrozen(address target, bytes4 method)
         external
         view
@@ -135,16 +135,16 @@ interface IRoles {
     /// @notice Matter "policy".
     function setPolicy(address account, address target, bytes4 method, uint8 shape, uint8 verdict) external;
     /// @notice Matter "freeze". It ends by itself before block `until`.
-    function freeze(address subject, uint256 until, string calldata reason) external;
-    function unfreeze(address subject) external;
+    function freeze(address account, uint256 until, string calldata reason) external;
+    function unfreeze(address account) external;
     function freezeMethod(address target, bytes4 method, uint256 until, string calldata reason) external;
     function unfreezeMethod(address target, bytes4 method) external;
     /// @notice Matter "retirement": a freeze without end that nobody can lift.
-    function retire(address subject, string calldata reason) external;
+    function retire(address account, string calldata reason) external;
     /// @notice Matter "labels": the new label dominates the old one.
-    function raiseLabel(address subject, uint8 level, uint32 compartments) external;
+    function raiseLabel(address account, uint8 level, uint32 compartments) external;
     function raiseRecordLabel(bytes32 digest, uint8 level, uint32 compartments) external;
     /// @notice Matter "declassification": any other change of a label.
-    function declassify(address subject, uint8 level, uint32 compartments) external;
+    function declassify(address account, uint8 level, uint32 compartments) external;
     function declassifyRecord(bytes32 digest, uint8 level, uint32 compartments) external;
 }

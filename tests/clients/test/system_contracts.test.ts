@@ -50,6 +50,25 @@ test("Parameters tells the chain's rules", { skip }, async () => {
     await assert.rejects(parameters.get("nonsense"), (error: any) => isError(error, "CALL_EXCEPTION") && error.revert?.args[0] === "nonsense");
 });
 
+test("Roles: a refusal names its rule, and a proposal by a stranger is refused", { skip }, async () => {
+    const roles = contract("IRoles", at("ca04"));
+    const genesis = JSON.parse(readFileSync(network.genesis, "utf8"));
+    for (const [account, names] of Object.entries<string[]>(genesis.roles))
+        if (names.includes("security-administrator")) assert.equal(await roles.has(account, 1), true);
+    // Deployment by an account without the role deployer; 0x00 is a contract that stops.
+    const stranger = at("dead");
+    await assert.rejects(provider.call({ from: stranger, data: "0x00" }), (error: any) => {
+        const told = roles.interface.parseError(error.data);
+        assert.equal(told?.name, "PolicyDenied");
+        assert.match(told!.args[0], /deployer/);
+        assert.equal(BigInt(told!.args[1]), BigInt(stranger));
+        return true;
+    });
+    const proposals = contract("IProposals", at("ca05"));
+    const data = roles.interface.encodeFunctionData("grant", [stranger, 4]);
+    await assert.rejects(proposals.propose.staticCall(at("ca04"), data, "by myself"), (error: any) => error.revert?.name === "NotAuthorised");
+});
+
 test("Records: record, read, prove by eth_getProof and by a bundle", { skip }, async () => {
     const records = contract("IRecords", at("ca02"));
     const digest = "0x" + createHash("sha256").update(wallet.address).digest("hex");

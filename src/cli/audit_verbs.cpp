@@ -347,7 +347,10 @@ std::vector<FlagSpec> filter_flags() {
             {.name = "action", .value = "NAME", .help = "e.g. admin.stop, or admin for all of them"},
             {.name = "object", .value = "TEXT", .help = "on what: a part of it"},
             {.name = "origin", .value = "TEXT", .help = "from where: a part of it"},
-            {.name = "result", .value = "RESULT", .choices = {"accepted", "refused", "failed"}},
+            {.name = "result",
+             .value = "RESULT",
+             .help = "only events with this outcome",
+             .choices = {"accepted", "refused", "failed"}},
             {.name = "node", .value = "NAME", .help = "refuse the log of any other node"}};
 }
 
@@ -399,18 +402,21 @@ void declare_audit(CommandList& out) {
                       {"cairn audit query data/audit --result refused --count-by origin",
                        "local and remote users apart"}},
          .run = audit_query});
-    out.push_back({.noun = "audit",
-                   .verb = "export",
-                   .summary = "write events for other systems, or the signed records as evidence",
-                   .arguments = {kLog},
-                   .flags = with(filter_flags(), {{.name = "format",
-                                                   .value = "FORMAT",
-                                                   .help = "default: jsonl; evidence: all records with chain and seals",
-                                                   .choices = {"jsonl", "csv", "syslog", "evidence"}},
-                                                  {.name = "out", .value = "FILE", .completes = Completes::file}}),
-                   .examples = {{"cairn audit export data/audit --format syslog", "RFC 5424 with structured data"},
-                                {"cairn audit export data/audit --format evidence --out alpha-1.audit", ""}},
-                   .run = audit_export});
+    out.push_back(
+        {.noun = "audit",
+         .verb = "export",
+         .summary = "write events for other systems, or the signed records as evidence",
+         .arguments = {kLog},
+         .flags = with(
+             filter_flags(),
+             {{.name = "format",
+               .value = "FORMAT",
+               .help = "default: jsonl; evidence: all records with chain and seals",
+               .choices = {"jsonl", "csv", "syslog", "evidence"}},
+              {.name = "out", .value = "FILE", .help = "instead of standard output", .completes = Completes::file}}),
+         .examples = {{"cairn audit export data/audit --format syslog", "RFC 5424 with structured data"},
+                      {"cairn audit export data/audit --format evidence --out alpha-1.audit", ""}},
+         .run = audit_export});
     out.push_back({.noun = "audit",
                    .verb = "anchors",
                    .summary = "show what the chain knows of a node's audit log",

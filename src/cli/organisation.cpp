@@ -1,5 +1,6 @@
 #include "cli/organisation.hpp"
 
+#include "cli/config.hpp"
 #include "cli/zone_files.hpp"
 
 #include "base/errors/cli.hpp"
@@ -52,8 +53,9 @@ Result<ledger::Validator> create_validator(const std::string& directory, const O
     static_cast<void>(sealed);
     CRN_CHECK(
         write_file(folder + "/tls.pem", tls.certificate_pem + ca.certificate_pem, Access::shared, Existing::refuse));
-    const auto host = validator.address.substr(0, validator.address.rfind(':'));
-    CRN_CHECK(issue_node_zones(directory, plan.name, validator.name, host, ca, days, now));
+    const auto reached_at = parse_host_port(validator.address);
+    CRN_CHECK(
+        issue_node_zones(directory, plan.name, validator.name, reached_at ? reached_at->host : "", ca, days, now));
     return ledger::Validator{validator.name, plan.name, key, validator.address};
 }
 

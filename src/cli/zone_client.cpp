@@ -5,6 +5,7 @@
 #include "cli/config.hpp"
 #include "cli/dev_state.hpp"
 #include "cli/files.hpp"
+#include "cli/rpc_client.hpp"
 #include "crypto/zone_certificate.hpp"
 #include "zone/request.hpp"
 
@@ -27,12 +28,12 @@ std::string lower(std::string text) {
 /// The node's own error, if the answer has one that this program knows.
 Error error_of(const json& answer, int status) {
     if (answer.is_object() && answer.contains("error") && answer["error"].is_object()) {
-        const auto& error = answer["error"];
-        const auto id = error.value("code", std::string{});
+        const auto& refused = answer["error"];
+        const auto id = text_of(refused, "code");
         std::size_t count = 0;
         const auto* table = error_table(count);
         for (std::size_t i = 0; i < count; ++i)
-            if (table[i].id == id) return {table[i].code, error.value("detail", std::string{})};
+            if (table[i].id == id) return {table[i].code, text_of(refused, "detail")};
     }
     return {error::ZoneUnreachable, "it answers with HTTP status " + std::to_string(status)};
 }

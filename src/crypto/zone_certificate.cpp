@@ -65,7 +65,7 @@ std::optional<std::string> alternative_names(const ZoneIdentity& identity) {
             host.find_first_not_of("0123456789.") == std::string::npos || host.find(':') != std::string::npos;
         const bool sound = !host.empty() && host.size() <= 253 && std::ranges::all_of(host, [](char c) {
             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-                   c == ':';
+                   c == ':' || c == '_';
         });
         if (!sound) return std::nullopt;
         out += (numeric ? ",IP:" : ",DNS:") + host;

@@ -5,7 +5,7 @@ pragma solidity >=0.8.20 <0.9.0;
 /// @notice System contract of every Cairn chain at 0x000000000000000000000000000000000000CA03. Genesis writes the values; more
 /// than half of the active organisations (see IMembers) change one together, from a block that they name.
 /// Names: chainId, fixedGasPrice (0: gas is free), blockGasLimit, transactionGasCap (never above blockGasLimit in effect),
-/// codeBytesMax, historyBlocks, minBlockIntervalMs, suite (accounts that may send: 1 secp256k1 keys, 2 SM2 keys, 3 both).
+/// codeBytesMax, historyBlocks, minBlockIntervalMs, accountBinding (1: who sends must be bound to an identity, for ever as genesis has it), suite (accounts that may send: 1 secp256k1 keys, 2 SM2 keys, 3 both).
 /// @dev The node runs it natively and reads it through typed accessors. Storage is laid out as Solidity would:
 ///   slot 0  mapping(string name => Parameter) with struct Parameter { uint256 current; uint256 next; uint64 activation; }
 ///   slot 1  mapping(bytes32 change => uint256) bit i: organisation i approves

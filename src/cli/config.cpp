@@ -170,6 +170,7 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.address("network", "listen", out.node.listen_address, out.node.listen_port, true);
     read.file("network", "tls_certificate", out.node.tls_certificate_file, true);
     read.file("network", "tls_key", out.node.tls_key_file, true);
+    read.file("network", "extra_trust", out.node.extra_trust_file, false);
 
     read.address("rpc", "listen", out.rpc.address, out.rpc.port, false);
     std::int64_t websocket = -1;
@@ -213,6 +214,7 @@ std::string to_toml(const NodeSettings& settings) {
     out += "listen = " + toml_text(host_port(node.listen_address, node.listen_port)) + "\n";
     out += "tls_certificate = " + toml_text(node.tls_certificate_file) + "\n";
     out += "tls_key = " + toml_text(node.tls_key_file) + "\n";
+    if (!node.extra_trust_file.empty()) out += "extra_trust = " + toml_text(node.extra_trust_file) + "\n";
     out += "\n[rpc]\n";
     out += "listen = " + toml_text(host_port(rpc.address, rpc.port)) + "\n";
     if (rpc.websocket_port) out += "websocket_port = " + std::to_string(*rpc.websocket_port) + "\n";

@@ -83,6 +83,8 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         const auto key = new_account_key(random);
         CRN_TRY(address, address_of(key));
         accounts[address].balance = balance;
+        accounts[address].organisation = organisation_name(i % plan.nodes);
+        accounts[address].is_registrar = i < kDevAccounts; // so that tests and examples can bind accounts of their own
         if (i < kDevAccounts)
             state.accounts.push_back({checksummed(address), to_hex(key)});
         else
@@ -121,6 +123,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
     }
     ledger::ChainParameters parameters;
     parameters.chain_id = plan.chain_id;
+    parameters.account_binding = ledger::AccountBinding::required;
     if (plan.gas_price) {
         parameters.fee_mode = ledger::FeeMode::fixed;
         parameters.fixed_gas_price = plan.gas_price;

@@ -1,8 +1,10 @@
 // `cairn doctor`: looks at what a node needs and says what is wrong, why, and how to mend it.
 #include "base/errors/cli.hpp"
+#include "base/errors/network.hpp"
 #include "cli/config.hpp"
 #include "cli/dev_state.hpp"
 #include "cli/files.hpp"
+#include "cli/identity_chain.hpp"
 #include "cli/invocation.hpp"
 #include "cli/process.hpp"
 #include "cli/rpc_client.hpp"
@@ -94,10 +96,25 @@ void Doctor::look_at_machine() {
         good("clock", "synchronised");
 }
 
+/// CAs that the organisation has added since genesis, if the node answers.
+std::vector<Bytes> cas_on_chain(const NodeSettings& settings, const std::string& organisation) {
+    std::vector<Bytes> out;
+    auto rpc = RpcClient::open("http://" + settings.rpc.address + ":" + std::to_string(settings.rpc.port), {}, 2);
+    if (!rpc) return out;
+    const auto index = organisation_index(*rpc, organisation);
+    if (!index) return out;
+    const auto found =
+        ask(*rpc, ledger::kIdentitiesContract, "caCertificates(uint256)", {*index}, "(bool,(bytes32,uint64,bytes)[])");
+    if (!found) return out;
+    for (const auto& ca : (*found)[1].list()) out.push_back(to_bytes(ca.list()[2].bytes()));
+    return out;
+}
+
 void Doctor::look_at_certificate(const std::string& label, const NodeSettings& settings, const ledger::Genesis& genesis,
                                  const ledger::Validator& self) {
     const auto check = label + " certificate";
-    const auto fix = "Issue a new one with the organisation's CA: cairn org init, or your own CA's procedure";
+    const auto fix = "Issue a new one with the organisation's CA: cairn org renew (if everything has expired: "
+                     "docs/how-to/everything-expired.md)";
     const auto pem = read_file(settings.node.tls_certificate_file, crypto::kPemBytesMax);
     if (!pem) return bad(check, pem.error());
     const auto key = crypto::read_secret_file(settings.node.tls_key_file);
@@ -106,7 +123,9 @@ void Doctor::look_at_certificate(const std::string& label, const NodeSettings& s
     const auto der = crypto::certificate_der(*pem);
     if (!der) return bad(check, der.error());
     if (organisation == genesis.organisations.end()) return;
-    const auto bound = crypto::verify_node_certificate(*der, organisation->ca_certificate_pem, now_);
+    auto bound = crypto::verify_node_certificate(*der, organisation->ca_certificate_pem, now_);
+    if (!bound && bound.error().code == error::CertificateForeign)
+        bound = crypto::verify_node_certificate(*der, cas_on_chain(settings, organisation->name), now_);
     if (!bound) return bad(check, bound.error());
     if (*bound != self.key)
         return bad(check, settings.node.tls_certificate_file + " names another consensus key",

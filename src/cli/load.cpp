@@ -1,6 +1,7 @@
 #include "cli/load.hpp"
 
 #include "base/errors/cli.hpp"
+#include "cli/identity_chain.hpp"
 #include "cli/keystore.hpp"
 #include "cli/load_token.hpp"
 #include "cli/rpc_client.hpp"
@@ -27,6 +28,7 @@ using codec::AbiValue;
 using nlohmann::json;
 
 constexpr std::size_t kFundingChunk = 200;
+const Address kParameters = *fixed_from_hex<Address>("0x000000000000000000000000000000000000ca03");
 constexpr Milliseconds kWatchPause{10};
 
 struct Account {
@@ -432,6 +434,37 @@ double calibrate_recovers_per_second(Milliseconds span) {
     return static_cast<double>(total) / seconds;
 }
 
+/// On a chain that asks for bound accounts the funder, who must be a registrar, binds those of the load.
+Status bind_accounts(RpcClient& rpc, const Sender& funder, const Fees& fees, const std::vector<Account>& accounts,
+                     Progress& progress) {
+    CRN_TRY(required, ask(rpc, kParameters, "get(string)", {std::string{"accountBinding"}}, "(uint256)"));
+    if (!required[0].number()) return {};
+    progress.stage("Binding " + std::to_string(accounts.size()) + " accounts");
+    Funding binding(rpc, funder, fees);
+    CRN_CHECK(binding.begin());
+    constexpr std::size_t kGroup = 100; // of at most 200, so that its gas stays well below the cap of a transaction
+    for (std::size_t i = 0; i < accounts.size(); i += kGroup) {
+        AbiValue::List group, commitments;
+        for (std::size_t j = i; j < std::min(i + kGroup, accounts.size()); ++j) {
+            group.emplace_back(accounts[j].address);
+            commitments.emplace_back(crypto::sha256(as_bytes("load of the bench " + to_hex(accounts[j].address))));
+        }
+        const auto size = group.size();
+        CRN_CHECK(binding.add(
+            ledger::kIdentitiesContract, {},
+            identity_call("bindMany(address[],uint8,bytes32[],uint64)",
+                          {AbiValue{std::move(group)}, static_cast<std::uint64_t>(ledger::IdentityKind::application),
+                           AbiValue{std::move(commitments)}, 0}),
+            200'000 + 60'000 * size));
+    }
+    CRN_CHECK(binding.flush());
+    CRN_TRY(first, identity_on_chain(rpc, accounts.front().address));
+    if (first.standing != ledger::Standing::good)
+        return fail(error::CliPrecondition, "this chain asks for bound accounts, and " + to_hex(funder.address) +
+                                                " may bind none: name a registrar with --from or --key-file");
+    return {};
+}
+
 Result<LoadReport> run_load(const LoadPlan& plan, const Sender& funder, Progress& progress) {
     progress.stage("Calibrating: recovers per second with all cores");
     const auto calibration = calibrate_recovers_per_second(Milliseconds{1'000});
@@ -452,6 +485,7 @@ Result<LoadReport> run_load(const LoadPlan& plan, const Sender& funder, Progress
         CRN_TRY(deployed, deploy_token(rpc, funder));
         token = deployed;
     }
+    CRN_CHECK(bind_accounts(rpc, funder, fees, accounts, progress));
     CRN_TRY(gas, gas_of(plan, rpc, funder, token, accounts));
 
     progress.stage("Funding " + std::to_string(plan.accounts) + " accounts");

@@ -137,14 +137,19 @@ Status network_genesis(Invocation& invocation) {
         parameters.fee_mode = amount ? ledger::FeeMode::fixed : ledger::FeeMode::free;
         parameters.fixed_gas_price = amount;
     }
+    parameters.account_binding = invocation.flag_or("account-binding", "required") == "open"
+                                     ? ledger::AccountBinding::open
+                                     : ledger::AccountBinding::required;
     std::map<Address, ledger::GenesisAccount> accounts;
     for (const auto& text : invocation.all("account")) {
         const auto equals = text.find('=');
         if (equals == std::string::npos)
-            return fail(error::CliUsage, "--account wants ADDRESS=AMOUNT, not \"" + text + "\"");
+            return fail(error::CliUsage, "--account wants ADDRESS=AMOUNT[=ORGANISATION], not \"" + text + "\"");
         CRN_TRY(address, parse_address(std::string_view{text}.substr(0, equals)));
-        CRN_TRY(balance, parse_amount(std::string_view{text}.substr(equals + 1)));
+        const auto second = text.find('=', equals + 1);
+        CRN_TRY(balance, parse_amount(std::string_view{text}.substr(equals + 1, second - equals - 1)));
         accounts[address].balance = balance;
+        if (second != std::string::npos) accounts[address].organisation = text.substr(second + 1);
     }
     CRN_TRY(timestamp, invocation.number("timestamp", static_cast<std::uint64_t>(now_seconds()), 1, UINT64_MAX));
     std::vector<Invitation> invitations;
@@ -232,7 +237,7 @@ void declare_org(CommandList& out) {
                              {.name = "administrator",
                               .value = "ADDRESS",
                               .help = "account that administers the organisation on chain (default: a new key)"},
-                             {.name = "days", .value = "N", .help = "validity of the TLS certificates (default: 825)"}},
+                             {.name = "days", .value = "N", .help = "validity of the TLS certificates (default: 90)"}},
                    .examples = {{"cairn org init Alpha --validator alpha-1=alpha.example:30300", ""},
                                 {"cairn org init Beta --dir /srv/beta --validator beta-1=10.0.0.2:30300 --validator "
                                  "beta-2=10.0.0.3:30300",
@@ -255,9 +260,13 @@ void declare_network(CommandList& out) {
                .help = "file to write (default: genesis.json)",
                .completes = Completes::file},
               {.name = "account",
-               .value = "ADDRESS=AMOUNT",
-               .help = "an account with a balance (repeatable)",
+               .value = "ADDRESS=AMOUNT[=ORGANISATION]",
+               .help = "an account with a balance, and who answers for it (repeatable)",
                .repeatable = true},
+              {.name = "account-binding",
+               .value = "WHEN",
+               .help = "whether accounts must be bound to an identity before they send (default: required)",
+               .choices = {"required", "open"}},
               {.name = "gas-price", .value = "AMOUNT", .help = "fixed price of gas (default: free)"},
               {.name = "block-gas-limit", .value = "N", .help = "gas of one block (default: 500000000)"},
               {.name = "history-blocks", .value = "N", .help = "how many blocks' state nodes keep (default: 10000)"},

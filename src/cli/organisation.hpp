@@ -28,7 +28,7 @@ struct OrganisationPlan {
     std::string name;
     std::vector<ValidatorPlan> validators;
     std::optional<Address> administrator;
-    std::uint64_t days = 825; // validity of the validators' certificates; the CA's is 3650
+    std::uint64_t days = 90;  // validity of the validators' certificates; the CA's is 3650
 };
 
 /// The public description.

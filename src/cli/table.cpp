@@ -9,6 +9,7 @@ const std::vector<Noun>& nouns() {
         {"node", "run a validator, ask any node for its status"},
         {"org", "an organisation's keys and certificates"},
         {"network", "the genesis file that all organisations sign"},
+        {"identity", "who stands behind accounts and certificates"},
         {"account", "accounts and their encrypted keys"},
         {"tx", "transactions"},
         {"contract", "deploy and use contracts"},
@@ -42,6 +43,7 @@ const std::vector<Command>& commands() {
         declare_node(out);
         declare_org(out);
         declare_network(out);
+        declare_identity(out);
         declare_account(out);
         declare_tx(out);
         declare_contract(out);

@@ -79,6 +79,8 @@ Hash256 key_id_of(const X509* certificate) {
     return id;
 }
 
+std::string_view client_prefix(ClientKind kind) { return kind == ClientKind::person ? "cairn:person:" : "cairn:app:"; }
+
 std::optional<ValidatorPublicKey> parse_node_uri(std::string_view uri) {
     if (!uri.starts_with(kNodeUri)) return std::nullopt;
     const auto digits = uri.substr(kNodeUri.size());
@@ -88,8 +90,8 @@ std::optional<ValidatorPublicKey> parse_node_uri(std::string_view uri) {
     return fixed_from_hex<ValidatorPublicKey>("0x" + std::string(digits));
 }
 
-/// The key in the subject alternative name, which must be one node URI and nothing else.
-std::optional<ValidatorPublicKey> consensus_key_of(const X509* certificate) {
+/// The subject alternative name, which must be one URI and nothing else.
+std::optional<std::string> only_uri(const X509* certificate) {
     const auto free_names = [](GENERAL_NAMES* names) { GENERAL_NAMES_free(names); };
     const std::unique_ptr<GENERAL_NAMES, decltype(free_names)> names(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
@@ -97,8 +99,27 @@ std::optional<ValidatorPublicKey> consensus_key_of(const X509* certificate) {
     const auto* name = sk_GENERAL_NAME_value(names.get(), 0);
     if (name->type != GEN_URI) return std::nullopt;
     const auto* text = name->d.uniformResourceIdentifier;
-    return parse_node_uri({reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                           static_cast<std::size_t>(ASN1_STRING_length(text))});
+    return std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                       static_cast<std::size_t>(ASN1_STRING_length(text)));
+}
+
+std::optional<ValidatorPublicKey> consensus_key_of(const X509* certificate) {
+    const auto uri = only_uri(certificate);
+    return uri ? parse_node_uri(*uri) : std::nullopt;
+}
+
+std::optional<ClientIdentity> client_of(const X509* certificate) {
+    const auto uri = only_uri(certificate);
+    if (!uri) return std::nullopt;
+    for (const auto kind : {ClientKind::person, ClientKind::application}) {
+        const auto prefix = client_prefix(kind);
+        if (!uri->starts_with(prefix)) continue;
+        const auto account = fixed_from_hex<Address>(uri->substr(prefix.size()));
+        // One text for one account: no capitals, no zero address.
+        if (!account || account->is_zero() || uri->substr(prefix.size()) != to_hex(*account)) return std::nullopt;
+        return ClientIdentity{kind, *account};
+    }
+    return std::nullopt;
 }
 
 /// Signature, time, issuer and the constraints of RFC 5280, with `ca` as the only trust and no intermediates.
@@ -117,7 +138,12 @@ Status verify_against(X509* certificate, X509* ca, std::int64_t now) {
     const bool foreign = reason == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
                          reason == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
                          reason == X509_V_ERR_CERT_SIGNATURE_FAILURE;
-    return fail(foreign ? error::CertificateForeign : error::CertificateInvalid, X509_verify_cert_error_string(reason));
+    const std::string whose = X509_STORE_CTX_get_error_depth(context.get()) > 0 ? "its CA: " : "";
+    const auto code = foreign                                   ? error::CertificateForeign
+                      : reason == X509_V_ERR_CERT_HAS_EXPIRED   ? error::CertificateExpired
+                      : reason == X509_V_ERR_CERT_NOT_YET_VALID ? error::CertificateNotYetValid
+                                                                : error::CertificateInvalid;
+    return fail(code, whose + X509_verify_cert_error_string(reason));
 }
 
 Status check_ca_shape(X509* ca) {
@@ -129,16 +155,42 @@ Status check_ca_shape(X509* ca) {
     return {};
 }
 
-Status check_leaf_shape(X509* leaf) {
+constexpr std::uint32_t kNodeUsage = XKU_SSL_SERVER | XKU_SSL_CLIENT;
+constexpr std::uint32_t kClientUsage = XKU_SSL_CLIENT;
+
+Status check_leaf_shape(X509* leaf, std::uint32_t usage) {
+    const auto wrong = [](const char* why) { return fail(error::CertificateUsageWrong, why); };
     const auto flags = X509_get_extension_flags(leaf);
     if ((flags & EXFLAG_INVALID) != 0) return invalid("an extension is malformed or there twice");
-    if ((flags & EXFLAG_CA) != 0 || X509_check_ca(leaf) != 0) return invalid("a CA certificate cannot be a node's");
-    if (!is_p256(X509_get0_pubkey(leaf))) return invalid("the key is not P-256");
+    if ((flags & EXFLAG_CA) != 0 || X509_check_ca(leaf) != 0) return wrong("a CA certificate cannot be a node's");
+    if (!is_p256(X509_get0_pubkey(leaf))) return wrong("the key is not P-256");
     if ((flags & EXFLAG_KUSAGE) == 0 || X509_get_key_usage(leaf) != KU_DIGITAL_SIGNATURE)
-        return invalid("the key usage is not digital signature alone");
-    if ((flags & EXFLAG_XKUSAGE) == 0 || X509_get_extended_key_usage(leaf) != (XKU_SSL_SERVER | XKU_SSL_CLIENT))
-        return invalid("the extended key usage is not TLS server and client");
+        return wrong("the key usage is not digital signature alone");
+    if ((flags & EXFLAG_XKUSAGE) == 0 || X509_get_extended_key_usage(leaf) != usage)
+        return wrong(usage == kNodeUsage ? "the extended key usage is not TLS server and client"
+                                         : "the extended key usage is not TLS client alone");
     return {};
+}
+
+std::unexpected<Error> too_large() { return fail(error::CertificateTooLarge, "longer than 8 KiB"); }
+std::unexpected<Error> no_name(std::string_view kind) {
+    return fail(error::CertificateNameWrong,
+                "the subject alternative name is not one cairn:" + std::string(kind) + " URI");
+}
+
+/// Checks the leaf against each CA that is sound. If none issued it, it is foreign; what a CA that did issue it says against it
+/// goes before that.
+Status verify_against_any(X509* leaf, std::span<const Bytes> cas, std::int64_t now) {
+    Status best = fail(error::CertificateForeign, "no CA of the organisation is trusted");
+    for (const auto& der : cas) {
+        const auto ca = parse_der(der);
+        if (!ca || !check_ca_shape(ca.get()))
+            continue; // what the chain keeps may be anything: it then vouches for nobody
+        auto status = verify_against(leaf, ca.get(), now);
+        if (status) return status;
+        if (best.error().code == error::CertificateForeign) best = std::move(status);
+    }
+    return best;
 }
 
 /// Collects the steps of building a certificate; the first failure sticks.
@@ -239,11 +291,20 @@ Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& va
     return finish(builder, key.get(), key.get());
 }
 
-Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity,
-                                            const Validity& validity, Random& random) {
-    const ErrorScope errors;
-    CRN_CHECK(check_request(identity.organisation, validity));
-    CRN_CHECK(check_request(identity.node, validity));
+namespace {
+
+struct LeafPlan {
+    std::string organisation;
+    std::string common_name;
+    std::string uri;
+    const char* usage;
+};
+
+/// `public_key`: of the subject; a new pair is made if it is null.
+Result<CertifiedKey> issue_leaf(const CertifiedKey& ca, const LeafPlan& plan, const Validity& validity, Random& random,
+                                EVP_PKEY* public_key) {
+    CRN_CHECK(check_request(plan.organisation, validity));
+    CRN_CHECK(check_request(plan.common_name, validity));
     const auto ca_certificate = parse_pem(ca.certificate_pem);
     if (!ca_certificate) return invalid("the CA's certificate is malformed");
     CRN_CHECK(check_ca_shape(ca_certificate.get()));
@@ -253,45 +314,113 @@ Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeId
     const auto ca_begin = seconds_of(X509_get0_notBefore(ca_certificate.get()));
     if (!ca_end || !ca_begin || validity.not_after > *ca_end || validity.not_before < *ca_begin)
         return invalid("the validity is not within the CA's");
-    const auto key = generate_p256();
-    if (!key) return fail(error::KeyInvalid, "OpenSSL cannot generate a P-256 key");
+    const auto key = public_key == nullptr ? generate_p256() : Key{};
+    if (public_key == nullptr && !key) return fail(error::KeyInvalid, "OpenSSL cannot generate a P-256 key");
 
     Builder builder;
     builder.set_serial(random);
     builder.set_validity(validity);
-    builder.set_subject(identity.organisation, identity.node);
+    builder.set_subject(plan.organisation, plan.common_name);
     builder.set_issuer(ca_certificate.get());
-    builder.set_key(key.get());
+    builder.set_key(key ? key.get() : public_key);
     auto* issuer = ca_certificate.get();
     builder.add_extension(issuer, NID_basic_constraints, "critical,CA:FALSE");
     builder.add_extension(issuer, NID_key_usage, "critical,digitalSignature");
-    builder.add_extension(issuer, NID_ext_key_usage, "serverAuth,clientAuth");
-    builder.add_extension(issuer, NID_subject_alt_name,
-                          "URI:" + std::string(kNodeUri) + to_hex_digits(identity.consensus_key));
+    builder.add_extension(issuer, NID_ext_key_usage, plan.usage);
+    builder.add_extension(issuer, NID_subject_alt_name, "URI:" + plan.uri);
     builder.add_extension(issuer, NID_subject_key_identifier, "hash");
     builder.add_extension(issuer, NID_authority_key_identifier, "keyid:always");
-    return finish(builder, key.get(), ca_key.get());
+    if (key) return finish(builder, key.get(), ca_key.get());
+    if (!builder.sign(ca_key.get())) return invalid("OpenSSL refused to build it");
+    return CertifiedKey{certificate_pem(builder.get()), SecretText{}};
+}
+
+std::string first_name_entry(const X509* certificate, int nid) {
+    char text[kNameBytesMax + 2] = {};
+    const int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), nid, text, sizeof text);
+    return length <= 0 ? std::string{} : std::string(text, static_cast<std::size_t>(length));
+}
+
+constexpr const char* kNodeUsageText = "serverAuth,clientAuth";
+constexpr const char* kClientUsageText = "clientAuth";
+
+Result<CertificateInfo> inspect(X509* certificate);
+
+} // namespace
+
+Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity,
+                                            const Validity& validity, Random& random) {
+    const ErrorScope errors;
+    const auto uri = std::string(kNodeUri) + to_hex_digits(identity.consensus_key);
+    return issue_leaf(ca, {identity.organisation, identity.node, uri, kNodeUsageText}, validity, random, nullptr);
+}
+
+Result<CertifiedKey> issue_client_certificate(const CertifiedKey& ca, std::string_view organisation,
+                                              std::string_view label, const ClientIdentity& identity,
+                                              const Validity& validity, Random& random) {
+    const ErrorScope errors;
+    const auto uri = std::string(client_prefix(identity.kind)) + to_hex(identity.account);
+    return issue_leaf(ca, {std::string(organisation), std::string(label), uri, kClientUsageText}, validity, random,
+                      nullptr);
+}
+
+Result<std::string> reissue_certificate(const CertifiedKey& ca, std::string_view old_pem, const Validity& validity,
+                                        Random& random) {
+    const ErrorScope errors;
+    const auto old = parse_pem(old_pem);
+    if (!old) return invalid("not a certificate in PEM form");
+    const bool is_node = consensus_key_of(old.get()).has_value();
+    if (!is_node && !client_of(old.get())) return no_name("node, cairn:person or cairn:app");
+    CRN_CHECK(check_leaf_shape(old.get(), is_node ? kNodeUsage : kClientUsage));
+    const LeafPlan plan{first_name_entry(old.get(), NID_organizationName), first_name_entry(old.get(), NID_commonName),
+                        *only_uri(old.get()), is_node ? kNodeUsageText : kClientUsageText};
+    CRN_TRY(made, issue_leaf(ca, plan, validity, random, X509_get0_pubkey(old.get())));
+    return made.certificate_pem;
 }
 
 Result<CertificateInfo> inspect_certificate(std::string_view pem) {
     const ErrorScope errors;
     const auto certificate = parse_pem(pem);
     if (!certificate) return invalid("not a certificate in PEM form");
-    const auto not_before = seconds_of(X509_get0_notBefore(certificate.get()));
-    const auto not_after = seconds_of(X509_get0_notAfter(certificate.get()));
+    return inspect(certificate.get());
+}
+
+Result<CertificateInfo> inspect_certificate_der(BytesView der) {
+    const ErrorScope errors;
+    if (der.size() > kDerBytesMax) return too_large();
+    const auto certificate = parse_der(der);
+    if (!certificate) return invalid("malformed");
+    return inspect(certificate.get());
+}
+
+namespace {
+
+Result<CertificateInfo> inspect(X509* certificate) {
+    const auto not_before = seconds_of(X509_get0_notBefore(certificate));
+    const auto not_after = seconds_of(X509_get0_notAfter(certificate));
     if (!not_before || !not_after) return invalid("its validity is malformed");
 
     CertificateInfo out;
-    out.subject = name_text(X509_get_subject_name(certificate.get()));
-    out.issuer = name_text(X509_get_issuer_name(certificate.get()));
-    const auto* serial = X509_get0_serialNumber(certificate.get());
+    out.subject = name_text(X509_get_subject_name(certificate));
+    out.organisation = first_name_entry(certificate, NID_organizationName);
+    out.common_name = first_name_entry(certificate, NID_commonName);
+    out.issuer = name_text(X509_get_issuer_name(certificate));
+    const auto* serial = X509_get0_serialNumber(certificate);
     out.serial = to_hex_digits({ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))});
     out.validity = {*not_before, *not_after};
-    out.is_ca = X509_check_ca(certificate.get()) == 1;
-    out.key_id = key_id_of(certificate.get());
-    out.consensus_key = consensus_key_of(certificate.get());
+    out.is_ca = X509_check_ca(certificate) == 1;
+    out.key_id = key_id_of(certificate);
+    unsigned char* der = nullptr;
+    if (const auto length = i2d_X509(certificate, &der); length > 0) {
+        out.fingerprint = sha256({der, static_cast<std::size_t>(length)});
+        OPENSSL_free(der);
+    }
+    out.consensus_key = consensus_key_of(certificate);
+    out.client = client_of(certificate);
     return out;
 }
+
+} // namespace
 
 Result<Bytes> certificate_der(std::string_view pem) {
     const ErrorScope errors;
@@ -314,24 +443,50 @@ Status verify_ca_certificate(std::string_view ca_pem, std::int64_t now) {
 
 Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::string_view ca_pem, std::int64_t now) {
     const ErrorScope errors;
-    const auto leaf = parse_der(leaf_der);
-    if (!leaf) return invalid("malformed, or longer than 8 KiB");
     const auto ca = parse_pem(ca_pem);
     if (!ca) return invalid("the CA's certificate is malformed");
     CRN_CHECK(check_ca_shape(ca.get()));
-    CRN_CHECK(check_leaf_shape(leaf.get()));
+    CRN_TRY(der, certificate_der(ca_pem));
+    return verify_node_certificate(leaf_der, std::span{&der, 1}, now);
+}
+
+Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::span<const Bytes> cas, std::int64_t now) {
+    const ErrorScope errors;
+    if (leaf_der.size() > kDerBytesMax) return too_large();
+    const auto leaf = parse_der(leaf_der);
+    if (!leaf) return invalid("malformed");
+    CRN_CHECK(check_leaf_shape(leaf.get(), kNodeUsage));
     const auto key = consensus_key_of(leaf.get());
-    if (!key) return invalid("the subject alternative name is not one cairn:node URI");
-    CRN_CHECK(verify_against(leaf.get(), ca.get(), now));
+    if (!key) return no_name("node");
+    CRN_CHECK(verify_against_any(leaf.get(), cas, now));
     return *key;
+}
+
+Result<ClientIdentity> verify_client_certificate(BytesView leaf_der, std::span<const Bytes> cas, std::int64_t now) {
+    const ErrorScope errors;
+    if (leaf_der.size() > kDerBytesMax) return too_large();
+    const auto leaf = parse_der(leaf_der);
+    if (!leaf) return invalid("malformed");
+    CRN_CHECK(check_leaf_shape(leaf.get(), kClientUsage));
+    const auto client = client_of(leaf.get());
+    if (!client) return no_name("person or cairn:app");
+    CRN_CHECK(verify_against_any(leaf.get(), cas, now));
+    return *client;
+}
+
+std::string certificate_pem_of(BytesView der) {
+    const ErrorScope errors;
+    const auto certificate = parse_der(der);
+    return certificate ? certificate_pem(certificate.get()) : std::string{};
 }
 
 Result<ValidatorPublicKey> claimed_consensus_key(BytesView leaf_der) {
     const ErrorScope errors;
+    if (leaf_der.size() > kDerBytesMax) return too_large();
     const auto leaf = parse_der(leaf_der);
-    if (!leaf) return invalid("malformed, or longer than 8 KiB");
+    if (!leaf) return invalid("malformed");
     const auto key = consensus_key_of(leaf.get());
-    if (!key) return invalid("the subject alternative name is not one cairn:node URI");
+    if (!key) return no_name("node");
     return *key;
 }
 

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -57,15 +58,27 @@ Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& va
 Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity,
                                             const Validity& validity, Random& random);
 
+/// People and applications, as their certificates name them: "cairn:person:" or "cairn:app:" and the account's address.
+enum class ClientKind : std::uint8_t { person, application };
+struct ClientIdentity {
+    ClientKind kind = ClientKind::person;
+    Address account;
+    bool operator==(const ClientIdentity&) const = default;
+};
+
 /// What a certificate says; nothing of it is verified.
 struct CertificateInfo {
     std::string subject; // "CN=alpha-1, O=Alpha"
+    std::string organisation;
+    std::string common_name;
     std::string issuer;
     std::string serial; // hex digits
     Validity validity;
     bool is_ca = false;
+    Hash256 fingerprint;                             // SHA-256 of the certificate
     Hash256 key_id;                                  // SHA-256 of the subject's public key (SubjectPublicKeyInfo, DER)
     std::optional<ValidatorPublicKey> consensus_key; // if there is exactly one well-formed node URI
+    std::optional<ClientIdentity> client;            // if there is exactly one well-formed person or app URI
 };
 /// The first certificate of the text.
 Result<CertificateInfo> inspect_certificate(std::string_view pem);
@@ -74,9 +87,28 @@ Result<Bytes> certificate_der(std::string_view pem);
 
 /// A CA as create_ca makes it: P-256, signed by itself, CA with path length 0, may sign certificates, valid at `now`.
 Status verify_ca_certificate(std::string_view ca_pem, std::int64_t now);
+/// DER of one certificate in PEM form.
+std::string certificate_pem_of(BytesView der);
+/// What a certificate in DER says; nothing of it is verified. CertificateTooLarge, CertificateInvalid.
+Result<CertificateInfo> inspect_certificate_der(BytesView der);
+
+/// A certificate for TLS clients alone; `label` is its common name: a pseudonym, not the real name.
+Result<CertifiedKey> issue_client_certificate(const CertifiedKey& ca, std::string_view organisation,
+                                              std::string_view label, const ClientIdentity& identity,
+                                              const Validity& validity, Random& random);
+/// Errors as for nodes below; `cas` are the organisation's trusted CA certificates in DER.
+Result<ClientIdentity> verify_client_certificate(BytesView leaf_der, std::span<const Bytes> cas, std::int64_t now);
+
+/// Same subject, name, use and key as `old_pem`, a new serial number and validity: renewal without touching the private key.
+Result<std::string> reissue_certificate(const CertifiedKey& ca, std::string_view old_pem, const Validity& validity,
+                                        Random& random);
+
+/// The consensus key that the certificate names, if one of these CAs (DER) issued it; otherwise as below.
+Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::span<const Bytes> cas, std::int64_t now);
 /// The consensus key that the certificate names, if it was issued by exactly this CA, is valid at `now` (as is the CA),
-/// has a P-256 key, is no CA, and may serve as TLS client and server. CertificateForeign if another CA issued it, otherwise
-/// CertificateInvalid with the reason.
+/// has a P-256 key, is no CA, and may serve as TLS client and server. CertificateForeign if another CA issued it,
+/// CertificateTooLarge, CertificateInvalid (malformed), CertificateUsageWrong, CertificateNameWrong, CertificateExpired,
+/// CertificateNotYetValid: each with the reason.
 Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::string_view ca_pem, std::int64_t now);
 /// The consensus key that a certificate claims; nothing is verified. CertificateInvalid without exactly one node URI.
 Result<ValidatorPublicKey> claimed_consensus_key(BytesView leaf_der);

@@ -225,8 +225,13 @@ TEST(CertificateZoo, certificate_that_a_careless_ca_issued_is_refused_for_its_ow
     for (std::size_t i = 0; i < cases.size(); ++i) {
         const auto refused = verify_node_certificate(reissued(ca, cases[i].change), ca.certificate_pem, kNow);
         ASSERT_FALSE(refused) << i << " " << cases[i].reason;
-        EXPECT_EQ(refused.error().code, error::CertificateInvalid);
-        EXPECT_EQ(refused.error().detail, cases[i].reason) << i;
+        const std::string reason = cases[i].reason;
+        const auto expected = reason.contains("usage") || reason.contains("P-256") || reason.contains("CA certificate")
+                                  ? error::CertificateUsageWrong
+                              : reason.contains("alternative name") ? error::CertificateNameWrong
+                                                                    : error::CertificateInvalid;
+        EXPECT_EQ(error_info(refused.error().code).id, error_info(expected).id) << reason;
+        EXPECT_EQ(refused.error().detail, reason) << i;
     }
 }
 

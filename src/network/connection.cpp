@@ -28,9 +28,20 @@ std::string text_of(const asio::ip::tcp::socket& socket) {
 
 } // namespace
 
-Connection::Connection(Owner& owner, TlsContext& tls, Socket socket, const NetworkTuning& tuning)
-    : owner_(owner), tuning_(tuning), stream_socket_(std::move(socket), tls.asio()), started_(now()) {
+Connection::Connection(Owner& owner, std::shared_ptr<TlsContext> tls, Socket socket, const NetworkTuning& tuning)
+    : owner_(owner),
+      tls_(std::move(tls)),
+      tuning_(tuning),
+      stream_socket_(std::move(socket), tls_->asio()),
+      started_(now()) {
     TlsContext::attach(stream_socket_.native_handle(), &verdict_);
+}
+
+Status Connection::judge_again(const TlsContext& tls) const {
+    if (verdict_.certificate.empty()) return {};
+    CRN_TRY(peer, tls.identify(verdict_.certificate));
+    if (peer != verdict_.peer) return fail(error::CertificateForeign, "names another validator now");
+    return {};
 }
 
 void Connection::dial(const std::vector<asio::ip::tcp::endpoint>& endpoints, Hello hello) {

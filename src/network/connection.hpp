@@ -33,7 +33,7 @@ public:
     };
 
     using Socket = boost::asio::ip::tcp::socket;
-    Connection(Owner& owner, TlsContext& tls, Socket socket, const NetworkTuning& tuning);
+    Connection(Owner& owner, std::shared_ptr<TlsContext> tls, Socket socket, const NetworkTuning& tuning);
 
     /// Dials the endpoints in turn; then TLS and `hello`.
     void dial(const std::vector<boost::asio::ip::tcp::endpoint>& endpoints, Hello hello);
@@ -54,6 +54,8 @@ public:
     std::optional<ValidatorIndex> peer() const { return verdict_.peer; }
     Stream stream() const { return stream_; }
     Microseconds ready_since() const { return ready_since_; }
+    /// CertificateRevoked, CertificateExpired, ...: what would be said of the peer's certificate if it came now.
+    Status judge_again(const TlsContext& tls) const;
     /// "127.0.0.1:40312", for the log.
     const std::string& remote() const { return remote_; }
     /// Set by the owner when it dials.
@@ -68,6 +70,7 @@ private:
     void gather(std::vector<Frame> frames);
 
     Owner& owner_;
+    const std::shared_ptr<TlsContext> tls_; // the handshake points to it, also after a renewal
     const NetworkTuning& tuning_;
     PeerVerdict verdict_; // the TLS stream points to it: declared before
     boost::asio::ssl::stream<Socket> stream_socket_;

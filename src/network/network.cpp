@@ -8,6 +8,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <sys/stat.h>
+
 #include <charconv>
 #include <list>
 #include <mutex>
@@ -92,12 +94,14 @@ public:
     Status start() {
         if (config_.self.value >= peers_.size())
             return fail(error::CertificateForeign, "no validator has index " + std::to_string(config_.self.value));
+        file_mark_ = mark_of_files();
         CRN_TRY(tls, TlsContext::open(config_, genesis_));
-        tls_ = std::move(tls);
+        take_into_use(std::move(tls));
         CRN_CHECK(listen());
         thread_ = std::thread([this] {
             accept_next();
             schedule_tick();
+            last_renewal_check_ = last_judgement_ = now();
             for (std::uint16_t i = 0; i < peers_.size(); ++i)
                 for (std::size_t stream = 0; stream < kStreams; ++stream)
                     if (we_dial({i})) dial({i}, static_cast<Stream>(stream));
@@ -141,6 +145,17 @@ public:
     NetworkCounters counters() const override {
         const std::lock_guard lock(mutex_);
         return counters_;
+    }
+
+    OwnCertificate certificate() const override {
+        const std::lock_guard lock(mutex_);
+        return own_;
+    }
+
+    void judge_again() override {
+        asio::post(io_, [this] {
+            if (!stopping_) judge_connections();
+        });
     }
 
 private:
@@ -264,7 +279,7 @@ private:
 
     std::shared_ptr<Connection> make_connection(tcp::socket socket) {
         Connection::Owner& owner = *this;
-        auto out = std::make_shared<Connection>(owner, *tls_, std::move(socket), config_.tuning);
+        auto out = std::make_shared<Connection>(owner, tls_, std::move(socket), config_.tuning);
         connections_.emplace(out.get(), out);
         return out;
     }
@@ -422,7 +437,13 @@ private:
     void note_refusal(const Connection& connection, const Error& error) {
         switch (error.code) {
         case error::CertificateForeign:
-        case error::CertificateInvalid: count(&NetworkCounters::certificates_refused); break;
+        case error::CertificateInvalid:
+        case error::CertificateExpired:
+        case error::CertificateNotYetValid:
+        case error::CertificateTooLarge:
+        case error::CertificateUsageWrong:
+        case error::CertificateNameWrong:
+        case error::CertificateRevoked: count(&NetworkCounters::certificates_refused); break;
         case error::HandshakeFailed:
             if (connection.was_dialled()) return; // dial_failed notes it
             count(&NetworkCounters::handshakes_failed);
@@ -453,8 +474,64 @@ private:
             for (const auto& [key, connection] : connections_) all.push_back(connection);
             const auto time = now();
             for (const auto& connection : all) connection->tick(time);
+            if (time - last_renewal_check_ >= config_.tuning.renewal_check) check_renewal(time);
+            if (time - last_judgement_ >= config_.tuning.judgement_interval) judge_connections();
             schedule_tick();
         });
+    }
+
+    // Certificates.
+
+    void take_into_use(std::shared_ptr<TlsContext> tls) {
+        tls_ = std::move(tls);
+        const std::lock_guard lock(mutex_);
+        own_ = {tls_->validity().not_before, tls_->validity().not_after, tls_->fingerprint()};
+    }
+
+    /// Changes whenever one of the two files is written or replaced.
+    std::string mark_of_files() const {
+        std::string out;
+        for (const auto& path : {config_.certificate_file, config_.key_file}) {
+            struct stat info{};
+            if (::stat(path.c_str(), &info) != 0) return {};
+            for (const auto number :
+                 {static_cast<std::int64_t>(info.st_ino), static_cast<std::int64_t>(info.st_size),
+                  static_cast<std::int64_t>(info.st_mtim.tv_sec), static_cast<std::int64_t>(info.st_mtim.tv_nsec)})
+                out += std::to_string(number) + " ";
+        }
+        return out;
+    }
+
+    void check_renewal(Microseconds time) {
+        last_renewal_check_ = time;
+        auto mark = mark_of_files();
+        if (mark.empty() || mark == file_mark_) return;
+        file_mark_ = std::move(mark);
+        auto renewed = TlsContext::open(config_, genesis_);
+        if (!renewed) {
+            // Between two renames certificate and key do not match: the second one changes the mark again.
+            count(&NetworkCounters::renewals_refused);
+            log(LogLevel::warning, "network", "changed certificate refused, the old one stays in use",
+                {{"error", renewed.error().text()}});
+            return;
+        }
+        if ((*renewed)->fingerprint() == tls_->fingerprint()) return;
+        take_into_use(*std::move(renewed));
+        count(&NetworkCounters::renewals);
+        log(LogLevel::info, "network", "certificate renewed",
+            {{"fingerprint", to_hex(tls_->fingerprint())}, {"not_after", std::to_string(tls_->validity().not_after)}});
+    }
+
+    void judge_connections() {
+        last_judgement_ = now();
+        std::vector<std::shared_ptr<Connection>> all; // closing changes connections_
+        for (const auto& [key, connection] : connections_) all.push_back(connection);
+        for (const auto& connection : all) {
+            auto status = connection->judge_again(*tls_);
+            if (status || connection->is_closed()) continue;
+            count(&NetworkCounters::certificates_cut);
+            connection->close(std::move(status).error());
+        }
     }
 
     void stop() {
@@ -479,7 +556,10 @@ private:
     const Handler handler_;
     std::uint16_t port_ = 0;
 
-    std::unique_ptr<TlsContext> tls_;
+    std::shared_ptr<TlsContext> tls_; // for new handshakes; older connections hold theirs
+    std::string file_mark_;
+    Microseconds last_renewal_check_{};
+    Microseconds last_judgement_{};
     asio::io_context io_{1};
     tcp::acceptor acceptor_;
     asio::steady_timer accept_timer_;
@@ -494,6 +574,7 @@ private:
     mutable std::mutex mutex_;
     std::vector<Peer> peers_;
     NetworkCounters counters_; // guarded by mutex_
+    OwnCertificate own_;       // guarded by mutex_
     std::thread thread_;
 };
 

@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "ledger/genesis.hpp"
+#include "network/peer_trust.hpp"
 
 #include <array>
 #include <functional>
@@ -54,8 +55,10 @@ struct NetworkTuning {
     Milliseconds handshake_max{5'000};    // from the first byte to the hello
     Milliseconds redial_min{50};          // back-off, doubled up to redial_max, each with jitter
     Milliseconds redial_max{2'000};
-    std::size_t half_open_max = 64;       // incoming connections before their hello; above it the oldest goes
-    std::size_t accepts_per_second = 256; // the others wait in the system's backlog
+    std::size_t half_open_max = 64;          // incoming connections before their hello; above it the oldest goes
+    std::size_t accepts_per_second = 256;    // the others wait in the system's backlog
+    Milliseconds renewal_check{1'000};       // looks whether the certificate file has changed
+    Milliseconds judgement_interval{30'000}; // live connections are judged anew, also without a change of trust
     std::uint64_t rekey_bytes = std::uint64_t{1} << 35; // new TLS traffic keys after so many bytes
 };
 
@@ -65,6 +68,8 @@ struct NetworkConfig {
     std::string certificate_file; // PEM: node certificate, then its CA
     std::string key_file;         // PEM private key of the TLS certificate
     ValidatorIndex self;
+    /// Null: what genesis says, for ever.
+    std::shared_ptr<const PeerTrust> trust;
     /// Where to reach peers instead of their address in genesis: address translation, tunnels, tests.
     std::map<ValidatorIndex, std::string> peer_addresses;
     NetworkTuning tuning;
@@ -83,16 +88,26 @@ struct PeerState {
 /// Events since the start, for metrics and alarms.
 struct NetworkCounters {
     std::uint64_t accepted = 0;             // incoming connections, before anything is known of them
-    std::uint64_t certificates_refused = 0; // CertificateForeign, CertificateInvalid
+    std::uint64_t certificates_refused = 0; // for any reason
     std::uint64_t handshakes_failed = 0;    // plaintext, other TLS versions, no certificate, too slow
     std::uint64_t half_open_evicted = 0;
     std::uint64_t mismatches_refused = 0; // PeerMismatch
     std::uint64_t frames_invalid = 0;     // connections cut for FrameInvalid
     std::uint64_t silent_cut = 0;         // PeerSilent
+    std::uint64_t certificates_cut = 0;   // live connections whose certificate is revoked, expired or trusted no more
+    std::uint64_t renewals = 0;           // own certificates taken into use while running
+    std::uint64_t renewals_refused = 0;   // changed certificate files that would not be accepted
     std::uint64_t replaced = 0;           // connections replaced by a newer one of the same peer and stream
 };
 
-/// Owns one thread. Identity of a peer: its TLS certificate chains to the CA of its organisation in genesis and names its
+/// The own certificate that new handshakes show.
+struct OwnCertificate {
+    std::int64_t not_before = 0; // seconds
+    std::int64_t not_after = 0;
+    Hash256 fingerprint;
+};
+
+/// Owns one thread. A changed certificate file is taken into use for new handshakes without a restart. Identity of a peer: its TLS certificate chains to the CA of its organisation in genesis and names its
 /// consensus key (see crypto/certificate.hpp). Between two nodes the one of lower index dials, one connection per stream.
 /// Reconnects with back-off. Queues are bounded: `send` never blocks. The destructor ends all connections and the thread;
 /// the handler is not called any more once it has begun.
@@ -106,6 +121,9 @@ public:
     virtual std::vector<PeerState> peers() const = 0;
     virtual std::uint16_t port() const = 0;
     virtual NetworkCounters counters() const { return {}; }
+    virtual OwnCertificate certificate() const { return {}; }
+    /// Trust has changed: judges the certificate behind each live connection again, soon.
+    virtual void judge_again() {}
 };
 
 /// PortInUse, CertificateInvalid, CertificateForeign, KeyInvalid.

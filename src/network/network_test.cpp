@@ -191,7 +191,7 @@ TEST_F(NetworkTest, own_certificate_that_others_would_refuse_is_refused_at_start
     EXPECT_EQ(start(consortium().certificate(2, 1), 1), id(error::CertificateForeign));
     EXPECT_EQ(start(consortium().certificate(4, 1), 1), id(error::CertificateForeign));
     const auto now = consortium().now();
-    EXPECT_EQ(start(consortium().certificate(1, 1, {now - 1000, now - 10}), 1), id(error::CertificateInvalid));
+    EXPECT_EQ(start(consortium().certificate(1, 1, {now - 1000, now - 10}), 1), id(error::CertificateExpired));
     crypto::CertifiedKey mixed{consortium().certificate(1, 1).certificate_pem,
                                crypto::SecretText(std::string(consortium().certificate(1, 1).key_pem.view()))};
     EXPECT_EQ(start(mixed, 1), id(error::KeyInvalid));

@@ -1,22 +1,24 @@
 #include "network/peer_identity.hpp"
 
+#include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
 #include "crypto/certificate.hpp"
 
 namespace cairn::network {
 
-Result<ValidatorIndex> identify_peer(BytesView certificate_der, const ledger::Genesis& genesis, std::int64_t now) {
+Result<ValidatorIndex> identify_peer(BytesView certificate_der, const ledger::Genesis& genesis, const PeerTrust& trust,
+                                     std::int64_t now) {
     CRN_TRY(claimed, crypto::claimed_consensus_key(certificate_der));
     const auto index = genesis.validators.index_of(claimed);
     if (!index) return fail(error::CertificateForeign, "no validator has the consensus key " + to_hex(claimed));
     const auto& validator = genesis.validators.members[index->value];
-    for (const auto& organisation : genesis.organisations) {
-        if (organisation.name != validator.organisation) continue;
-        CRN_TRY(verified, crypto::verify_node_certificate(certificate_der, organisation.ca_certificate_pem, now));
-        if (verified != claimed) return fail(error::CertificateForeign, "names another consensus key");
-        return *index;
-    }
-    return fail(error::CertificateForeign, "validator " + validator.name + " has no organisation in genesis");
+    CRN_TRY(verified, crypto::verify_node_certificate(certificate_der, trust.cas_of(validator.organisation), now));
+    if (verified != claimed) return fail(error::CertificateForeign, "names another consensus key");
+    CRN_TRY(info, crypto::inspect_certificate_der(certificate_der));
+    for (const auto& id : {info.fingerprint, info.key_id})
+        if (trust.is_revoked(validator.organisation, id))
+            return fail(error::CertificateRevoked, to_hex(id) + ", by " + validator.organisation);
+    return *index;
 }
 
 } // namespace cairn::network

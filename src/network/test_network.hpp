@@ -111,12 +111,13 @@ public:
     };
 
     Node(const Consortium& consortium, std::uint16_t index, std::map<ValidatorIndex, std::string> peers,
-         const NetworkTuning& tuning = {}, std::uint16_t port = 0) {
+         const NetworkTuning& tuning = {}, std::uint16_t port = 0, std::shared_ptr<const PeerTrust> trust = nullptr) {
         NetworkConfig config;
         config.listen_port = port;
         config.certificate_file = consortium.certificate_file(index);
         config.key_file = consortium.key_file(index);
         config.self = {index};
+        config.trust = std::move(trust);
         config.peer_addresses = std::move(peers);
         config.tuning = tuning;
         Handler handler;

@@ -47,7 +47,8 @@ Bytes der_of(X509* certificate) {
 
 } // namespace
 
-TlsContext::TlsContext(const ledger::Genesis& genesis) : genesis_(genesis), context_(boost::asio::ssl::context::tls) {
+TlsContext::TlsContext(const ledger::Genesis& genesis, std::shared_ptr<const PeerTrust> trust)
+    : genesis_(genesis), trust_(std::move(trust)), context_(boost::asio::ssl::context::tls) {
     auto* native = context_.native_handle();
     SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
     SSL_CTX_set_ciphersuites(native, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
@@ -60,17 +61,21 @@ TlsContext::TlsContext(const ledger::Genesis& genesis) : genesis_(genesis), cont
     SSL_CTX_set_cert_verify_callback(native, &TlsContext::judge, this);
 }
 
-Result<std::unique_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config, const ledger::Genesis& genesis) {
+Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config, const ledger::Genesis& genesis) {
     CRN_TRY(certificate, read_text(config.certificate_file));
     CRN_TRY(key, crypto::read_secret_file(config.key_file));
     CRN_CHECK(crypto::verify_key_pair(certificate, key.view()));
     CRN_TRY(der, crypto::certificate_der(certificate));
-    CRN_TRY(index, identify_peer(der, genesis, wall_seconds()));
+    CRN_TRY(info, crypto::inspect_certificate_der(der));
+    const auto trust = config.trust ? config.trust : trust_of_genesis(genesis);
+    CRN_TRY(index, identify_peer(der, genesis, *trust, wall_seconds()));
     if (index != config.self)
         return fail(error::CertificateForeign, config.certificate_file + ": is the certificate of " +
                                                    genesis.validators.members[index.value].name);
     try {
-        auto out = std::unique_ptr<TlsContext>(new TlsContext(genesis));
+        auto out = std::shared_ptr<TlsContext>(new TlsContext(genesis, trust));
+        out->validity_ = info.validity;
+        out->fingerprint_ = info.fingerprint;
         auto& context = out->context_;
         context.set_password_callback([](std::size_t, boost::asio::ssl::context::password_purpose) { return ""; });
         context.use_certificate_chain(boost::asio::buffer(certificate));
@@ -82,6 +87,10 @@ Result<std::unique_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
 }
 
 void TlsContext::attach(SSL* connection, PeerVerdict* verdict) { SSL_set_ex_data(connection, verdict_slot(), verdict); }
+
+Result<ValidatorIndex> TlsContext::identify(BytesView certificate_der) const {
+    return identify_peer(certificate_der, genesis_, *trust_, wall_seconds());
+}
 
 int TlsContext::judge(X509_STORE_CTX* store, void* self) {
     const auto* connection = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -95,10 +104,12 @@ int TlsContext::judge(X509_STORE_CTX* store, void* self) {
     if (verdict == nullptr || leaf == nullptr) return refuse({error::CertificateInvalid, "no certificate"});
     // The node's own and its CA's; what is trusted comes from genesis, so there is nothing to search a path in.
     if (sk_X509_num(X509_STORE_CTX_get0_untrusted(store)) > 2)
-        return refuse({error::CertificateInvalid, "a chain of more than two certificates"});
-    auto peer = identify_peer(der_of(leaf), static_cast<TlsContext*>(self)->genesis_, wall_seconds());
+        return refuse({error::CertificateTooLarge, "a chain of more than two certificates"});
+    auto der = der_of(leaf);
+    auto peer = static_cast<TlsContext*>(self)->identify(der);
     if (!peer) return refuse(std::move(peer).error());
     verdict->peer = *peer;
+    verdict->certificate = std::move(der);
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
 }

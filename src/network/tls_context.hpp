@@ -1,6 +1,7 @@
 // The TLS settings that every connection of a node shares. For this folder's .cpp files only: includes Asio.
 #pragma once
 
+#include "crypto/certificate.hpp"
 #include "network/network.hpp"
 
 #include <boost/asio/ssl/context.hpp>
@@ -12,25 +13,34 @@ namespace cairn::network {
 /// What the certificate check found out during one handshake.
 struct PeerVerdict {
     std::optional<ValidatorIndex> peer;
+    Bytes certificate; // of the peer, to be judged again when trust changes or time passes
     std::optional<Error> refusal;
 };
 
 /// TLS 1.3 alone, certificates from both sides, no session resumption. Every certificate is judged by identify_peer.
 class TlsContext {
 public:
-    /// KeyInvalid, KeyFileRefused, CertificateInvalid, CertificateForeign: also if the own certificate would be refused by
-    /// the others. `genesis` must outlive the result.
-    static Result<std::unique_ptr<TlsContext>> open(const NetworkConfig& config, const ledger::Genesis& genesis);
+    /// KeyInvalid, KeyFileRefused, and the errors of identify_peer: also if the own certificate would be refused by the
+    /// others. `genesis` must outlive the result. The result must outlive the connections made with it.
+    static Result<std::shared_ptr<TlsContext>> open(const NetworkConfig& config, const ledger::Genesis& genesis);
 
     boost::asio::ssl::context& asio() { return context_; }
     /// The verdict of this connection's handshake goes to `verdict`, which must live as long as the connection.
     static void attach(SSL* connection, PeerVerdict* verdict);
+    /// Identifies the holder of a certificate by today's trust and time.
+    Result<ValidatorIndex> identify(BytesView certificate_der) const;
+    /// Of the own certificate.
+    const crypto::Validity& validity() const { return validity_; }
+    const Hash256& fingerprint() const { return fingerprint_; }
 
 private:
-    explicit TlsContext(const ledger::Genesis& genesis);
+    TlsContext(const ledger::Genesis& genesis, std::shared_ptr<const PeerTrust> trust);
     static int judge(X509_STORE_CTX* store, void* self);
 
     const ledger::Genesis& genesis_;
+    const std::shared_ptr<const PeerTrust> trust_;
+    crypto::Validity validity_;
+    Hash256 fingerprint_;
     boost::asio::ssl::context context_;
 };
 

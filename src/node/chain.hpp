@@ -41,6 +41,10 @@ struct NodeStatus {
     bool syncing = false;
     std::vector<PeerStatus> peers;
     std::size_t pool_transactions = 0;
+    std::int64_t certificate_not_after = 0; // of the node's TLS certificate, seconds; 0: unknown
+    std::uint64_t certificates_refused = 0; // of others, since the start
+    std::uint64_t certificates_cut = 0;     // live connections cut for their certificate
+    std::uint64_t certificate_renewals = 0;
 };
 
 /// Calls come from the node's publisher thread; they must be quick. A block's event comes before those of its logs.

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "codec/wire.hpp"
 #include "crypto/certificate.hpp"
+#include "node/chain_trust.hpp"
 #include "node/core_loop.hpp"
 #include "node/divergence.hpp"
 #include "node/executor.hpp"
@@ -21,6 +22,7 @@ namespace {
 constexpr std::size_t kCachedTransactionsMax = 1u << 17;
 constexpr std::size_t kCachedBytesMax = 64u << 20;
 constexpr std::chrono::milliseconds kDiskCheckInterval{1'000};
+constexpr std::int64_t kExpiryWarning = 30 * 86'400; // seconds before the end of the certificate
 constexpr auto kInquiryPatience = std::chrono::seconds{3};
 constexpr Microseconds kResultRequestInterval{1'000'000};
 constexpr const char* kVersion = "0.1.0";
@@ -58,6 +60,10 @@ public:
         // Each ends before what it uses.
         loop_.reset();
         executor_.reset();
+        {
+            const std::lock_guard lock(judging_mutex_);
+            judging_ended_ = true;
+        }
         network_.reset();
         live_.reset();
     }
@@ -77,6 +83,7 @@ private:
     void set_fatal(const Error& error);
     void receive(ValidatorIndex from, network::Stream stream, network::Frame frame);
     void watch_disk(std::stop_token stop);
+    void warn_of_expiry();
     void report_divergence(const Error& error);
     void answer_result_request(ValidatorIndex from, BytesView payload);
 
@@ -89,6 +96,7 @@ private:
     std::unique_ptr<storage::RecordLog> ordered_log_, wal_;
     std::unique_ptr<OrderedStore> ordered_;
     std::unique_ptr<consensus::KeySigner> signer_;
+    std::shared_ptr<ChainTrust> trust_;
     std::unique_ptr<LiveChain> live_;
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<network::Network> network_;
@@ -102,6 +110,9 @@ private:
     std::optional<Error> fatal_; // guarded by fatal_mutex_
     std::mutex disk_mutex_;
     std::condition_variable_any disk_pause_;
+    std::int64_t expiry_warned_ = -1'000'000; // disk_watch_ only: days that were left
+    std::mutex judging_mutex_;
+    bool judging_ended_ = false; // guarded by judging_mutex_: the network goes away before the publisher does
     std::jthread disk_watch_;
 };
 
@@ -136,12 +147,15 @@ Status ValidatorNode::open(const NodeConfig& config) {
         *executed_, cache_, system::native_contracts(),
         LiveChain::Hooks{.transactions_ready = [this] { inbox_.wake(); }, .status = [this] { return status(); }});
     const auto on_failure = [this](const Error& error) { set_fatal(error); };
+    CRN_TRY(trust, ChainTrust::open(*executed_, config.extra_trust_file));
+    trust_ = std::move(trust);
     CRN_TRY(network, network::start_network(
                          {.listen_address = config.listen_address,
                           .listen_port = config.listen_port,
                           .certificate_file = config.tls_certificate_file,
                           .key_file = config.tls_key_file,
-                          .self = self_},
+                          .self = self_,
+                          .trust = trust_},
                          genesis_,
                          {.on_frame = [this](ValidatorIndex from, network::Stream stream,
                                              network::Frame frame) { receive(from, stream, std::move(frame)); },
@@ -149,6 +163,14 @@ Status ValidatorNode::open(const NodeConfig& config) {
                               [this](ValidatorIndex peer) { (void)inbox_.push_urgent(consensus::PeerConnected{peer}); },
                           .on_disconnected = [](ValidatorIndex) {}}));
     network_ = std::move(network);
+    // Publisher's thread: a revocation or a removed CA cuts connections as soon as its block is final.
+    live_->listen({.on_block =
+                       [this, known = trust_->version()](const auto&) mutable {
+                           const auto before = std::exchange(known, trust_->version());
+                           const std::lock_guard lock(judging_mutex_);
+                           if (before != known && !judging_ended_) network_->judge_again();
+                       },
+                   .on_pending = {}});
     executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);
     loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, inbox_, system_clock(), ports());
     ready_ = true;
@@ -286,6 +308,13 @@ NodeStatus ValidatorNode::status() const {
         out.view = core.view;
         out.syncing = core.highest_claimed.value > core.executed.value + 16;
     }
+    if (network_) {
+        const auto counters = network_->counters();
+        out.certificate_not_after = network_->certificate().not_after;
+        out.certificates_refused = counters.certificates_refused;
+        out.certificates_cut = counters.certificates_cut;
+        out.certificate_renewals = counters.renewals;
+    }
     if (network_)
         for (const auto& peer : network_->peers())
             out.peers.push_back({peer.name, members[peer.index.value].organisation, peer.connected});
@@ -300,6 +329,17 @@ void ValidatorNode::set_fatal(const Error& error) {
     inbox_.close();
 }
 
+void ValidatorNode::warn_of_expiry() {
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall()).count();
+    const auto left = network_->certificate().not_after - now;
+    const auto days = left / 86'400;
+    if (left >= kExpiryWarning || days == expiry_warned_) return; // once for each day that is left
+    expiry_warned_ = days;
+    log(left > 0 ? LogLevel::warning : LogLevel::error, "node",
+        left > 0 ? "the node's certificate expires soon" : "the node's certificate has expired",
+        {{"days_left", std::to_string(days)}, {"next", "cairn org renew"}});
+}
+
 void ValidatorNode::watch_disk(std::stop_token stop) {
     while (!stop.stop_requested()) {
         struct statvfs space{};
@@ -307,6 +347,7 @@ void ValidatorNode::watch_disk(std::stop_token stop) {
             space.f_bavail * space.f_frsize < config_.disk_reserve_bytes && !fatal())
             set_fatal({error::StorageFull, config_.data_dir + " has " +
                                                std::to_string(space.f_bavail * space.f_frsize >> 20) + " MiB left"});
+        warn_of_expiry();
         std::unique_lock lock(disk_mutex_);
         disk_pause_.wait_for(lock, stop, kDiskCheckInterval, [] { return false; });
     }

@@ -16,6 +16,7 @@ struct NodeConfig {
     std::string validator_key_file;   // Ed25519 seed, PEM (crypto/certificate.hpp)
     std::string tls_certificate_file; // PEM: node certificate, then its CA
     std::string tls_key_file;         // PEM
+    std::string extra_trust_file;     // PEM: CAs that this operator trusts beside those on chain; empty: none
     std::string listen_address = "127.0.0.1";
     std::uint16_t listen_port = 0;
     std::string rpc_address = "127.0.0.1"; // served by the caller with rpc::start_server

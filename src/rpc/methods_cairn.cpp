@@ -4,6 +4,8 @@
 #include "rpc/lookup.hpp"
 #include "rpc/method.hpp"
 
+#include <algorithm>
+
 namespace cairn::rpc {
 namespace {
 
@@ -44,6 +46,32 @@ Answer config(Context& context, const Parameters&) {
     return out.take();
 }
 
+/// Prometheus text format 0.0.4, as one JSON text: a scraper's adapter needs no more than to unpack it.
+Answer metrics(Context& context, const Parameters&) {
+    const auto status = context.chain.status();
+    std::string text;
+    const auto line = [&](const char* name, const char* kind, const char* help, std::uint64_t value) {
+        text += std::string("# HELP ") + name + " " + help + "\n# TYPE " + name + " " + kind + "\n" + name + " " +
+                std::to_string(value) + "\n";
+    };
+    const auto connected = std::ranges::count_if(status.peers, &node::PeerStatus::connected);
+    line("cairn_height", "gauge", "Newest final block.", status.head.value);
+    line("cairn_peers_connected", "gauge", "Validators connected on all streams.",
+         static_cast<std::uint64_t>(connected));
+    line("cairn_pool_transactions", "gauge", "Transactions that wait.", status.pool_transactions);
+    line("cairn_certificate_not_after_seconds", "gauge", "End of the TLS certificate of this node, seconds since 1970.",
+         static_cast<std::uint64_t>(std::max<std::int64_t>(0, status.certificate_not_after)));
+    line("cairn_certificate_renewals_total", "counter", "Certificates taken into use without a restart.",
+         status.certificate_renewals);
+    line("cairn_certificates_refused_total", "counter", "Handshakes refused for the certificate of the peer.",
+         status.certificates_refused);
+    line("cairn_certificates_cut_total", "counter", "Live connections cut: revoked, expired or trusted no more.",
+         status.certificates_cut);
+    JsonWriter out;
+    out.text(text);
+    return out.take();
+}
+
 Answer node_status(Context& context, const Parameters&) {
     const auto status = context.chain.status();
     JsonWriter out;
@@ -55,6 +83,8 @@ Answer node_status(Context& context, const Parameters&) {
     out.key("view").quantity(status.view.value);
     out.key("syncing").boolean(status.syncing);
     out.key("poolTransactions").quantity(status.pool_transactions);
+    out.key("certificateNotAfter")
+        .quantity(static_cast<std::uint64_t>(std::max<std::int64_t>(0, status.certificate_not_after)));
     out.key("peers").begin_array();
     for (const auto& peer : status.peers) {
         out.begin_object();
@@ -131,6 +161,7 @@ Answer genesis(Context& context, const Parameters&) { return ledger::to_json(con
 void add_cairn_methods(MethodTable& table) {
     table["eth_config"] = {Cost::quick, 0, 0, config};
     table["cairn_nodeStatus"] = {Cost::quick, 0, 0, node_status};
+    table["cairn_metrics"] = {Cost::quick, 0, 0, metrics};
     table["cairn_getCertificate"] = {Cost::normal, 0, 1, certificate};
     table["cairn_getValidators"] = {Cost::quick, 1, 1, validators};
     table["cairn_getGenesis"] = {Cost::quick, 0, 0, genesis};

@@ -229,6 +229,9 @@ TEST_F(Methods, speak_of_certificates_and_genesis) {
     EXPECT_TRUE(crypto::verify(key, *from_hex(certificate["signedBytes"].get<std::string>()), signature));
     EXPECT_EQ(call("cairn_getValidators", {"0x0"}), certificate["validators"]);
     EXPECT_EQ(call("cairn_nodeStatus")["peers"][1]["connected"], false);
+    const auto metrics = call("cairn_metrics").get<std::string>();
+    EXPECT_NE(metrics.find("\ncairn_certificate_not_after_seconds "), std::string::npos) << metrics;
+    EXPECT_TRUE(metrics.ends_with("\n"));
     const auto genesis = call("cairn_getGenesis");
     EXPECT_EQ(ledger::hash_of(must(ledger::genesis_from_json(genesis.dump()))), ledger::hash_of(chain.genesis()));
     EXPECT_EQ(call("eth_capabilities")["head"]["number"], "0x1");

@@ -268,6 +268,16 @@ class WithNetwork(Base):
         passphrase = self.write("pass", "p\n")
         made = json.loads(self.cairn("account", "new", "--passphrase-file", passphrase, "--keystore", "ks", "--json").stdout)
         self.cairn("tx", "send", "--to", made["address"], "--value", "1ether", "--from", "dev:3")
+        sending = ["tx", "send", "--to", TO, "--value", "1gwei", "--from", made["address"], "--keystore", "ks", "--passphrase-file", passphrase]
+        self.assertIn("CRN-EXE-0020", self.cairn(*sending, expect=1).stderr)
+        self.cairn("identity", "bind", made["address"], "--name", "Ada Example")
+        self.assertIn("good", self.cairn("identity", "show", made["address"]).stdout)
+        proof = self.write("proof.json", self.cairn("identity", "show", made["address"], "--reveal").stdout)
+        self.assertEqual(json.loads(self.cairn("identity", "verify", proof, "--json").stdout)["name"], "Ada Example")
+        self.cairn("identity", "verify", self.write("lie.json", proof.read_text().replace("Ada", "Eve")), expect=5)
+        self.cairn("identity", "suspend", made["address"])
+        self.assertIn("CRN-EXE-0021", self.cairn(*sending, expect=1).stderr)
+        self.cairn("identity", "resume", made["address"])
         self.cairn("tx", "send", "--to", TO, "--value", "1gwei", "--from", made["address"], "--keystore", "ks", "--passphrase-file", passphrase)
 
     def test_deploys_calls_and_changes_a_contract(self):

@@ -1,7 +1,7 @@
 // Which network the tests talk to. CLIENTS_NETWORK names a file with the answer of `cairn dev up --json` (or of our anvil, which
 // src/anvil.ts writes in the same form). Keys in it are for development only.
 import { readFileSync } from "node:fs";
-import { AbstractProvider, JsonRpcProvider, parseEther, Wallet } from "ethers";
+import { AbstractProvider, Contract, hexlify, JsonRpcProvider, parseEther, randomBytes, Wallet } from "ethers";
 
 export type Endpoint = { name: string; rpc: string; ws: string };
 export type Network = {
@@ -32,6 +32,17 @@ export const artifacts: Record<string, { abi: any[]; bytecode: `0x${string}` }> 
     readFileSync(new URL("../build/artifacts.json", import.meta.url), "utf8"),
 );
 
+/** Lets an account send: the registrar, as every development account is one, binds it to its organisation. */
+export async function bindAccount(network: Network, registrar: Wallet, address: string): Promise<void> {
+    if (!isCairn(network)) return;
+    const identities = new Contract(
+        "0x000000000000000000000000000000000000ca07",
+        ["function bind(address account, uint8 kind, bytes32 commitment, uint64 expires)"],
+        registrar,
+    );
+    await (await identities.bind(address, 2, hexlify(randomBytes(32)), 0)).wait();
+}
+
 /** A new account with 100 ether from the network's `index`-th account, so that test files do not share nonces. */
 export async function fundedWallet(network: Network, index: number, rpc = network.nodes[0].rpc): Promise<Wallet> {
     const provider = new JsonRpcProvider(rpc, network.chain_id, { staticNetwork: true, pollingInterval: 100, cacheTimeout: -1 });
@@ -40,6 +51,7 @@ export async function fundedWallet(network: Network, index: number, rpc = networ
         const fresh = new Wallet(Wallet.createRandom().privateKey);
         const sent = await rich.sendTransaction({ to: fresh.address, value: parseEther("100") });
         await sent.wait();
+        await bindAccount(network, rich, fresh.address);
         return fresh;
     } finally {
         provider.destroy();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { decodeRlp, JsonRpcProvider, keccak256, parseEther, toBeHex, Wallet } from "ethers";
 import { startAnvil } from "../src/anvil.js";
-import { eventually, isCairn, Network, networkUnderTest } from "../src/network.js";
+import { bindAccount, eventually, isCairn, Network, networkUnderTest } from "../src/network.js";
 import { violations } from "../src/openrpc.js";
 import { Recorder } from "../src/recorder.js";
 import { Scenario } from "../src/scenario.js";
@@ -33,6 +33,7 @@ const anvil = await startAnvil(under.chain_id);
 const sides: Side[] = [];
 let scenario: Scenario;
 const wallet = new Wallet(Wallet.createRandom().privateKey);
+const poor = new Wallet(Wallet.createRandom().privateKey);
 
 before(async () => {
     for (const network of [anvil.network, under]) {
@@ -41,6 +42,7 @@ before(async () => {
         const provider = new JsonRpcProvider(side.recorder.rpc, network.chain_id, { staticNetwork: true, pollingInterval: 100, cacheTimeout: -1 });
         const rich = new Wallet(network.accounts[4 % network.accounts.length].private_key, provider);
         await (await rich.sendTransaction({ to: wallet.address, value: parseEther("10") })).wait();
+        for (const account of [wallet, poor]) await bindAccount(network, rich, account.address);
         provider.destroy();
     }
     scenario = await Scenario.make(wallet, under.chain_id);
@@ -198,7 +200,6 @@ test("debug_traceTransaction: callTracer", async () => {
 });
 
 test("what the pool refuses, it refuses with the same words", async () => {
-    const poor = new Wallet(Wallet.createRandom().privateKey);
     const base = { chainId: under.chain_id, type: 2, to: wallet.address, gasLimit: 21_000, maxFeePerGas: 0, maxPriorityFeePerGas: 0 };
     const bad: [string, string, RegExp][] = [
         ["nonce too low", await wallet.signTransaction({ ...base, nonce: 0, value: 3n }), /nonce too low/i],

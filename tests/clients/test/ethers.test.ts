@@ -5,7 +5,7 @@ import {
     AbiCoder, AbstractProvider, Contract, ContractFactory, id, isError, JsonRpcProvider, NonceManager, parseEther, Wallet,
     WebSocketProvider, ZeroAddress, ZeroHash,
 } from "ethers";
-import { artifacts, closeProvider, eventually, fundedWallet, isCairn, networkUnderTest } from "../src/network.js";
+import { artifacts, bindAccount, closeProvider, eventually, fundedWallet, isCairn, networkUnderTest } from "../src/network.js";
 import { violations } from "../src/openrpc.js";
 import { Recorder } from "../src/recorder.js";
 
@@ -173,6 +173,7 @@ function scenario(transport: string, connect: () => AbstractProvider): void {
 
         await t.test("errors of the pool carry the codes that ethers knows", async () => {
             const poor = Wallet.createRandom().connect(provider);
+            await bindAccount(network, new Wallet(network.accounts[0].private_key, provider), poor.address);
             await assert.rejects(poor.sendTransaction({ to: friend, value: 1n, gasLimit: 21_000n, type: 2, maxFeePerGas: 0, maxPriorityFeePerGas: 0, nonce: 0 }),
                                  (error: any) => isError(error, "INSUFFICIENT_FUNDS"));
             await assert.rejects(wallet.sendTransaction({ to: friend, nonce: 0, gasLimit: 21_000n }), (error: any) => isError(error, "NONCE_EXPIRED"));

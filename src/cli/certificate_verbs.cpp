@@ -1,0 +1,350 @@
+// Certificates of an organisation: identity issue, renew, revoke; org renew, rotate-ca.
+#include "base/errors/cli.hpp"
+#include "base/errors/crypto.hpp"
+#include "cli/certificates.hpp"
+#include "cli/files.hpp"
+#include "cli/identity_chain.hpp"
+#include "cli/keystore.hpp"
+#include "cli/organisation.hpp"
+#include "cli/transact.hpp"
+#include "crypto/ed25519.hpp"
+#include "crypto/hash.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <ostream>
+
+namespace cairn::cli {
+namespace {
+
+using nlohmann::json;
+
+std::int64_t now_seconds() { return system_clock().wall().count() / 1000; }
+
+bool is_folder_name(const std::string& text) {
+    return !text.empty() && text.size() <= 64 && text[0] != '.' && text.find('/') == std::string::npos;
+}
+
+json json_of(const CertificateFolder& folder, std::int64_t now) {
+    return {{"name", folder.name},
+            {"file", folder.path + "/tls.pem"},
+            {"fingerprint", to_hex(folder.info.fingerprint)},
+            {"key_id", to_hex(folder.info.key_id)},
+            {"not_after", folder.info.validity.not_after},
+            {"days_left", (folder.info.validity.not_after - now) / kDaySeconds}};
+}
+
+void print_certificates(const Invocation& invocation, const std::vector<CertificateFolder>& folders) {
+    const auto now = now_seconds();
+    if (invocation.json()) {
+        json list = json::array();
+        for (const auto& folder : folders) list.push_back(json_of(folder, now));
+        invocation.terminal().out << list.dump(2) << '\n';
+        return;
+    }
+    Table table({"NAME", ">DAYS LEFT", "VALID UNTIL", "FILE"});
+    for (const auto& folder : folders)
+        table.row({folder.name, std::to_string((folder.info.validity.not_after - now) / kDaySeconds),
+                   day_text(folder.info.validity.not_after), folder.path + "/tls.pem"});
+    table.print(invocation.terminal());
+}
+
+Result<CertificateFolder> folder_named(const std::string& directory, const std::string& name) {
+    CRN_TRY(folders, certificate_folders(directory));
+    const auto found = std::ranges::find(folders, name, &CertificateFolder::name);
+    if (found != folders.end()) return *found;
+    return fail(error::CliPrecondition, directory + " has no certificate of \"" + name + "\"");
+}
+
+Status issue(Invocation& invocation) {
+    const auto kind = invocation.argument(0) == "person" ? crypto::ClientKind::person : crypto::ClientKind::application;
+    CRN_TRY(account, parse_address(invocation.argument(1)));
+    CRN_TRY(directory, org_directory(invocation));
+    CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
+    CRN_TRY(ca, read_ca(directory));
+    CRN_TRY(ca_info, crypto::inspect_certificate(ca.certificate_pem));
+    const auto label = invocation.flag_or("label", to_hex(account));
+    if (!is_folder_name(label)) return fail(error::CliUsage, "--label wants a name without slashes");
+    const auto folder = directory + "/identities/" + label;
+    if (exists(folder + "/tls.pem")) return fail(error::CliFileExists, folder + "/tls.pem");
+    const auto now = now_seconds();
+    const crypto::Validity validity{
+        std::max(now - 300, ca_info.validity.not_before),
+        std::min(now + static_cast<std::int64_t>(days) * kDaySeconds, ca_info.validity.not_after)};
+    CRN_TRY(made, crypto::issue_client_certificate(ca, ca_info.organisation, label, {kind, account}, validity,
+                                                   crypto::system_random()));
+    CRN_CHECK(make_directory(folder, Access::secret));
+    CRN_CHECK(write_file(folder + "/tls.key", made.key_pem.view(), Access::secret, Existing::refuse));
+    CRN_CHECK(
+        write_file(folder + "/tls.pem", made.certificate_pem + ca.certificate_pem, Access::shared, Existing::refuse));
+    CRN_TRY(issued, folder_named(directory, label));
+    print_certificates(invocation, {issued});
+    return {};
+}
+
+Result<Keys> keys_asked(const Invocation& invocation) { return invocation.has("keep-key") ? Keys::keep : Keys::renew; }
+
+Status renew(Invocation& invocation) {
+    CRN_TRY(directory, org_directory(invocation));
+    CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
+    CRN_TRY(keys, keys_asked(invocation));
+    CRN_TRY(ca, read_ca(directory));
+    CRN_TRY(folder, folder_named(directory, invocation.argument(0)));
+    CRN_TRY(info, renew_certificate(folder, ca, days, keys, crypto::system_random(), now_seconds()));
+    folder.info = std::move(info);
+    print_certificates(invocation, {folder});
+    return {};
+}
+
+Status org_renew(Invocation& invocation) {
+    CRN_TRY(directory, org_directory(invocation));
+    CRN_TRY(days, invocation.number("days", kCertificateDays, 0, 825));
+    CRN_TRY(within, invocation.number("within", 30, 0, 3650));
+    CRN_TRY(keys, keys_asked(invocation));
+    CRN_TRY(ca, read_ca(directory));
+    CRN_TRY(folders, certificate_folders(directory));
+    const auto now = now_seconds();
+    std::vector<CertificateFolder> renewed;
+    for (auto& folder : folders) {
+        if (folder.info.validity.not_after - now > static_cast<std::int64_t>(within) * kDaySeconds) continue;
+        CRN_TRY(info, renew_certificate(folder, ca, days, keys, crypto::system_random(), now));
+        folder.info = std::move(info);
+        renewed.push_back(std::move(folder));
+    }
+    print_certificates(invocation, renewed);
+    if (renewed.empty() && !invocation.terminal().quiet)
+        invocation.terminal().err << "Nothing ends within " << within << " days.\n";
+    return {};
+}
+
+constexpr std::pair<std::string_view, std::uint64_t> kReasons[] = {
+    {"unspecified", 0}, {"key-compromise", 1}, {"affiliation-changed", 3}, {"superseded", 4}, {"cessation", 5}};
+
+Status revoke(Invocation& invocation) {
+    CRN_TRY(directory, org_directory(invocation));
+    const auto& what = invocation.argument(0);
+    Hash256 id;
+    if (const auto given = fixed_from_hex<Hash256>(what)) {
+        id = *given;
+    } else {
+        crypto::CertificateInfo info;
+        if (exists(what)) {
+            CRN_TRY(pem, read_file(what, crypto::kPemBytesMax));
+            CRN_TRY(inspected, crypto::inspect_certificate(pem));
+            info = inspected;
+        } else {
+            CRN_TRY(folder, folder_named(directory, what));
+            info = folder.info;
+        }
+        // Of the key, so that no other certificate of it is accepted either.
+        id = invocation.has("certificate-only") ? info.fingerprint : info.key_id;
+    }
+    const auto reason_name = invocation.flag_or("reason", "unspecified");
+    std::uint64_t reason = 0;
+    for (const auto& [name, number] : kReasons)
+        if (name == reason_name) reason = number;
+    CRN_TRY(rpc, open_rpc(invocation));
+    CRN_TRY(sender, registrar_of(invocation, directory));
+    CRN_TRY(receipt, tell_identities(invocation, rpc, sender, identity_call("revoke(bytes32,uint8)", {id, reason})));
+    if (invocation.json()) {
+        invocation.terminal().out << json{{"id", to_hex(id)}, {"reason", reason_name}, {"receipt", receipt}}.dump(2)
+                                  << '\n';
+        return {};
+    }
+    print_fields(invocation.terminal(), {{"revoked", to_hex(id)}, {"reason", reason_name}});
+    return {};
+}
+
+/// True if the chain trusts this CA of the organisation beside the founding one.
+Result<bool> chain_trusts(RpcClient& rpc, const std::string& organisation, const Hash256& fingerprint) {
+    CRN_TRY(index, organisation_index(rpc, organisation));
+    CRN_TRY(values, ask(rpc, ledger::kIdentitiesContract, "caCertificates(uint256)", {index},
+                        "(bool,(bytes32,uint64,bytes)[])"));
+    return std::ranges::any_of(values[1].list(), [&](const auto& ca) { return ca.list()[0].as_hash() == fingerprint; });
+}
+
+Status trust_certificate(Invocation& invocation, RpcClient& rpc, const Sender& sender, const Bytes& der) {
+    CRN_TRY(receipt, tell_identities(invocation, rpc, sender, identity_call("trustCa(bytes)", {der})));
+    static_cast<void>(receipt);
+    return {};
+}
+
+/// Stage 1: a second CA, which the chain trusts beside the first.
+Status trust_next(Invocation& invocation, const std::string& directory, RpcClient& rpc, const Sender& sender) {
+    CRN_TRY(current, read_file(directory + "/ca.pem", crypto::kPemBytesMax));
+    CRN_TRY(info, crypto::inspect_certificate(current));
+    if (exists(directory + "/ca-old.pem")) {
+        CRN_TRY(trusted, chain_trusts(rpc, info.organisation, info.fingerprint));
+        if (trusted)
+            return fail(error::CliPrecondition, "the last roll-over is not finished: rotate-ca --stage remove");
+        // Reissued off line while the chain stood still: it learns of the new CA now.
+        CRN_TRY(der, crypto::certificate_der(current));
+        return trust_certificate(invocation, rpc, sender, der);
+    }
+    if (!exists(directory + "/ca-next.pem")) {
+        const auto now = now_seconds();
+        CRN_TRY(made,
+                crypto::create_ca(info.organisation, {now - 300, now + 3650 * kDaySeconds}, crypto::system_random()));
+        CRN_CHECK(write_file(directory + "/ca-next.key", made.key_pem.view(), Access::secret, Existing::replace));
+        CRN_CHECK(write_file(directory + "/ca-next.pem", made.certificate_pem, Access::shared, Existing::refuse));
+    }
+    CRN_TRY(next, read_ca(directory, "ca-next"));
+    CRN_TRY(der, crypto::certificate_der(next.certificate_pem));
+    return trust_certificate(invocation, rpc, sender, der);
+}
+
+/// Stage 2: every certificate anew by the second CA, which takes the place of the first in the directory.
+Status reissue_all(Invocation& invocation, const std::string& directory, RpcClient& rpc) {
+    CRN_TRY(next, read_ca(directory, "ca-next"));
+    CRN_TRY(info, crypto::inspect_certificate(next.certificate_pem));
+    auto trusted = Result<bool>(true);
+    if (!invocation.has("offline")) trusted = chain_trusts(rpc, info.organisation, info.fingerprint);
+    if (!trusted) return std::unexpected(trusted.error());
+    if (!*trusted) return fail(error::CliPrecondition, "the chain does not trust ca-next.pem yet: --stage trust");
+    CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
+    CRN_TRY(folders, certificate_folders(directory));
+    for (auto& folder : folders) {
+        CRN_TRY(renewed, renew_certificate(folder, next, days, Keys::renew, crypto::system_random(), now_seconds()));
+        folder.info = std::move(renewed);
+    }
+    namespace fs = std::filesystem;
+    for (const auto& [from, to] : {std::pair{"ca", "ca-old"}, std::pair{"ca-next", "ca"}})
+        for (const char* end : {".key", ".pem"}) fs::rename(directory + "/" + from + end, directory + "/" + to + end);
+    print_certificates(invocation, folders);
+    return {};
+}
+
+/// Stage 3: the chain trusts the first CA no more.
+Status remove_old(Invocation& invocation, const std::string& directory, RpcClient& rpc, const Sender& sender) {
+    if (!exists(directory + "/ca-old.pem"))
+        return fail(error::CliPrecondition, "there is no old CA: --stage trust and --stage reissue come before");
+    CRN_TRY(old_pem, read_file(directory + "/ca-old.pem", crypto::kPemBytesMax));
+    CRN_TRY(old_ca, crypto::inspect_certificate(old_pem));
+    CRN_TRY(old_der, crypto::certificate_der(old_pem));
+    CRN_TRY(folders, certificate_folders(directory));
+    for (const auto& folder : folders) {
+        CRN_TRY(pem, read_file(folder.path + "/tls.pem", crypto::kPemBytesMax));
+        CRN_TRY(der, crypto::certificate_der(pem));
+        const std::vector<Bytes> cas{old_der};
+        if (crypto::verify_node_certificate(der, cas, now_seconds()) ||
+            crypto::verify_client_certificate(der, cas, now_seconds()))
+            return fail(error::CliPrecondition, folder.path + "/tls.pem is still the old CA's: --stage reissue");
+    }
+    CRN_TRY(added, chain_trusts(rpc, old_ca.organisation, old_ca.fingerprint));
+    // The founders' CA stands in Members and is named by zero.
+    const auto name = added ? old_ca.fingerprint : Hash256{};
+    CRN_TRY(receipt, tell_identities(invocation, rpc, sender, identity_call("removeCa(bytes32)", {name})));
+    static_cast<void>(receipt);
+    namespace fs = std::filesystem;
+    const auto kept = directory + "/ca-removed-" + to_hex(old_ca.fingerprint).substr(2, 16);
+    for (const char* end : {".key", ".pem"}) fs::rename(directory + "/ca-old" + end, kept + end);
+    return {};
+}
+
+Status rotate_ca(Invocation& invocation) {
+    const auto stage = invocation.flag("stage");
+    if (!stage) return fail(error::CliUsage, "missing --stage\n" + usage_of(invocation.command()));
+    CRN_TRY(directory, org_directory(invocation));
+    CRN_TRY(rpc, open_rpc(invocation));
+    if (*stage == "reissue") return reissue_all(invocation, directory, rpc);
+    CRN_TRY(sender, registrar_of(invocation, directory));
+    if (*stage == "trust") {
+        CRN_CHECK(trust_next(invocation, directory, rpc, sender));
+    } else {
+        CRN_CHECK(remove_old(invocation, directory, rpc, sender));
+    }
+    if (invocation.json())
+        invocation.terminal().out << json{{"stage", *stage}, {"done", true}}.dump(2) << '\n';
+    else
+        print_fields(invocation.terminal(),
+                     {{"stage", *stage},
+                      {"next", *stage == "trust" ? "--stage reissue, then copy tls.pem and tls.key to each machine"
+                                                 : "the roll-over is complete"}});
+    return {};
+}
+
+std::vector<FlagSpec> with(std::vector<FlagSpec> first, const std::vector<std::vector<FlagSpec>>& more) {
+    for (const auto& list : more) first.insert(first.end(), list.begin(), list.end());
+    return first;
+}
+
+const FlagSpec kDays{.name = "days", .value = "N", .help = "validity in days (default: 90)"};
+const FlagSpec kKeepKey{.name = "keep-key", .help = "certify the same key again instead of a new one"};
+
+} // namespace
+
+void declare_certificates(CommandList& out) {
+    out.push_back(
+        {.noun = "identity",
+         .verb = "issue",
+         .summary = "issue a certificate for a person or an application",
+         .details = "Signed by the organisation's CA, for TLS clients alone; it names the account, not the "
+                    "person. Key and certificate come to DIR/identities/LABEL. Validators get theirs from "
+                    "`cairn org init`.",
+         .arguments = {{"KIND", "person or app", Need::one, {"person", "app"}}, {"ADDRESS", "its account"}},
+         .flags = {org_flag(),
+                   kDays,
+                   {.name = "label", .value = "NAME", .help = "pseudonym in the certificate (default: the address)"}},
+         .examples = {{"cairn identity issue person 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --org ./Alpha", ""}},
+         .run = issue});
+    out.push_back({.noun = "identity",
+                   .verb = "renew",
+                   .summary = "renew one certificate of the organisation",
+                   .details =
+                       "A running node takes its new certificate into use by itself within a second; connections "
+                       "stay.",
+                   .arguments = {{"NAME", "validator, or label of a person or application"}},
+                   .flags = {org_flag(), kDays, kKeepKey},
+                   .examples = {{"cairn identity renew alpha-1 --org ./Alpha", ""}},
+                   .run = renew});
+    out.push_back(
+        {.noun = "identity",
+         .verb = "revoke",
+         .summary = "revoke a certificate on chain, for ever",
+         .details = "All nodes cut live connections that stand on it, as soon as the block is final. By default "
+                    "its key is revoked, and with it every certificate for that key.",
+         .arguments =
+             {{"CERTIFICATE", "PEM file, name as for renew, or SHA-256 in hex", Need::one, {}, Completes::file}},
+         .flags =
+             with({org_flag(),
+                   {.name = "reason",
+                    .value = "WHY",
+                    .help = "reason of RFC 5280",
+                    .choices = {"unspecified", "key-compromise", "affiliation-changed", "superseded", "cessation"}},
+                   {.name = "certificate-only", .help = "this certificate, not its key"}},
+                  {sender_flags(), transaction_flags(), rpc_flags()}),
+         .examples = {{"cairn identity revoke alpha-1 --reason key-compromise --org ./Alpha", ""}},
+         .run = revoke});
+    out.push_back(
+        {.noun = "org",
+         .verb = "renew",
+         .summary = "renew the organisation's certificates that end soon",
+         .details = "For a timer: it does nothing as long as nothing ends within the given days. With --days 0 the new "
+                    "certificates end at once, to rehearse the day on which everything has expired.",
+         .flags = {org_flag(),
+                   kDays,
+                   kKeepKey,
+                   {.name = "within", .value = "N", .help = "renew what ends within N days (default: 30)"}},
+         .examples = {{"cairn org renew --org ./Alpha", ""},
+                      {"cairn org renew --org ./Alpha --within 3650", "all, now"}},
+         .run = org_renew});
+    out.push_back(
+        {.noun = "org",
+         .verb = "rotate-ca",
+         .summary = "replace the organisation's CA in three stages",
+         .details = "trust: make a second CA and have the chain trust both. reissue: every certificate anew by "
+                    "the second. remove: the chain trusts the first no more. The network runs on throughout.",
+         .flags =
+             with({{.name = "stage",
+                    .value = "STAGE",
+                    .help = "which step (required)",
+                    .choices = {"trust", "reissue", "remove"}},
+                   org_flag(),
+                   {.name = "offline", .help = "reissue without asking the chain: only when nothing connects any more"},
+                   kDays},
+                  {sender_flags(), transaction_flags(), rpc_flags()}),
+         .examples = {{"cairn org rotate-ca --stage trust --org ./Alpha", ""}},
+         .run = rotate_ca});
+}
+
+} // namespace cairn::cli

@@ -1,0 +1,59 @@
+#include "node/chain_trust.hpp"
+
+#include "base/errors/crypto.hpp"
+#include "crypto/certificate.hpp"
+#include "system/identities.hpp"
+
+#include <fstream>
+
+namespace cairn::node {
+namespace {
+
+constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+
+Result<std::string> read_bundle(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::string text(crypto::kPemBytesMax + 1, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    if (text.empty()) return fail(error::CertificateInvalid, path + ": cannot be read, or is empty");
+    if (text.size() > crypto::kPemBytesMax) return fail(error::CertificateTooLarge, path + ": longer than 64 KiB");
+    return text;
+}
+
+} // namespace
+
+Result<std::shared_ptr<ChainTrust>> ChainTrust::open(const ExecutedChain& chain, const std::string& extra_file) {
+    auto out = std::shared_ptr<ChainTrust>(new ChainTrust(chain));
+    if (extra_file.empty()) return out;
+    CRN_TRY(text, read_bundle(extra_file));
+    std::string_view rest = text;
+    for (auto end = rest.find(kEnd); end != std::string_view::npos; end = rest.find(kEnd)) {
+        const auto one = rest.substr(0, end + kEnd.size());
+        rest.remove_prefix(one.size());
+        CRN_TRY(info, crypto::inspect_certificate(one));
+        if (!info.is_ca) return fail(error::CertificateUsageWrong, extra_file + ": " + info.subject + " is no CA");
+        CRN_TRY(der, crypto::certificate_der(one));
+        out->extra_[info.organisation].push_back(std::move(der));
+    }
+    if (out->extra_.empty()) return fail(error::CertificateInvalid, extra_file + ": holds no certificate");
+    return out;
+}
+
+std::vector<Bytes> ChainTrust::cas_of(std::string_view organisation) const {
+    const auto state = chain_.state().latest();
+    std::vector<Bytes> out;
+    if (system::trusts_founding_ca(*state, organisation)) out = founding_->cas_of(organisation);
+    for (auto& ca : system::added_cas_of(*state, organisation)) out.push_back(std::move(ca.der));
+    if (const auto found = extra_.find(organisation); found != extra_.end())
+        out.insert(out.end(), found->second.begin(), found->second.end());
+    return out;
+}
+
+bool ChainTrust::is_revoked(std::string_view organisation, const Hash256& id) const {
+    return system::revocation_of(*chain_.state().latest(), organisation, id).has_value();
+}
+
+std::uint64_t ChainTrust::version() const { return system::trust_version_of(*chain_.state().latest()); }
+
+} // namespace cairn::node

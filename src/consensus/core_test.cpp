@@ -342,14 +342,15 @@ TEST(Core, invalid_transaction_in_a_signed_batch_is_evidence_that_others_accept)
     Member owner{consortium, 0}, member{consortium, 1}, other{consortium, 2};
     for (auto* each : {&owner, &member, &other}) each->step();
     const auto bad = sent_batch(owner.step(batch(1))); // four bytes are no transaction
-    auto actions = member.step(InvalidInBatch{bad, 0});
+    auto actions = member.step(InvalidInBatch{std::make_shared<const ledger::Batch>(bad), 0});
     ASSERT_EQ(actions.evidence.size(), 1u);
     const auto evidence = actions.evidence.front();
     EXPECT_EQ(evidence.offender, ValidatorIndex{0});
     EXPECT_EQ(kind_of(evidence), "an invalid transaction in a batch");
     EXPECT_TRUE(sends(actions, MessageType::evidence));
     EXPECT_EQ(decode_evidence(encode_evidence(evidence)), evidence);
-    EXPECT_TRUE(member.step(InvalidInBatch{bad, 0}).evidence.empty()); // once is enough
+    EXPECT_TRUE(
+        member.step(InvalidInBatch{std::make_shared<const ledger::Batch>(bad), 0}).evidence.empty()); // once is enough
     EXPECT_EQ(other.receive(1, MessageType::evidence, encode_evidence(evidence)).evidence.size(), 1u);
 
     // Neither another's batch nor a place where there is nothing convicts.
@@ -376,7 +377,7 @@ TEST(Core, valid_transaction_convicts_nobody) {
     owner.step();
     member.step();
     const auto good = sent_batch(owner.step(LocalBatch{{raw}, 21'000}));
-    EXPECT_TRUE(member.step(InvalidInBatch{good, 0}).evidence.empty());
+    EXPECT_TRUE(member.step(InvalidInBatch{std::make_shared<const ledger::Batch>(good), 0}).evidence.empty());
 }
 
 TEST(Core, voted_rules_bind_from_their_height) {

@@ -55,7 +55,7 @@ struct PeerConnected {
 };
 /// Execution dropped a transaction of an ordered batch because it does not decode or its signature is bad.
 struct InvalidInBatch {
-    ledger::Batch batch;
+    std::shared_ptr<const ledger::Batch> batch;
     std::uint32_t index = 0;
 };
 /// Voted parameters that bind the order of blocks from this height on. Told when the vote is executed, which may be after the height.

@@ -200,8 +200,8 @@ void Machine::found(Evidence evidence) {
 
 /// The owner signed the batch, and a transaction of it is one that it must not have accepted: proof enough (rule L4).
 void Machine::on_invalid(const InvalidInBatch& invalid) {
-    const auto& header = invalid.batch.header;
-    Evidence evidence{header.lane, InvalidTransaction{header, invalid.batch.body, invalid.index}};
+    const auto& [header, body] = *invalid.batch;
+    Evidence evidence{header.lane, InvalidTransaction{header, body, invalid.index}};
     if (accused_.contains({evidence.offender.value, evidence.proof.index()})) return;
     if (check_.evidence(evidence)) found(std::move(evidence));
 }

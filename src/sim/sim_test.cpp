@@ -241,7 +241,7 @@ TEST(Shrink, leaves_few_faults_of_a_failing_run_and_it_still_fails) {
     const auto small = shrink(seed, failing, 150);
     std::printf("%zu faults, then %s\n", before, describe(small).c_str());
     EXPECT_FALSE(small.outcome.violations.empty());
-    EXPECT_LT(small.outcome.faults.size(), before / 20);
+    EXPECT_LT(small.outcome.faults.size(), before / 4);
     // What is printed is enough to see it again.
     const auto again = run(seed, small.scenario);
     EXPECT_EQ(again.trace, small.outcome.trace);

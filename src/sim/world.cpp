@@ -234,7 +234,7 @@ void World::execute_next(Node& node) {
     for (const auto& batch : block->batches)
         if (const auto index = first_invalid(*batch.body)) {
             ++coverage_.invalid_transactions;
-            step(node, consensus::InvalidInBatch{batch, *index});
+            step(node, consensus::InvalidInBatch{std::make_shared<const ledger::Batch>(batch), *index});
         }
 }
 

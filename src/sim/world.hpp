@@ -218,7 +218,7 @@ private:
     std::vector<bool> side_;                                    // which twin a member talks to
     std::deque<consensus::Outgoing> overheard_;                 // for replays
     std::unordered_map<std::uint64_t, std::uint64_t> sendings_; // how often the same message went the same way
-    std::uint64_t clients_ = 0, partitions_ = 0, pauses_ = 0, jumps_ = 0, lies_ = 0;
+    std::uint64_t clients_ = 0, partitions_ = 0, pauses_ = 0, jumps_ = 0;
     std::uint64_t markers_ = 0;
     std::set<Bytes> markers_sent_;
 };

@@ -117,14 +117,9 @@ Status Executor::execute(const consensus::FinalizedBlock& block) {
     // What does not decode or is not signed is dropped; the batch that holds it is proof against its owner.
     for (std::size_t i = 0, begin = 0; i < ends.size(); begin = ends[i++])
         for (auto at = begin; at < ends[i]; ++at)
-<<<<<<< ours
             if (!decoded[at]) {
-                inbox_.push_own(consensus::InvalidInBatch{block.batches[i], static_cast<std::uint32_t>(at - begin)});
-=======
-            if (!candidates[at]) {
                 inbox_.push_own(consensus::InvalidInBatch{std::make_shared<const ledger::Batch>(block.batches[i]),
                                                           static_cast<std::uint32_t>(at - begin)});
->>>>>>> theirs
                 break;
             }
     auto candidates = in_shares(lanes, decoded, block.block.height);

@@ -19,14 +19,16 @@ stage_cli()      { tests/cli/run.sh; }
 stage_network()  { tests/network/run.sh; }
 stage_tour()     { tests/tour/run.sh; }
 stage_clients()  { tests/clients/run.sh; }
-stage_asan()     { scripts/build.sh asan && ctest --test-dir build/asan --output-on-failure --timeout 900 -j "$jobs"; }
+# One build for both: the preset `fuzz` has the address and undefined behaviour sanitizers too.
+build_sanitized() { scripts/build.sh fuzz all_tests all_fuzzers; }
+stage_asan()     { build_sanitized && ctest --test-dir build/fuzz --output-on-failure --timeout 900 -j "$jobs"; }
 # storage, state and node tests link RocksDB, which is not built for the thread sanitizer: see docs/plan.md.
 stage_tsan() {
     scripts/build.sh tsan base_test network_test rpc_test &&
         ctest --test-dir build/tsan --output-on-failure -j "$jobs" -R '^(base|network|rpc)$'
 }
 stage_fuzz() {
-    scripts/build.sh fuzz || return 1
+    build_sanitized || return 1
     local program count=0
     for program in $(find build/fuzz/src -type f -name '*_fuzz' -executable | sort); do
         echo "fuzz: $(basename "$program") for $fuzz_seconds s"

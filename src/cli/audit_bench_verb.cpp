@@ -24,7 +24,7 @@ audit::Event sample(std::uint64_t i) {
     return {.subject = "account 0x" + std::string(38, 'a') + std::to_string(10 + i % 90),
             .identity = "Alpha",
             .origin = "block " + std::to_string(1 + i / 20),
-            .object = "Parameters.approveChange",
+            .object = "Parameters.change",
             .action = "contract.call",
             .reason = "transaction 0x" + std::string(56, '0') + std::to_string(10'000'000 + i % 90'000'000)};
 }

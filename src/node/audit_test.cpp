@@ -17,7 +17,7 @@ namespace cairn::node {
 namespace {
 
 Bytes vote_data(std::string_view name, std::uint64_t value, std::uint64_t activation) {
-    const auto selector = ledger::selector_of("approveChange(string,uint256,uint256)");
+    const auto selector = ledger::selector_of("change(string,uint256,uint256)");
     Bytes data{selector.begin(), selector.end()};
     append(data, *codec::abi_encode("(string,uint256,uint256)", {name, value, activation}));
     return data;

@@ -113,8 +113,8 @@ TEST_F(IdentitiesTest, an_account_has_one_organisation_at_a_time) {
 
 TEST_F(IdentitiesTest, accounts_of_an_organisation_that_left_cannot_send_and_may_go_elsewhere) {
     ASSERT_TRUE(bind(kDelta, kPerson).result.ok());
-    for (const auto& administrator : {kAlpha, kBeta, filled<Address>(0xa3)})
-        ASSERT_TRUE(chain.send(kMembersAddress, administrator, "approveRemoval(string)", {"Delta"}).result.ok());
+    chain.carry_out(chain.propose(kAlpha, kMembersAddress, "removeOrganisation(string)", {"Delta"}),
+                    {kBeta, filled<Address>(0xa3)});
     EXPECT_EQ(standing(kPerson), Standing::organisation_left);
     EXPECT_EQ(standing(kDelta), Standing::unbound); // its administrator
     EXPECT_TRUE(bind(kAlpha, kPerson).result.ok());
@@ -310,8 +310,8 @@ TEST_F(IdentitiesTest, random_histories_equal_a_plain_reference) {
             }
             ASSERT_EQ(done, expected) << "step " << step;
             if (step == 400) { // Gamma leaves
-                for (const auto& voter : {kAlpha, kBeta, kDelta})
-                    ASSERT_TRUE(chain.send(kMembersAddress, voter, "approveRemoval(string)", {"Gamma"}).result.ok());
+                chain.carry_out(chain.propose(kAlpha, kMembersAddress, "removeOrganisation(string)", {"Gamma"}),
+                                {kBeta, kDelta});
                 reference.active.erase(3);
                 reference.administrators.erase(filled<Address>(0xa3));
             }

@@ -10,7 +10,10 @@ namespace {
 
 using codec::AbiValue;
 
-constexpr std::string_view kApprove = "approveChange(string,uint256,uint256)";
+constexpr std::string_view kChange = "change(string,uint256,uint256)";
+const Address kAlpha = filled<Address>(0xa0);
+const Address kBeta = filled<Address>(0xa1);
+const Address kDelta = filled<Address>(0xa2);
 const Address kStranger = filled<Address>(0x66);
 const Address kContract = filled<Address>(0x77);
 
@@ -21,8 +24,10 @@ protected:
     }
     AbiValue get(std::string_view name) { return send(kStranger, "get(string)", {name}).value("(uint256)"); }
     void decide(std::string_view name, const U256& value, std::uint64_t activation) {
-        for (const std::uint8_t member : {std::uint8_t{0xa0}, std::uint8_t{0xa1}, std::uint8_t{0xa2}})
-            EXPECT_TRUE(send(filled<Address>(member), kApprove, {name, value, activation}).result.ok()) << name;
+        chain.carry_out(propose(kAlpha, name, value, activation), {kBeta, kDelta});
+    }
+    Answer propose(const Address& sender, std::string_view name, const U256& value, std::uint64_t activation) {
+        return chain.propose(sender, kParametersAddress, kChange, {name, value, activation});
     }
     std::vector<std::uint64_t> shares(std::uint64_t height) {
         std::vector<std::uint64_t> out;
@@ -59,24 +64,24 @@ TEST_F(SharesTest, follow_a_vote_from_its_height_on) {
 
 TEST_F(SharesTest, leave_with_their_organisation) {
     const auto before = Shares::read(chain.state(), Height{8});
-    for (const std::uint8_t member : {std::uint8_t{0xa0}, std::uint8_t{0xa1}, std::uint8_t{0xa2}})
-        chain.send(kMembersAddress, filled<Address>(member), "approveRemoval(string)", {"Delta"});
+    chain.carry_out(chain.propose(kAlpha, kMembersAddress, "removeOrganisation(string)", {"Delta"}),
+                    {kBeta, filled<Address>(0xa3)});
     EXPECT_FALSE(before.is_current(chain.state(), Height{8}));
     EXPECT_EQ(shares(8), (Values{100, 100, 100}));
     send(kStranger, "get(string)", {"share:Delta"}).expect_revert("ParameterUnknown(string)", {"share:Delta"});
 }
 
 TEST_F(SharesTest, have_limits) {
-    const Address alpha = filled<Address>(0xa0);
-    send(alpha, kApprove, {"share:Beta", 0, 8})
+    constexpr std::uint64_t kFar = 100'000;
+    propose(kAlpha, "share:Beta", 0, kFar)
         .expect_revert("ValueRefused(string,uint256,uint256)", {"share:Beta", 1, 10'000});
-    send(alpha, kApprove, {"share:Beta", 10'001, 8})
+    propose(kAlpha, "share:Beta", 10'001, kFar)
         .expect_revert("ValueRefused(string,uint256,uint256)", {"share:Beta", 1, 10'000});
-    EXPECT_TRUE(send(alpha, kApprove, {"share:Beta", 1, 8}).result.ok());
-    EXPECT_TRUE(send(alpha, kApprove, {"share:Beta", 10'000, 8}).result.ok());
+    EXPECT_TRUE(propose(kAlpha, "share:Beta", 1, kFar).result.ok());
+    EXPECT_TRUE(propose(kAlpha, "share:Beta", 10'000, kFar).result.ok());
     for (const auto* name : {"share:", "share:Nobody", "share:alpha", "share"})
-        send(alpha, kApprove, {name, 5, 8}).expect_revert("ParameterUnknown(string)", {name});
-    send(kStranger, kApprove, {"share:Beta", 5, 8}).expect_revert("NotAuthorised(address)", {kStranger});
+        propose(kAlpha, name, 5, kFar).expect_revert("ParameterUnknown(string)", {name});
+    propose(kStranger, "share:Beta", 5, kFar).expect_revert("NotAuthorised(address)", {kStranger});
 }
 
 TEST_F(SharesTest, quotas_are_absent_until_one_is_decided) {
@@ -93,9 +98,9 @@ TEST_F(SharesTest, quotas_are_absent_until_one_is_decided) {
 }
 
 TEST_F(SharesTest, quota_of_a_method_is_told_apart) {
-    decide("quota:" + to_hex(kContract) + ":0xa9059cbb:calls", 7, 8);
-    EXPECT_EQ(quota_of(chain.state(), Height{8}, kContract, "0xa9059cbb:calls"), 7u);
-    EXPECT_EQ(quota_of(chain.state(), Height{8}, kContract, "calls"), 0u);
+    decide("quota:" + to_hex(kContract) + ":0xa9059cbb:calls", 7, 100);
+    EXPECT_EQ(quota_of(chain.state(), Height{100}, kContract, "0xa9059cbb:calls"), 7u);
+    EXPECT_EQ(quota_of(chain.state(), Height{100}, kContract, "calls"), 0u);
 }
 
 TEST_F(SharesTest, quota_has_one_name) {

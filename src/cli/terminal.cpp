@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/errors/audit.hpp"
 #include "base/errors/cli.hpp"
+#include "base/errors/keys.hpp"
 #include "base/errors/consensus.hpp"
 #include "base/errors/crypto.hpp"
 #include "base/errors/ledger.hpp"

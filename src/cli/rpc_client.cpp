@@ -23,7 +23,7 @@ const ErrorInfo* known_message(std::string_view message) {
     const auto* table = error_table(count);
     for (std::size_t i = 0; i < count; ++i) {
         const auto area = table[i].id.substr(4, 3);
-        if ((area == "EXE" || area == "POL") && message.starts_with(table[i].title)) return &table[i];
+        if ((area == "EXE" || area == "POL" || area == "KEY") && message.starts_with(table[i].title)) return &table[i];
     }
     return nullptr;
 }

@@ -73,7 +73,7 @@ class LeakedKey(unittest.TestCase):
         leaked = self.secret("leaked.key", self.state["accounts"][3]["private_key"])
         new = self.secret("new.key", "0x" + "5e" * 32)
         self.cairn(*SEND, "--from", "dev:3")
-        contract = self.cairn("contract", "deploy", ROOT / "tests/cli/Counter.json", "--from", "dev:3", "--json")
+        contract = self.cairn("contract", "deploy", ROOT / "tests/cli/Counter.json", "7", "--from", "dev:3", "--json")
         deployed = json.loads(contract)["contractAddress"].lower()
 
         # A thief who sends all the time, to every node.

@@ -25,8 +25,11 @@ void LanePacer::left(std::size_t count, Microseconds now) {
         batch.count -= part;
         if (batch.count == 0) batches_.pop_front();
     }
-    // It creeps up, so that a network that became slower is not held to its best hour.
-    least_delay_ = std::min(least_delay_ + least_delay_ / 256, delay);
+    // Only a short lane shows that the network itself became slower: the delay of a long one is its own queue.
+    if (delay < least_delay_)
+        least_delay_ = delay;
+    else if (before <= 2 * kWindowMin)
+        least_delay_ += (delay - least_delay_) / 8;
     if (delay > target()) {
         // Once for each way through the lane: what is on its way was taken under the old window.
         if (now - last_cut_ < delay) return;

@@ -59,6 +59,16 @@ TEST(LanePacer, grows_to_what_a_fast_network_can_do) {
     EXPECT_GE(network.executed, 285'000u) << "of 300,000 in ten seconds";
 }
 
+TEST(LanePacer, finds_its_width_again_when_the_way_gets_longer) {
+    Network network{.pacer = {}, .rate = 10'000, .way = milliseconds{50}};
+    for (int i = 0; i < 200; ++i) network.step();
+    network.way = milliseconds{600};
+    for (int i = 0; i < 400; ++i) network.step();
+    network.executed = 0;
+    for (int i = 0; i < 200; ++i) network.step();
+    EXPECT_GE(network.executed, 90'000u) << "of 100,000 in ten seconds";
+}
+
 TEST(LanePacer, small_flows_are_never_held_back) {
     LanePacer pacer;
     Microseconds now{};

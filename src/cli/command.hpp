@@ -82,6 +82,8 @@ void declare_org(CommandList& out);
 void declare_record(CommandList& out);
 void declare_rpc(CommandList& out);
 void declare_state_test(CommandList& out);
+void declare_shares(CommandList& out);
+void declare_storage(CommandList& out);
 void declare_tx(CommandList& out);
 
 } // namespace cairn::cli

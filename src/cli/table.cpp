@@ -14,6 +14,8 @@ const std::vector<Noun>& nouns() {
         {"contract", "deploy and use contracts"},
         {"record", "put documents on record, prove and verify them"},
         {"block", "blocks"},
+        {"storage", "the keys of a node's data at rest"},
+        {"key", "keys and what protects them"},
         {"rpc", "call any JSON-RPC method"},
         {"bench", "measure a network"},
         {"state-test", "run Ethereum test fixtures"},
@@ -47,6 +49,8 @@ const std::vector<Command>& commands() {
         declare_contract(out);
         declare_record(out);
         declare_block(out);
+        declare_storage(out);
+        declare_shares(out);
         declare_rpc(out);
         declare_bench(out);
         declare_state_test(out);

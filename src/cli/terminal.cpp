@@ -5,6 +5,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/ledger.hpp"
 #include "base/errors/network.hpp"
+#include "base/errors/node.hpp"
 #include "base/errors/state.hpp"
 #include "base/errors/storage.hpp"
 
@@ -161,9 +162,11 @@ Exit exit_of(ErrorCode code) {
     case error::CliDevRunning:
     case error::CliPrecondition:
     case error::PortInUse:
+    case error::KeyStillUsed:
     case error::StorageLocked: return Exit::conflict;
     case error::CliTimedOut: return Exit::time_out;
     case error::CliRpcUnreachable:
+    case error::NodeUnreachable:
     case error::PeerUnreachable: return Exit::unreachable;
     case error::SignatureInvalid:
     case error::CertificateInvalid:
@@ -173,6 +176,11 @@ Exit exit_of(ErrorCode code) {
     case error::ProofInvalid:
     case error::StorageCorrupt:
     case error::SegmentCorrupt:
+    case error::CipherDamaged:
+    case error::CipherPlain:
+    case error::RegistryDamaged:
+    case error::ShareDamaged:
+    case error::ShareMixed:
     case error::StateDiverged: return Exit::verification;
     case error::CliInterrupted: return Exit::interrupted;
     default: return Exit::failed;

@@ -5,10 +5,12 @@
 #include "base/log.hpp"
 #include "codec/wire.hpp"
 #include "crypto/certificate.hpp"
+#include "node/control.hpp"
 #include "node/core_loop.hpp"
 #include "node/data_at_rest.hpp"
 #include "node/divergence.hpp"
 #include "node/executor.hpp"
+#include "node/storage_commands.hpp"
 #include "storage/segment_log.hpp"
 #include "system/system_contracts.hpp"
 
@@ -56,6 +58,7 @@ class ValidatorNode final : public Node {
 public:
     ~ValidatorNode() override {
         stopping_ = true;
+        control_.reset();
         inbox_.close();
         // Each ends before what it uses.
         loop_.reset();
@@ -96,6 +99,7 @@ private:
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<network::Network> network_;
     std::unique_ptr<CoreLoop> loop_;
+    std::unique_ptr<ControlSocket> control_;
     Inquiry inquiry_;
     std::map<ValidatorIndex, Microseconds> last_result_request_; // network thread only
     std::atomic<bool> ready_ = false;                            // everything below `open` is in place
@@ -157,6 +161,10 @@ Status ValidatorNode::open(const NodeConfig& config) {
     network_ = std::move(network);
     executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);
     loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, inbox_, system_clock(), ports());
+    CRN_TRY(control, ControlSocket::listen(config.data_dir, [this](const std::string& line) {
+                return answer_storage_command(*at_rest_, *live_, line);
+            }));
+    control_ = std::move(control);
     ready_ = true;
     disk_watch_ = std::jthread([this](std::stop_token stop) { watch_disk(stop); });
     log(LogLevel::info, "node", "started",

@@ -97,6 +97,8 @@ void declare_role(CommandList& out);
 void declare_rpc(CommandList& out);
 void declare_signer(CommandList& out);
 void declare_state_test(CommandList& out);
+void declare_shares(CommandList& out);
+void declare_storage(CommandList& out);
 void declare_tx(CommandList& out);
 void declare_zones(CommandList& out);
 

@@ -13,7 +13,7 @@ const std::vector<Noun>& nouns() {
         {"network", "the genesis file that all organisations sign"},
         {"identity", "who stands behind accounts and certificates"},
         {"account", "accounts and their encrypted keys"},
-        {"key", "keys on chain: states, rotation, resets, leaks"},
+        {"key", "keys: states, rotation, resets, leaks; recovery shares"},
         {"tx", "transactions"},
         {"contract", "deploy and use contracts"},
         {"evidence", "proofs that a validator broke the rules"},
@@ -27,6 +27,7 @@ const std::vector<Noun>& nouns() {
         {"block", "blocks"},
         {"admin", "commands to a node through its management zone"},
         {"audit", "verify, query and export the audit logs of nodes"},
+        {"storage", "the keys of a node's data at rest"},
         {"rpc", "call any JSON-RPC method"},
         {"bench", "measure a network"},
         {"state-test", "run Ethereum test fixtures"},
@@ -74,6 +75,8 @@ const std::vector<Command>& commands() {
         declare_admin(out);
         declare_audit(out);
         declare_audit_collect(out);
+        declare_storage(out);
+        declare_shares(out);
         declare_rpc(out);
         declare_bench(out);
         declare_bench_audit(out);

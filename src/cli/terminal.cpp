@@ -9,6 +9,7 @@
 #include "base/errors/ledger.hpp"
 #include "base/errors/network.hpp"
 #include "base/errors/signer.hpp"
+#include "base/errors/node.hpp"
 #include "base/errors/state.hpp"
 #include "base/errors/storage.hpp"
 
@@ -172,9 +173,11 @@ Exit exit_of(ErrorCode code) {
     case error::CliPrecondition:
     case error::PortInUse:
     case error::SignerBusy:
+    case error::KeyStillUsed:
     case error::StorageLocked: return Exit::conflict;
     case error::CliTimedOut: return Exit::time_out;
     case error::CliRpcUnreachable:
+    case error::NodeUnreachable:
     case error::PeerUnreachable: return Exit::unreachable;
     case error::SignatureInvalid:
     case error::CertificateInvalid:
@@ -192,6 +195,11 @@ Exit exit_of(ErrorCode code) {
     case error::AuditTampered:
     case error::AuditForeign:
     case error::AuditStreamBroken:
+    case error::CipherDamaged:
+    case error::CipherPlain:
+    case error::RegistryDamaged:
+    case error::ShareDamaged:
+    case error::ShareMixed:
     case error::StateDiverged: return Exit::verification;
     case error::CliInterrupted: return Exit::interrupted;
     default: return Exit::failed;

@@ -10,6 +10,7 @@
 #include "crypto/certificate.hpp"
 #include "node/audit_watch.hpp"
 #include "node/chain_trust.hpp"
+#include "node/control.hpp"
 #include "node/core_loop.hpp"
 #include "node/data_at_rest.hpp"
 #include "node/divergence.hpp"
@@ -17,6 +18,7 @@
 #include "node/executor.hpp"
 #include "node/signer_sealer.hpp"
 #include "signer/client.hpp"
+#include "node/storage_commands.hpp"
 #include "storage/segment_log.hpp"
 #include "system/keys.hpp"
 #include "system/system_contracts.hpp"
@@ -68,6 +70,7 @@ class ValidatorNode final : public Node {
 public:
     ~ValidatorNode() override {
         stopping_ = true;
+        control_.reset();
         inbox_.close();
         // Each ends before what it uses.
         if (audit_) audit_->stop();
@@ -136,6 +139,7 @@ private:
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<network::Network> network_;
     std::unique_ptr<CoreLoop> loop_;
+    std::unique_ptr<ControlSocket> control_;
     Inquiry inquiry_;
     std::map<ValidatorIndex, Microseconds> last_result_request_; // network thread only
     struct RequestBudget {
@@ -236,6 +240,10 @@ Status ValidatorNode::open(const NodeConfig& config) {
     CRN_TRY(own_batch, OwnBatchFile::open(config.data_dir + "/consensus-own-batch"));
     loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, std::move(own_batch), inbox_, system_clock(), ports());
     audit_->follow(*live_, *counting_signer_);
+    CRN_TRY(control, ControlSocket::listen(config.data_dir, [this](const std::string& line) {
+                return answer_storage_command(*at_rest_, *live_, line);
+            }));
+    control_ = std::move(control);
     ready_ = true;
     disk_watch_ = std::jthread([this](std::stop_token stop) { watch_disk(stop); });
     log(LogLevel::info, "node", "started",

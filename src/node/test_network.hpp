@@ -21,6 +21,7 @@ public:
     Node& node(std::size_t i) { return *nodes_[i]; }
     bool runs(std::size_t i) const { return nodes_[i] != nullptr; }
     const NodeConfig& config(std::size_t i) const { return configs_[i]; }
+    NodeConfig& config(std::size_t i) { return configs_[i]; }
     const ledger::Genesis& genesis() const { return genesis_; }
     /// A funded account.
     const crypto::AccountKey& key() const { return key_; }

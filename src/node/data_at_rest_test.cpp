@@ -1,0 +1,141 @@
+#include "base/errors/node.hpp"
+#include "base/errors/storage.hpp"
+#include "crypto/hash.hpp"
+#include "node/control.hpp"
+#include "node/data_at_rest.hpp"
+#include "node/test_network.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <thread>
+
+namespace cairn::node {
+namespace {
+
+/// Files below `directory` that hold `text`.
+std::size_t files_with(const std::string& directory, BytesView text) {
+    std::size_t out = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+        if (!entry.is_regular_file()) continue;
+        std::ifstream in{entry.path(), std::ios::binary};
+        const std::string content{std::istreambuf_iterator<char>{in}, {}};
+        if (std::search(content.begin(), content.end(), as_text(text).begin(), as_text(text).end()) != content.end())
+            ++out;
+    }
+    return out;
+}
+
+void wait_until_head(TestNetwork& network, std::uint64_t height) {
+    for (int i = 0; i < 1200 && network.chain(0).head().value < height; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    ASSERT_GE(network.chain(0).head().value, height);
+}
+
+} // namespace
+
+TEST(DataAtRest, of_a_node_shows_no_account_or_transaction_and_without_encryption_shows_them) {
+    for (const bool off : {false, true}) {
+        TestNetwork network(1, off ? "plain" : "sealed");
+        network.config(0).encryption_off_for_measuring = off;
+        ASSERT_TRUE(network.start(0));
+        const auto transaction = network.transfer(0);
+        ASSERT_TRUE(network.chain(0).submit(transaction));
+        wait_until_head(network, 1);
+        network.stop(0);
+        const auto& data = network.config(0).data_dir;
+        // The transaction's recipient stands in the block and as an account in the state.
+        const auto recipient = BytesView{crypto::keccak256(as_bytes("someone"))}.first(20);
+        const auto body = BytesView{transaction}.last(40);
+        EXPECT_EQ(files_with(data, recipient) != 0, off);
+        EXPECT_EQ(files_with(data, body) != 0, off);
+        EXPECT_EQ(files_with(data, as_bytes("this validator has run")) != 0, off);
+    }
+}
+
+TEST(DataAtRest, cannot_be_switched_off_for_a_network_of_several_machines_or_for_encrypted_data) {
+    TestNetwork network(1, "switch");
+    auto config = network.config(0);
+    auto genesis = network.genesis();
+    genesis.validators.members[0].address = "10.0.0.1:30300";
+    config.encryption_off_for_measuring = true;
+    EXPECT_EQ(DataAtRest::open(config, genesis).error().code, error::EncryptionOffRefused);
+    EXPECT_TRUE(DataAtRest::open(config, network.genesis()));
+    config.encryption_off_for_measuring = false;
+    EXPECT_TRUE(DataAtRest::open(config, genesis));
+    config.encryption_off_for_measuring = true;
+    EXPECT_EQ(DataAtRest::open(config, network.genesis()).error().code, error::EncryptionOffRefused);
+}
+
+TEST(DataAtRest, is_refused_without_its_root_and_with_another) {
+    TestNetwork network(1, "root");
+    const auto& config = network.config(0);
+    ASSERT_TRUE(network.start(0));
+    network.stop(0);
+    const auto root = default_root_file(config);
+    std::filesystem::rename(root, root + ".away");
+    EXPECT_EQ(network.start(0).error().code, error::RootFileRefused);
+    {
+        auto other = config;
+        other.data_dir += "-other";
+        ASSERT_TRUE(DataAtRest::open(other, network.genesis()));
+    }
+    EXPECT_EQ(network.start(0).error().code, error::VaultDamaged);
+    std::filesystem::rename(root + ".away", root);
+    const auto started = network.start(0);
+    EXPECT_TRUE(started) << started.error().text();
+}
+
+TEST(DataAtRest, rotates_by_command_while_the_chain_runs_and_the_node_starts_without_the_old_key) {
+    TestNetwork network(1, "rotate");
+    ASSERT_TRUE(network.start(0));
+    const auto& data = network.config(0).data_dir;
+    std::uint64_t nonce = 0;
+    const auto pay = [&] {
+        const auto submitted = network.chain(0).submit(network.transfer(nonce++));
+        ASSERT_TRUE(submitted) << submitted.error().text();
+    };
+    const auto ask = [&](const std::string& line) {
+        const auto answer = ask_node(data, line);
+        EXPECT_TRUE(answer) << answer.error().text();
+        pay();
+        return answer ? *answer : std::string{};
+    };
+    pay();
+    wait_until_head(network, 1);
+    EXPECT_NE(ask("storage-key retire 1").find("CRN-STO-"), std::string::npos);
+    EXPECT_EQ(ask("storage-key rotate"), "{\"result\":{\"version\":2}}\n");
+    EXPECT_NE(ask("storage-key rewrap").find("\"wrapped\":0"), std::string::npos);
+    EXPECT_NE(ask("storage-key retire 1").find("CRN-STO-0022"), std::string::npos);
+    ask("storage-key reencrypt 100");
+    std::string status;
+    for (int i = 0; i < 600; ++i) {
+        status = ask("storage-key status");
+        if (status.find("\"running\":false") != std::string::npos) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    }
+    EXPECT_NE(status.find("\"files_left\":0"), std::string::npos) << status;
+    EXPECT_NE(status.find("\"failed\":null"), std::string::npos) << status;
+    const auto proof = ask("storage-key retire 1");
+    EXPECT_NE(proof.find("\"files_under_version\":0"), std::string::npos) << proof;
+    EXPECT_NE(proof.find("\"state\":\"destroyed\""), std::string::npos) << proof;
+    EXPECT_NE(ask("storage-key invent").find("CRN-NOD-0008"), std::string::npos);
+    // Every transfer that was sent meanwhile is in the chain, and after a restart as well.
+    const auto payer = crypto::address_of(*crypto::public_key(network.key()));
+    const auto all_paid = [&] {
+        for (int i = 0; i < 600; ++i) {
+            const auto state = network.chain(0).state(network.chain(0).head());
+            if (state && (*state)->account(payer)->nonce == nonce) return true;
+            std::this_thread::sleep_for(std::chrono::milliseconds{50});
+        }
+        return false;
+    };
+    EXPECT_TRUE(all_paid());
+    network.stop(0);
+    EXPECT_EQ(ask_node(data, "storage-key status").error().code, error::NodeUnreachable);
+    const auto started = network.start(0);
+    ASSERT_TRUE(started) << started.error().text();
+    EXPECT_TRUE(all_paid());
+}
+
+} // namespace cairn::node

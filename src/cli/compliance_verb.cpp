@@ -2,9 +2,9 @@
 // The rows are those of docs/security/compliance.md.
 #include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
+#include "cli/compliance_pack.hpp"
 #include "cli/config.hpp"
 #include "cli/dev_state.hpp"
-#include "cli/compliance_pack.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/rpc_client.hpp"

@@ -271,9 +271,8 @@ std::string to_toml(const NodeSettings& settings) {
     out += "\n[network]\n";
     out += "listen = " + toml_text(host_port(node.listen_address, node.listen_port)) + "\n";
     out += "tls_certificate = " + toml_text(node.tls_certificate_file) + "\n";
-    if (!node.passphrase_file.empty())
-        out += "\n[signer]\npassphrase_file = " + toml_text(node.passphrase_file) + "\n";
     if (!node.extra_trust_file.empty()) out += "extra_trust = " + toml_text(node.extra_trust_file) + "\n";
+    if (!node.passphrase_file.empty()) out += "\n[signer]\npassphrase_file = " + toml_text(node.passphrase_file) + "\n";
     out += "\n[rpc]\n";
     out += "listen = " + toml_text(host_port(rpc.address, rpc.port)) + "\n";
     if (rpc.websocket_port) out += "websocket_port = " + std::to_string(*rpc.websocket_port) + "\n";

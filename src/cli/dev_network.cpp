@@ -302,7 +302,8 @@ Status wipe_dev_network(const DevState& state) {
     namespace fs = std::filesystem;
     std::error_code error;
     // state.json last: while it is there, the rest can be wiped again.
-    for (const char* name : {"nodes", "organisations", "genesis.json", "heartbeat.key", "signer.passphrase", "state.json"}) {
+    for (const char* name :
+         {"nodes", "organisations", "genesis.json", "heartbeat.key", "signer.passphrase", "state.json"}) {
         fs::remove_all(state.directory + "/" + name, error);
         if (error) return fail(error::CliFileUnwritable, state.directory + "/" + name + " (" + error.message() + ")");
     }

@@ -47,7 +47,9 @@ Result<Hash256> write_evidence(const std::string& directory, const std::map<std:
 }
 
 Result<Evidence> verify_evidence(const std::string& directory) {
-    const auto invalid = [&](const std::string& what) { return fail(error::EvidencePackInvalid, directory + ": " + what); };
+    const auto invalid = [&](const std::string& what) {
+        return fail(error::EvidencePackInvalid, directory + ": " + what);
+    };
     CRN_TRY(text, read_file(directory + "/" + std::string{kManifest}));
     auto manifest = json::parse(text, nullptr, false);
     if (!manifest.is_object() || !manifest.contains("files") || !manifest["files"].is_object() ||

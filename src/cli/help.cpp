@@ -209,10 +209,10 @@ std::string errors_page() {
         const std::string its_area{info.id.substr(4, 3)};
         if (its_area != area) {
             static const std::map<std::string, std::string, std::less<>> kAreas = {
-                {"AUD", "Audit log"}, {"CLI", "Command line"}, {"CNS", "Consensus"},    {"COD", "Encodings"},
-                {"CRY", "Cryptography"}, {"EXE", "Execution"}, {"KEY", "Keys"},         {"LED", "Ledger"},
-                {"NET", "Network"},   {"NOD", "Node"},         {"POL", "Pool"},         {"RPC", "JSON-RPC"},
-                {"SIG", "Signer"},    {"STA", "State"},        {"STO", "Storage"},      {"SYS", "System contracts"},
+                {"AUD", "Audit log"},    {"CLI", "Command line"}, {"CNS", "Consensus"}, {"COD", "Encodings"},
+                {"CRY", "Cryptography"}, {"EXE", "Execution"},    {"KEY", "Keys"},      {"LED", "Ledger"},
+                {"NET", "Network"},      {"NOD", "Node"},         {"POL", "Pool"},      {"RPC", "JSON-RPC"},
+                {"SIG", "Signer"},       {"STA", "State"},        {"STO", "Storage"},   {"SYS", "System contracts"},
                 {"ZON", "Zones"}};
             area = its_area;
             const auto name = kAreas.find(area);

@@ -95,8 +95,8 @@ Status node_init(Invocation& invocation) {
     CRN_TRY(sealed, signer::read_sealed_keys(settings.node.keys_file));
     const auto index = genesis.validators.index_of(sealed.public_keys.consensus);
     if (!index)
-        return fail(error::CliPrecondition, settings.node.keys_file + " is not a key of any validator in " +
-                                                settings.node.genesis_file);
+        return fail(error::CliPrecondition,
+                    settings.node.keys_file + " is not a key of any validator in " + settings.node.genesis_file);
     const auto& validator = genesis.validators.members[index->value];
     const auto reached_at = parse_host_port(validator.address);
     if (!reached_at) return fail(error::GenesisInvalid, validator.address);
@@ -200,29 +200,32 @@ void declare_node(CommandList& out) {
          .summary = "write the configuration of a validator's node",
          .details = "Checks that all organisations have signed the genesis file and that the key belongs to one of "
                     "its validators. KEYS is the validator's folder that `cairn org init` made.",
-         .flags = {{.name = "keys",
-                    .value = "DIR",
-                    .help = "folder with keys.sealed and tls.pem (required)",
-                    .completes = Completes::directory},
-                   {.name = "genesis",
-                    .value = "FILE",
-                    .help = "the signed genesis file (required)",
-                    .completes = Completes::file},
-                   {.name = "dir",
-                    .value = "DIR",
-                    .help = "the node's directory (default: .)",
-                    .completes = Completes::directory},
-                   {.name = "listen",
-                    .value = "HOST:PORT",
-                    .help = "for the other validators (default: as genesis says)"},
-                   {.name = "rpc", .value = "HOST:PORT", .help = "for clients (default: 127.0.0.1:8545)"},
-                   {.name = "management", .value = "HOST:PORT", .help = "for administrators (default: loopback, 55 above the port for clients)"},
-                   {.name = "regulator", .value = "HOST:PORT", .help = "for regulators (default: loopback, 65 above the port for clients)"},
-                   {.name = "passphrase-file",
-                    .value = "FILE",
-                    .help = "file of mode 0600 with the passphrase of the sealed keys, for machines without a person and "
-                            "without systemd credentials (default: ask)",
-                    .completes = Completes::file}},
+         .flags =
+             {{.name = "keys",
+               .value = "DIR",
+               .help = "folder with keys.sealed and tls.pem (required)",
+               .completes = Completes::directory},
+              {.name = "genesis",
+               .value = "FILE",
+               .help = "the signed genesis file (required)",
+               .completes = Completes::file},
+              {.name = "dir",
+               .value = "DIR",
+               .help = "the node's directory (default: .)",
+               .completes = Completes::directory},
+              {.name = "listen", .value = "HOST:PORT", .help = "for the other validators (default: as genesis says)"},
+              {.name = "rpc", .value = "HOST:PORT", .help = "for clients (default: 127.0.0.1:8545)"},
+              {.name = "management",
+               .value = "HOST:PORT",
+               .help = "for administrators (default: loopback, 55 above the port for clients)"},
+              {.name = "regulator",
+               .value = "HOST:PORT",
+               .help = "for regulators (default: loopback, 65 above the port for clients)"},
+              {.name = "passphrase-file",
+               .value = "FILE",
+               .help = "file of mode 0600 with the passphrase of the sealed keys, for machines without a person and "
+                       "without systemd credentials (default: ask)",
+               .completes = Completes::file}},
          .examples = {{"cairn node init --keys Alpha/validators/alpha-1 --genesis genesis.json --dir /srv/cairn", ""}},
          .run = node_init});
     out.push_back({.noun = "node",

@@ -28,7 +28,8 @@ Status signer_serve(Invocation&) { return signer::serve(); }
 Result<std::string> required(const Invocation& invocation, std::string_view flag, const char* value) {
     const auto given = invocation.flag(flag);
     if (given) return *given;
-    return fail(error::CliUsage, "missing --" + std::string{flag} + " " + value + "\n" + usage_of(invocation.command()));
+    return fail(error::CliUsage,
+                "missing --" + std::string{flag} + " " + value + "\n" + usage_of(invocation.command()));
 }
 
 Status signer_show(Invocation& invocation) {
@@ -43,8 +44,9 @@ Status signer_show(Invocation& invocation) {
                              {"audit_key", to_hex(keys.public_keys.audit)},
                              {"private_keys", where},
                              {"tpm", !keys.protection.tpm_blob.empty()},
-                             {"argon2id", {{"passes", keys.protection.cost.passes},
-                                           {"memory_kib", keys.protection.cost.memory_kib}}},
+                             {"argon2id",
+                              {{"passes", keys.protection.cost.passes},
+                               {"memory_kib", keys.protection.cost.memory_kib}}},
                              {"memory", remembers}}
                             .dump(2)
                      << '\n';
@@ -73,7 +75,8 @@ Status signer_seal(Invocation& invocation) {
     CRN_CHECK(secrets.set_tls_scalar(tls.scalar()));
     CRN_TRY(passphrase, read_passphrase(invocation, "New passphrase: ", Ask::twice));
     if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
-    const auto keys = signer::create_sealed_keys(absolute(out), secrets, as_bytes(passphrase), {}, crypto::system_random());
+    const auto keys =
+        signer::create_sealed_keys(absolute(out), secrets, as_bytes(passphrase), {}, crypto::system_random());
     wipe(passphrase);
     if (!keys) return std::unexpected(keys.error());
     print_fields(invocation.terminal(), {{"consensus key", to_hex(keys->consensus)}, {"sealed keys", absolute(out)}});
@@ -95,7 +98,8 @@ Status signer_reset(Invocation& invocation) {
     CRN_TRY(epoch, invocation.number("epoch", 0, 0, UINT64_MAX - 1));
     const auto keys_file = absolute(path);
     if (signer::Journal::exists(signer::state_path(keys_file)))
-        return fail(error::CliFileExists, signer::state_path(keys_file) + ".0 or .1: a memory that is there is never replaced");
+        return fail(error::CliFileExists,
+                    signer::state_path(keys_file) + ".0 or .1: a memory that is there is never replaced");
     CRN_TRY(keys, signer::read_sealed_keys(keys_file));
     CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + keys_file + ": ", Ask::once));
     auto secrets = signer::unseal(keys, as_bytes(passphrase), {});
@@ -131,9 +135,9 @@ Status signer_token(Invocation& invocation) {
                                                      crypto::system_random());
     wipe(pin);
     if (!keys) return std::unexpected(keys.error());
-    print_fields(invocation.terminal(), {{"consensus key", to_hex(keys->consensus)},
-                                         {"TLS key", to_hex(keys->tls)},
-                                         {"sealed keys", absolute(out)}});
+    print_fields(
+        invocation.terminal(),
+        {{"consensus key", to_hex(keys->consensus)}, {"TLS key", to_hex(keys->tls)}, {"sealed keys", absolute(out)}});
     return {};
 }
 
@@ -166,18 +170,18 @@ Status signer_trial(Invocation& invocation) {
                             .dump(2)
                      << '\n';
     else
-        print_fields(terminal,
-                     {{"hostile requests", std::to_string(report.requests) + ", " + std::to_string(report.malformed) +
-                                               " of them malformed"},
-                      {"kills", std::to_string(report.kills) + ", amid " + std::to_string(report.kill_requests) +
-                                    " requests"},
-                      {"signatures", std::to_string(report.signatures) + " for " + std::to_string(report.statements) +
-                                         " statements; " + std::to_string(report.refused) + " refused or cut off"},
-                      {"contradictions", std::to_string(report.contradictions)},
-                      {"one vote, p50", std::to_string(report.vote_p50) + " us, p99 " + std::to_string(report.vote_p99) +
-                                            " us; the signer adds " + std::to_string(added) + " us p50"},
-                      {"one handshake, p50", std::to_string(report.handshake_p50) + " us"},
-                      {"seconds", std::to_string(report.seconds)}});
+        print_fields(
+            terminal,
+            {{"hostile requests",
+              std::to_string(report.requests) + ", " + std::to_string(report.malformed) + " of them malformed"},
+             {"kills", std::to_string(report.kills) + ", amid " + std::to_string(report.kill_requests) + " requests"},
+             {"signatures", std::to_string(report.signatures) + " for " + std::to_string(report.statements) +
+                                " statements; " + std::to_string(report.refused) + " refused or cut off"},
+             {"contradictions", std::to_string(report.contradictions)},
+             {"one vote, p50", std::to_string(report.vote_p50) + " us, p99 " + std::to_string(report.vote_p99) +
+                                   " us; the signer adds " + std::to_string(added) + " us p50"},
+             {"one handshake, p50", std::to_string(report.handshake_p50) + " us"},
+             {"seconds", std::to_string(report.seconds)}});
     if (report.contradictions > 0) return fail(error::SignatureContradicts, report.first_contradiction);
     return {};
 }
@@ -202,77 +206,76 @@ void declare_signer(CommandList& out) {
                    .flags = {kKeys},
                    .examples = {{"cairn signer show --keys Alpha/validators/alpha-1/keys.sealed", ""}},
                    .run = signer_show});
-    out.push_back({.noun = "signer",
-                   .verb = "seal",
-                   .summary = "seal keys that lie in plain files",
-                   .details = "For nodes of before there was a signer. The plain files stay: destroy them once the node runs.",
-                   .flags = {{.name = "validator-key",
-                              .value = "FILE",
-                              .help = "Ed25519 key in PEM form (required)",
-                              .completes = Completes::file},
-                             {.name = "tls-key",
-                              .value = "FILE",
-                              .help = "P-256 key in PEM form (required)",
-                              .completes = Completes::file},
-                             {.name = "out",
-                              .value = "FILE",
-                              .help = "the new keys.sealed (required)",
-                              .completes = Completes::file},
-                             kPassphraseFile},
-                   .examples = {{"cairn signer seal --validator-key validator.key --tls-key tls.key --out keys.sealed",
-                                 ""}},
-                   .run = signer_seal});
-    out.push_back({.noun = "signer",
-                   .verb = "token",
-                   .summary = "make a validator's keys on a PKCS#11 token",
-                   .details = "The consensus key (Ed25519) and the TLS key (P-256) are made on the token and never leave it. The "
-                              "file that is written names the token and holds, sealed by it, the audit key and the root of "
-                              "storage encryption. The PIN is asked for, or read as a passphrase is.",
-                   .flags = {{.name = "module",
-                              .value = "FILE",
-                              .help = "the token's PKCS#11 library (required)",
-                              .completes = Completes::file},
-                             {.name = "token", .value = "LABEL", .help = "the token's label (required)"},
-                             {.name = "out",
-                              .value = "FILE",
-                              .help = "the new keys.sealed (required)",
-                              .completes = Completes::file},
-                             {.name = "passphrase-file",
-                              .value = "FILE",
-                              .help = "file of mode 0600 whose first line is the PIN (default: ask)",
-                              .completes = Completes::file}},
-                   .examples = {{"cairn signer token --module /usr/lib/softhsm/libsofthsm2.so --token validator --out "
-                                 "keys.sealed",
-                                 ""}},
-                   .run = signer_token});
-    out.push_back({.noun = "signer",
-                   .verb = "trial",
-                   .summary = "attack a signer of its own with hostile requests and kills, and measure it",
-                   .details = "Makes keys in DIR, starts a signer, asks it for whatever could contradict and kills it at random "
-                              "moments. An independent checker looks at every signature. Fails if two contradict.",
-                   .flags = {{.name = "requests", .value = "N", .help = "hostile requests (default: 100000)"},
-                             {.name = "kills", .value = "N", .help = "kill -9 and restart (default: 100)"},
-                             {.name = "seed", .value = "N", .help = "of the requests (default: 1)"},
-                             {.name = "dir",
-                              .value = "DIR",
-                              .help = "where its keys and memory go (default: signer-trial)",
-                              .completes = Completes::directory}},
-                   .examples = {{"cairn signer trial --requests 1000000 --kills 1000", "the measure of docs/security"}},
-                   .run = signer_trial});
-    out.push_back({.noun = "signer",
-                   .verb = "reset",
-                   .summary = "a new memory for a signer that lost its own",
-                   .details = "Nothing is signed up to the given view, lane position and height. Only with values that are "
-                              "certainly above whatever these keys have signed is this safe: ask the other validators for "
-                              "theirs, and add a margin. New keys that the others vote in are safer.",
-                   .flags = {kKeys,
-                             {.name = "view", .value = "N", .help = "(required)"},
-                             {.name = "position", .value = "N", .help = "of any lane (required)"},
-                             {.name = "height", .value = "N", .help = "(required)"},
-                             {.name = "epoch", .value = "N", .help = "the present epoch (default: 0)"},
-                             kPassphraseFile},
-                   .examples = {{"cairn signer reset --keys keys.sealed --view 91000 --position 40000 --height 31000", ""}},
-                   .run = signer_reset});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "seal",
+         .summary = "seal keys that lie in plain files",
+         .details = "For nodes of before there was a signer. The plain files stay: destroy them once the node runs.",
+         .flags =
+             {{.name = "validator-key",
+               .value = "FILE",
+               .help = "Ed25519 key in PEM form (required)",
+               .completes = Completes::file},
+              {.name = "tls-key",
+               .value = "FILE",
+               .help = "P-256 key in PEM form (required)",
+               .completes = Completes::file},
+              {.name = "out", .value = "FILE", .help = "the new keys.sealed (required)", .completes = Completes::file},
+              kPassphraseFile},
+         .examples = {{"cairn signer seal --validator-key validator.key --tls-key tls.key --out keys.sealed", ""}},
+         .run = signer_seal});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "token",
+         .summary = "make a validator's keys on a PKCS#11 token",
+         .details = "The consensus key (Ed25519) and the TLS key (P-256) are made on the token and never leave it. The "
+                    "file that is written names the token and holds, sealed by it, the audit key and the root of "
+                    "storage encryption. The PIN is asked for, or read as a passphrase is.",
+         .flags =
+             {{.name = "module",
+               .value = "FILE",
+               .help = "the token's PKCS#11 library (required)",
+               .completes = Completes::file},
+              {.name = "token", .value = "LABEL", .help = "the token's label (required)"},
+              {.name = "out", .value = "FILE", .help = "the new keys.sealed (required)", .completes = Completes::file},
+              {.name = "passphrase-file",
+               .value = "FILE",
+               .help = "file of mode 0600 whose first line is the PIN (default: ask)",
+               .completes = Completes::file}},
+         .examples = {{"cairn signer token --module /usr/lib/softhsm/libsofthsm2.so --token validator --out "
+                       "keys.sealed",
+                       ""}},
+         .run = signer_token});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "trial",
+         .summary = "attack a signer of its own with hostile requests and kills, and measure it",
+         .details = "Makes keys in DIR, starts a signer, asks it for whatever could contradict and kills it at random "
+                    "moments. An independent checker looks at every signature. Fails if two contradict.",
+         .flags = {{.name = "requests", .value = "N", .help = "hostile requests (default: 100000)"},
+                   {.name = "kills", .value = "N", .help = "kill -9 and restart (default: 100)"},
+                   {.name = "seed", .value = "N", .help = "of the requests (default: 1)"},
+                   {.name = "dir",
+                    .value = "DIR",
+                    .help = "where its keys and memory go (default: signer-trial)",
+                    .completes = Completes::directory}},
+         .examples = {{"cairn signer trial --requests 1000000 --kills 1000", "the measure of docs/security"}},
+         .run = signer_trial});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "reset",
+         .summary = "a new memory for a signer that lost its own",
+         .details = "Nothing is signed up to the given view, lane position and height. Only with values that are "
+                    "certainly above whatever these keys have signed is this safe: ask the other validators for "
+                    "theirs, and add a margin. New keys that the others vote in are safer.",
+         .flags = {kKeys,
+                   {.name = "view", .value = "N", .help = "(required)"},
+                   {.name = "position", .value = "N", .help = "of any lane (required)"},
+                   {.name = "height", .value = "N", .help = "(required)"},
+                   {.name = "epoch", .value = "N", .help = "the present epoch (default: 0)"},
+                   kPassphraseFile},
+         .examples = {{"cairn signer reset --keys keys.sealed --view 91000 --position 40000 --height 31000", ""}},
+         .run = signer_reset});
 }
 
 } // namespace cairn::cli

@@ -258,7 +258,8 @@ Microseconds Machine::delta() const {
     return std::min(out, config_.timing.delta_max);
 }
 
-std::optional<ledger::Vote> Machine::sign(VoteKind kind, std::uint64_t number, std::uint16_t lane, const Hash256& digest) const {
+std::optional<ledger::Vote> Machine::sign(VoteKind kind, std::uint64_t number, std::uint16_t lane,
+                                          const Hash256& digest) const {
     const ledger::VoteStatement statement{kind, config_.validators.epoch, number, lane, digest};
     const auto signature = signer_.sign_vote(statement);
     if (!signature) return std::nullopt;

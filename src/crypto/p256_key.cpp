@@ -36,8 +36,7 @@ std::shared_ptr<EVP_PKEY> wrap(EcKey key) {
 
 EcKey key_of_point(BytesView point) {
     EcKey key(EC_KEY_new_by_curve_name(NID_X9_62_prime256v1));
-    if (!key || point.size() != kPointBytes ||
-        EC_KEY_oct2key(key.get(), point.data(), point.size(), nullptr) != 1)
+    if (!key || point.size() != kPointBytes || EC_KEY_oct2key(key.get(), point.data(), point.size(), nullptr) != 1)
         return {};
     return key;
 }

@@ -68,8 +68,8 @@ struct NetworkTuning {
     std::array<Rate, kStreams> read_bytes{Rate{32u << 20, 64u << 20}, Rate{256u << 20, 512u << 20},
                                           Rate{256u << 20, 512u << 20}};
     std::array<Rate, kStreams> read_frames{Rate{20'000, 40'000}, Rate{20'000, 40'000}, Rate{2'000, 4'000}};
-    Milliseconds ban{60'000}; // first ban, 0: never; each further one lasts twice as long, at most 64 times
-    Milliseconds renewal_check{1'000};       // looks whether the certificate file has changed
+    Milliseconds ban{60'000};          // first ban, 0: never; each further one lasts twice as long, at most 64 times
+    Milliseconds renewal_check{1'000}; // looks whether the certificate file has changed
     Milliseconds judgement_interval{30'000}; // live connections are judged anew, also without a change of trust
     std::uint64_t rekey_bytes = std::uint64_t{1} << 35; // new TLS traffic keys after so many bytes
 };
@@ -77,7 +77,7 @@ struct NetworkTuning {
 struct NetworkConfig {
     std::string listen_address = "127.0.0.1";
     std::uint16_t listen_port = 0;
-    std::string certificate_file; // PEM: node certificate, then its CA
+    std::string certificate_file;                              // PEM: node certificate, then its CA
     std::shared_ptr<crypto::HandshakeSigner> handshake_signer; // has the private key of the TLS certificate
     ValidatorIndex self;
     /// Null: what genesis says, for ever.

@@ -10,9 +10,7 @@ namespace {
 
 bool is_business(const Address& contract) { return contract == system::kRecordsAddress; }
 
-bool is_system(const Address& contract) {
-    return system::is_system_contract(contract) && !is_business(contract);
-}
+bool is_system(const Address& contract) { return system::is_system_contract(contract) && !is_business(contract); }
 
 /// Whose anchor a call of Anchors is: the first argument of both functions that write.
 std::string anchored_node(BytesView input) {

@@ -48,7 +48,8 @@ std::vector<std::string> DataAtRest::data_files() const {
     for (auto at = std::filesystem::recursive_directory_iterator(directory_, error);
          !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error)) {
         const auto name = at->path().filename().string();
-        if (at.depth() == 0 && (at->path().lexically_normal() == keys || std::ranges::find(kPlain, name) != kPlain.end())) {
+        if (at.depth() == 0 &&
+            (at->path().lexically_normal() == keys || std::ranges::find(kPlain, name) != kPlain.end())) {
             at.disable_recursion_pending();
             continue;
         }

@@ -103,7 +103,7 @@ execution::Candidates Executor::in_shares(const std::vector<std::pair<ValidatorI
 Status Executor::execute(const consensus::FinalizedBlock& block) {
     CRN_ASSERT(block.block.height == chain_.height().next());
     std::vector<BytesView> raws;
-    std::vector<std::size_t> ends; // of each batch in `raws`
+    std::vector<std::size_t> ends;                             // of each batch in `raws`
     std::vector<std::pair<ValidatorIndex, std::size_t>> lanes; // and where the lane's transactions end in `raws`
     for (const auto& batch : block.batches) {
         // A body that does not parse is the same for everyone, so everyone leaves it out.

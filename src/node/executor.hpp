@@ -40,7 +40,7 @@ private:
     Inbox& inbox_;
     const std::function<void(Error)> on_failure_;
     std::optional<consensus::RulesChanged> announced_; // executor's thread only
-    std::optional<system::Shares> shares_; // executor's thread only
+    std::optional<system::Shares> shares_;             // executor's thread only
     BoundedQueue<consensus::FinalizedBlockPtr> queue_;
     std::jthread thread_;
 };

@@ -8,9 +8,9 @@
 #include "crypto/ed25519.hpp"
 #include "execution/transaction.hpp"
 #include "ledger/account_key.hpp"
-#include "system/keys.hpp"
-#include "system/identities.hpp"
 #include "node/account_organisation.hpp"
+#include "system/identities.hpp"
+#include "system/keys.hpp"
 #include "system/parameters.hpp"
 
 #include <set>

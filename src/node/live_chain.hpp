@@ -3,8 +3,8 @@
 
 #include "node/chain.hpp"
 #include "node/executed_chain.hpp"
-#include "node/key_watch.hpp"
 #include "node/hot_spots.hpp"
+#include "node/key_watch.hpp"
 #include "node/lane_pacer.hpp"
 #include "node/transaction_cache.hpp"
 #include "pool/pool.hpp"
@@ -26,8 +26,8 @@ public:
         std::function<NodeStatus()> status;       // everything but head and pool
         /// Before a transaction of this node's clients is pooled; may refuse it.
         std::function<Status(const ledger::SignedTransaction&)> admit;
-        std::function<FlowStatus()> flow;         // everything but the pool and hot spots
-        std::string organisation;                 // this node's
+        std::function<FlowStatus()> flow; // everything but the pool and hot spots
+        std::string organisation;         // this node's
     };
     /// References must outlive the object.
     LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::NativeContracts& natives, Hooks hooks);
@@ -77,7 +77,7 @@ private:
 
     mutable std::mutex pool_mutex_;
     ledger::ChainParameters parameters_;   // of the next block; guarded by pool_mutex_
-    std::uint64_t head_time_ = 0;        // seconds; of the last executed block; guarded by pool_mutex_
+    std::uint64_t head_time_ = 0;          // seconds; of the last executed block; guarded by pool_mutex_
     pool::Pool pool_;                      // guarded by pool_mutex_
     std::optional<system::Shares> shares_; // guarded by pool_mutex_
     LanePacer pacer_;                      // guarded by pool_mutex_

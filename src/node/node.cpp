@@ -17,8 +17,8 @@
 #include "node/evidence_store.hpp"
 #include "node/executor.hpp"
 #include "node/signer_sealer.hpp"
-#include "signer/client.hpp"
 #include "node/storage_commands.hpp"
+#include "signer/client.hpp"
 #include "storage/segment_log.hpp"
 #include "system/keys.hpp"
 #include "system/system_contracts.hpp"
@@ -256,11 +256,11 @@ Status ValidatorNode::open(const NodeConfig& config) {
 
 /// The first thing in the log is who starts with what.
 Status ValidatorNode::open_audit() {
-    CRN_TRY(watch, AuditWatch::open(storage::posix_file_system(), config_.data_dir + "/audit",
-                                    std::make_unique<SignerSealer>(signer_), genesis_,
-                                    executed_->blocks().hash_of(Height{0}), genesis_.validators.members[self_.value],
-                                    {.retention_days = config_.audit_retention_days,
-                                     .anchor_seconds = config_.audit_anchor_seconds}));
+    CRN_TRY(watch,
+            AuditWatch::open(
+                storage::posix_file_system(), config_.data_dir + "/audit", std::make_unique<SignerSealer>(signer_),
+                genesis_, executed_->blocks().hash_of(Height{0}), genesis_.validators.members[self_.value],
+                {.retention_days = config_.audit_retention_days, .anchor_seconds = config_.audit_anchor_seconds}));
     audit_ = std::move(watch);
     CRN_TRY(certificate_text, read_file(config_.tls_certificate_file, crypto::kPemBytesMax));
     CRN_TRY(certificate, crypto::inspect_certificate(certificate_text));

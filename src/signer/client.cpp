@@ -8,7 +8,6 @@
 #include "signer/service.hpp"
 
 #include <cerrno>
-#include <climits>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -25,11 +24,8 @@ std::string system_error() { return std::strerror(errno); } // NOLINT(concurrenc
 
 std::unexpected<Error> unavailable(const std::string& why) { return fail(error::SignerUnavailable, why); }
 
-std::string own_program() {
-    char path[PATH_MAX];
-    const auto length = ::readlink("/proc/self/exe", path, sizeof path);
-    return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : std::string{};
-}
+/// The very file that this process runs, even if an upgrade has put another in its place.
+constexpr const char* kOwnProgram = "/proc/self/exe";
 
 /// -1 for an empty path.
 Result<int> open_passphrase(const std::string& path) {
@@ -82,8 +78,8 @@ Status Client::launch(const ClientConfig& config, int passphrase) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return unavailable(system_error());
     socket_ = pair[0];
-    const auto program = config.program.empty() ? own_program() : config.program;
-    std::string words[] = {program, "signer", "serve"};
+    const std::string program = config.program.empty() ? kOwnProgram : config.program;
+    std::string words[] = {"cairn", "signer", "serve"};
     char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
 
     posix_spawn_file_actions_t files;
@@ -97,8 +93,8 @@ Status Client::launch(const ClientConfig& config, int passphrase) {
     if (passphrase >= 0) ::posix_spawn_file_actions_adddup2(&files, passphrase, kAside + 1);
     ::posix_spawn_file_actions_adddup2(&files, kAside, kSocketDescriptor);
     if (passphrase >= 0) ::posix_spawn_file_actions_adddup2(&files, kAside + 1, kPassphraseDescriptor);
-    ::posix_spawn_file_actions_addclosefrom_np(
-        &files, passphrase >= 0 ? kPassphraseDescriptor + 1 : kSocketDescriptor + 1);
+    ::posix_spawn_file_actions_addclosefrom_np(&files,
+                                               passphrase >= 0 ? kPassphraseDescriptor + 1 : kSocketDescriptor + 1);
     sigset_t none, usual;
     ::sigemptyset(&none);
     ::sigemptyset(&usual);

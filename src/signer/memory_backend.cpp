@@ -9,7 +9,8 @@ namespace {
 
 class MemoryBackend final : public Backend {
 public:
-    MemoryBackend(LockedBytes consensus, crypto::P256Key tls) : consensus_(std::move(consensus)), tls_(std::move(tls)) {}
+    MemoryBackend(LockedBytes consensus, crypto::P256Key tls)
+        : consensus_(std::move(consensus)), tls_(std::move(tls)) {}
 
     Result<crypto::Signature> sign_consensus(BytesView message) override {
         crypto::Signature out;

@@ -14,7 +14,7 @@ inline constexpr std::size_t kPassphraseMax = 1024;
 inline constexpr const char* kCredential = "cairn-signer";
 
 struct Passphrase {
-    LockedBytes text; // without the end of line
+    LockedBytes text;   // without the end of line
     bool asked = false; // of a person, who may be asked again
     BytesView view() const { return text.view(); }
 };

@@ -76,8 +76,8 @@ TEST_F(SignerProcess, signs_what_a_node_needs_and_refuses_what_contradicts) {
     const auto key = storage::DataKey::generate();
     const auto wrapped = (*client)->wrap(KeyPurpose::storage, as_bytes("a file"), key);
     ASSERT_TRUE(wrapped) << wrapped.error().text();
-    EXPECT_TRUE(std::ranges::equal((*client)->unwrap(KeyPurpose::storage, as_bytes("a file"), *wrapped)->view(),
-                                   key.view()));
+    EXPECT_TRUE(
+        std::ranges::equal((*client)->unwrap(KeyPurpose::storage, as_bytes("a file"), *wrapped)->view(), key.view()));
     EXPECT_EQ((*client)->unwrap(KeyPurpose::storage, as_bytes("b file"), *wrapped).error().code, error::VaultKeyWrong);
     EXPECT_EQ((*client)->make_version(KeyPurpose::storage)->value, 2u);
     EXPECT_EQ((*client)->versions(KeyPurpose::storage)->size(), 2u);
@@ -141,8 +141,8 @@ TEST_F(SignerProcess, tells_once_when_the_signer_is_gone) {
 
 TEST_F(SignerProcess, a_hostile_node_gets_no_two_contradicting_signatures_even_with_kills) {
     TestDirectory own;
-    const auto report = run_trial({.directory = own.path(), .requests = 20'000, .kills = 12, .latency_samples = 50},
-                                  system_clock());
+    const auto report =
+        run_trial({.directory = own.path(), .requests = 20'000, .kills = 12, .latency_samples = 50}, system_clock());
     ASSERT_TRUE(report) << report.error().text();
     EXPECT_EQ(report->contradictions, 0u) << report->first_contradiction;
     EXPECT_EQ(report->kills, 12u);
@@ -210,8 +210,8 @@ TEST_F(SignerToken, names_a_wrong_pin_a_missing_token_a_missing_module_and_missi
     std::filesystem::rename(tokens, directory_ / "unplugged");
     std::filesystem::create_directory(tokens);
     EXPECT_EQ(Client::start(config_).error().code, error::TokenMissing);
-    ASSERT_EQ(std::system("softhsm2-util --init-token --free --label validator --so-pin 4321 --pin 1234 >/dev/null 2>&1"),
-              0);
+    ASSERT_EQ(
+        std::system("softhsm2-util --init-token --free --label validator --so-pin 4321 --pin 1234 >/dev/null 2>&1"), 0);
     EXPECT_EQ(Client::start(config_).error().code, error::TokenKeyMissing);
 }
 
@@ -242,8 +242,9 @@ TEST(SignerSandbox, refuses_files_sockets_processes_programs_and_executable_memo
                   return child > 0;
               }),
               0);
-    EXPECT_EQ(refused([] { return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
-                                  MAP_FAILED; }),
+    EXPECT_EQ(refused([] {
+                  return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+              }),
               0);
     EXPECT_EQ(refused([] { return ::kill(::getppid(), 0) == 0; }), 0);
     EXPECT_EQ(refused([] { return ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0; }), 0);

@@ -36,8 +36,8 @@ Entry PurposeKeys::make_entry(std::uint8_t purpose, std::uint32_t version, const
     Entry out{EntryKind::key_made, purpose, 0, version, {}};
     const auto wrapping = root_.derive("cairn-signer-purpose-keys-v1");
     ::randombytes_buf(out.detail.data(), kEntryNonceBytes);
-    ::crypto_stream_xchacha20_xor(out.detail.data() + kEntryNonceBytes, key.view().data(), kKeyBytes,
-                                  out.detail.data(), wrapping.view().data());
+    ::crypto_stream_xchacha20_xor(out.detail.data() + kEntryNonceBytes, key.view().data(), kKeyBytes, out.detail.data(),
+                                  wrapping.view().data());
     return out;
 }
 
@@ -131,9 +131,9 @@ Result<PurposeKeys::Outcome> PurposeKeys::perform(const VaultRequest& request) c
         const auto data = associated(request.purpose, request.version, request.context);
         Bytes key(kKeyBytes);
         if (request.key.size() != kNonceBytes + kKeyBytes + kTagBytes ||
-            ::crypto_aead_xchacha20poly1305_ietf_decrypt(
-                key.data(), nullptr, nullptr, request.key.data() + kNonceBytes, request.key.size() - kNonceBytes,
-                data.data(), data.size(), request.key.data(), known->second.key->view().data()) != 0)
+            ::crypto_aead_xchacha20poly1305_ietf_decrypt(key.data(), nullptr, nullptr, request.key.data() + kNonceBytes,
+                                                         request.key.size() - kNonceBytes, data.data(), data.size(),
+                                                         request.key.data(), known->second.key->view().data()) != 0)
             return fail(error::VaultKeyWrong, name(request.purpose, request.version));
         return Outcome{std::move(key), {}};
     }

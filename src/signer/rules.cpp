@@ -6,8 +6,8 @@ namespace cairn::signer {
 namespace {
 
 std::string name_of(const Entry& entry) {
-    constexpr const char* kNames[] = {"?", "lane vote", "notarize", "nullify", "finalize", "execution vote",
-                                      "batch", "proposal"};
+    constexpr const char* kNames[] = {"?",        "lane vote",      "notarize", "nullify",
+                                      "finalize", "execution vote", "batch",    "proposal"};
     const auto kind = static_cast<std::size_t>(entry.kind);
     auto out = std::string{kind < std::size(kNames) ? kNames[kind] : "?"} + " " + std::to_string(entry.number);
     if (entry.kind == EntryKind::lane) out += " of lane " + std::to_string(entry.lane);
@@ -95,8 +95,7 @@ Result<Verdict> Rules::check_view(const EpochState& state, const Entry& entry) {
 Result<Verdict> Rules::check(const Entry& entry) const {
     if (entry.kind == EntryKind::execution) return executions_.check(entry, false);
     if (entry.epoch < epoch_floor_)
-        return fail(error::SignatureTooOld,
-                    name_of(entry) + " is of an epoch before " + std::to_string(epoch_floor_));
+        return fail(error::SignatureTooOld, name_of(entry) + " is of an epoch before " + std::to_string(epoch_floor_));
     static const EpochState kFresh;
     const auto found = epochs_.find(entry.epoch);
     const auto& state = found == epochs_.end() ? kFresh : found->second;

@@ -19,13 +19,14 @@ namespace cairn::signer {
 namespace {
 
 std::unexpected<Error> refused(const char* what, int number) {
-    return fail(error::SandboxFailed, std::string{what} + ": " + std::strerror(number)); // NOLINT(concurrency-mt-unsafe)
+    return fail(error::SandboxFailed,
+                std::string{what} + ": " + std::strerror(number)); // NOLINT(concurrency-mt-unsafe)
 }
 
 // Debian 12's header ends at ABI 2; these are the rights of the later ones.
-constexpr std::uint64_t kTruncate = 1ULL << 14;  // ABI 3
-constexpr std::uint64_t kIoctlDevice = 1ULL << 15; // ABI 5
-constexpr std::uint64_t kNetBindTcp = 1ULL << 0, kNetConnectTcp = 1ULL << 1; // ABI 4
+constexpr std::uint64_t kTruncate = 1ULL << 14;                                   // ABI 3
+constexpr std::uint64_t kIoctlDevice = 1ULL << 15;                                // ABI 5
+constexpr std::uint64_t kNetBindTcp = 1ULL << 0, kNetConnectTcp = 1ULL << 1;      // ABI 4
 constexpr std::uint64_t kScopeAbstractUnix = 1ULL << 0, kScopeSignal = 1ULL << 1; // ABI 6
 
 struct RulesetAttributes {
@@ -36,8 +37,8 @@ struct RulesetAttributes {
 
 /// The ABI that was used; 0 without Landlock.
 Result<int> restrict_paths() {
-    const auto abi = static_cast<int>(::syscall(SYS_landlock_create_ruleset, nullptr, 0,
-                                                LANDLOCK_CREATE_RULESET_VERSION));
+    const auto abi =
+        static_cast<int>(::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
     if (abi <= 0) return 0;
     RulesetAttributes attributes;
     attributes.handled_access_fs = (1ULL << 13) - 1; // all of ABI 1
@@ -80,10 +81,10 @@ Status load_strict_filter() {
     const Filter filter(::seccomp_init(SCMP_ACT_ERRNO(EPERM)));
     if (!filter) return refused("seccomp", ENOMEM);
     // Talk over the inherited socket, write and sync the open state files, get and free memory, random bytes, time, end.
-    for (const int call : {SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(pwrite64), SCMP_SYS(fdatasync),
-                           SCMP_SYS(write), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(futex),
-                           SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigreturn),
-                           SCMP_SYS(close), SCMP_SYS(exit_group)})
+    for (const int call :
+         {SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(pwrite64), SCMP_SYS(fdatasync), SCMP_SYS(write), SCMP_SYS(brk),
+          SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(getpid),
+          SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigreturn), SCMP_SYS(close), SCMP_SYS(exit_group)})
         if (const int error = ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0); error != 0)
             return refused("seccomp", -error);
     // Memory without a file behind it, never executable.
@@ -105,11 +106,28 @@ Status load_strict_filter() {
 Status load_token_filter() {
     const Filter filter(::seccomp_init(SCMP_ACT_ALLOW));
     if (!filter) return refused("seccomp", ENOMEM);
-    for (const int call : {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(ptrace),
-                           SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(mount), SCMP_SYS(umount2),
-                           SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(setns), SCMP_SYS(unshare), SCMP_SYS(bpf),
-                           SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(kexec_load), SCMP_SYS(reboot),
-                           SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(keyctl), SCMP_SYS(io_uring_setup)})
+    for (const int call : {SCMP_SYS(execve),
+                           SCMP_SYS(execveat),
+                           SCMP_SYS(fork),
+                           SCMP_SYS(vfork),
+                           SCMP_SYS(ptrace),
+                           SCMP_SYS(process_vm_readv),
+                           SCMP_SYS(process_vm_writev),
+                           SCMP_SYS(mount),
+                           SCMP_SYS(umount2),
+                           SCMP_SYS(pivot_root),
+                           SCMP_SYS(chroot),
+                           SCMP_SYS(setns),
+                           SCMP_SYS(unshare),
+                           SCMP_SYS(bpf),
+                           SCMP_SYS(init_module),
+                           SCMP_SYS(finit_module),
+                           SCMP_SYS(kexec_load),
+                           SCMP_SYS(reboot),
+                           SCMP_SYS(perf_event_open),
+                           SCMP_SYS(userfaultfd),
+                           SCMP_SYS(keyctl),
+                           SCMP_SYS(io_uring_setup)})
         if (const int error = ::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), call, 0); error != 0)
             return refused("seccomp", -error);
     // Threads, but no processes. Without clone3, whose flags a filter cannot see, the C library uses clone.

@@ -116,10 +116,9 @@ Result<Secrets> unseal(const SealedKeys& keys, BytesView passphrase, BytesView t
     const auto clear = clear_part(keys);
     unsigned long long length = 0;
     if (keys.sealed.size() != kNonceBytes + Secrets::kBytes + kTagBytes ||
-        ::crypto_aead_xchacha20poly1305_ietf_decrypt(out.bytes().data(), &length, nullptr,
-                                                     keys.sealed.data() + kNonceBytes,
-                                                     keys.sealed.size() - kNonceBytes, clear.data(), clear.size(),
-                                                     keys.sealed.data(), key.view().data()) != 0)
+        ::crypto_aead_xchacha20poly1305_ietf_decrypt(
+            out.bytes().data(), &length, nullptr, keys.sealed.data() + kNonceBytes, keys.sealed.size() - kNonceBytes,
+            clear.data(), clear.size(), keys.sealed.data(), key.view().data()) != 0)
         return fail(error::SealedKeysWrong);
     return out;
 }

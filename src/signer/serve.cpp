@@ -32,8 +32,8 @@ bool is_our_socket(int descriptor) {
 std::optional<Bytes> receive(int flags, Bytes& buffer) {
     while (true) {
         // MSG_TRUNC: the true length, so that a request that is too long is seen as such.
-        const auto count = ::recvfrom(kSocketDescriptor, buffer.data(), buffer.size(), flags | MSG_TRUNC, nullptr,
-                                      nullptr);
+        const auto count =
+            ::recvfrom(kSocketDescriptor, buffer.data(), buffer.size(), flags | MSG_TRUNC, nullptr, nullptr);
         if (count < 0 && errno == EINTR) continue;
         if (count <= 0) return std::nullopt;
         const auto length = std::min(static_cast<std::size_t>(count), buffer.size());

@@ -160,40 +160,39 @@ Service::Pending Service::consider(const Bytes& bytes) {
         return out;
     };
     return std::visit(
-        Overloaded{
-            [](const StartRequest&) -> Pending {
-                return {{}, []() -> Result<Bytes> {
-                            return fail(error::SignerRequestInvalid, "the signer has started already");
-                        }};
-            },
-            [&](const VoteRequest& vote) {
-                return statement(entry_of(vote.statement), ledger::signed_bytes(chain_id_, vote.statement));
-            },
-            [&](const BatchRequest& batch) {
-                return statement(entry_of(batch.header),
-                                 ledger::batch_signed_bytes(chain_id_, digest_of(batch.header)));
-            },
-            [&](const ProposalRequest& proposal) {
-                return statement(entry_of(proposal.block),
-                                 consensus::proposal_signed_bytes(chain_id_, proposal.block));
-            },
-            [this](const HandshakeRequest& handshake) -> Pending {
-                return {{}, [this, digest = handshake.digest] { return backend_->sign_handshake(digest); }};
-            },
-            [this](const SealRequest& request_) -> Pending {
-                return {{}, [this, message = seal_bytes(chain_id_, request_)] { return seal(message); }};
-            },
-            [this](const AnchorRequest& request_) -> Pending {
-                return {{}, [this, message = anchor_bytes(chain_id_, request_)] { return seal(message); }};
-            },
-            [this](const SealKeyRequest& request_) -> Pending {
-                return {{}, [this, message = seal_key_bytes(chain_id_, request_.node, keys_.audit)] {
-                            return consensus(message);
-                        }};
-            },
-            [this](const VaultRequest& request_) -> Pending {
-                return {{}, [this, request_] { return vault(request_); }};
-            }},
+        Overloaded{[](const StartRequest&) -> Pending {
+                       return {{}, []() -> Result<Bytes> {
+                                   return fail(error::SignerRequestInvalid, "the signer has started already");
+                               }};
+                   },
+                   [&](const VoteRequest& vote) {
+                       return statement(entry_of(vote.statement), ledger::signed_bytes(chain_id_, vote.statement));
+                   },
+                   [&](const BatchRequest& batch) {
+                       return statement(entry_of(batch.header),
+                                        ledger::batch_signed_bytes(chain_id_, digest_of(batch.header)));
+                   },
+                   [&](const ProposalRequest& proposal) {
+                       return statement(entry_of(proposal.block),
+                                        consensus::proposal_signed_bytes(chain_id_, proposal.block));
+                   },
+                   [this](const HandshakeRequest& handshake) -> Pending {
+                       return {{}, [this, digest = handshake.digest] { return backend_->sign_handshake(digest); }};
+                   },
+                   [this](const SealRequest& request_) -> Pending {
+                       return {{}, [this, message = seal_bytes(chain_id_, request_)] { return seal(message); }};
+                   },
+                   [this](const AnchorRequest& request_) -> Pending {
+                       return {{}, [this, message = anchor_bytes(chain_id_, request_)] { return seal(message); }};
+                   },
+                   [this](const SealKeyRequest& request_) -> Pending {
+                       return {{}, [this, message = seal_key_bytes(chain_id_, request_.node, keys_.audit)] {
+                                   return consensus(message);
+                               }};
+                   },
+                   [this](const VaultRequest& request_) -> Pending {
+                       return {{}, [this, request_] { return vault(request_); }};
+                   }},
         *request);
 }
 

@@ -18,9 +18,9 @@ inline constexpr std::size_t kGroupMax = kAppendMax;
 class Service {
 public:
     struct Setup {
-        std::string state;          // path of the memory
-        std::uint64_t chain_id = 0; // the first one binds the keys for ever
-        std::uint64_t witness = 0;  // the highest counter that the node has seen
+        std::string state;             // path of the memory
+        std::uint64_t chain_id = 0;    // the first one binds the keys for ever
+        std::uint64_t witness = 0;     // the highest counter that the node has seen
         std::uint64_t tpm_counter = 0; // what the TPM counts, before this start; 0 without
     };
     /// SignerAmnesia, SignerBusy, SignerStateDamaged, SignerRolledBack, SignerWrongChain.

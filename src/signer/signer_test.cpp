@@ -23,8 +23,8 @@ Hash256 digest(std::uint8_t which) { return crypto::sha256(Bytes{which}); }
 
 Entry vote(VoteKind kind, std::uint64_t number, std::uint8_t which = 1, std::uint16_t lane = 0,
            std::uint64_t epoch = 0) {
-    return entry_of(ledger::VoteStatement{kind, Epoch{epoch}, number, lane,
-                                          kind == VoteKind::nullify ? Hash256{} : digest(which)});
+    return entry_of(
+        ledger::VoteStatement{kind, Epoch{epoch}, number, lane, kind == VoteKind::nullify ? Hash256{} : digest(which)});
 }
 
 ErrorCode refusal(const Rules& rules, const Entry& entry) {
@@ -218,8 +218,7 @@ TEST_F(SignerJournal, refuses_a_flipped_byte_and_drops_only_a_torn_end) {
         std::vector<Entry> entries;
         auto journal = Journal::open(path_, key_, entries);
         ASSERT_TRUE(journal);
-        for (std::size_t i = 0; i < many.size(); i += 50)
-            ASSERT_TRUE(journal->append(std::span{many}.subspan(i, 50)));
+        for (std::size_t i = 0; i < many.size(); i += 50) ASSERT_TRUE(journal->append(std::span{many}.subspan(i, 50)));
     }
     Status status;
     const std::uint64_t first = 2; // after header and complete
@@ -375,8 +374,8 @@ TEST(SealedKeys, open_only_with_the_passphrase_and_unaltered) {
     const auto secrets = Secrets::generate(crypto::system_random());
     Protection protection;
     protection.cost = kCostForRandomPassphrase;
-    const auto keys = seal(*secrets, *secrets->public_keys(), as_bytes("right"), {}, protection, {}, {},
-                           crypto::system_random());
+    const auto keys =
+        seal(*secrets, *secrets->public_keys(), as_bytes("right"), {}, protection, {}, {}, crypto::system_random());
     ASSERT_TRUE(keys);
     const auto read = sealed_keys_from_json(to_json(*keys));
     ASSERT_TRUE(read) << read.error().text();
@@ -395,8 +394,8 @@ TEST(SealedKeys, refuse_costs_over_the_limit_and_what_is_not_such_a_file) {
     const auto secrets = Secrets::generate(crypto::system_random());
     Protection protection;
     protection.cost = kCostForRandomPassphrase;
-    auto keys = *seal(*secrets, *secrets->public_keys(), as_bytes("p"), {}, protection, {}, {},
-                      crypto::system_random());
+    auto keys =
+        *seal(*secrets, *secrets->public_keys(), as_bytes("p"), {}, protection, {}, {}, crypto::system_random());
     keys.protection.cost.memory_kib = kSealMemoryKibMax + 1;
     EXPECT_EQ(sealed_keys_from_json(to_json(keys)).error().code, error::SealedKeysInvalid);
     keys.protection.cost = {kSealPassesMax + 1, 64};

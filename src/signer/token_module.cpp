@@ -86,8 +86,8 @@ Result<std::unique_ptr<TokenModule>> TokenModule::open(const TokenSetup& setup, 
         if (label == setup.label && (info.flags & CKF_TOKEN_INITIALIZED) != 0) slot = candidate;
     }
     if (!slot) return fail(error::TokenMissing, "no token \"" + setup.label + "\"");
-    if (const auto result = out->calls_->C_OpenSession(*slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr,
-                                                       &out->session_);
+    if (const auto result =
+            out->calls_->C_OpenSession(*slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &out->session_);
         result != CKR_OK)
         return failed(result, "C_OpenSession");
     auto* text = const_cast<std::uint8_t*>(pin.data()); // NOLINT: the interface has no const
@@ -103,7 +103,8 @@ TokenModule::~TokenModule() {
 }
 
 Result<CK_OBJECT_HANDLE> TokenModule::find(CK_OBJECT_CLASS kind, CK_KEY_TYPE type, const char* label) {
-    CK_ATTRIBUTE wanted[] = {attribute(CKA_CLASS, kind), attribute(CKA_KEY_TYPE, type), text_attribute(CKA_LABEL, label)};
+    CK_ATTRIBUTE wanted[] = {attribute(CKA_CLASS, kind), attribute(CKA_KEY_TYPE, type),
+                             text_attribute(CKA_LABEL, label)};
     if (const auto result = calls_->C_FindObjectsInit(session_, wanted, std::size(wanted)); result != CKR_OK)
         return failed(result, "C_FindObjectsInit");
     CK_OBJECT_HANDLE found[2] = {};
@@ -124,7 +125,8 @@ Result<Bytes> TokenModule::public_point(CK_KEY_TYPE type, const char* label) {
         return failed(result, "C_GetAttributeValue");
     value.resize(std::min<std::size_t>(point.ulValueLen, value.size()));
     // The point is wrapped in a DER octet string; some tokens leave the wrapping out.
-    if (value.size() > 2 && value[0] == 0x04 && value[1] == value.size() - 2) value.erase(value.begin(), value.begin() + 2);
+    if (value.size() > 2 && value[0] == 0x04 && value[1] == value.size() - 2)
+        value.erase(value.begin(), value.begin() + 2);
     return value;
 }
 
@@ -143,8 +145,10 @@ Status TokenModule::find_keys() {
 }
 
 Status TokenModule::create_keys() {
-    for (const auto& [type, label] : {std::pair{CKK_EC_EDWARDS, kTokenConsensusLabel}, std::pair{CKK_EC, kTokenTlsLabel}})
-        if (find(CKO_PRIVATE_KEY, type, label)) return fail(error::TokenKeyMissing, std::string{label} + " exists already");
+    for (const auto& [type, label] :
+         {std::pair{CKK_EC_EDWARDS, kTokenConsensusLabel}, std::pair{CKK_EC, kTokenTlsLabel}})
+        if (find(CKO_PRIVATE_KEY, type, label))
+            return fail(error::TokenKeyMissing, std::string{label} + " exists already");
     const auto create = [&](CK_MECHANISM_TYPE mechanism, BytesView curve, const char* label) -> Status {
         CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
         CK_ATTRIBUTE open[] = {attribute(CKA_TOKEN, yes), attribute(CKA_VERIFY, yes), text_attribute(CKA_LABEL, label),

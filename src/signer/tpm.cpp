@@ -54,8 +54,7 @@ TPML_PCR_SELECTION registers() {
     out.count = 1;
     out.pcrSelections[0].hash = TPM2_ALG_SHA256;
     out.pcrSelections[0].sizeofSelect = 3;
-    for (std::size_t i = 0; i < 3; ++i)
-        out.pcrSelections[0].pcrSelect[i] = static_cast<BYTE>(kTpmRegisters >> (8 * i));
+    for (std::size_t i = 0; i < 3; ++i) out.pcrSelections[0].pcrSelect[i] = static_cast<BYTE>(kTpmRegisters >> (8 * i));
     return out;
 }
 
@@ -103,8 +102,9 @@ public:
         const TPML_PCR_SELECTION none{};
         TPM2B_PRIVATE* private_part = nullptr;
         TPM2B_PUBLIC* public_part = nullptr;
-        const auto code = Esys_Create(context_, parent.handle(), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
-                                      &wanted, &outside, &none, &private_part, &public_part, nullptr, nullptr, nullptr);
+        const auto code =
+            Esys_Create(context_, parent.handle(), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &wanted,
+                        &outside, &none, &private_part, &public_part, nullptr, nullptr, nullptr);
         const Owned<TPM2B_PRIVATE> one(private_part);
         const Owned<TPM2B_PUBLIC> two(public_part);
         crypto::wipe({sensitive.sensitive.data.buffer, sizeof sensitive.sensitive.data.buffer});
@@ -136,8 +136,7 @@ public:
         CRN_CHECK(session.check());
         CRN_CHECK(apply_policy(session.handle()));
         TPM2B_SENSITIVE_DATA* data = nullptr;
-        const auto opened =
-            Esys_Unseal(context_, object.handle(), session.handle(), ESYS_TR_NONE, ESYS_TR_NONE, &data);
+        const auto opened = Esys_Unseal(context_, object.handle(), session.handle(), ESYS_TR_NONE, ESYS_TR_NONE, &data);
         const Owned<TPM2B_SENSITIVE_DATA> holder(data);
         if (opened != TSS2_RC_SUCCESS) return failed(opened, "TPM2_Unseal");
         LockedBytes out(data->size);
@@ -152,8 +151,8 @@ public:
             TPM2B_NV_PUBLIC wanted{};
             wanted.nvPublic.nvIndex = kFirstIndex + i;
             wanted.nvPublic.nameAlg = TPM2_ALG_SHA256;
-            wanted.nvPublic.attributes = TPMA_NV_AUTHWRITE | TPMA_NV_AUTHREAD | TPMA_NV_NO_DA |
-                                         (TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT);
+            wanted.nvPublic.attributes =
+                TPMA_NV_AUTHWRITE | TPMA_NV_AUTHREAD | TPMA_NV_NO_DA | (TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT);
             wanted.nvPublic.dataSize = 8;
             ESYS_TR handle = ESYS_TR_NONE;
             const auto code = Esys_NV_DefineSpace(context_, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
@@ -226,9 +225,9 @@ private:
         const TPM2B_DATA outside{};
         const TPML_PCR_SELECTION none{};
         ESYS_TR handle = ESYS_TR_NONE;
-        const auto code = Esys_CreatePrimary(context_, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                             &sensitive, &wanted, &outside, &none, &handle, nullptr, nullptr, nullptr,
-                                             nullptr);
+        const auto code =
+            Esys_CreatePrimary(context_, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
+                               &wanted, &outside, &none, &handle, nullptr, nullptr, nullptr, nullptr);
         return {code, handle, "TPM2_CreatePrimary"};
     }
 
@@ -244,8 +243,8 @@ private:
     Status apply_policy(ESYS_TR session) {
         const auto selection = registers();
         const TPM2B_DIGEST as_they_are{};
-        const auto code = Esys_PolicyPCR(context_, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &as_they_are,
-                                         &selection);
+        const auto code =
+            Esys_PolicyPCR(context_, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &as_they_are, &selection);
         return code == TSS2_RC_SUCCESS ? Status{} : failed(code, "TPM2_PolicyPCR");
     }
 
@@ -263,8 +262,7 @@ private:
 
     Result<ESYS_TR> counter(std::uint32_t index, BytesView authorization) {
         ESYS_TR handle = ESYS_TR_NONE;
-        if (const auto code =
-                Esys_TR_FromTPMPublic(context_, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &handle);
+        if (const auto code = Esys_TR_FromTPMPublic(context_, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &handle);
             code != TSS2_RC_SUCCESS)
             return failed(code, "reading the counter's index");
         const auto auth = auth_of(authorization);

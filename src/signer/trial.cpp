@@ -1,8 +1,8 @@
 #include "signer/trial.hpp"
 
 #include "base/errors/signer.hpp"
-#include "crypto/hash.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/hash.hpp"
 #include "signer/checker.hpp"
 #include "signer/sealed_keys.hpp"
 #include "signer/service.hpp"
@@ -65,7 +65,7 @@ public:
 private:
     std::uint64_t number() {
         switch (pick(40)) {
-        case 0: return pick(base_ + 1); // long ago
+        case 0: return pick(base_ + 1);      // long ago
         case 1: return base_ += pick(1'000); // ahead, where the others follow
         case 2: return pick(2) == 0 ? 0 : base_;
         default: return base_ + pick(6);
@@ -76,8 +76,7 @@ private:
 
     Request vote(ledger::VoteKind kind) {
         const bool lane = kind == ledger::VoteKind::lane;
-        return VoteRequest{{kind, epoch(), number(),
-                            static_cast<std::uint16_t>(lane ? pick(kValidators) : 0),
+        return VoteRequest{{kind, epoch(), number(), static_cast<std::uint16_t>(lane ? pick(kValidators) : 0),
                             kind == ledger::VoteKind::nullify ? Hash256{} : digest()}};
     }
     Request batch() {
@@ -136,8 +135,8 @@ private:
         CRN_TRY(secrets, Secrets::generate(crypto::system_random()));
         crypto::ValidatorSeed seed = *crypto::ValidatorSeed::from(secrets.consensus_seed());
         local_ = crypto::ValidatorKey::from_seed(seed);
-        CRN_TRY(keys, create_sealed_keys(config_.keys_file, secrets, as_bytes("of the trial"),
-                                         kCostForRandomPassphrase, crypto::system_random()));
+        CRN_TRY(keys, create_sealed_keys(config_.keys_file, secrets, as_bytes("of the trial"), kCostForRandomPassphrase,
+                                         crypto::system_random()));
         checker_.emplace(keys.consensus, kChain);
         return crypto::write_secret_file(config_.passphrase_file, "of the trial\n");
     }

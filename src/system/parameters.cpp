@@ -4,8 +4,8 @@
 #include "ledger/slot_layout.hpp"
 #include "system/addresses.hpp"
 #include "system/contract.hpp"
-#include "system/member_storage.hpp"
 #include "system/governance.hpp"
+#include "system/member_storage.hpp"
 
 #include <limits>
 #include <optional>
@@ -180,7 +180,8 @@ bool Shares::is_current(const ledger::StateView& view, Height height) const {
     if (height.value < from_ || height.value >= until_) return false;
     ViewSlots slots{view, kParametersAddress};
     ViewSlots member_slots{view, kMembersAddress};
-    return slots.load(kChangesSlot) == parameters_round_ && U256{MemberStorage{member_slots}.changes()} == members_round_;
+    return slots.load(kChangesSlot) == parameters_round_ &&
+           U256{MemberStorage{member_slots}.changes()} == members_round_;
 }
 
 bool has_quotas(const ledger::StateView& view) {

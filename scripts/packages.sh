@@ -4,12 +4,12 @@ set -euo pipefail
 
 packages=(
     build-essential cmake ninja-build ccache pkg-config
-    libssl-dev libsecp256k1-dev libsodium-dev libgcrypt20-dev libgmp-dev librocksdb-dev libboost1.81-dev
+    libssl-dev libsecp256k1-dev libsodium-dev libseccomp-dev libp11-kit-dev libtss2-dev libgcrypt20-dev libgmp-dev librocksdb-dev libboost1.81-dev
     libsimdjson-dev nlohmann-json3-dev libcpp-httplib-dev libtomlplusplus-dev libfmt-dev libspdlog-dev
     libgtest-dev libgmock-dev libbenchmark-dev
     python3 zstd curl ca-certificates openssl
 )
-[[ "${1:-}" == "--test" ]] && packages+=(clang-19 libclang-rt-19-dev spin iproute2)
+[[ "${1:-}" == "--test" ]] && packages+=(clang-19 libclang-rt-19-dev spin iproute2 softhsm2 swtpm libtss2-tcti-swtpm0 tpm2-tools)
 [[ "${1:-}" == "--lint" ]] && packages+=(clang-format-19 clang-tidy-19)
 # A newer Node.js that is on the machine already serves as well as Debian's.
 command -v npm >/dev/null || packages+=(nodejs npm)

@@ -81,6 +81,7 @@ void declare_node(CommandList& out);
 void declare_org(CommandList& out);
 void declare_record(CommandList& out);
 void declare_rpc(CommandList& out);
+void declare_signer(CommandList& out);
 void declare_state_test(CommandList& out);
 void declare_tx(CommandList& out);
 

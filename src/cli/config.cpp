@@ -162,14 +162,14 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     Reader read(root, path);
     read.file("node", "data_dir", out.node.data_dir, true);
     read.file("node", "genesis", out.node.genesis_file, true);
-    read.file("node", "validator_key", out.node.validator_key_file, true);
+    read.file("node", "keys", out.node.keys_file, true);
     std::int64_t reserve_mib = static_cast<std::int64_t>(out.node.disk_reserve_bytes >> 20);
     read.number("node", "disk_reserve_mib", reserve_mib, 1, 1 << 20);
     out.node.disk_reserve_bytes = static_cast<std::uint64_t>(reserve_mib) << 20;
 
     read.address("network", "listen", out.node.listen_address, out.node.listen_port, true);
     read.file("network", "tls_certificate", out.node.tls_certificate_file, true);
-    read.file("network", "tls_key", out.node.tls_key_file, true);
+    read.file("signer", "passphrase_file", out.node.passphrase_file, false);
 
     read.address("rpc", "listen", out.rpc.address, out.rpc.port, false);
     std::int64_t websocket = -1;
@@ -207,12 +207,12 @@ std::string to_toml(const NodeSettings& settings) {
         "# Configuration of one validator; docs/reference/configuration.md explains every key.\n\n[node]\n";
     out += "data_dir = " + toml_text(node.data_dir) + "\n";
     out += "genesis = " + toml_text(node.genesis_file) + "\n";
-    out += "validator_key = " + toml_text(node.validator_key_file) + "\n";
+    out += "keys = " + toml_text(node.keys_file) + "\n";
     out += "disk_reserve_mib = " + std::to_string(node.disk_reserve_bytes >> 20) + "\n";
     out += "\n[network]\n";
     out += "listen = " + toml_text(host_port(node.listen_address, node.listen_port)) + "\n";
     out += "tls_certificate = " + toml_text(node.tls_certificate_file) + "\n";
-    out += "tls_key = " + toml_text(node.tls_key_file) + "\n";
+    if (!node.passphrase_file.empty()) out += "\n[signer]\npassphrase_file = " + toml_text(node.passphrase_file) + "\n";
     out += "\n[rpc]\n";
     out += "listen = " + toml_text(host_port(rpc.address, rpc.port)) + "\n";
     if (rpc.websocket_port) out += "websocket_port = " + std::to_string(*rpc.websocket_port) + "\n";

@@ -24,6 +24,7 @@ constexpr const char* kNames[] = {"Alpha", "Beta",  "Gamma",  "Delta",   "Epsilo
                                   "Iota",  "Kappa", "Lambda", "Mu",      "Nu",      "Xi",   "Omicron", "Pi",
                                   "Rho",   "Sigma", "Tau",    "Upsilon", "Phi",     "Chi",  "Psi",     "Omega"};
 constexpr std::string_view kHeartbeat = "heartbeat.key";
+constexpr std::string_view kPassphrase = "signer.passphrase";
 
 /// The same bytes for the same seed: SHA-256 of seed and counter.
 class SeededRandom : public Random {
@@ -90,12 +91,21 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
                                  Existing::replace));
     }
 
+    // Development only: whoever reads this file can open the sealed keys. Random, so that guessing needs no slowing down.
+    FixedBytes<32, struct PassphraseTag> entropy;
+    random.fill(entropy.bytes);
+    const auto passphrase = to_hex_digits(entropy);
+    const auto passphrase_file = plan.directory + "/" + std::string{kPassphrase};
+    CRN_CHECK(write_file(passphrase_file, passphrase + "\n", Access::secret, Existing::replace));
+
     std::vector<Invitation> invitations;
     for (std::size_t i = 0; i < plan.nodes; ++i) {
         const auto name = organisation_name(i);
         const auto node = lower(name) + "-1";
         OrganisationPlan organisation;
         organisation.name = name;
+        organisation.passphrase = passphrase;
+        organisation.seal_cost = signer::kCostForRandomPassphrase;
         organisation.validators = {{node, "127.0.0.1:" + std::to_string(port_of(plan, i, 1))}};
         const auto folder = plan.directory + "/organisations/" + lower(name);
         CRN_TRY(invitation, create_organisation(folder, organisation, random, now));
@@ -106,9 +116,9 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         const auto keys = folder + "/validators/" + node;
         settings.node.data_dir = home + "/data";
         settings.node.genesis_file = state.genesis;
-        settings.node.validator_key_file = keys + "/validator.key";
+        settings.node.keys_file = keys + "/keys.sealed";
+        settings.node.passphrase_file = passphrase_file;
         settings.node.tls_certificate_file = keys + "/tls.pem";
-        settings.node.tls_key_file = keys + "/tls.key";
         settings.node.listen_port = port_of(plan, i, 1);
         settings.rpc.port = port_of(plan, i, 0);
         settings.rpc.cors_origins = plan.cors_origins;
@@ -267,7 +277,8 @@ Status wipe_dev_network(const DevState& state) {
     namespace fs = std::filesystem;
     std::error_code error;
     // state.json last: while it is there, the rest can be wiped again.
-    for (const char* name : {"nodes", "organisations", "genesis.json", "heartbeat.key", "state.json"}) {
+    for (const char* name :
+         {"nodes", "organisations", "genesis.json", "heartbeat.key", "signer.passphrase", "state.json"}) {
         fs::remove_all(state.directory + "/" + name, error);
         if (error) return fail(error::CliFileUnwritable, state.directory + "/" + name + " (" + error.message() + ")");
     }

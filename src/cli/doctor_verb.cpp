@@ -8,7 +8,9 @@
 #include "cli/rpc_client.hpp"
 #include "cli/sender.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/p256_key.hpp"
 #include "ledger/genesis.hpp"
+#include "signer/sealed_keys.hpp"
 
 #include <algorithm>
 #include <ostream>
@@ -100,8 +102,8 @@ void Doctor::look_at_certificate(const std::string& label, const NodeSettings& s
     const auto fix = "Issue a new one with the organisation's CA: cairn org init, or your own CA's procedure";
     const auto pem = read_file(settings.node.tls_certificate_file, crypto::kPemBytesMax);
     if (!pem) return bad(check, pem.error());
-    const auto key = crypto::read_secret_file(settings.node.tls_key_file);
-    if (!key) return bad(check, key.error());
+    const auto keys = signer::read_sealed_keys(settings.node.keys_file);
+    if (!keys) return bad(check, keys.error());
     const auto organisation = std::ranges::find(genesis.organisations, self.organisation, &ledger::Organisation::name);
     const auto der = crypto::certificate_der(*pem);
     if (!der) return bad(check, der.error());
@@ -111,7 +113,9 @@ void Doctor::look_at_certificate(const std::string& label, const NodeSettings& s
     if (*bound != self.key)
         return bad(check, settings.node.tls_certificate_file + " names another consensus key",
                    "The certificate was issued for another validator, or the validator's key was replaced.", fix);
-    if (const auto pair = crypto::verify_key_pair(*pem, key->view()); !pair) return bad(check, pair.error());
+    if (const auto point = crypto::certificate_point(*pem); !point || *point != to_bytes(keys->public_keys.tls))
+        return bad(check, settings.node.tls_certificate_file + " is of another TLS key than " + settings.node.keys_file,
+                   "The certificate or the sealed keys were replaced alone.", fix);
     const auto info = crypto::inspect_certificate(*pem);
     if (!info) return bad(check, info.error());
     const auto days = (info->validity.not_after - now_) / kDay;
@@ -199,11 +203,11 @@ void Doctor::look_at_node(const std::string& config) {
     else
         good(config + " genesis", "signed by all " + std::to_string(genesis->organisations.size()) + " organisations");
 
-    const auto seed = crypto::read_ed25519_key(settings->node.validator_key_file);
-    if (!seed) return bad(config + " validator key", seed.error());
-    const auto index = genesis->validators.index_of(crypto::ValidatorKey::from_seed(*seed).public_key());
+    const auto sealed = signer::read_sealed_keys(settings->node.keys_file);
+    if (!sealed) return bad(config + " validator key", sealed.error());
+    const auto index = genesis->validators.index_of(sealed->public_keys.consensus);
     if (!index)
-        return bad(config + " validator key", settings->node.validator_key_file + " belongs to no validator in genesis",
+        return bad(config + " validator key", settings->node.keys_file + " belongs to no validator in genesis",
                    "The key or the genesis file is of another network.",
                    "Use the files of `cairn org init` and the genesis all have signed");
     const auto& self = genesis->validators.members[index->value];

@@ -5,6 +5,7 @@
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
 #include "cli/organisation.hpp"
+#include "cli/sender.hpp"
 #include "cli/transact.hpp"
 #include "crypto/ed25519.hpp"
 
@@ -39,7 +40,14 @@ Status org_init(Invocation& invocation) {
     CRN_TRY(days, invocation.number("days", plan.days, 1, 3650));
     plan.days = days;
     const auto directory = absolute(invocation.flag_or("dir", plan.name));
-    CRN_TRY(made, create_organisation(directory, plan, crypto::system_random(), now_seconds()));
+    if (exists(directory + "/organisation.json")) return fail(error::CliFileExists, directory + "/organisation.json");
+    CRN_TRY(passphrase, read_passphrase(invocation, "New passphrase for the validators' keys: ", Ask::twice));
+    if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
+    plan.passphrase = passphrase;
+    auto created = create_organisation(directory, plan, crypto::system_random(), now_seconds());
+    wipe(passphrase);
+    wipe(plan.passphrase);
+    CRN_TRY(made, std::move(created));
 
     const auto& terminal = invocation.terminal();
     if (terminal.json) {
@@ -215,9 +223,9 @@ void declare_org(CommandList& out) {
                    .verb = "init",
                    .summary = "make an organisation's keys and certificates",
                    .details = "Writes a certificate authority, the key that signs genesis files, and for each "
-                              "validator a consensus "
-                              "key and a TLS certificate, all in one directory that only you can read. Private keys "
-                              "never leave it, "
+                              "validator its "
+                              "keys, sealed under a passphrase, and a TLS certificate, all in one directory that only "
+                              "you can read. Private keys never leave it, "
                               "except that each validator's machine gets its own folder under validators/. The file "
                               "organisation.json is public: it is what the other organisations need.",
                    .arguments = {{"NAME", "the organisation's name"}},
@@ -225,6 +233,11 @@ void declare_org(CommandList& out) {
                               .value = "NAME=HOST:PORT",
                               .help = "a validator and where the others reach it (required, repeatable)",
                               .repeatable = true},
+                             {.name = "passphrase-file",
+                              .value = "FILE",
+                              .help = "file of mode 0600 whose first line is the passphrase that seals the validators' "
+                                      "keys (default: ask)",
+                              .completes = Completes::file},
                              {.name = "dir",
                               .value = "DIR",
                               .help = "directory to make (default: ./NAME)",

@@ -8,6 +8,7 @@
 #include "crypto/certificate.hpp"
 #include "ledger/genesis.hpp"
 #include "rpc/server.hpp"
+#include "signer/sealed_keys.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -76,19 +77,19 @@ Status node_init(Invocation& invocation) {
     NodeSettings settings;
     const auto directory = absolute(invocation.flag_or("dir", "."));
     settings.node.genesis_file = absolute(*genesis_file);
-    settings.node.validator_key_file = absolute(*keys + "/validator.key");
+    settings.node.keys_file = absolute(*keys + "/keys.sealed");
+    if (const auto file = invocation.flag("passphrase-file")) settings.node.passphrase_file = absolute(*file);
     settings.node.tls_certificate_file = absolute(*keys + "/tls.pem");
-    settings.node.tls_key_file = absolute(*keys + "/tls.key");
     settings.node.data_dir = directory + "/data";
 
     CRN_TRY(text, read_file(settings.node.genesis_file));
     CRN_TRY(genesis, ledger::genesis_from_json(text));
     CRN_CHECK(ledger::verify_signatures(genesis));
-    CRN_TRY(seed, crypto::read_ed25519_key(settings.node.validator_key_file));
-    const auto index = genesis.validators.index_of(crypto::ValidatorKey::from_seed(seed).public_key());
+    CRN_TRY(sealed, signer::read_sealed_keys(settings.node.keys_file));
+    const auto index = genesis.validators.index_of(sealed.public_keys.consensus);
     if (!index)
-        return fail(error::CliPrecondition, settings.node.validator_key_file + " is not a key of any validator in " +
-                                                settings.node.genesis_file);
+        return fail(error::CliPrecondition,
+                    settings.node.keys_file + " is not a key of any validator in " + settings.node.genesis_file);
     const auto& validator = genesis.validators.members[index->value];
     const auto reached_at = parse_host_port(validator.address);
     if (!reached_at) return fail(error::GenesisInvalid, validator.address);
@@ -182,22 +183,26 @@ void declare_node(CommandList& out) {
          .summary = "write the configuration of a validator's node",
          .details = "Checks that all organisations have signed the genesis file and that the key belongs to one of "
                     "its validators. KEYS is the validator's folder that `cairn org init` made.",
-         .flags = {{.name = "keys",
-                    .value = "DIR",
-                    .help = "folder with validator.key, tls.pem, tls.key (required)",
-                    .completes = Completes::directory},
-                   {.name = "genesis",
-                    .value = "FILE",
-                    .help = "the signed genesis file (required)",
-                    .completes = Completes::file},
-                   {.name = "dir",
-                    .value = "DIR",
-                    .help = "the node's directory (default: .)",
-                    .completes = Completes::directory},
-                   {.name = "listen",
-                    .value = "HOST:PORT",
-                    .help = "for the other validators (default: as genesis says)"},
-                   {.name = "rpc", .value = "HOST:PORT", .help = "for clients (default: 127.0.0.1:8545)"}},
+         .flags =
+             {{.name = "keys",
+               .value = "DIR",
+               .help = "folder with keys.sealed and tls.pem (required)",
+               .completes = Completes::directory},
+              {.name = "genesis",
+               .value = "FILE",
+               .help = "the signed genesis file (required)",
+               .completes = Completes::file},
+              {.name = "dir",
+               .value = "DIR",
+               .help = "the node's directory (default: .)",
+               .completes = Completes::directory},
+              {.name = "listen", .value = "HOST:PORT", .help = "for the other validators (default: as genesis says)"},
+              {.name = "rpc", .value = "HOST:PORT", .help = "for clients (default: 127.0.0.1:8545)"},
+              {.name = "passphrase-file",
+               .value = "FILE",
+               .help = "file of mode 0600 with the passphrase of the sealed keys, for machines without a person and "
+                       "without systemd credentials (default: ask)",
+               .completes = Completes::file}},
          .examples = {{"cairn node init --keys Alpha/validators/alpha-1 --genesis genesis.json --dir /srv/cairn", ""}},
          .run = node_init});
     out.push_back({.noun = "node",

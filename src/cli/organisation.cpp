@@ -5,6 +5,7 @@
 #include "cli/files.hpp"
 #include "cli/keystore.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/p256_key.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -34,14 +35,17 @@ Result<ledger::Validator> create_validator(const std::string& directory, const O
                                            Random& random, std::int64_t now) {
     const auto folder = directory + "/validators/" + validator.name;
     CRN_CHECK(make_directory(folder, Access::secret));
-    crypto::ValidatorSeed seed;
-    random.fill(seed.bytes);
-    const auto key = crypto::ValidatorKey::from_seed(seed).public_key();
-    CRN_CHECK(crypto::write_ed25519_key(folder + "/validator.key", seed));
+    CRN_TRY(secrets, signer::Secrets::generate(random));
+    CRN_TRY(public_keys, secrets.public_keys());
+    const auto key = public_keys.consensus;
     const auto days = std::min<std::int64_t>(static_cast<std::int64_t>(plan.days), kCaDays);
     CRN_TRY(tls, crypto::issue_node_certificate(ca, {plan.name, validator.name, key},
                                                 {now - kClockSlack, now + days * kDay - kClockSlack}, random));
-    CRN_CHECK(write_secret(folder + "/tls.key", tls.key_pem.view()));
+    CRN_TRY(tls_key, crypto::P256Key::from_pem(tls.key_pem.view()));
+    CRN_CHECK(secrets.set_tls_scalar(tls_key.scalar()));
+    CRN_TRY(sealed, signer::create_sealed_keys(folder + "/keys.sealed", secrets, as_bytes(plan.passphrase),
+                                               plan.seal_cost, random));
+    static_cast<void>(sealed);
     CRN_CHECK(
         write_file(folder + "/tls.pem", tls.certificate_pem + ca.certificate_pem, Access::shared, Existing::refuse));
     return ledger::Validator{validator.name, plan.name, key, validator.address};

@@ -5,7 +5,7 @@
 //     ca.key ca.pem              its certificate authority
 //     signing.key                signs genesis files
 //     administrator.key          account that administers the organisation on chain, unless one was given
-//     validators/NAME/           for the machine of that validator: validator.key, tls.key, tls.pem
+//     validators/NAME/           for the machine of that validator: keys.sealed with the signer's memory, tls.pem
 //     organisation.json          the only file for the others: names, addresses, public keys and the CA
 //     certificate
 #pragma once
@@ -13,6 +13,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "ledger/genesis.hpp"
+#include "signer/sealed_keys.hpp"
 
 #include <optional>
 #include <string>
@@ -28,6 +29,9 @@ struct OrganisationPlan {
     std::string name;
     std::vector<ValidatorPlan> validators;
     std::optional<Address> administrator;
+    /// Seals the validators' private keys; the caller wipes it.
+    std::string passphrase;
+    signer::SealCost seal_cost;
     std::uint64_t days = 825; // validity of the validators' certificates; the CA's is 3650
 };
 

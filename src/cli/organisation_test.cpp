@@ -25,6 +25,8 @@ Invitation make(const TestDirectory& directory, const std::string& name, std::ui
     OrganisationPlan plan;
     plan.name = name;
     plan.validators = {{name + "-1", "127.0.0.1:" + std::to_string(port)}};
+    plan.passphrase = "a passphrase";
+    plan.seal_cost = signer::kCostForRandomPassphrase;
     auto made = create_organisation(directory.file(name), plan, crypto::system_random(), kNow);
     EXPECT_TRUE(made) << made.error().text();
     return *made;
@@ -39,8 +41,8 @@ ledger::ChainParameters chain() {
 TEST(Organisation, keeps_every_private_key_to_its_owner) {
     const TestDirectory directory;
     make(directory, "Alpha", 1000);
-    for (const auto* name : {"ca.key", "signing.key", "administrator.key", "validators/Alpha-1/validator.key",
-                             "validators/Alpha-1/tls.key"}) {
+    for (const auto* name : {"ca.key", "signing.key", "administrator.key", "validators/Alpha-1/keys.sealed",
+                             "validators/Alpha-1/keys.sealed.state.0"}) {
         struct stat info{};
         ASSERT_EQ(::stat(directory.file("Alpha/" + std::string{name}).c_str(), &info), 0) << name;
         EXPECT_EQ(info.st_mode & 0777, 0600u) << name;
@@ -124,9 +126,9 @@ TEST(Config, reads_back_what_it_wrote) {
     NodeSettings settings;
     settings.node.data_dir = "/a/data";
     settings.node.genesis_file = "/a/\"odd\" name.json";
-    settings.node.validator_key_file = "/a/v.key";
+    settings.node.keys_file = "/a/keys.sealed";
+    settings.node.passphrase_file = "/a/p";
     settings.node.tls_certificate_file = "/a/t.pem";
-    settings.node.tls_key_file = "/a/t.key";
     settings.node.listen_address = "::1";
     settings.node.listen_port = 30'300;
     settings.rpc.port = 9000;
@@ -136,6 +138,8 @@ TEST(Config, reads_back_what_it_wrote) {
     const auto read = parse_node_config(to_toml(settings), "/etc/node.toml");
     ASSERT_TRUE(read) << read.error().text();
     EXPECT_EQ(read->node.genesis_file, settings.node.genesis_file);
+    EXPECT_EQ(read->node.keys_file, "/a/keys.sealed");
+    EXPECT_EQ(read->node.passphrase_file, "/a/p");
     EXPECT_EQ(read->node.listen_address, "::1");
     EXPECT_EQ(read->node.listen_port, 30'300);
     EXPECT_EQ(read->rpc.websocket_port, 9001);
@@ -151,20 +155,20 @@ TEST(Config, tells_all_problems_at_once_with_their_lines) {
     EXPECT_EQ(read.error().code, error::CliConfigInvalid);
     for (const auto* part :
          {"node.toml:2: node.data_dir", "node.genesis is missing", "node.toml:3: node.validator_kye is not a known key",
-          "node.toml:5: network.listen", "node.toml:6: rcp is not a known section", "network.tls_key is missing"})
+          "node.toml:5: network.listen", "node.toml:6: rcp is not a known section", "node.keys is missing"})
         EXPECT_NE(read.error().detail.find(part), std::string::npos) << part << "\n" << read.error().detail;
     EXPECT_NE(parse_node_config("[node\n", "x").error().detail.find("x:1:"), std::string::npos);
 }
 
 TEST(Config, takes_paths_relative_to_its_folder) {
-    const auto read = parse_node_config("[node]\ndata_dir=\"data\"\ngenesis=\"../g.json\"\nvalidator_key=\"/"
+    const auto read = parse_node_config("[node]\ndata_dir=\"data\"\ngenesis=\"../g.json\"\nkeys=\"/"
                                         "k\"\n[network]\nlisten=\"127.0.0.1:1\"\n"
-                                        "tls_certificate=\"c\"\ntls_key=\"k\"\n",
+                                        "tls_certificate=\"c\"\n",
                                         "/srv/cairn/node.toml");
     ASSERT_TRUE(read) << read.error().text();
     EXPECT_EQ(read->node.data_dir, "/srv/cairn/data");
     EXPECT_EQ(read->node.genesis_file, "/srv/g.json");
-    EXPECT_EQ(read->node.validator_key_file, "/k");
+    EXPECT_EQ(read->node.keys_file, "/k");
 }
 
 TEST(HostPort, is_strict) {

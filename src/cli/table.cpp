@@ -7,6 +7,7 @@ const std::vector<Noun>& nouns() {
     static const std::vector<Noun> list = {
         {"dev", "a whole network on this machine, for development"},
         {"node", "run a validator, ask any node for its status"},
+        {"signer", "the process that holds a validator's private keys"},
         {"org", "an organisation's keys and certificates"},
         {"network", "the genesis file that all organisations sign"},
         {"account", "accounts and their encrypted keys"},
@@ -40,6 +41,7 @@ const std::vector<Command>& commands() {
         std::vector<Command> out;
         declare_dev(out);
         declare_node(out);
+        declare_signer(out);
         declare_org(out);
         declare_network(out);
         declare_account(out);

@@ -5,6 +5,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/ledger.hpp"
 #include "base/errors/network.hpp"
+#include "base/errors/signer.hpp"
 #include "base/errors/state.hpp"
 #include "base/errors/storage.hpp"
 
@@ -151,16 +152,21 @@ Exit exit_of(ErrorCode code) {
     case error::CliConfigInvalid:
     case error::CliNoAccount:
     case error::CliPassphraseMissing:
+    case error::SignerPassphraseMissing:
     case error::CliAbiArgument:
     case error::CliFileInvalid: return Exit::usage;
     case error::CliNotFound:
     case error::CliDevAbsent: return Exit::not_found;
     case error::CliPassphraseWrong:
+    case error::SealedKeysWrong:
+    case error::TokenPinWrong:
+    case error::TokenPinLocked:
     case error::CliSecretExposed: return Exit::not_permitted;
     case error::CliFileExists:
     case error::CliDevRunning:
     case error::CliPrecondition:
     case error::PortInUse:
+    case error::SignerBusy:
     case error::StorageLocked: return Exit::conflict;
     case error::CliTimedOut: return Exit::time_out;
     case error::CliRpcUnreachable:
@@ -171,6 +177,9 @@ Exit exit_of(ErrorCode code) {
     case error::CertificateNoQuorum:
     case error::GenesisUnsigned:
     case error::ProofInvalid:
+    case error::SignatureContradicts:
+    case error::SignerRolledBack:
+    case error::SignerStateDamaged:
     case error::StorageCorrupt:
     case error::SegmentCorrupt:
     case error::StateDiverged: return Exit::verification;

@@ -72,6 +72,7 @@ enum class Memory {
 struct LaneRoom {
     std::uint64_t batches = 0;
     std::uint64_t bytes = 0; // of the next batch's body
+    Position next;           // where it will lie; of no meaning without room
 };
 
 struct CoreStatus {

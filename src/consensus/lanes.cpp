@@ -31,7 +31,8 @@ LaneRoom Machine::lane_room() const {
     const auto& limits = config_.limits;
     if (used >= limits.window_positions || lane.bytes >= limits.window_bytes) return {};
     return {limits.window_positions - used,
-            std::min<std::uint64_t>(ledger::kBatchBytesMax, limits.window_bytes - lane.bytes)};
+            std::min<std::uint64_t>(ledger::kBatchBytesMax, limits.window_bytes - lane.bytes),
+            own_tip().position.next()};
 }
 
 void Machine::on_local_batch(const LocalBatch& local) {
@@ -53,7 +54,12 @@ void Machine::on_local_batch(const LocalBatch& local) {
     batch.header.transaction_count = static_cast<std::uint32_t>(transactions.size());
     batch.header.body_bytes = static_cast<std::uint32_t>(body->size());
     batch.header.gas_limit_sum = local.gas_limit_sum;
-    batch.header.signature = signer_.sign_batch(batch.header);
+    const auto signature = signer_.sign_batch(batch.header);
+    if (!signature) {
+        out_.batch_refused = true;
+        return;
+    }
+    batch.header.signature = *signature;
     batch.body = std::move(body);
     const auto digest = digest_of(batch.header);
 
@@ -66,7 +72,7 @@ void Machine::on_local_batch(const LocalBatch& local) {
         proof_due_.reset();
     }
     send(std::nullopt, Channel::data, MessageType::batch, encode_batch_message(batch, proof));
-    on_lane_vote(sign(VoteKind::lane, batch.header.position.value, self().value, digest));
+    if (const auto vote = sign(VoteKind::lane, batch.header.position.value, self().value, digest)) on_lane_vote(*vote);
 }
 
 /// Appends to the chain of a lane. The record of the body is also the memory of the vote.
@@ -180,8 +186,8 @@ void Machine::vote_in_lane(std::uint16_t index) {
 
 void Machine::send_lane_vote(std::uint16_t lane, std::uint64_t position, const Hash256& digest) {
     if (lane == self().value) return;
-    send(ValidatorIndex{lane}, Channel::consensus, MessageType::vote,
-         encode_vote(sign(VoteKind::lane, position, lane, digest)));
+    if (const auto vote = sign(VoteKind::lane, position, lane, digest))
+        send(ValidatorIndex{lane}, Channel::consensus, MessageType::vote, encode_vote(*vote));
 }
 
 void Machine::on_lane_vote(const Vote& vote) {

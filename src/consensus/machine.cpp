@@ -212,9 +212,12 @@ Microseconds Machine::delta() const {
     return std::min(out, config_.timing.delta_max);
 }
 
-ledger::Vote Machine::sign(VoteKind kind, std::uint64_t number, std::uint16_t lane, const Hash256& digest) const {
+std::optional<ledger::Vote> Machine::sign(VoteKind kind, std::uint64_t number, std::uint16_t lane,
+                                          const Hash256& digest) const {
     const ledger::VoteStatement statement{kind, config_.validators.epoch, number, lane, digest};
-    return {statement, self(), signer_.sign_vote(statement)};
+    const auto signature = signer_.sign_vote(statement);
+    if (!signature) return std::nullopt;
+    return ledger::Vote{statement, self(), *signature};
 }
 
 CoreStatus Machine::status() const {

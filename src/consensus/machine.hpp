@@ -149,7 +149,8 @@ private:
     ValidatorIndex leader_of(View view) const;
     ValidatorIndex peer_after(ValidatorIndex first, std::uint32_t tries) const;
     Microseconds delta() const;
-    Vote sign(VoteKind kind, std::uint64_t number, std::uint16_t lane, const Hash256& digest) const;
+    /// Nothing if the signer refuses.
+    std::optional<Vote> sign(VoteKind kind, std::uint64_t number, std::uint16_t lane, const Hash256& digest) const;
 
     // lanes.cpp
     void on_local_batch(const LocalBatch& local);

@@ -25,9 +25,15 @@ public:
 
 class Scribbler final : public Signer {
 public:
-    crypto::Signature sign_vote(const ledger::VoteStatement&) const override { return {}; }
-    crypto::Signature sign_batch(const ledger::BatchHeader&) const override { return {}; }
-    crypto::Signature sign_proposal(const ledger::ConsensusBlock&) const override { return {}; }
+    std::optional<crypto::Signature> sign_vote(const ledger::VoteStatement&) const override {
+        return crypto::Signature{};
+    }
+    std::optional<crypto::Signature> sign_batch(const ledger::BatchHeader&) const override {
+        return crypto::Signature{};
+    }
+    std::optional<crypto::Signature> sign_proposal(const ledger::ConsensusBlock&) const override {
+        return crypto::Signature{};
+    }
 };
 
 struct Template {

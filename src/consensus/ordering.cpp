@@ -64,7 +64,9 @@ void Machine::certify(View view, VoteKind kind, const Hash256& digest) {
 /// Signs, remembers, logs and sends a vote that the caller knows is allowed.
 void Machine::cast(View view, VoteKind kind, const Hash256& digest) {
     auto& state = views_[view.value];
-    const auto vote = sign(kind, view.value, 0, digest);
+    const auto signed_vote = sign(kind, view.value, 0, digest);
+    if (!signed_vote) return;
+    const auto& vote = *signed_vote;
     auto& mine = kind == VoteKind::notarize  ? state.mine.notarize
                  : kind == VoteKind::nullify ? state.mine.nullify
                                              : state.mine.finalize;

@@ -161,7 +161,8 @@ void Machine::propose() {
         std::max(static_cast<std::uint64_t>(std::max<std::int64_t>(wall_.count(), 0)), parent.block->timestamp_ms + 1);
     block.leader = self();
     const auto signature = signer_.sign_proposal(block);
-    const auto proposal = make_proposal({std::move(block), signature}, parent.certificate, parent.skipped, execution);
+    if (!signature) return;
+    const auto proposal = make_proposal({std::move(block), *signature}, parent.certificate, parent.skipped, execution);
     state.proposed = true;
     state.proposal = proposal;
     keep_block(proposal);

@@ -27,6 +27,7 @@ void Machine::vote_for_result(std::uint64_t height, Execution& execution) {
     if (execution.certificate) return;
     if (!execution.mine) {
         execution.mine = sign(VoteKind::execution, height, 0, *execution.result);
+        if (!execution.mine) return;
         log(record_vote(*execution.mine), Barrier::sync);
     }
     send(std::nullopt, Channel::consensus, MessageType::vote, encode_vote(*execution.mine));

@@ -25,15 +25,15 @@ Bytes proposal_signed_bytes(std::uint64_t chain_id, const ledger::ConsensusBlock
     return out.take();
 }
 
-crypto::Signature KeySigner::sign_vote(const ledger::VoteStatement& statement) const {
+std::optional<crypto::Signature> KeySigner::sign_vote(const ledger::VoteStatement& statement) const {
     return key_.sign(ledger::signed_bytes(chain_id_, statement));
 }
 
-crypto::Signature KeySigner::sign_batch(const ledger::BatchHeader& header) const {
+std::optional<crypto::Signature> KeySigner::sign_batch(const ledger::BatchHeader& header) const {
     return key_.sign(ledger::batch_signed_bytes(chain_id_, digest_of(header)));
 }
 
-crypto::Signature KeySigner::sign_proposal(const ledger::ConsensusBlock& block) const {
+std::optional<crypto::Signature> KeySigner::sign_proposal(const ledger::ConsensusBlock& block) const {
     return key_.sign(proposal_signed_bytes(chain_id_, block));
 }
 

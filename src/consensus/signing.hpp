@@ -5,18 +5,21 @@
 #include "ledger/consensus_block.hpp"
 #include "ledger/validators.hpp"
 
+#include <optional>
+
 namespace cairn::consensus {
 
-/// Signs as this validator. Typed, so that an implementation can refuse what contradicts an earlier signature.
+/// Signs as this validator. Typed, so that an implementation can refuse what contradicts an earlier signature: then there is
+/// nothing, and the core goes on as if it had not wanted to.
 class Signer {
 public:
     virtual ~Signer() = default;
     /// Over ledger::signed_bytes.
-    virtual crypto::Signature sign_vote(const ledger::VoteStatement& statement) const = 0;
+    virtual std::optional<crypto::Signature> sign_vote(const ledger::VoteStatement& statement) const = 0;
     /// Over ledger::batch_signed_bytes.
-    virtual crypto::Signature sign_batch(const ledger::BatchHeader& header) const = 0;
+    virtual std::optional<crypto::Signature> sign_batch(const ledger::BatchHeader& header) const = 0;
     /// Over proposal_signed_bytes.
-    virtual crypto::Signature sign_proposal(const ledger::ConsensusBlock& block) const = 0;
+    virtual std::optional<crypto::Signature> sign_proposal(const ledger::ConsensusBlock& block) const = 0;
 };
 
 class Verifier {
@@ -29,13 +32,13 @@ public:
 /// "cairn-proposal-v1", chain id, epoch, view, digest of the block.
 Bytes proposal_signed_bytes(std::uint64_t chain_id, const ledger::ConsensusBlock& block);
 
-/// Holds the key in this process.
+/// Holds the key in this process: for simulations and tests. A node's key is in its signer (signer/client.hpp).
 class KeySigner final : public Signer {
 public:
     KeySigner(crypto::ValidatorKey key, std::uint64_t chain_id) : key_(key), chain_id_(chain_id) {}
-    crypto::Signature sign_vote(const ledger::VoteStatement& statement) const override;
-    crypto::Signature sign_batch(const ledger::BatchHeader& header) const override;
-    crypto::Signature sign_proposal(const ledger::ConsensusBlock& block) const override;
+    std::optional<crypto::Signature> sign_vote(const ledger::VoteStatement& statement) const override;
+    std::optional<crypto::Signature> sign_batch(const ledger::BatchHeader& header) const override;
+    std::optional<crypto::Signature> sign_proposal(const ledger::ConsensusBlock& block) const override;
 
 private:
     crypto::ValidatorKey key_;

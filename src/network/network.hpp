@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "crypto/p256_key.hpp"
 #include "ledger/genesis.hpp"
 
 #include <array>
@@ -62,8 +63,8 @@ struct NetworkTuning {
 struct NetworkConfig {
     std::string listen_address = "127.0.0.1";
     std::uint16_t listen_port = 0;
-    std::string certificate_file; // PEM: node certificate, then its CA
-    std::string key_file;         // PEM private key of the TLS certificate
+    std::string certificate_file;                              // PEM: node certificate, then its CA
+    std::shared_ptr<crypto::HandshakeSigner> handshake_signer; // has the private key of the TLS certificate
     ValidatorIndex self;
     /// Where to reach peers instead of their address in genesis: address translation, tunnels, tests.
     std::map<ValidatorIndex, std::string> peer_addresses;

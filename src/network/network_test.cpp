@@ -163,7 +163,7 @@ TEST_F(NetworkTest, port_that_is_taken_is_named) {
     NetworkConfig config;
     config.listen_port = first.port();
     config.certificate_file = consortium().certificate_file(2);
-    config.key_file = consortium().key_file(2);
+    config.handshake_signer = consortium().handshake_signer(2);
     config.self = {2};
     const auto second = start_network(config, consortium().genesis(), {});
     ASSERT_FALSE(second);
@@ -175,12 +175,11 @@ TEST_F(NetworkTest, own_certificate_that_others_would_refuse_is_refused_at_start
     const auto start = [&](const crypto::CertifiedKey& key, std::uint16_t self) {
         static int number = 0;
         const auto certificate = consortium().path("own-" + std::to_string(number) + ".crt");
-        const auto secret = consortium().path("own-" + std::to_string(number++) + ".key");
+        ++number;
         Consortium::write(certificate, key.certificate_pem);
-        EXPECT_TRUE(crypto::write_secret_file(secret, key.key_pem.view()));
         NetworkConfig config;
         config.certificate_file = certificate;
-        config.key_file = secret;
+        config.handshake_signer = *crypto::local_handshake_signer(key.key_pem.view());
         config.self = {self};
         const auto started = start_network(config, consortium().genesis(), {});
         return started ? std::string() : std::string(error_id(started.error().code));

@@ -91,6 +91,9 @@ public:
     const ledger::Genesis& genesis() const { return genesis_; }
     std::string certificate_file(std::uint16_t i) const { return directory_ + "/tls-" + std::to_string(i) + ".crt"; }
     std::string key_file(std::uint16_t i) const { return directory_ + "/tls-" + std::to_string(i) + ".key"; }
+    std::shared_ptr<crypto::HandshakeSigner> handshake_signer(std::uint16_t i) const {
+        return *crypto::local_handshake_signer(crypto::read_secret_file(key_file(i))->view());
+    }
     std::string path(const std::string& name) const { return directory_ + "/" + name; }
     static void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
 
@@ -115,7 +118,7 @@ public:
         NetworkConfig config;
         config.listen_port = port;
         config.certificate_file = consortium.certificate_file(index);
-        config.key_file = consortium.key_file(index);
+        config.handshake_signer = consortium.handshake_signer(index);
         config.self = {index};
         config.peer_addresses = std::move(peers);
         config.tuning = tuning;

@@ -62,8 +62,10 @@ TlsContext::TlsContext(const ledger::Genesis& genesis) : genesis_(genesis), cont
 
 Result<std::unique_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config, const ledger::Genesis& genesis) {
     CRN_TRY(certificate, read_text(config.certificate_file));
-    CRN_TRY(key, crypto::read_secret_file(config.key_file));
-    CRN_CHECK(crypto::verify_key_pair(certificate, key.view()));
+    CRN_TRY(point, crypto::certificate_point(certificate));
+    if (!config.handshake_signer || config.handshake_signer->handshake_public_key() != point)
+        return fail(error::KeyInvalid, config.certificate_file + ": certifies another TLS key than the signer has");
+    CRN_TRY(key, crypto::remote_key(config.handshake_signer));
     CRN_TRY(der, crypto::certificate_der(certificate));
     CRN_TRY(index, identify_peer(der, genesis, wall_seconds()));
     if (index != config.self)
@@ -72,9 +74,9 @@ Result<std::unique_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
     try {
         auto out = std::unique_ptr<TlsContext>(new TlsContext(genesis));
         auto& context = out->context_;
-        context.set_password_callback([](std::size_t, boost::asio::ssl::context::password_purpose) { return ""; });
         context.use_certificate_chain(boost::asio::buffer(certificate));
-        context.use_private_key(boost::asio::buffer(key.view()), boost::asio::ssl::context::pem);
+        if (SSL_CTX_use_PrivateKey(context.native_handle(), key.get()) != 1)
+            return fail(error::KeyInvalid, config.certificate_file + ": OpenSSL refuses the key of the signer");
         return out;
     } catch (const boost::system::system_error& error) {
         return fail(error::CertificateInvalid, config.certificate_file + ": " + error.what());

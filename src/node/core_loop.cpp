@@ -18,9 +18,12 @@ struct CoreLoop::Turn {
     std::vector<consensus::Actions> actions;
 };
 
-CoreLoop::CoreLoop(consensus::Core core, storage::RecordLog& wal, Inbox& inbox, const Clock& clock, Ports ports)
+CoreLoop::CoreLoop(consensus::Core core, storage::RecordLog& wal, OwnBatchFile own_batch, Inbox& inbox,
+                   const Clock& clock, Ports ports)
     : core_(std::move(core)),
       wal_(wal),
+      own_batch_(std::move(own_batch)),
+      unfinished_(own_batch_.read()),
       inbox_(inbox),
       clock_(clock),
       ports_(std::move(ports)),
@@ -55,19 +58,30 @@ Status CoreLoop::turn(std::optional<consensus::Input> first) {
     const auto now = clock_.monotonic();
     if (now >= wake_at_) step(turn, consensus::Tick{});
 
-    if (!batch_due_ && ports_.has_ready()) batch_due_ = now + kBatchDelay;
+    if (!batch_due_ && (unfinished_ || ports_.has_ready())) batch_due_ = now + kBatchDelay;
     if (batch_due_ && now >= *batch_due_) {
         batch_due_.reset();
-        const auto room = core_.lane_room();
-        if (room.batches > 0 && room.bytes > 4) {
-            auto batch = ports_.take_batch(std::min<std::size_t>(room.bytes - 4, kBatchBytes));
-            if (!batch.transactions.empty()) step(turn, std::move(batch));
-        }
-        if (ports_.has_ready()) batch_due_ = now + kBatchDelay;
+        CRN_CHECK(pack(turn));
+        if (unfinished_ || ports_.has_ready()) batch_due_ = now + kBatchDelay;
     }
     CRN_CHECK(carry_out(turn));
     const std::lock_guard lock(status_mutex_);
     status_ = core_.status();
+    return {};
+}
+
+/// The next batch of the own lane: first the one that a crash may have cut off after it was signed.
+Status CoreLoop::pack(Turn& turn) {
+    const auto room = core_.lane_room();
+    if (room.batches == 0 || room.bytes <= 4) return {};
+    if (const auto again = std::exchange(unfinished_, std::nullopt); again && again->position == room.next) {
+        step(turn, again->batch);
+        return {};
+    }
+    auto batch = ports_.take_batch(std::min<std::size_t>(room.bytes - 4, kBatchBytes));
+    if (batch.transactions.empty()) return {};
+    CRN_CHECK(own_batch_.write(room.next, batch));
+    step(turn, std::move(batch));
     return {};
 }
 

@@ -5,6 +5,7 @@
 #include "consensus/core.hpp"
 #include "network/network.hpp"
 #include "node/inbox.hpp"
+#include "node/own_batch.hpp"
 #include "storage/log.hpp"
 
 #include <functional>
@@ -28,7 +29,8 @@ public:
         std::function<void(const Error&)> on_divergence;
     };
     /// References must outlive the object; the core must have recovered.
-    CoreLoop(consensus::Core core, storage::RecordLog& wal, Inbox& inbox, const Clock& clock, Ports ports);
+    CoreLoop(consensus::Core core, storage::RecordLog& wal, OwnBatchFile own_batch, Inbox& inbox, const Clock& clock,
+             Ports ports);
     ~CoreLoop();
 
     consensus::CoreStatus status() const;
@@ -38,11 +40,14 @@ private:
     void run();
     Status turn(std::optional<consensus::Input> first);
     void step(Turn& turn, consensus::Input input);
+    Status pack(Turn& turn);
     Status carry_out(Turn& turn);
     Status shorten_log();
 
     consensus::Core core_;
     storage::RecordLog& wal_;
+    OwnBatchFile own_batch_;
+    std::optional<OwnBatch> unfinished_; // of before the start: it may be signed already
     Inbox& inbox_;
     const Clock& clock_;
     const Ports ports_;

@@ -4,10 +4,10 @@
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
 #include "codec/wire.hpp"
-#include "crypto/certificate.hpp"
 #include "node/core_loop.hpp"
 #include "node/divergence.hpp"
 #include "node/executor.hpp"
+#include "signer/client.hpp"
 #include "system/system_contracts.hpp"
 
 #include <atomic>
@@ -59,6 +59,7 @@ public:
         loop_.reset();
         executor_.reset();
         network_.reset();
+        signer_.reset();
         live_.reset();
     }
 
@@ -71,6 +72,7 @@ public:
     }
 
 private:
+    Status start_signer(const NodeConfig& config);
     Result<consensus::Core> recover_core(const NodeConfig& config, ValidatorIndex self);
     CoreLoop::Ports ports();
     NodeStatus status() const;
@@ -88,7 +90,7 @@ private:
     std::unique_ptr<ExecutedChain> executed_;
     std::unique_ptr<storage::RecordLog> ordered_log_, wal_;
     std::unique_ptr<OrderedStore> ordered_;
-    std::unique_ptr<consensus::KeySigner> signer_;
+    std::shared_ptr<signer::Client> signer_;
     std::unique_ptr<LiveChain> live_;
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<network::Network> network_;
@@ -115,13 +117,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
     if (now_s + 60 < static_cast<std::int64_t>(genesis_.timestamp))
         return fail(error::ClockWrong, "the time here is before the genesis time");
 
-    CRN_TRY(seed, crypto::read_ed25519_key(config.validator_key_file));
-    const auto key = crypto::ValidatorKey::from_seed(seed);
-    const auto self = genesis_.validators.index_of(key.public_key());
-    if (!self) return fail(error::NotAValidator, to_hex(key.public_key()) + " from " + config.validator_key_file);
-    self_ = *self;
-    signer_ = std::make_unique<consensus::KeySigner>(key, genesis_.parameters.chain_id);
-
+    CRN_CHECK(start_signer(config));
     CRN_TRY(executed, ExecutedChain::open(config.data_dir, genesis_, system::native_contracts()));
     executed_ = std::move(executed);
     CRN_TRY(ordered_log, storage::open_segment_log(config.data_dir + "/ordered", {.record_bytes_max = 64u << 20}));
@@ -130,7 +126,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
     ordered_ = std::move(ordered);
     CRN_TRY(wal, storage::open_segment_log(config.data_dir + "/consensus"));
     wal_ = std::move(wal);
-    CRN_TRY(core, recover_core(config, *self));
+    CRN_TRY(core, recover_core(config, self_));
 
     live_ = std::make_unique<LiveChain>(
         *executed_, cache_, system::native_contracts(),
@@ -140,7 +136,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
                          {.listen_address = config.listen_address,
                           .listen_port = config.listen_port,
                           .certificate_file = config.tls_certificate_file,
-                          .key_file = config.tls_key_file,
+                          .handshake_signer = signer_,
                           .self = self_},
                          genesis_,
                          {.on_frame = [this](ValidatorIndex from, network::Stream stream,
@@ -150,7 +146,8 @@ Status ValidatorNode::open(const NodeConfig& config) {
                           .on_disconnected = [](ValidatorIndex) {}}));
     network_ = std::move(network);
     executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);
-    loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, inbox_, system_clock(), ports());
+    CRN_TRY(own_batch, OwnBatchFile::open(config.data_dir + "/consensus-own-batch"));
+    loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, std::move(own_batch), inbox_, system_clock(), ports());
     ready_ = true;
     disk_watch_ = std::jthread([this](std::stop_token stop) { watch_disk(stop); });
     log(LogLevel::info, "node", "started",
@@ -158,6 +155,25 @@ Status ValidatorNode::open(const NodeConfig& config) {
          {"chain_id", std::to_string(genesis_.parameters.chain_id)},
          {"height", std::to_string(executed_->height().value)},
          {"port", std::to_string(network_->port())}});
+    return {};
+}
+
+/// The only process with this validator's private keys.
+Status ValidatorNode::start_signer(const NodeConfig& config) {
+    std::error_code ignored;
+    std::filesystem::create_directories(config.data_dir, ignored); // whoever opens it next says what is wrong with it
+    CRN_TRY(client, signer::Client::start({.keys_file = config.keys_file,
+                                           .passphrase_file = config.passphrase_file,
+                                           .chain_id = genesis_.parameters.chain_id,
+                                           .witness_file = config.data_dir + "/signer.witness"}));
+    signer_ = std::move(client);
+    const auto& key = signer_->keys().consensus;
+    const auto self = genesis_.validators.index_of(key);
+    if (!self) return fail(error::NotAValidator, to_hex(key) + " from " + config.keys_file);
+    self_ = *self;
+    signer_->on_failure([this](const Error& error) { set_fatal(error); });
+    log(LogLevel::info, "signer", "started",
+        {{"pid", std::to_string(signer_->process())}, {"sandbox", signer_->sandbox()}});
     return {};
 }
 

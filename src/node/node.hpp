@@ -9,13 +9,13 @@
 
 namespace cairn::node {
 
-/// All paths absolute or relative to the working directory. Private keys stay in the files named here.
+/// All paths absolute or relative to the working directory. Private keys stay sealed in their file: only the signer opens it.
 struct NodeConfig {
     std::string data_dir;
     std::string genesis_file;
-    std::string validator_key_file;   // Ed25519 seed, PEM (crypto/certificate.hpp)
+    std::string keys_file;            // sealed private keys (signer/sealed_keys.hpp), opened by the signer alone
+    std::string passphrase_file;      // of the sealed keys; empty: systemd credential or terminal
     std::string tls_certificate_file; // PEM: node certificate, then its CA
-    std::string tls_key_file;         // PEM
     std::string listen_address = "127.0.0.1";
     std::uint16_t listen_port = 0;
     std::string rpc_address = "127.0.0.1"; // served by the caller with rpc::start_server

@@ -1,24 +1,32 @@
 #include "base/errors/consensus.hpp"
+#include "base/errors/crypto.hpp"
 #include "base/errors/execution.hpp"
 #include "base/errors/ledger.hpp"
 #include "base/errors/network.hpp"
 #include "base/errors/node.hpp"
+#include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "node/test_network.hpp"
 
 #include "codec/abi.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
+#include "crypto/p256_key.hpp"
 #include "ledger/selector.hpp"
 #include "node/executed_chain.hpp"
+#include "signer/memory_search.hpp"
+#include "signer/sealed_keys.hpp"
+#include "signer/serve.hpp"
 #include "system/system_contracts.hpp"
 
 #include <arpa/inet.h>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -51,6 +59,19 @@ crypto::AccountKey organisation_key(std::size_t i) {
     return *crypto::AccountKey::from(crypto::keccak256(as_bytes("organisation " + std::to_string(i))));
 }
 
+/// Of the keys that were sealed last.
+Bytes last_tls_scalar;
+
+void seal_keys(const std::string& path, const crypto::ValidatorSeed& seed, std::string_view tls_pem) {
+    auto secrets = signer::Secrets::generate(crypto::system_random());
+    ASSERT_TRUE(secrets);
+    std::ranges::copy(seed, secrets->bytes().begin());
+    last_tls_scalar = crypto::P256Key::from_pem(tls_pem)->scalar();
+    ASSERT_TRUE(secrets->set_tls_scalar(last_tls_scalar));
+    ASSERT_TRUE(signer::create_sealed_keys(path, *secrets, as_bytes("a passphrase"), signer::kCostForRandomPassphrase,
+                                           crypto::system_random()));
+}
+
 } // namespace
 
 TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s)
@@ -77,8 +98,8 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
                                                          {now - 60, now + kYear / 2}, crypto::system_random());
         EXPECT_TRUE(leaf);
         std::ofstream{folder + "/tls.pem"} << leaf->certificate_pem << ca->certificate_pem;
-        EXPECT_TRUE(crypto::write_secret_file(folder + "/tls.key", leaf->key_pem.view()));
-        EXPECT_TRUE(crypto::write_ed25519_key(folder + "/validator.key", validator_seed));
+        seal_keys(folder + "/keys.sealed", validator_seed, leaf->key_pem.view());
+        EXPECT_TRUE(crypto::write_secret_file(folder + "/passphrase", "a passphrase\n"));
         genesis_.organisations.push_back({.name = organisation,
                                           .ca_certificate_pem = ca->certificate_pem,
                                           .signing_key = crypto::ValidatorKey::from_seed(org_seeds[i]).public_key(),
@@ -87,9 +108,9 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
             {node, organisation, key.public_key(), "127.0.0.1:" + std::to_string(ports[i])});
         configs_.push_back({.data_dir = folder + "/data",
                             .genesis_file = directory_ + "/genesis.json",
-                            .validator_key_file = folder + "/validator.key",
+                            .keys_file = folder + "/keys.sealed",
+                            .passphrase_file = folder + "/passphrase",
                             .tls_certificate_file = folder + "/tls.pem",
-                            .tls_key_file = folder + "/tls.key",
                             .listen_port = ports[i]});
     }
     genesis_.accounts[crypto::address_of(*crypto::public_key(key_))].balance = U256{1} << 100;
@@ -280,21 +301,21 @@ TEST(Node, refuses_a_data_directory_of_another_network) {
 }
 
 TEST(Node, refuses_a_port_in_use) {
-    TestNetwork network(1, "port");
+    TestNetwork network(2, "port");
     ASSERT_TRUE(network.start(0));
-    auto config = network.config(0);
-    config.data_dir += "-2";
+    auto config = network.config(1);
+    config.listen_port = network.config(0).listen_port;
     const auto second = Node::start(config);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, error::PortInUse);
 }
 
-TEST(Node, refuses_a_data_directory_in_use) {
+TEST(Node, refuses_to_run_twice) {
     TestNetwork network(1, "lock");
     ASSERT_TRUE(network.start(0));
     const auto second = Node::start(network.config(0));
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, error::StorageLocked);
+    EXPECT_EQ(second.error().code, error::SignerBusy);
 }
 
 /// Changes the genesis file of `network` without its organisations' knowledge.
@@ -324,9 +345,11 @@ TEST(Node, refuses_a_genesis_that_was_changed_after_it_was_signed) {
 TEST(Node, refuses_a_key_that_is_no_validator) {
     TestNetwork network(1, "stranger");
     auto config = network.config(0);
-    config.validator_key_file += ".stranger";
-    ASSERT_TRUE(crypto::write_ed25519_key(config.validator_key_file,
-                                          *crypto::ValidatorSeed::from(crypto::keccak256(as_bytes("stranger")))));
+    config.keys_file += ".stranger";
+    const auto ca = crypto::create_ca("Stranger", {0, kYear}, crypto::system_random());
+    ASSERT_TRUE(ca);
+    seal_keys(config.keys_file, *crypto::ValidatorSeed::from(crypto::keccak256(as_bytes("stranger"))),
+              ca->key_pem.view());
     const auto node = Node::start(config);
     ASSERT_FALSE(node);
     EXPECT_EQ(node.error().code, error::NotAValidator);
@@ -339,10 +362,9 @@ TEST(Node, refuses_to_start_without_its_certificate_and_with_that_of_another_nod
     EXPECT_FALSE(Node::start(config));
     config = network.config(0);
     config.tls_certificate_file = network.config(1).tls_certificate_file;
-    config.tls_key_file = network.config(1).tls_key_file;
     const auto foreign = Node::start(config);
     ASSERT_FALSE(foreign);
-    EXPECT_EQ(foreign.error().code, error::CertificateForeign);
+    EXPECT_EQ(foreign.error().code, error::KeyInvalid);
 }
 
 TEST(Node, stops_before_the_disk_is_full_and_goes_on_from_there_when_there_is_room) {
@@ -412,4 +434,58 @@ TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_
     transfer_until_final(network, 1, 3, 4);
 }
 
+TEST(Node, never_has_a_private_key_in_its_memory_but_its_signer_has) {
+    TestNetwork network(1, "memory");
+    const auto scalar = last_tls_scalar;
+    const auto seed = to_bytes(crypto::keccak256(as_bytes(std::string{"org0-1"} + "memory")));
+    const auto& config = network.config(0);
+    const auto ready = config.data_dir + ".ready";
+    // A node in a process of its own, which has never seen the keys.
+    const auto process = ::fork();
+    if (process == 0) {
+        const auto port = std::to_string(config.listen_port);
+        ::execl("/proc/self/exe", "node_test", "node", config.data_dir.c_str(), config.genesis_file.c_str(),
+                config.keys_file.c_str(), config.passphrase_file.c_str(), config.tls_certificate_file.c_str(),
+                port.c_str(), ready.c_str(), nullptr);
+        ::_exit(1);
+    }
+    for (int i = 0; i < 6'000 && !std::filesystem::exists(ready); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    std::ifstream children("/proc/" + std::to_string(process) + "/task/" + std::to_string(process) + "/children");
+    pid_t signer_process = 0;
+    ASSERT_TRUE(children >> signer_process);
+    for (const auto& [name, key] : {std::pair{"consensus seed", seed}, std::pair{"TLS scalar", scalar}}) {
+        auto reversed = key;
+        std::ranges::reverse(reversed);
+        const auto in_node = signer::memory_contains(process, key);
+        ASSERT_TRUE(in_node) << "the memory of the node cannot be read: run this test as root";
+        EXPECT_FALSE(*in_node) << name;
+        EXPECT_FALSE(*signer::memory_contains(process, reversed)) << name << " in OpenSSL's order";
+        const auto in_signer = signer::memory_contains(signer_process, key);
+        ASSERT_TRUE(in_signer) << "the memory of the signer cannot be read: run this test as root";
+        EXPECT_TRUE(*in_signer) << name;
+    }
+    ::kill(process, SIGTERM);
+    ::waitpid(process, nullptr, 0);
+}
+
 } // namespace cairn::node
+
+/// The nodes of these tests start this very program as their signers; one test starts it as a node.
+int main(int count, char** words) {
+    if (count > 1 && std::string_view{words[1]} == "signer") return cairn::signer::serve() ? 0 : 1;
+    if (count == 9 && std::string_view{words[1]} == "node") {
+        const auto node = cairn::node::Node::start({.data_dir = words[2],
+                                                    .genesis_file = words[3],
+                                                    .keys_file = words[4],
+                                                    .passphrase_file = words[5],
+                                                    .tls_certificate_file = words[6],
+                                                    .listen_port = static_cast<std::uint16_t>(std::stoi(words[7]))});
+        if (!node) return 1;
+        std::ofstream{words[8]} << "ready";
+        ::pause();
+        return 0;
+    }
+    ::testing::InitGoogleTest(&count, words);
+    return RUN_ALL_TESTS();
+}

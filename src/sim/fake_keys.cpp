@@ -26,13 +26,13 @@ public:
 
 } // namespace
 
-crypto::Signature FakeSigner::sign_vote(const ledger::VoteStatement& statement) const {
+std::optional<crypto::Signature> FakeSigner::sign_vote(const ledger::VoteStatement& statement) const {
     return mac(key_, ledger::signed_bytes(chain_id_, statement));
 }
-crypto::Signature FakeSigner::sign_batch(const ledger::BatchHeader& header) const {
+std::optional<crypto::Signature> FakeSigner::sign_batch(const ledger::BatchHeader& header) const {
     return mac(key_, ledger::batch_signed_bytes(chain_id_, digest_of(header)));
 }
-crypto::Signature FakeSigner::sign_proposal(const ledger::ConsensusBlock& block) const {
+std::optional<crypto::Signature> FakeSigner::sign_proposal(const ledger::ConsensusBlock& block) const {
     return mac(key_, consensus::proposal_signed_bytes(chain_id_, block));
 }
 

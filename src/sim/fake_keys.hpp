@@ -10,9 +10,9 @@ namespace cairn::sim {
 class FakeSigner final : public consensus::Signer {
 public:
     FakeSigner(const crypto::ValidatorPublicKey& key, std::uint64_t chain_id) : key_(key), chain_id_(chain_id) {}
-    crypto::Signature sign_vote(const ledger::VoteStatement& statement) const override;
-    crypto::Signature sign_batch(const ledger::BatchHeader& header) const override;
-    crypto::Signature sign_proposal(const ledger::ConsensusBlock& block) const override;
+    std::optional<crypto::Signature> sign_vote(const ledger::VoteStatement& statement) const override;
+    std::optional<crypto::Signature> sign_batch(const ledger::BatchHeader& header) const override;
+    std::optional<crypto::Signature> sign_proposal(const ledger::ConsensusBlock& block) const override;
 
 private:
     crypto::ValidatorPublicKey key_;

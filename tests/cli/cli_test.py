@@ -78,6 +78,13 @@ class Base(unittest.TestCase):
 class Alone(Base):
     """What needs no node."""
 
+    def passphrase(self):
+        path = self.folder / "passphrase"
+        if not path.exists():
+            path.touch(0o600)
+            path.write_text("of the test\n")
+        return path
+
     def test_exit_codes_are_the_documented_ones(self):
         self.write("open.key", "11" * 32, 0o644)
         self.write("there.json", "{}")
@@ -92,7 +99,7 @@ class Alone(Base):
             (7, ["block", "show", "--rpc", "http://127.0.0.1:1"]),
             (8, ["network", "show", "unsigned.json"]),
         ]
-        self.cairn("org", "init", "Alpha", "--validator", "a=127.0.0.1:1", "--dir", "org5")
+        self.cairn("org", "init", "Alpha", "--validator", "a=127.0.0.1:1", "--dir", "org5", "--passphrase-file", self.passphrase())
         self.cairn("network", "genesis", "--chain-id", "5", "org5/organisation.json", "--out", "unsigned.json")
         for code, words in cases:
             done = self.cairn(*words, expect=code)
@@ -171,7 +178,8 @@ class Alone(Base):
         work = self.folder / "hand"
         work.mkdir()
         for number, name in enumerate(["Alpha", "Beta"]):
-            self.cairn("org", "init", name, "--validator", f"{name.lower()}-1=127.0.0.1:{3000 + number}", "--dir", work / name)
+            self.cairn("org", "init", name, "--validator", f"{name.lower()}-1=127.0.0.1:{3000 + number}", "--dir", work / name,
+                       "--passphrase-file", self.passphrase())
         self.cairn("network", "genesis", "--chain-id", 9, work / "Alpha/organisation.json", work / "Beta/organisation.json",
                    "--out", work / "genesis.json", "--account", f"{TO}=5ether")
         self.cairn("node", "init", "--keys", work / "Alpha/validators/alpha-1", "--genesis", work / "genesis.json",
@@ -191,7 +199,8 @@ class Alone(Base):
 
     def test_doctor_names_cause_and_fix_of_what_is_broken(self):
         work = self.folder / "sick"
-        self.cairn("org", "init", "Alpha", "--validator", f"alpha-1=127.0.0.1:{free_base(1)}", "--dir", work / "Alpha")
+        self.cairn("org", "init", "Alpha", "--validator", f"alpha-1=127.0.0.1:{free_base(1)}", "--dir", work / "Alpha",
+                   "--passphrase-file", self.passphrase())
         self.cairn("network", "genesis", "--chain-id", 9, work / "Alpha/organisation.json", "--out", work / "genesis.json")
         self.cairn("network", "sign", work / "genesis.json", "--org", work / "Alpha")
         self.cairn("node", "init", "--keys", work / "Alpha/validators/alpha-1", "--genesis", work / "genesis.json", "--dir", work / "node",
@@ -199,7 +208,7 @@ class Alone(Base):
         config = work / "node/node.toml"
         healthy = json.loads(self.cairn("doctor", "--config", config, "--json").stdout)
         self.assertEqual(healthy["problems"], 0)
-        os.chmod(work / "Alpha/validators/alpha-1/tls.key", 0o644)
+        os.chmod(work / "Alpha/validators/alpha-1/keys.sealed", 0o644)
         done = self.cairn("doctor", "--config", config, "--json", expect=1)
         bad = [finding for finding in json.loads(done.stdout)["findings"] if finding["state"] == "problem"]
         self.assertEqual([finding["check"] for finding in bad], ["alpha-1 certificate"])

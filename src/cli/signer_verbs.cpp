@@ -1,0 +1,281 @@
+// The signer: started by a node, and what people do with its keys and memory.
+#include "base/errors/cli.hpp"
+#include "base/errors/crypto.hpp"
+#include "base/errors/signer.hpp"
+#include "cli/files.hpp"
+#include "cli/invocation.hpp"
+#include "cli/sender.hpp"
+#include "crypto/certificate.hpp"
+#include "crypto/p256_key.hpp"
+#include "ledger/validators.hpp"
+#include "signer/journal.hpp"
+#include "signer/sealed_keys.hpp"
+#include "signer/serve.hpp"
+#include "signer/token.hpp"
+#include "signer/trial.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <ostream>
+
+namespace cairn::cli {
+namespace {
+
+using nlohmann::json;
+
+Status signer_serve(Invocation&) { return signer::serve(); }
+
+Result<std::string> required(const Invocation& invocation, std::string_view flag, const char* value) {
+    const auto given = invocation.flag(flag);
+    if (given) return *given;
+    return fail(error::CliUsage,
+                "missing --" + std::string{flag} + " " + value + "\n" + usage_of(invocation.command()));
+}
+
+Status signer_show(Invocation& invocation) {
+    CRN_TRY(path, required(invocation, "keys", "FILE"));
+    CRN_TRY(keys, signer::read_sealed_keys(absolute(path)));
+    const bool remembers = signer::Journal::exists(signer::state_path(absolute(path)));
+    const auto& terminal = invocation.terminal();
+    const std::string where = keys.on_token() ? "PKCS#11 token \"" + keys.token_label + "\"" : "this file";
+    if (terminal.json) {
+        terminal.out << json{{"consensus_key", to_hex(keys.public_keys.consensus)},
+                             {"tls_key", to_hex(keys.public_keys.tls)},
+                             {"audit_key", to_hex(keys.public_keys.audit)},
+                             {"private_keys", where},
+                             {"tpm", !keys.protection.tpm_blob.empty()},
+                             {"argon2id",
+                              {{"passes", keys.protection.cost.passes},
+                               {"memory_kib", keys.protection.cost.memory_kib}}},
+                             {"memory", remembers}}
+                            .dump(2)
+                     << '\n';
+        return {};
+    }
+    print_fields(terminal, {{"consensus key", to_hex(keys.public_keys.consensus)},
+                            {"TLS key", to_hex(keys.public_keys.tls)},
+                            {"audit key", to_hex(keys.public_keys.audit)},
+                            {"private keys", where},
+                            {"sealed to a TPM", keys.protection.tpm_blob.empty() ? "no" : "yes"},
+                            {"Argon2id", std::to_string(keys.protection.cost.passes) + " passes over " +
+                                             std::to_string(keys.protection.cost.memory_kib / 1024) + " MiB"},
+                            {"memory", remembers ? signer::state_path(absolute(path)) + ".{0,1}" : "missing"}});
+    return {};
+}
+
+Status signer_seal(Invocation& invocation) {
+    CRN_TRY(validator_key, required(invocation, "validator-key", "FILE"));
+    CRN_TRY(tls_key, required(invocation, "tls-key", "FILE"));
+    CRN_TRY(out, required(invocation, "out", "FILE"));
+    CRN_TRY(seed, crypto::read_ed25519_key(absolute(validator_key)));
+    CRN_TRY(pem, crypto::read_secret_file(absolute(tls_key)));
+    CRN_TRY(tls, crypto::P256Key::from_pem(pem.view()));
+    CRN_TRY(secrets, signer::Secrets::generate(crypto::system_random()));
+    std::ranges::copy(seed, secrets.bytes().begin());
+    CRN_CHECK(secrets.set_tls_scalar(tls.scalar()));
+    CRN_TRY(passphrase, read_passphrase(invocation, "New passphrase: ", Ask::twice));
+    if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
+    const auto keys =
+        signer::create_sealed_keys(absolute(out), secrets, as_bytes(passphrase), {}, crypto::system_random());
+    wipe(passphrase);
+    if (!keys) return std::unexpected(keys.error());
+    print_fields(invocation.terminal(), {{"consensus key", to_hex(keys->consensus)}, {"sealed keys", absolute(out)}});
+    if (!invocation.terminal().quiet)
+        invocation.terminal().err << "Next: name the file as node.keys in node.toml, then destroy " << validator_key
+                                  << " and " << tls_key << ".\n";
+    return {};
+}
+
+Status signer_reset(Invocation& invocation) {
+    CRN_TRY(path, required(invocation, "keys", "FILE"));
+    for (const auto* flag : {"view", "position", "height"}) {
+        CRN_TRY(given, required(invocation, flag, "N"));
+        static_cast<void>(given);
+    }
+    CRN_TRY(view, invocation.number("view", 0, 0, UINT64_MAX - 1));
+    CRN_TRY(position, invocation.number("position", 0, 0, UINT64_MAX - 1));
+    CRN_TRY(height, invocation.number("height", 0, 0, UINT64_MAX - 1));
+    CRN_TRY(epoch, invocation.number("epoch", 0, 0, UINT64_MAX - 1));
+    const auto keys_file = absolute(path);
+    if (signer::Journal::exists(signer::state_path(keys_file)))
+        return fail(error::CliFileExists,
+                    signer::state_path(keys_file) + ".0 or .1: a memory that is there is never replaced");
+    CRN_TRY(keys, signer::read_sealed_keys(keys_file));
+    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + keys_file + ": ", Ask::once));
+    auto secrets = signer::unseal(keys, as_bytes(passphrase), {});
+    wipe(passphrase);
+    if (!secrets) return std::unexpected(secrets.error());
+    using signer::Entry;
+    using signer::EntryKind;
+    const auto floor = [&](EntryKind kind, std::uint16_t lane, std::uint64_t number) {
+        Entry out{EntryKind::floor, lane, epoch, number, {}};
+        out.detail[0] = static_cast<std::uint8_t>(kind);
+        return out;
+    };
+    std::vector<Entry> entries = {floor(EntryKind::chain, 0, 0), floor(EntryKind::notarize, 0, view),
+                                  floor(EntryKind::execution, 0, height), floor(EntryKind::batch, 0, position)};
+    for (std::uint16_t lane = 0; lane < ledger::kValidatorsMax; ++lane)
+        entries.push_back(floor(EntryKind::lane, lane, position));
+    entries.push_back({EntryKind::adopt, 0, 0, 0, {}});
+    CRN_CHECK(signer::Journal::create(signer::state_path(keys_file), signer::state_key(*secrets), entries));
+    print_fields(invocation.terminal(), {{"new memory", signer::state_path(keys_file) + ".{0,1}"},
+                                         {"nothing is signed up to view", std::to_string(view)},
+                                         {"nor up to lane position", std::to_string(position)},
+                                         {"nor up to height", std::to_string(height)}});
+    return {};
+}
+
+Status signer_token(Invocation& invocation) {
+    CRN_TRY(module, required(invocation, "module", "FILE"));
+    CRN_TRY(label, required(invocation, "token", "LABEL"));
+    CRN_TRY(out, required(invocation, "out", "FILE"));
+    if (exists(absolute(out))) return fail(error::CliFileExists, absolute(out));
+    CRN_TRY(pin, read_passphrase(invocation, "PIN of the token: ", Ask::once));
+    const auto keys = signer::create_token_keys_file(absolute(out), {absolute(module), label}, as_bytes(pin),
+                                                     crypto::system_random());
+    wipe(pin);
+    if (!keys) return std::unexpected(keys.error());
+    print_fields(
+        invocation.terminal(),
+        {{"consensus key", to_hex(keys->consensus)}, {"TLS key", to_hex(keys->tls)}, {"sealed keys", absolute(out)}});
+    return {};
+}
+
+Status signer_trial(Invocation& invocation) {
+    signer::TrialPlan plan;
+    CRN_TRY(requests, invocation.number("requests", 100'000, 0, 1'000'000'000));
+    CRN_TRY(kills, invocation.number("kills", 100, 0, 1'000'000));
+    CRN_TRY(seed, invocation.number("seed", 1, 0, UINT64_MAX));
+    plan.requests = requests;
+    plan.kills = kills;
+    plan.seed = seed;
+    plan.directory = absolute(invocation.flag_or("dir", "signer-trial"));
+    CRN_CHECK(make_directory(plan.directory, Access::secret));
+    CRN_TRY(report, signer::run_trial(plan, system_clock()));
+    const auto added = report.vote_p50 - report.local_p50;
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << json{{"requests", report.requests},
+                             {"malformed", report.malformed},
+                             {"signatures", report.signatures},
+                             {"refused", report.refused},
+                             {"distinct_statements", report.statements},
+                             {"kills", report.kills},
+                             {"contradictions", report.contradictions},
+                             {"vote_p50_us", report.vote_p50},
+                             {"vote_p99_us", report.vote_p99},
+                             {"added_p50_us", added},
+                             {"handshake_p50_us", report.handshake_p50},
+                             {"seconds", report.seconds}}
+                            .dump(2)
+                     << '\n';
+    else
+        print_fields(
+            terminal,
+            {{"hostile requests",
+              std::to_string(report.requests) + ", " + std::to_string(report.malformed) + " of them malformed"},
+             {"kills", std::to_string(report.kills) + ", amid " + std::to_string(report.kill_requests) + " requests"},
+             {"signatures", std::to_string(report.signatures) + " for " + std::to_string(report.statements) +
+                                " statements; " + std::to_string(report.refused) + " refused or cut off"},
+             {"contradictions", std::to_string(report.contradictions)},
+             {"one vote, p50", std::to_string(report.vote_p50) + " us, p99 " + std::to_string(report.vote_p99) +
+                                   " us; the signer adds " + std::to_string(added) + " us p50"},
+             {"one handshake, p50", std::to_string(report.handshake_p50) + " us"},
+             {"seconds", std::to_string(report.seconds)}});
+    if (report.contradictions > 0) return fail(error::SignatureContradicts, report.first_contradiction);
+    return {};
+}
+
+const FlagSpec kKeys{.name = "keys", .value = "FILE", .help = "keys.sealed (required)", .completes = Completes::file};
+const FlagSpec kPassphraseFile{.name = "passphrase-file",
+                               .value = "FILE",
+                               .help = "file of mode 0600 whose first line is the passphrase (default: ask)",
+                               .completes = Completes::file};
+
+} // namespace
+
+void declare_signer(CommandList& out) {
+    out.push_back({.noun = "signer",
+                   .verb = "serve",
+                   .summary = "hold the keys of a validator; started by its node alone",
+                   .details = "The node starts this and speaks to it over an inherited socket. Nobody else can.",
+                   .run = signer_serve});
+    out.push_back({.noun = "signer",
+                   .verb = "show",
+                   .summary = "public keys of a sealed key file, and how it is protected",
+                   .flags = {kKeys},
+                   .examples = {{"cairn signer show --keys Alpha/validators/alpha-1/keys.sealed", ""}},
+                   .run = signer_show});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "seal",
+         .summary = "seal keys that lie in plain files",
+         .details = "For nodes of before there was a signer. The plain files stay: destroy them once the node runs.",
+         .flags =
+             {{.name = "validator-key",
+               .value = "FILE",
+               .help = "Ed25519 key in PEM form (required)",
+               .completes = Completes::file},
+              {.name = "tls-key",
+               .value = "FILE",
+               .help = "P-256 key in PEM form (required)",
+               .completes = Completes::file},
+              {.name = "out", .value = "FILE", .help = "the new keys.sealed (required)", .completes = Completes::file},
+              kPassphraseFile},
+         .examples = {{"cairn signer seal --validator-key validator.key --tls-key tls.key --out keys.sealed", ""}},
+         .run = signer_seal});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "token",
+         .summary = "make a validator's keys on a PKCS#11 token",
+         .details = "The consensus key (Ed25519) and the TLS key (P-256) are made on the token and never leave it. The "
+                    "file that is written names the token and holds, sealed by it, the audit key and the root of "
+                    "storage encryption. The PIN is asked for, or read as a passphrase is.",
+         .flags =
+             {{.name = "module",
+               .value = "FILE",
+               .help = "the token's PKCS#11 library (required)",
+               .completes = Completes::file},
+              {.name = "token", .value = "LABEL", .help = "the token's label (required)"},
+              {.name = "out", .value = "FILE", .help = "the new keys.sealed (required)", .completes = Completes::file},
+              {.name = "passphrase-file",
+               .value = "FILE",
+               .help = "file of mode 0600 whose first line is the PIN (default: ask)",
+               .completes = Completes::file}},
+         .examples = {{"cairn signer token --module /usr/lib/softhsm/libsofthsm2.so --token validator --out "
+                       "keys.sealed",
+                       ""}},
+         .run = signer_token});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "trial",
+         .summary = "attack a signer of its own with hostile requests and kills, and measure it",
+         .details = "Makes keys in DIR, starts a signer, asks it for whatever could contradict and kills it at random "
+                    "moments. An independent checker looks at every signature. Fails if two contradict.",
+         .flags = {{.name = "requests", .value = "N", .help = "hostile requests (default: 100000)"},
+                   {.name = "kills", .value = "N", .help = "kill -9 and restart (default: 100)"},
+                   {.name = "seed", .value = "N", .help = "of the requests (default: 1)"},
+                   {.name = "dir",
+                    .value = "DIR",
+                    .help = "where its keys and memory go (default: signer-trial)",
+                    .completes = Completes::directory}},
+         .examples = {{"cairn signer trial --requests 1000000 --kills 1000", "the measure of docs/security"}},
+         .run = signer_trial});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "reset",
+         .summary = "a new memory for a signer that lost its own",
+         .details = "Nothing is signed up to the given view, lane position and height. Only with values that are "
+                    "certainly above whatever these keys have signed is this safe: ask the other validators for "
+                    "theirs, and add a margin. New keys that the others vote in are safer.",
+         .flags = {kKeys,
+                   {.name = "view", .value = "N", .help = "(required)"},
+                   {.name = "position", .value = "N", .help = "of any lane (required)"},
+                   {.name = "height", .value = "N", .help = "(required)"},
+                   {.name = "epoch", .value = "N", .help = "the present epoch (default: 0)"},
+                   kPassphraseFile},
+         .examples = {{"cairn signer reset --keys keys.sealed --view 91000 --position 40000 --height 31000", ""}},
+         .run = signer_reset});
+}
+
+} // namespace cairn::cli

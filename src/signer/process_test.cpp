@@ -1,0 +1,291 @@
+// The signer as a process of its own: this test program is both the node and, started again by itself, the signer.
+#include "base/errors/signer.hpp"
+#include "base/errors/storage.hpp"
+#include "crypto/certificate.hpp"
+#include "crypto/hash.hpp"
+#include "signer/client.hpp"
+#include "signer/sandbox.hpp"
+#include "signer/sealed_keys.hpp"
+#include "signer/serve.hpp"
+#include "signer/token.hpp"
+#include "signer/trial.hpp"
+#include "storage/test_directory.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace cairn::signer {
+namespace {
+
+using storage::KeyPurpose;
+using storage::TestDirectory;
+
+/// Runs in a child; its exit code.
+int in_child(const std::function<int()>& act) {
+    const auto child = ::fork();
+    if (child == 0) ::_exit(act());
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+class SignerProcess : public ::testing::Test {
+protected:
+    SignerProcess() {
+        auto secrets = Secrets::generate(crypto::system_random());
+        config_ = {.keys_file = directory_ / "keys.sealed",
+                   .passphrase_file = directory_ / "passphrase",
+                   .chain_id = 5,
+                   .witness_file = directory_ / "witness"};
+        keys_ = *create_sealed_keys(config_.keys_file, *secrets, as_bytes("of the test"), kCostForRandomPassphrase,
+                                    crypto::system_random());
+        EXPECT_TRUE(crypto::write_secret_file(config_.passphrase_file, "of the test\n"));
+    }
+    TestDirectory directory_;
+    ClientConfig config_;
+    PublicKeys keys_;
+};
+
+ledger::VoteStatement notarize(std::uint64_t view, std::uint8_t which = 1) {
+    return {ledger::VoteKind::notarize, Epoch{0}, view, 0, crypto::sha256(Bytes{which})};
+}
+
+TEST_F(SignerProcess, signs_what_a_node_needs_and_refuses_what_contradicts) {
+    const auto client = Client::start(config_);
+    ASSERT_TRUE(client) << client.error().text();
+    EXPECT_EQ((*client)->keys(), keys_);
+    EXPECT_NE((*client)->sandbox().find("seccomp"), std::string::npos);
+    const auto vote = (*client)->sign_vote(notarize(3));
+    ASSERT_TRUE(vote);
+    EXPECT_TRUE(crypto::verify(keys_.consensus, ledger::signed_bytes(5, notarize(3)), *vote));
+    EXPECT_FALSE((*client)->sign_vote(notarize(3, 2)));
+    const auto handshake = (*client)->sign_handshake(crypto::sha256({}));
+    ASSERT_TRUE(handshake);
+    EXPECT_TRUE(crypto::verify_p256(to_bytes(keys_.tls), crypto::sha256({}), *handshake));
+
+    const auto key = storage::DataKey::generate();
+    const auto wrapped = (*client)->wrap(KeyPurpose::storage, as_bytes("a file"), key);
+    ASSERT_TRUE(wrapped) << wrapped.error().text();
+    EXPECT_TRUE(
+        std::ranges::equal((*client)->unwrap(KeyPurpose::storage, as_bytes("a file"), *wrapped)->view(), key.view()));
+    EXPECT_EQ((*client)->unwrap(KeyPurpose::storage, as_bytes("b file"), *wrapped).error().code, error::VaultKeyWrong);
+    EXPECT_EQ((*client)->make_version(KeyPurpose::storage)->value, 2u);
+    EXPECT_EQ((*client)->versions(KeyPurpose::storage)->size(), 2u);
+}
+
+TEST_F(SignerProcess, refuses_a_wrong_passphrase_a_missing_one_and_one_that_others_may_read) {
+    const auto code = [&] {
+        const auto client = Client::start(config_);
+        return client ? ErrorCode{} : client.error().code;
+    };
+    std::filesystem::remove(config_.passphrase_file);
+    EXPECT_EQ(code(), error::SignerPassphraseMissing);
+    ASSERT_TRUE(crypto::write_secret_file(config_.passphrase_file, "another\n"));
+    EXPECT_EQ(code(), error::SealedKeysWrong);
+    std::filesystem::permissions(config_.passphrase_file, std::filesystem::perms(0644));
+    EXPECT_EQ(code(), error::SignerPassphraseMissing);
+    std::filesystem::permissions(config_.passphrase_file, std::filesystem::perms(0600));
+    std::filesystem::permissions(config_.keys_file, std::filesystem::perms(0644));
+    EXPECT_EQ(code(), error::SealedKeysInvalid);
+}
+
+TEST_F(SignerProcess, takes_the_passphrase_from_a_systemd_credential) {
+    ASSERT_TRUE(crypto::write_secret_file(directory_ / "cairn-signer", "of the test"));
+    config_.passphrase_file.clear();
+    ::setenv("CREDENTIALS_DIRECTORY", directory_.path().c_str(), 1);
+    const auto client = Client::start(config_);
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+    EXPECT_TRUE(client) << client.error().text();
+}
+
+TEST_F(SignerProcess, refuses_a_second_instance_lost_memory_and_an_old_one) {
+    {
+        const auto first = Client::start(config_);
+        ASSERT_TRUE(first);
+        ASSERT_TRUE((*first)->sign_vote(notarize(1)));
+        auto other = config_;
+        other.witness_file.clear();
+        EXPECT_EQ(Client::start(other).error().code, error::SignerBusy);
+        ASSERT_TRUE((*first)->sign_vote(notarize(2)));
+    }
+    const auto state = state_path(config_.keys_file);
+    std::filesystem::rename(state + ".1", directory_ / "aside");
+    EXPECT_EQ(Client::start(config_).error().code, error::SignerAmnesia);
+    std::filesystem::rename(directory_ / "aside", state + ".1");
+    std::ofstream(config_.witness_file, std::ios::binary) << std::string("\x03\0\0\0\0\0\0\0", 8);
+    EXPECT_EQ(Client::start(config_).error().code, error::SignerRolledBack);
+    std::ofstream(config_.witness_file, std::ios::binary) << std::string("\x02\0\0\0\0\0\0\0", 8);
+    EXPECT_TRUE(Client::start(config_));
+}
+
+TEST_F(SignerProcess, tells_once_when_the_signer_is_gone) {
+    const auto client = Client::start(config_);
+    ASSERT_TRUE(client);
+    int told = 0;
+    (*client)->on_failure([&](const Error& error) { told += error.code == error::SignerUnavailable ? 1 : 100; });
+    ::kill((*client)->process(), SIGKILL);
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE((*client)->sign_vote(notarize(1)));
+    EXPECT_EQ(told, 1);
+    EXPECT_EQ((*client)->versions(KeyPurpose::storage).error().code, error::VaultUnavailable);
+}
+
+TEST_F(SignerProcess, a_hostile_node_gets_no_two_contradicting_signatures_even_with_kills) {
+    TestDirectory own;
+    const auto report =
+        run_trial({.directory = own.path(), .requests = 20'000, .kills = 12, .latency_samples = 50}, system_clock());
+    ASSERT_TRUE(report) << report.error().text();
+    EXPECT_EQ(report->contradictions, 0u) << report->first_contradiction;
+    EXPECT_EQ(report->kills, 12u);
+    EXPECT_GT(report->signatures, 500u);
+    EXPECT_GT(report->refused, 5'000u);
+}
+
+/// A SoftHSM token of its own; the file with its configuration is named by the environment, as the module wants it.
+class SignerToken : public ::testing::Test {
+protected:
+    SignerToken() {
+        const auto tokens = directory_ / "tokens";
+        std::filesystem::create_directory(tokens);
+        std::ofstream(directory_ / "softhsm2.conf") << "directories.tokendir = " << tokens << "\nlog.level = ERROR\n";
+        ::setenv("SOFTHSM2_CONF", (directory_ / "softhsm2.conf").c_str(), 1);
+        const auto made = std::system("softhsm2-util --init-token --free --label validator --so-pin 4321 --pin 1234 "
+                                      ">/dev/null 2>&1");
+        EXPECT_EQ(made, 0) << "softhsm2-util is missing: scripts/packages.sh --test";
+        config_ = {.keys_file = directory_ / "keys.sealed", .passphrase_file = directory_ / "pin", .chain_id = 5};
+        EXPECT_TRUE(crypto::write_secret_file(config_.passphrase_file, "1234\n"));
+    }
+    Result<PublicKeys> create(const std::string& module = "/usr/lib/softhsm/libsofthsm2.so",
+                              const std::string& label = "validator", std::string_view pin = "1234") {
+        return create_token_keys_file(config_.keys_file, {module, label}, as_bytes(pin), crypto::system_random());
+    }
+    void rewrite_pin(const std::string& pin) {
+        std::filesystem::remove(config_.passphrase_file);
+        EXPECT_TRUE(crypto::write_secret_file(config_.passphrase_file, pin + "\n"));
+    }
+    TestDirectory directory_;
+    ClientConfig config_;
+};
+
+TEST_F(SignerToken, signs_with_keys_that_never_leave_it_under_the_same_rules) {
+    const auto keys = create();
+    ASSERT_TRUE(keys) << keys.error().text();
+    for (int round = 0; round < 2; ++round) {
+        const auto client = Client::start(config_);
+        ASSERT_TRUE(client) << client.error().text();
+        EXPECT_EQ((*client)->keys(), *keys);
+        const auto vote = (*client)->sign_vote(notarize(3));
+        ASSERT_TRUE(vote);
+        EXPECT_TRUE(crypto::verify(keys->consensus, ledger::signed_bytes(5, notarize(3)), *vote));
+        EXPECT_FALSE((*client)->sign_vote(notarize(3, 2)));
+        for (int i = 0; i < 20; ++i) {
+            const auto digest = crypto::sha256(Bytes{static_cast<std::uint8_t>(i)});
+            const auto handshake = (*client)->sign_handshake(digest);
+            ASSERT_TRUE(handshake) << handshake.error().text();
+            EXPECT_TRUE(crypto::verify_p256(to_bytes(keys->tls), digest, *handshake));
+        }
+    }
+    EXPECT_EQ(create().error().code, error::TokenKeyMissing) << "keys are never made over others";
+}
+
+TEST_F(SignerToken, names_a_wrong_pin_a_missing_token_a_missing_module_and_missing_keys) {
+    EXPECT_EQ(create("/nonexistent.so").error().code, error::TokenModuleInvalid);
+    EXPECT_EQ(create("/usr/lib/softhsm/libsofthsm2.so", "another").error().code, error::TokenMissing);
+    EXPECT_EQ(create("/usr/lib/softhsm/libsofthsm2.so", "validator", "9999").error().code, error::TokenPinWrong);
+    ASSERT_TRUE(create());
+    rewrite_pin("9999");
+    EXPECT_EQ(Client::start(config_).error().code, error::TokenPinWrong);
+    rewrite_pin("1234");
+    EXPECT_TRUE(Client::start(config_));
+    const auto tokens = directory_ / "tokens";
+    std::filesystem::rename(tokens, directory_ / "unplugged");
+    std::filesystem::create_directory(tokens);
+    EXPECT_EQ(Client::start(config_).error().code, error::TokenMissing);
+    ASSERT_EQ(
+        std::system("softhsm2-util --init-token --free --label validator --so-pin 4321 --pin 1234 >/dev/null 2>&1"), 0);
+    EXPECT_EQ(Client::start(config_).error().code, error::TokenKeyMissing);
+}
+
+TEST_F(SignerToken, that_is_removed_while_it_runs_signs_nothing_and_says_so) {
+    ASSERT_TRUE(create());
+    const auto client = Client::start(config_);
+    ASSERT_TRUE(client) << client.error().text();
+    ASSERT_TRUE((*client)->sign_vote(notarize(1)));
+    std::filesystem::remove_all(directory_ / "tokens");
+    EXPECT_EQ((*client)->ask_signature(VoteRequest{notarize(2)}).error().code, error::TokenRemoved);
+    EXPECT_EQ((*client)->sign_handshake(crypto::sha256({})).error().code, error::TokenRemoved);
+}
+
+TEST(SignerSandbox, refuses_files_sockets_processes_programs_and_executable_memory) {
+    const auto refused = [](const std::function<bool()>& act) {
+        return in_child([&] {
+            if (!enter_sandbox(Sandbox::strict)) return 9;
+            return act() ? 1 : 0;
+        });
+    };
+    EXPECT_EQ(refused([] { return ::open("/etc/hostname", O_RDONLY) >= 0; }), 0);
+    EXPECT_EQ(refused([] { return ::open("/tmp/cairn-sandbox-test", O_RDWR | O_CREAT, 0600) >= 0; }), 0);
+    EXPECT_EQ(refused([] { return ::socket(AF_INET, SOCK_STREAM, 0) >= 0; }), 0);
+    EXPECT_EQ(refused([] { return ::socket(AF_UNIX, SOCK_STREAM, 0) >= 0; }), 0);
+    EXPECT_EQ(refused([] {
+                  const auto child = ::fork();
+                  if (child == 0) ::_exit(0);
+                  return child > 0;
+              }),
+              0);
+    EXPECT_EQ(refused([] {
+                  return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+              }),
+              0);
+    EXPECT_EQ(refused([] { return ::kill(::getppid(), 0) == 0; }), 0);
+    EXPECT_EQ(refused([] { return ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0; }), 0);
+    // And it does sign there: memory, random numbers and an open file stay.
+    EXPECT_EQ(refused([] { return crypto::ValidatorKey::from_seed({}).sign(as_bytes("x")).is_zero(); }), 0);
+}
+
+TEST(SignerSandbox, no_program_runs_in_it) {
+    // /bin/false would end with 1; only a refused exec gets to 42.
+    EXPECT_EQ(in_child([] {
+                  if (!enter_sandbox(Sandbox::strict)) return 9;
+                  char name[] = "/bin/false";
+                  char* words[] = {name, nullptr};
+                  ::execv(name, words);
+                  return 42;
+              }),
+              42);
+    EXPECT_EQ(in_child([] {
+                  if (!enter_sandbox(Sandbox::token)) return 9;
+                  char name[] = "/bin/false";
+                  char* words[] = {name, nullptr};
+                  ::execv(name, words);
+                  return ::open("/etc/hostname", O_RDONLY) >= 0 && ::socket(AF_INET, SOCK_STREAM, 0) < 0 ? 42 : 2;
+              }),
+              42);
+}
+
+TEST(SignerSandbox, a_signer_without_a_node_says_so) {
+    EXPECT_EQ(in_child([] {
+                  ::close(kSocketDescriptor);
+                  const auto status = serve();
+                  return !status && status.error().code == error::SignerByHand ? 42 : 1;
+              }),
+              42);
+}
+
+} // namespace
+} // namespace cairn::signer
+
+int main(int count, char** words) {
+    if (count > 1 && std::string_view{words[1]} == "signer") return cairn::signer::serve() ? 0 : 1;
+    ::testing::InitGoogleTest(&count, words);
+    return RUN_ALL_TESTS();
+}

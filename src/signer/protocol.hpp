@@ -1,0 +1,101 @@
+// Between a node and its signer: one datagram per request and per reply over a pair of SOCK_SEQPACKET sockets.
+//
+// Requests say what is to be signed, never which bytes: the signer puts in the domain tag and the chain id. A request may
+// follow before the reply to the one before; replies come in the order of requests.
+#pragma once
+
+#include "base/result.hpp"
+#include "ledger/consensus_block.hpp"
+#include "signer/secrets.hpp"
+
+#include <string>
+#include <variant>
+
+namespace cairn::signer {
+
+inline constexpr std::size_t kRequestBytesMax = 64 * 1024;
+inline constexpr std::size_t kReplyBytesMax = 512 * 1024;
+inline constexpr std::size_t kNodeNameMax = 64;
+inline constexpr std::size_t kPathMax = 4096;
+
+/// The first request, exactly once.
+struct StartRequest {
+    std::string keys_file; // keys.sealed
+    std::string tpm;       // TCTI of the TPM, for example "device:/dev/tpmrm0"; empty without
+    std::uint64_t chain_id = 0;
+    /// The highest counter that the node has seen; 0 if it has seen none.
+    std::uint64_t witness = 0;
+    bool has_passphrase_descriptor = false;
+    bool operator==(const StartRequest&) const = default;
+};
+struct VoteRequest {
+    ledger::VoteStatement statement;
+    bool operator==(const VoteRequest&) const = default;
+};
+struct BatchRequest {
+    ledger::BatchHeader header; // its signature is ignored
+    bool operator==(const BatchRequest&) const = default;
+};
+struct ProposalRequest {
+    ledger::ConsensusBlock block;
+    bool operator==(const ProposalRequest&) const = default;
+};
+/// Digest of a TLS 1.3 CertificateVerify; signed with the TLS key, which signs nothing else.
+struct HandshakeRequest {
+    Hash256 digest;
+    bool operator==(const HandshakeRequest&) const = default;
+};
+/// audit::SealStatement without the chain id.
+struct SealRequest {
+    std::string node;
+    std::uint64_t sequence = 0;
+    Hash256 head;
+    std::uint64_t time_ms = 0, height = 0;
+    bool operator==(const SealRequest&) const = default;
+};
+struct AnchorRequest {
+    std::string node;
+    std::uint64_t sequence = 0;
+    Hash256 head;
+    bool operator==(const AnchorRequest&) const = default;
+};
+/// The consensus key vouches for the audit key of this signer.
+struct SealKeyRequest {
+    std::string node;
+    bool operator==(const SealKeyRequest&) const = default;
+};
+/// storage::KeyVault's operations.
+struct VaultRequest {
+    enum class Operation : std::uint8_t { wrap = 1, unwrap = 2, make = 3, retire = 4, destroy = 5, list = 6 };
+    Operation operation = Operation::wrap;
+    std::uint8_t purpose = 0;
+    std::uint32_t version = 0; // unwrap, retire, destroy
+    Bytes context;             // wrap, unwrap
+    Bytes key;                 // wrap: the key; unwrap: the wrapped key
+    bool operator==(const VaultRequest&) const = default;
+};
+
+using Request = std::variant<StartRequest, VoteRequest, BatchRequest, ProposalRequest, HandshakeRequest, SealRequest,
+                             AnchorRequest, SealKeyRequest, VaultRequest>;
+Bytes encode(const Request& request);
+/// SignerRequestInvalid: unknown, over a limit, not the one encoding of its value, or fields that cannot be.
+Result<Request> decode_request(BytesView bytes);
+
+struct Reply {
+    std::uint64_t counter = 0; // of the signer's memory, after this request
+    std::optional<Error> error;
+    Bytes content; // a signature, or what the request asks for
+};
+Bytes encode(const Reply& reply);
+/// SignerUnavailable if the signer's bytes are malformed.
+Result<Reply> decode_reply(BytesView bytes);
+
+/// Content of the reply to StartRequest.
+struct Started {
+    PublicKeys keys;
+    std::string sandbox; // what was put up, for the log
+};
+Bytes encode(const Started& started);
+Result<Started> decode_started(BytesView bytes);
+
+} // namespace cairn::signer

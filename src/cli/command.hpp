@@ -75,6 +75,7 @@ void declare_block(CommandList& out);
 void declare_contract(CommandList& out);
 void declare_dev(CommandList& out);
 void declare_doctor(CommandList& out);
+void declare_evidence(CommandList& out);
 void declare_meta(CommandList& out); // version, completion, docs
 void declare_network(CommandList& out);
 void declare_node(CommandList& out);

@@ -12,6 +12,7 @@ const std::vector<Noun>& nouns() {
         {"account", "accounts and their encrypted keys"},
         {"tx", "transactions"},
         {"contract", "deploy and use contracts"},
+        {"evidence", "proofs that a validator broke the rules"},
         {"record", "put documents on record, prove and verify them"},
         {"block", "blocks"},
         {"rpc", "call any JSON-RPC method"},
@@ -45,6 +46,7 @@ const std::vector<Command>& commands() {
         declare_account(out);
         declare_tx(out);
         declare_contract(out);
+        declare_evidence(out);
         declare_record(out);
         declare_block(out);
         declare_rpc(out);

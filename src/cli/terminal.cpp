@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "base/errors/cli.hpp"
+#include "base/errors/consensus.hpp"
 #include "base/errors/crypto.hpp"
 #include "base/errors/ledger.hpp"
 #include "base/errors/network.hpp"
@@ -170,6 +171,7 @@ Exit exit_of(ErrorCode code) {
     case error::CertificateForeign:
     case error::CertificateNoQuorum:
     case error::GenesisUnsigned:
+    case error::EvidenceInvalid:
     case error::ProofInvalid:
     case error::StorageCorrupt:
     case error::SegmentCorrupt:

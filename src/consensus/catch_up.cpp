@@ -16,15 +16,19 @@ void Machine::send_status(std::optional<ValidatorIndex> to) {
     status.executed = certified_.height;
     for (std::uint16_t i = 0; i < n(); ++i) status.lanes.push_back(held_tip(i, committed(i)).position);
     status.entry = entry_;
+    status.number = round_trips_.sending(now_);
+    status.echoes = round_trips_.echoes(now_);
     send(to, Channel::consensus, MessageType::status, encode_status(status));
 }
 
 void Machine::on_status(ValidatorIndex from, PeerStatus status) {
-    if (status.lanes.size() != n()) return report(from, error::WireInvalid, "status of other lanes");
+    if (status.lanes.size() != n() || (!status.echoes.empty() && status.echoes.size() != n()))
+        return report(from, error::WireInvalid, "status of other lanes");
     if (status.entry && status.entry->statement.kind != VoteKind::notarize &&
         status.entry->statement.kind != VoteKind::nullify && status.entry->statement.kind != VoteKind::finalize)
         return report(from, error::WireInvalid, "status with a certificate that is not of a view");
     if (status.entry && !absorb(*status.entry)) return report(from, error::SignatureInvalid, "certificate of a status");
+    round_trips_.received(from, status, self(), now_);
     if (waiting_for_certificates_) remember_abstention(from, status);
     if (status.view < view_ && entry_)
         send(from, Channel::consensus, MessageType::certificate, encode_certificate_message(*entry_));
@@ -40,7 +44,7 @@ void Machine::push_own_batches(ValidatorIndex to) {
     auto link = lane.chain.upper_bound(
         std::max(peers_[to.value].status.lanes[self().value], committed(self().value).position).value);
     for (int pushed = 0; link != lane.chain.end() && pushed < kPushMax; ++link, ++pushed) {
-        if (now_ - link->second.since < 2 * config_.timing.delta) return;
+        if (now_ - link->second.since < 2 * base_delta()) return;
         const auto* batch = held(link->second.digest);
         if (batch == nullptr || !serve(to, batch->body->size())) return;
         send(to, Channel::data, MessageType::batch, encode_batch_message(*batch, std::nullopt));
@@ -120,7 +124,7 @@ void Machine::fetch_blocks() {
     }
     if (!behind_since_) behind_since_ = now_;
     constexpr std::uint64_t kFarBehind = 4;
-    if (claimed < height + kFarBehind && now_ < *behind_since_ + config_.timing.delta) return;
+    if (claimed < height + kFarBehind && now_ < *behind_since_ + base_delta()) return;
     if (block_fetch_.active && now_ < block_fetch_.asked + fetch_timeout()) return;
     if (pending_.size() >= kRangeMax) return;
     if (block_fetch_.active) ++block_fetch_.tries; // no answer in time: ask another

@@ -13,8 +13,9 @@
 namespace cairn::consensus {
 
 struct Timing {
-    Microseconds delta{100'000};             // Δ: bound on a message's way when all is well
-    Microseconds delta_max{10'000'000};      // back-off of ×1.5 per nullified view ends here
+    Microseconds delta{100'000};        // Δ: bound on a message's way when all is well, until round trips are measured
+    Microseconds delta_min{50'000};     // measured Δ (twice a quorum's round trip) is not below
+    Microseconds delta_max{10'000'000}; // back-off of ×1.5 per nullified view ends here
     Microseconds min_block_interval{50'000}; // 0: as fast as certificates form
     Microseconds status_interval{500'000};
     Microseconds empty_block_interval{500'000}; // from a block to an empty one that follows it without need
@@ -81,6 +82,7 @@ struct CoreStatus {
     Height finalized; // ordered; delivered as soon as bodies are here
     Height delivered;
     Height executed;        // certified by a quorum
+    Microseconds delta{};   // Δ without back-off
     Height highest_claimed; // by any peer, unverified: for "syncing" displays only
     bool abstaining = false;
 };

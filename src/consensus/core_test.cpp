@@ -329,6 +329,107 @@ TEST(Core, log_of_another_validator_or_damaged_log_is_refused) {
     EXPECT_TRUE(refused(0, {*record_entered({View{3}, View{0}})}));
 }
 
+/// What the owner of lane 0 sends for a batch.
+ledger::Batch sent_batch(const Actions& actions) {
+    for (const auto& message : actions.messages)
+        if (static_cast<MessageType>(message.type) == MessageType::batch)
+            return decode_batch_message(*message.payload)->batch;
+    return {};
+}
+
+TEST(Core, invalid_transaction_in_a_signed_batch_is_evidence_that_others_accept) {
+    const Consortium consortium{4};
+    Member owner{consortium, 0}, member{consortium, 1}, other{consortium, 2};
+    for (auto* each : {&owner, &member, &other}) each->step();
+    const auto bad = sent_batch(owner.step(batch(1))); // four bytes are no transaction
+    auto actions = member.step(InvalidInBatch{std::make_shared<const ledger::Batch>(bad), 0});
+    ASSERT_EQ(actions.evidence.size(), 1u);
+    const auto evidence = actions.evidence.front();
+    EXPECT_EQ(evidence.offender, ValidatorIndex{0});
+    EXPECT_EQ(kind_of(evidence), "an invalid transaction in a batch");
+    EXPECT_TRUE(sends(actions, MessageType::evidence));
+    EXPECT_EQ(decode_evidence(encode_evidence(evidence)), evidence);
+    EXPECT_TRUE(
+        member.step(InvalidInBatch{std::make_shared<const ledger::Batch>(bad), 0}).evidence.empty()); // once is enough
+    EXPECT_EQ(other.receive(1, MessageType::evidence, encode_evidence(evidence)).evidence.size(), 1u);
+
+    // Neither another's batch nor a place where there is nothing convicts.
+    auto forged = evidence;
+    forged.offender = {3};
+    std::get<InvalidTransaction>(forged.proof).header.lane = {3};
+    EXPECT_FALSE(proves_guilt(forged, kChain, consortium.set, ed25519_verifier()));
+    forged = evidence;
+    std::get<InvalidTransaction>(forged.proof).index = 1;
+    EXPECT_FALSE(proves_guilt(forged, kChain, consortium.set, ed25519_verifier()));
+    forged = evidence;
+    std::get<InvalidTransaction>(forged.proof).body = std::make_shared<const Bytes>(ledger::encode_batch_body({}));
+    EXPECT_FALSE(proves_guilt(forged, kChain, consortium.set, ed25519_verifier()));
+}
+
+TEST(Core, valid_transaction_convicts_nobody) {
+    // The example of EIP-155.
+    const auto raw =
+        *from_hex("0xf86c098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a76400008025a0"
+                  "28ef61340bd939bc2195fe537567866003e1a15d3c71ff63e1590620aa636276a0"
+                  "67cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83");
+    const Consortium consortium{4};
+    Member owner{consortium, 0}, member{consortium, 1};
+    owner.step();
+    member.step();
+    const auto good = sent_batch(owner.step(LocalBatch{{raw}, 21'000}));
+    EXPECT_TRUE(member.step(InvalidInBatch{std::make_shared<const ledger::Batch>(good), 0}).evidence.empty());
+}
+
+TEST(Core, voted_rules_bind_from_their_height) {
+    const Consortium consortium{1};
+    Member member{consortium, 0};
+    member.step();
+    const auto heavy = [] { return LocalBatch{{Bytes{1, 2, 3, 4}}, 600'000'000}; };
+    EXPECT_TRUE(member.step(heavy()).batch_refused);
+    member.step(RulesChanged{Height{1}, 700'000'000, Microseconds{10'000'000}});
+    const auto actions = member.step(heavy());
+    EXPECT_FALSE(actions.batch_refused);
+    EXPECT_EQ(actions.finalized.size(), 1u); // genesis has no time to wait from
+    // The next block waits for the voted interval, not for the one of genesis.
+    auto next = member.step(LocalBatch{{Bytes{5, 6, 7, 8}}, 21'000});
+    EXPECT_TRUE(next.finalized.empty());
+    member.now += Microseconds{5'000'000};
+    EXPECT_TRUE(member.step().finalized.empty());
+    member.now += Microseconds{5'000'000};
+    EXPECT_FALSE(member.step().finalized.empty());
+}
+
+TEST(Core, delta_follows_measured_round_trips_between_its_bounds) {
+    const Consortium consortium{4};
+    Member member{consortium, 0};
+    const auto number_of = [](const Actions& actions) -> std::uint64_t {
+        for (const auto& message : actions.messages)
+            if (static_cast<MessageType>(message.type) == MessageType::status)
+                return decode_status(*message.payload)->number;
+        return 0;
+    };
+    const auto round = [&](Microseconds way) {
+        member.now += Microseconds{1'000'000};
+        const auto number = number_of(member.step());
+        EXPECT_NE(number, 0u);
+        member.now += way;
+        for (std::uint16_t peer = 1; peer < 3; ++peer) {
+            PeerStatus status;
+            status.view = View{1};
+            status.lanes.resize(4);
+            status.echoes.assign(4, {number, 0});
+            member.receive(peer, MessageType::status, encode_status(status));
+        }
+        return member.core->status().delta;
+    };
+    member.step();
+    EXPECT_EQ(member.core->status().delta, Timing{}.delta);
+    EXPECT_EQ(round(Microseconds{1'000}), Timing{}.delta_min);
+    EXPECT_GE(round(Microseconds{300'000}), Microseconds{600'000});
+    EXPECT_LT(member.core->status().delta, Microseconds{620'000});
+    EXPECT_EQ(round(Microseconds{30'000'000}), Timing{}.delta_max);
+}
+
 TEST(Core, lost_log_means_no_vote_until_a_quorum_has_shown_certificates) {
     const Consortium consortium{4};
     Member member{consortium, 3, Memory::lost};

@@ -53,7 +53,19 @@ struct BlocksDurable {
 struct PeerConnected {
     ValidatorIndex peer;
 };
-using Input = std::variant<Tick, MessageReceived, LocalBatch, ExecutionFinished, BlocksDurable, PeerConnected>;
+/// Execution dropped a transaction of an ordered batch because it does not decode or its signature is bad.
+struct InvalidInBatch {
+    std::shared_ptr<const ledger::Batch> batch;
+    std::uint32_t index = 0;
+};
+/// Voted parameters that bind the order of blocks from this height on. Told when the vote is executed, which may be after the height.
+struct RulesChanged {
+    Height from;
+    std::uint64_t block_gas_max = 0;
+    Microseconds min_block_interval{};
+};
+using Input = std::variant<Tick, MessageReceived, LocalBatch, ExecutionFinished, BlocksDurable, PeerConnected,
+                           InvalidInBatch, RulesChanged>;
 
 struct Event {
     Microseconds now{};  // monotonic

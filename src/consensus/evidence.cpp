@@ -28,6 +28,23 @@ bool contradict(const ledger::VoteStatement& a, const ledger::VoteStatement& b) 
     return second.kind == VoteKind::notarize && first.digest != second.digest;
 }
 
+bool InvalidTransaction::operator==(const InvalidTransaction& other) const {
+    return header == other.header && index == other.index && *body == *other.body;
+}
+
+std::string_view kind_of(const Evidence& evidence) {
+    if (const auto* votes = std::get_if<VotePair>(&evidence.proof)) {
+        switch (votes->first.statement.kind) {
+        case VoteKind::lane: return "two lane votes at one position";
+        case VoteKind::execution: return "two results of one height";
+        default: return "two votes in one view";
+        }
+    }
+    if (std::holds_alternative<BatchPair>(evidence.proof)) return "two batches at one position";
+    if (std::holds_alternative<ProposalPair>(evidence.proof)) return "two proposals in one view";
+    return "an invalid transaction in a batch";
+}
+
 Bytes encode_evidence(const Evidence& evidence) {
     codec::WireWriter out;
     out.u8(static_cast<std::uint8_t>(evidence.proof.index() + 1));
@@ -38,6 +55,10 @@ Bytes encode_evidence(const Evidence& evidence) {
     } else if (const auto* batches = std::get_if<BatchPair>(&evidence.proof)) {
         encode(out, batches->first);
         encode(out, batches->second);
+    } else if (const auto* invalid = std::get_if<InvalidTransaction>(&evidence.proof)) {
+        encode(out, invalid->header);
+        out.string(*invalid->body);
+        out.u32(invalid->index);
     } else {
         const auto& pair = std::get<ProposalPair>(evidence.proof);
         for (const auto* signed_block : {&pair.first, &pair.second}) {
@@ -77,6 +98,14 @@ Result<Evidence> decode_evidence(BytesView bytes) {
         evidence.proof = pair;
         break;
     }
+    case 4: {
+        InvalidTransaction invalid;
+        invalid.header = ledger::decode_batch_header(in);
+        invalid.body = std::make_shared<const Bytes>(to_bytes(in.string(ledger::kBatchBytesMax)));
+        invalid.index = in.u32();
+        evidence.proof = std::move(invalid);
+        break;
+    }
     default: in.set_failed();
     }
     CRN_CHECK(in.finish());
@@ -100,6 +129,16 @@ bool proves_guilt(const Evidence& evidence, std::uint64_t chain_id, const ledger
                b.epoch == set.epoch && a.position == b.position && first != second &&
                verifier.verify(key, ledger::batch_signed_bytes(chain_id, first), a.signature) &&
                verifier.verify(key, ledger::batch_signed_bytes(chain_id, second), b.signature);
+    }
+    if (const auto* invalid = std::get_if<InvalidTransaction>(&evidence.proof)) {
+        const auto& header = invalid->header;
+        if (header.lane != evidence.offender || header.epoch != set.epoch ||
+            !ledger::verify_batch_body(header, *invalid->body))
+            return false;
+        const auto transactions = ledger::split_batch_body(*invalid->body);
+        return transactions && invalid->index < transactions->size() &&
+               verifier.verify(key, ledger::batch_signed_bytes(chain_id, digest_of(header)), header.signature) &&
+               !verifier.valid_transaction((*transactions)[invalid->index]);
     }
     const auto& [a, b] = std::get<ProposalPair>(evidence.proof);
     return a.block.epoch == set.epoch && b.block.epoch == set.epoch && a.block.view == b.block.view &&

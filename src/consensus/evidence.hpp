@@ -4,6 +4,8 @@
 #include "consensus/signing.hpp"
 #include "ledger/consensus_block.hpp"
 
+#include <memory>
+#include <string_view>
 #include <variant>
 
 namespace cairn::consensus {
@@ -31,16 +33,29 @@ struct ProposalPair {
     bool operator==(const ProposalPair&) const = default;
 };
 
+/// A batch with a transaction that no pool accepts: it does not decode, or its signature is bad. The owner of the lane signed it as
+/// if it had checked it (rule L4). `body` is the whole body, because only that is what the signature covers.
+struct InvalidTransaction {
+    ledger::BatchHeader header;
+    std::shared_ptr<const Bytes> body;
+    std::uint32_t index = 0; // of the transaction in the batch
+    bool operator==(const InvalidTransaction& other) const;
+};
+
 struct Evidence {
     ValidatorIndex offender;
-    std::variant<VotePair, BatchPair, ProposalPair> proof;
+    std::variant<VotePair, BatchPair, ProposalPair, InvalidTransaction> proof;
     bool operator==(const Evidence&) const = default;
 };
+/// No evidence is longer.
+inline constexpr std::size_t kEvidenceBytesMax = ledger::kBatchBytesMax + 4096;
+/// What the offender did, in a few words.
+std::string_view kind_of(const Evidence& evidence);
 
 Bytes encode_evidence(const Evidence& evidence);
 /// WireInvalid.
 Result<Evidence> decode_evidence(BytesView bytes);
-/// True only if the two statements contradict and both signatures are the offender's.
+/// True only if the two statements contradict, or the transaction is invalid, and all signatures are the offender's.
 bool proves_guilt(const Evidence& evidence, std::uint64_t chain_id, const ledger::ValidatorSet& set,
                   const Verifier& verifier);
 /// True if no honest validator signs both (signatures not looked at).

@@ -38,7 +38,8 @@ void Machine::on_local_batch(const LocalBatch& local) {
     std::vector<BytesView> transactions{local.transactions.begin(), local.transactions.end()};
     auto body = std::make_shared<const Bytes>(ledger::encode_batch_body(transactions));
     const auto room = lane_room();
-    if (room.batches == 0 || body->size() > room.bytes || local.gas_limit_sum > config_.limits.block_gas_max ||
+    if (room.batches == 0 || body->size() > room.bytes ||
+        local.gas_limit_sum > gas_bound(highest_notarized().block.height.value + 1) ||
         !ledger::split_batch_body(*body)) {
         out_.batch_refused = true;
         return;
@@ -124,7 +125,6 @@ void Machine::offer(const Batch& batch, const Hash256& digest) {
         return;
     }
     if (position <= base || position > base + config_.limits.window_positions) return;
-    if (header.gas_limit_sum > config_.limits.block_gas_max) return;
     if (const auto other = lane.early.find(position); other != lane.early.end()) {
         if (digest_of(other->second.header) == digest) return;
         return found({header.lane, BatchPair{other->second.header, header}});
@@ -229,7 +229,7 @@ bool Machine::absorb_proof(const Certificate& certificate, bool trusted) {
     // The batch itself travels on another stream; ask only if it does not come.
     if (!held(statement.digest) && statement.number <= base + config_.limits.window_positions)
         want_batch({Position{statement.number}, statement.digest}, statement.lane, {}, 0, {statement.lane},
-                   config_.timing.delta);
+                   base_delta());
     return true;
 }
 

@@ -12,7 +12,9 @@ Machine::Machine(const CoreConfig& config, const Signer& signer, const History& 
       signer_(signer),
       history_(history),
       guards_(guards),
-      check_(config.chain_id, config_.validators, verifier) {
+      check_(config.chain_id, config_.validators, verifier),
+      rules_{{0, {config.limits.block_gas_max, config.timing.min_block_interval}}},
+      round_trips_(config_.validators.size()) {
     CRN_ASSERT(n() >= 1 && n() <= ledger::kValidatorsMax && self().value < n());
     reset();
 }
@@ -46,6 +48,8 @@ Actions Machine::step(const Event& event) {
             if constexpr (std::is_same_v<T, ExecutionFinished>) on_execution(input);
             if constexpr (std::is_same_v<T, BlocksDurable>) on_durable(input.through);
             if constexpr (std::is_same_v<T, PeerConnected>) send_status(input.peer);
+            if constexpr (std::is_same_v<T, InvalidInBatch>) on_invalid(input);
+            if constexpr (std::is_same_v<T, RulesChanged>) on_rules(input);
         },
         event.input);
     progress();
@@ -135,11 +139,12 @@ Microseconds Machine::next_wake() const {
         if (when > now_) wake = std::min(wake, when);
     };
     if (active_since_) {
-        sooner(*active_since_ + 2 * delta() + config_.timing.min_block_interval);
-        sooner(*active_since_ + 3 * delta() + config_.timing.min_block_interval);
+        const auto interval = next_rules().min_block_interval;
+        sooner(*active_since_ + 2 * delta() + interval);
+        sooner(*active_since_ + 3 * delta() + interval);
         sooner(*active_since_ + delta());
         sooner(sent_at_ + 2 * delta());
-        if (leader_of(view_) == self()) sooner(seen_at(highest_notarized().digest) + config_.timing.min_block_interval);
+        if (leader_of(view_) == self()) sooner(seen_at(highest_notarized().digest) + interval);
     }
     if (const auto [top, digest] = highest_notarized(); const auto due = trailing_block_due(top, digest)) sooner(*due);
     if (proof_due_) sooner(*proof_due_);
@@ -147,7 +152,7 @@ Microseconds Machine::next_wake() const {
     for (const auto& [digest, want] : header_wants_) sooner(want.due);
     if (block_fetch_.active) sooner(block_fetch_.asked + fetch_timeout());
     if (uncertified_since_ > Microseconds{0}) sooner(uncertified_since_ + fetch_timeout());
-    if (behind_since_) sooner(*behind_since_ + config_.timing.delta);
+    if (behind_since_) sooner(*behind_since_ + base_delta());
     return wake;
 }
 
@@ -187,8 +192,43 @@ void Machine::halt(ErrorCode code, std::string detail) {
 void Machine::found(Evidence evidence) {
     if (!accused_.insert({evidence.offender.value, evidence.proof.index()}).second) return;
     if (const auto* batches = std::get_if<BatchPair>(&evidence.proof)) lanes_[batches->first.lane.value].guilty = true;
-    send(std::nullopt, Channel::consensus, MessageType::evidence, encode_evidence(evidence));
+    auto encoded = encode_evidence(evidence);
+    const auto channel = encoded.size() > kConsensusBytes ? Channel::sync : Channel::consensus;
+    send(std::nullopt, channel, MessageType::evidence, std::move(encoded));
     out_.evidence.push_back(std::move(evidence));
+}
+
+/// The owner signed the batch, and a transaction of it is one that it must not have accepted: proof enough (rule L4).
+void Machine::on_invalid(const InvalidInBatch& invalid) {
+    const auto& [header, body] = *invalid.batch;
+    Evidence evidence{header.lane, InvalidTransaction{header, body, invalid.index}};
+    if (accused_.contains({evidence.offender.value, evidence.proof.index()})) return;
+    if (check_.evidence(evidence)) found(std::move(evidence));
+}
+
+void Machine::on_rules(const RulesChanged& change) {
+    constexpr std::size_t kRulesMax = 64;
+    rules_.insert_or_assign(change.from.value, Rules{change.block_gas_max, change.min_block_interval});
+    // Keep what still binds: the last change before the bound that gas_bound() looks back to, and all later ones.
+    const auto low =
+        anchor_.block.height.value - std::min(anchor_.block.height.value, config_.limits.execution_lag_max);
+    while (rules_.size() > 1 && (std::next(rules_.begin())->first <= low || rules_.size() > kRulesMax))
+        rules_.erase(rules_.begin());
+    changed_ = true;
+}
+
+const Machine::Rules& Machine::rules_at(std::uint64_t height) const {
+    const auto after = rules_.upper_bound(height);
+    return (after == rules_.begin() ? after : std::prev(after))->second;
+}
+
+std::uint64_t Machine::gas_bound(std::uint64_t height) const {
+    auto out = rules_at(height).block_gas_max;
+    const auto low = height - std::min(height, config_.limits.execution_lag_max);
+    out = std::max(out, rules_at(low).block_gas_max);
+    for (auto rule = rules_.upper_bound(low); rule != rules_.end() && rule->first <= height; ++rule)
+        out = std::max(out, rule->second.block_gas_max);
+    return out;
 }
 
 ValidatorIndex Machine::leader_of(View view) const {
@@ -206,8 +246,14 @@ ValidatorIndex Machine::peer_after(ValidatorIndex first, std::uint32_t tries) co
     return self();
 }
 
+Microseconds Machine::base_delta() const {
+    const auto round_trip = round_trips_.within(config_.validators.quorum());
+    if (n() == 1 || !round_trip) return config_.timing.delta;
+    return std::clamp(2 * *round_trip, config_.timing.delta_min, config_.timing.delta_max);
+}
+
 Microseconds Machine::delta() const {
-    auto out = config_.timing.delta;
+    auto out = base_delta();
     for (std::uint32_t i = 0; i < nullified_in_row_ && out < config_.timing.delta_max; ++i) out += out / 2;
     return std::min(out, config_.timing.delta_max);
 }
@@ -225,6 +271,7 @@ CoreStatus Machine::status() const {
     out.finalized = anchor_.block.height;
     out.delivered = delivered_;
     out.executed = certified_.height;
+    out.delta = base_delta();
     for (const auto& peer : peers_) out.highest_claimed = std::max(out.highest_claimed, peer.status.finalized);
     out.abstaining = waiting_for_certificates_ || (abstain_ && view_ <= *abstain_);
     return out;

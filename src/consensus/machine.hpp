@@ -6,6 +6,7 @@
 #include "consensus/guards.hpp"
 #include "consensus/log.hpp"
 #include "consensus/messages.hpp"
+#include "consensus/round_trip.hpp"
 #include "consensus/votes.hpp"
 
 #include <deque>
@@ -148,7 +149,20 @@ private:
     ValidatorIndex self() const { return config_.self; }
     ValidatorIndex leader_of(View view) const;
     ValidatorIndex peer_after(ValidatorIndex first, std::uint32_t tries) const;
+    /// Without the back-off.
+    Microseconds base_delta() const;
     Microseconds delta() const;
+    struct Rules {
+        std::uint64_t block_gas_max = 0;
+        Microseconds min_block_interval{};
+    };
+    void on_rules(const RulesChanged& change);
+    const Rules& rules_at(std::uint64_t height) const;
+    /// Of the block that would follow the highest notarized one.
+    const Rules& next_rules() const { return rules_at(highest_notarized().block.height.value + 1); }
+    /// What a block may hold if some validators have not heard of a change yet.
+    std::uint64_t gas_bound(std::uint64_t height) const;
+    void on_invalid(const InvalidInBatch& invalid);
     Vote sign(VoteKind kind, std::uint64_t number, std::uint16_t lane, const Hash256& digest) const;
 
     // lanes.cpp
@@ -248,7 +262,7 @@ private:
     bool serve(ValidatorIndex peer, std::size_t bytes);
     std::optional<BlocksAnswer::Item> finalized_item(std::uint64_t height, std::size_t& bytes_read) const;
     void push_own_batches(ValidatorIndex to);
-    Microseconds fetch_timeout() const { return 4 * config_.timing.delta; }
+    Microseconds fetch_timeout() const { return 4 * base_delta(); }
 
     // recovery.cpp
     void load_history();
@@ -314,8 +328,11 @@ private:
     ledger::ExecutionReference certified_;
     std::optional<Certificate> certified_by_;
 
+    std::map<std::uint64_t, Rules> rules_; // by first height; never empty
+
     // peers
     std::vector<Peer> peers_;
+    RoundTrips round_trips_;
     std::set<std::pair<std::uint16_t, std::size_t>> accused_; // offender, kind of proof
     Microseconds status_due_{};
     std::optional<Microseconds> behind_since_;

@@ -119,6 +119,12 @@ Bytes encode_status(const PeerStatus& status) {
     out.u32(static_cast<std::uint32_t>(status.lanes.size()));
     for (const auto& position : status.lanes) out.number(position);
     encode_optional(out, status.entry);
+    out.u64(status.number);
+    out.u32(static_cast<std::uint32_t>(status.echoes.size()));
+    for (const auto& echo : status.echoes) {
+        out.u64(echo.number);
+        out.u32(echo.held_us);
+    }
     return out.take();
 }
 
@@ -131,6 +137,12 @@ Result<PeerStatus> decode_status(BytesView bytes) {
     const auto lanes = in.count(ledger::kValidatorsMax, 8);
     for (std::uint32_t i = 0; i < lanes; ++i) status.lanes.push_back(in.number<Position>());
     status.entry = decode_optional(in);
+    status.number = in.u64();
+    const auto echoes = in.count(ledger::kValidatorsMax, 12);
+    for (std::uint32_t i = 0; i < echoes; ++i) {
+        const auto number = in.u64();
+        status.echoes.push_back({number, in.u32()});
+    }
     CRN_CHECK(in.finish());
     return status;
 }

@@ -68,6 +68,16 @@ struct PeerStatus {
     std::vector<Position> lanes; // highest batch it has voted for, by lane
     /// The certificate by which it entered its view; absent in view 1.
     std::optional<ledger::Certificate> entry;
+    /// Counts the sender's statuses, so that an answer names the one that it answers.
+    std::uint64_t number = 0;
+    /// The last status received from each validator and how long ago: the sender of that one measures its round trip with it.
+    /// Nothing, or one for each validator; number 0 where none came.
+    struct Echo {
+        std::uint64_t number = 0;
+        std::uint32_t held_us = 0;
+        bool operator==(const Echo&) const = default;
+    };
+    std::vector<Echo> echoes;
     bool operator==(const PeerStatus&) const = default;
 };
 Bytes encode_status(const PeerStatus& status);

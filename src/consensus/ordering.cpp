@@ -210,7 +210,7 @@ void Machine::run_timers() {
     if (!active_since_) active_since_ = sent_at_ = now_;
     auto& state = views_[view_.value];
     const auto leader = leader_of(view_);
-    const auto waited = now_ - *active_since_ - config_.timing.min_block_interval;
+    const auto waited = now_ - *active_since_ - next_rules().min_block_interval;
     const bool silent = leader != self() && peers_[leader.value].silent_views >= kSilentViews;
     const bool late = (!state.proposal && (silent || waited >= 2 * delta())) || waited >= 3 * delta();
     const auto against = state.nullify.size() - (state.mine.nullify ? 1 : 0);

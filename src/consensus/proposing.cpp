@@ -6,6 +6,17 @@
 
 namespace cairn::consensus {
 
+namespace {
+
+/// What a batch counts against the gas of a block. A batch alone may be over the limit: it was made before the limit was lowered, or its
+/// owner declared too much; execution keeps to the limit, and no lane is stuck for ever.
+std::uint64_t counted_gas(const ledger::BatchHeader& header) {
+    constexpr std::uint64_t kNoOverflow = 1ull << 50;
+    return std::min(header.gas_limit_sum, kNoOverflow);
+}
+
+} // namespace
+
 const ledger::ConsensusBlock* Machine::header(const Hash256& digest) const {
     if (digest == anchor_.digest) return &anchor_.block;
     const auto found = blocks_.find(digest);
@@ -104,6 +115,7 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
         if (tip.position > base.position) sources.push_back({lane, path(base, tip).batches});
     }
     auto cut = parent.cut;
+    const auto gas_max = rules_at(parent.height.value + 1).block_gas_max;
     std::uint64_t count = 0, bytes = 0, gas = 0;
     for (bool taken = true; taken;) {
         taken = false;
@@ -112,13 +124,13 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
             const auto& header = source.batches[source.taken]->header;
             const auto& limits = config_.limits;
             if (count + 1 > limits.block_batches_max || bytes + header.body_bytes > limits.block_bytes_max ||
-                gas + header.gas_limit_sum > limits.block_gas_max || source.taken >= limits.window_positions) {
+                (count > 0 && gas + counted_gas(header) > gas_max) || source.taken >= limits.window_positions) {
                 source.batches.resize(source.taken);
                 continue;
             }
             ++count;
             bytes += header.body_bytes;
-            gas += header.gas_limit_sum;
+            gas += counted_gas(header);
             ++source.taken;
             cut[source.lane] = {header.position, digest_of(header)};
             taken = true;
@@ -137,7 +149,9 @@ void Machine::propose() {
         return; // fetch_certificates() closes a gap
     }
     if (parent.skipped.size() > kSkippedViewsMax) return;
-    if (parent.block->height.value > 0 && now_ < seen_at(parent.digest) + config_.timing.min_block_interval) return;
+    if (parent.block->height.value > 0 &&
+        now_ < seen_at(parent.digest) + rules_at(parent.block->height.value + 1).min_block_interval)
+        return;
 
     ConsensusBlock block;
     block.cut = lag_allows(*parent.block) ? choose_cut(*parent.block) : parent.block->cut;
@@ -322,10 +336,11 @@ Machine::Verdict Machine::examine(const Proposal& proposal) {
         if (way.state == Path::State::broken) return Verdict::invalid;
         for (const auto* batch : way.batches) {
             bytes += batch->header.body_bytes;
-            gas += batch->header.gas_limit_sum;
+            gas += counted_gas(batch->header);
         }
     }
-    if (count > limits.block_batches_max || bytes > limits.block_bytes_max || gas > limits.block_gas_max)
+    if (count > limits.block_batches_max || bytes > limits.block_bytes_max ||
+        (count > 1 && gas > gas_bound(block.height.value)))
         return Verdict::invalid;
     if (!complete) return Verdict::wait;
     if (block.timestamp_ms >

@@ -1,5 +1,7 @@
 #include "consensus/signing.hpp"
 
+#include "ledger/transaction.hpp"
+
 #include "codec/wire.hpp"
 
 namespace cairn::consensus {
@@ -36,6 +38,8 @@ crypto::Signature KeySigner::sign_batch(const ledger::BatchHeader& header) const
 crypto::Signature KeySigner::sign_proposal(const ledger::ConsensusBlock& block) const {
     return key_.sign(proposal_signed_bytes(chain_id_, block));
 }
+
+bool Verifier::valid_transaction(BytesView raw) const { return ledger::decode_signed_transaction(raw).has_value(); }
 
 const Verifier& ed25519_verifier() {
     static const Ed25519Verifier instance;

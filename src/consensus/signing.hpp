@@ -24,6 +24,8 @@ public:
     virtual ~Verifier() = default;
     virtual bool verify(const crypto::ValidatorPublicKey& key, BytesView message,
                         const crypto::Signature& signature) const = 0;
+    /// Whether a transaction decodes and its signature is good: what every pool checks before it accepts one.
+    virtual bool valid_transaction(BytesView raw) const;
 };
 
 /// "cairn-proposal-v1", chain id, epoch, view, digest of the block.

@@ -91,10 +91,11 @@ Status CoreLoop::carry_out(Turn& turn) {
         for (const auto& message : actions.messages) ports_.send(message);
         for (auto& block : actions.finalized) ports_.deliver(std::move(block));
         for (const auto& certificate : actions.execution_certificates) CRN_CHECK(ports_.certified(certificate));
-        for (const auto& evidence : actions.evidence)
-            log(LogLevel::error, "consensus", "a validator contradicted itself; proof of guilt",
-                {{"validator", std::to_string(evidence.offender.value)},
-                 {"evidence", to_hex(consensus::encode_evidence(evidence))}});
+        for (const auto& evidence : actions.evidence) {
+            log(LogLevel::error, "consensus", "a validator broke the rules; the proof is kept",
+                {{"validator", std::to_string(evidence.offender.value)}, {"kind", std::string{kind_of(evidence)}}});
+            CRN_CHECK(ports_.on_evidence(evidence));
+        }
         for (const auto& report : actions.reports) {
             if (clock_.monotonic() - last_report_ < kReportInterval) continue;
             last_report_ = clock_.monotonic();

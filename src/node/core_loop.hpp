@@ -24,6 +24,8 @@ public:
         std::function<consensus::LocalBatch(std::size_t bytes)> take_batch;
         std::function<bool()> has_ready;
         std::function<void(Error)> on_failure;
+        /// Proof against a validator, found here or by a peer.
+        std::function<Status(const consensus::Evidence&)> on_evidence;
         /// This node's result contradicts the certified one.
         std::function<void(const Error&)> on_divergence;
     };

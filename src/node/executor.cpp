@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/errors/storage.hpp"
+#include "system/parameters.hpp"
 
 namespace cairn::node {
 namespace {
@@ -60,6 +61,7 @@ void Executor::run() {
 
 // A crash may have come between ordering and execution, or between execution and the certificate.
 Status Executor::catch_up() {
+    announce_rules();
     for (Height h = live_.head().next(); h <= chain_.height(); h = h.next())
         inbox_.push_own(consensus::ExecutionFinished{h, chain_.blocks().hash_of(h)});
     while (chain_.height() < ordered_.tip() && !queue_.closed()) {
@@ -75,12 +77,22 @@ Status Executor::catch_up() {
 Status Executor::execute(const consensus::FinalizedBlock& block) {
     CRN_ASSERT(block.block.height == chain_.height().next());
     std::vector<BytesView> raws;
+    std::vector<std::size_t> ends; // of each batch in `raws`
     for (const auto& batch : block.batches) {
         // A body that does not parse is the same for everyone, so everyone leaves it out.
         const auto views = ledger::split_batch_body(*batch.body);
         if (views) raws.insert(raws.end(), views->begin(), views->end());
+        ends.push_back(raws.size());
     }
     auto candidates = cache_.decode_all(raws, spare_threads());
+    // What does not decode or is not signed is dropped; the batch that holds it is proof against its owner.
+    for (std::size_t i = 0, begin = 0; i < ends.size(); begin = ends[i++])
+        for (auto at = begin; at < ends[i]; ++at)
+            if (!candidates[at]) {
+                inbox_.push_own(consensus::InvalidInBatch{std::make_shared<const ledger::Batch>(block.batches[i]),
+                                                          static_cast<std::uint32_t>(at - begin)});
+                break;
+            }
     std::erase(candidates, nullptr);
 
     const auto& validators = chain_.genesis().validators.members;
@@ -91,8 +103,21 @@ Status Executor::execute(const consensus::FinalizedBlock& block) {
 
     CRN_TRY(outcome, chain_.extend(block.block.timestamp_ms, block.digest, beneficiary, candidates));
     inbox_.push_own(consensus::ExecutionFinished{block.block.height, outcome.block->hash});
+    announce_rules();
     live_.executed(outcome, candidates);
     return {};
+}
+
+void Executor::announce_rules() {
+    const auto next = chain_.height().next();
+    const auto parameters = system::parameters_of(*chain_.state().latest(), next);
+    const consensus::RulesChanged rules{next, parameters.block_gas_limit,
+                                        std::chrono::milliseconds{parameters.min_block_interval_ms}};
+    if (announced_ && announced_->block_gas_max == rules.block_gas_max &&
+        announced_->min_block_interval == rules.min_block_interval)
+        return;
+    announced_ = rules;
+    inbox_.push_own(rules);
 }
 
 } // namespace cairn::node

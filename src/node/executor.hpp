@@ -25,6 +25,8 @@ private:
     void run();
     Status catch_up();
     Status execute(const consensus::FinalizedBlock& block);
+    /// Tells the core of voted rules that begin to bind.
+    void announce_rules();
 
     OrderedStore& ordered_;
     ExecutedChain& chain_;
@@ -32,6 +34,7 @@ private:
     TransactionCache& cache_;
     Inbox& inbox_;
     const std::function<void(Error)> on_failure_;
+    std::optional<consensus::RulesChanged> announced_; // executor's thread only
     BoundedQueue<consensus::FinalizedBlockPtr> queue_;
     std::jthread thread_;
 };

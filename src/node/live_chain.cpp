@@ -12,12 +12,9 @@
 namespace cairn::node {
 namespace {
 
-/// What the next block will hold transactions to. Ordering keeps the gas limit of genesis, so more than that never gets
-/// into a block.
+/// What the next block will hold transactions to.
 ledger::ChainParameters next_parameters(const ExecutedChain& chain) {
-    auto out = system::parameters_of(*chain.state().latest(), chain.height().next());
-    out.block_gas_limit = std::min(out.block_gas_limit, chain.genesis().parameters.block_gas_limit);
-    return out;
+    return system::parameters_of(*chain.state().latest(), chain.height().next());
 }
 
 pool::PoolConfig pool_config(const ledger::ChainParameters& parameters) {

@@ -7,6 +7,7 @@
 #include "crypto/certificate.hpp"
 #include "node/core_loop.hpp"
 #include "node/divergence.hpp"
+#include "node/evidence_store.hpp"
 #include "node/executor.hpp"
 #include "system/system_contracts.hpp"
 
@@ -220,9 +221,8 @@ CoreLoop::Ports ValidatorNode::ports() {
         },
         .take_batch = [this](std::size_t bytes) -> consensus::LocalBatch {
             consensus::LocalBatch batch;
-            for (const auto& transaction : live_->take_batch({.bytes = bytes,
-                                                              .transactions = ledger::kBatchTransactionsMax,
-                                                              .gas = genesis_.parameters.block_gas_limit})) {
+            for (const auto& transaction : live_->take_batch(
+                     {.bytes = bytes, .transactions = ledger::kBatchTransactionsMax, .gas = UINT64_MAX})) {
                 batch.transactions.push_back(transaction->raw);
                 batch.gas_limit_sum += transaction->body.gas_limit;
             }
@@ -230,6 +230,10 @@ CoreLoop::Ports ValidatorNode::ports() {
         },
         .has_ready = [this] { return live_->has_ready(); },
         .on_failure = [this](const Error& error) { set_fatal(error); },
+        .on_evidence =
+            [this](const consensus::Evidence& evidence) {
+                return EvidenceStore{config_.data_dir + "/evidence"}.put(evidence, genesis_.parameters.chain_id);
+            },
         .on_divergence = [this](const Error& error) { report_divergence(error); },
     };
 }

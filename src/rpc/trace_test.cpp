@@ -22,7 +22,7 @@ TEST_F(Traces, list_every_step_as_geth_does) {
     const auto hash = hex(chain.send({.to = target, .data = word(42)}));
     const auto trace = call("debug_traceTransaction", {hash});
     const auto receipt = call("eth_getTransactionReceipt", {hash});
-    EXPECT_EQ(to_quantity(trace["gas"].get<std::uint64_t>()), receipt["gasUsed"]);
+    EXPECT_EQ(to_quantity(trace["gas"].get<std::uint64_t>()), receipt["gasUsed"].get<std::string>());
     EXPECT_EQ(trace["failed"], false);
     EXPECT_EQ(trace["returnValue"], to_hex(word(0)));
     const auto& steps = trace["structLogs"];

@@ -1,5 +1,7 @@
 #include "sim/fake_keys.hpp"
 
+#include "sim/toy_ledger.hpp"
+
 namespace cairn::sim {
 namespace {
 
@@ -22,6 +24,7 @@ public:
                 const crypto::Signature& signature) const override {
         return mac(key, message) == signature;
     }
+    bool valid_transaction(BytesView raw) const override { return decode_transfer(raw).has_value() || is_marker(raw); }
 };
 
 } // namespace

@@ -91,7 +91,9 @@ bool World::second_twin(const Node& node) const {
 
 /// A liar's messages: each twin mostly talks to its own side; some messages are withheld, bent, replayed, or contradicted.
 void World::tamper(Node& from, ValidatorIndex to, const Outgoing& message) {
-    const Lot lot{*this, Scene::tamper, from.place, to.value, ++lies_};
+    const auto original = content_of(message);
+    const auto way = from.place * 1000 + to.value;
+    const Lot lot{*this, Scene::tamper, original, way, ++sendings_[original ^ (way << 40)]};
     const std::uint64_t crossed = scenario_.may_fork() ? 0 : 8;
     const bool to_liar = to.value >= scenario_.nodes - scenario_.byzantine;
     if (!to_liar && side_[to.value] != second_twin(from) && !chance_.one_in(crossed)) return;

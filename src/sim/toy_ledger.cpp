@@ -25,6 +25,9 @@ std::optional<Transfer> decode_transfer(BytesView bytes) {
     return out;
 }
 
+Bytes marker(std::uint64_t number) { return to_bytes(as_bytes("marker " + std::to_string(number))); }
+bool is_marker(BytesView bytes) { return as_text(bytes).starts_with("marker "); }
+
 Hash256 toy_genesis() { return crypto::keccak256(as_bytes("genesis")); }
 
 ToyLedger::ToyLedger() : digest_(toy_genesis()) {

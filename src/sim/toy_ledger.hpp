@@ -14,6 +14,9 @@ struct Transfer {
 };
 Bytes encode(const Transfer& transfer);
 std::optional<Transfer> decode_transfer(BytesView bytes);
+/// A transaction that does nothing; to see that it becomes final.
+Bytes marker(std::uint64_t number);
+bool is_marker(BytesView bytes);
 
 inline constexpr std::uint16_t kAccounts = 16;
 inline constexpr std::uint64_t kInitialBalance = 1'000'000;

@@ -209,6 +209,15 @@ void World::checkpoint(Node& node) {
     node.disk.drop_first(old);
 }
 
+namespace {
+std::optional<std::uint32_t> first_invalid(BytesView body) {
+    const auto transactions = ledger::split_batch_body(body);
+    for (std::uint32_t i = 0; transactions && i < transactions->size(); ++i)
+        if (!fake_verifier().valid_transaction((*transactions)[i])) return i;
+    return std::nullopt;
+}
+} // namespace
+
 void World::execute_next(Node& node) {
     if (node.to_execute.empty()) return;
     const auto block = node.to_execute.front();
@@ -222,6 +231,11 @@ void World::execute_next(Node& node) {
         after(node, between(200, static_cast<std::uint64_t>(scenario_.execution.count())),
               [this, &node] { execute_next(node); });
     step(node, consensus::ExecutionFinished{block->block.height, digest});
+    for (const auto& batch : block->batches)
+        if (const auto index = first_invalid(*batch.body)) {
+            ++coverage_.invalid_transactions;
+            step(node, consensus::InvalidInBatch{std::make_shared<const ledger::Batch>(batch), *index});
+        }
 }
 
 void World::store_blocks(Node& node) {
@@ -329,6 +343,8 @@ void World::client() {
             transfer.amount = static_cast<std::uint32_t>(chance_.below(1000));
             batch.transactions.push_back(encode(transfer));
         }
+        // A liar puts in what no honest pool accepts.
+        if (!node.honest && chance_.one_in(3)) batch.transactions.push_back(Bytes(5));
         if (node.core->lane_room().batches > 0)
             step(node, std::move(batch));
         else
@@ -340,9 +356,8 @@ void World::client() {
 
 bool World::submit_marker(Node& node) {
     if (!node.core || node.core->lane_room().batches == 0) return false;
-    const auto text = "marker " + std::to_string(++markers_);
     consensus::LocalBatch batch;
-    batch.transactions.push_back(to_bytes(as_bytes(text)));
+    batch.transactions.push_back(marker(++markers_));
     markers_sent_.insert(batch.transactions.front());
     step(node, std::move(batch));
     return true;

@@ -27,7 +27,8 @@ struct Coverage {
     std::array<std::uint64_t, 16> sent{};                   // by message type, honest nodes
     std::uint64_t evidence = 0, tampered = 0;
     std::uint64_t back_pressure = 0; // client batches that found no room in the lane
-    std::uint64_t sync_errors = 0, rot = 0, damaged_logs = 0, cut_logs = 0, clock_jumps = 0, pauses = 0;
+    std::uint64_t sync_errors = 0, rot = 0, invalid_transactions = 0, damaged_logs = 0, cut_logs = 0, clock_jumps = 0,
+                  pauses = 0;
     std::uint64_t forks = 0, convicted = 0; // runs in which honest members disagree; liars that the chains convict
     std::uint64_t model_steps = 0;          // votes that the model's rules have allowed
 };
@@ -217,7 +218,7 @@ private:
     std::vector<bool> side_;                                    // which twin a member talks to
     std::deque<consensus::Outgoing> overheard_;                 // for replays
     std::unordered_map<std::uint64_t, std::uint64_t> sendings_; // how often the same message went the same way
-    std::uint64_t clients_ = 0, partitions_ = 0, pauses_ = 0, jumps_ = 0, lies_ = 0;
+    std::uint64_t clients_ = 0, partitions_ = 0, pauses_ = 0, jumps_ = 0;
     std::uint64_t markers_ = 0;
     std::set<Bytes> markers_sent_;
 };

@@ -1,0 +1,123 @@
+// `cairn evidence`: proofs that a validator signed what no honest validator signs. A node keeps them; anyone checks them.
+#include "base/errors/cli.hpp"
+#include "base/errors/consensus.hpp"
+#include "cli/files.hpp"
+#include "cli/invocation.hpp"
+#include "consensus/evidence.hpp"
+#include "ledger/genesis.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+namespace cairn::cli {
+namespace {
+
+using nlohmann::json;
+
+struct Proof {
+    std::uint64_t chain_id = 0;
+    consensus::Evidence evidence;
+};
+
+Result<Proof> read_proof(const std::string& path) {
+    constexpr std::size_t kProofBytesMax = 4 * consensus::kEvidenceBytesMax;
+    CRN_TRY(text, read_file(path, kProofBytesMax));
+    const auto object = json::parse(text, nullptr, false);
+    if (!object.is_object() || !object.contains("evidence") || !object["evidence"].is_string() ||
+        !object.contains("chain_id") || !object["chain_id"].is_number_unsigned())
+        return fail(error::EvidenceInvalid, path + " is no evidence file");
+    const auto bytes = from_hex(object["evidence"].get_ref<const std::string&>());
+    if (!bytes || bytes->size() > consensus::kEvidenceBytesMax)
+        return fail(error::EvidenceInvalid, path + ": the evidence is not hex of a sensible length");
+    auto evidence = consensus::decode_evidence(*bytes);
+    if (!evidence) return fail(error::EvidenceInvalid, path + ": " + evidence.error().text());
+    return Proof{object["chain_id"].get<std::uint64_t>(), *std::move(evidence)};
+}
+
+Status evidence_list(Invocation& invocation) {
+    const auto directory = invocation.argument(0) + "/evidence";
+    const auto& terminal = invocation.terminal();
+    std::vector<std::string> paths;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator{directory, none})
+        if (entry.path().extension() == ".json") paths.push_back(entry.path());
+    if (none && std::filesystem::exists(directory)) return fail(error::CliFileUnreadable, directory);
+    if (!std::filesystem::is_directory(invocation.argument(0)))
+        return fail(error::CliFileUnreadable, invocation.argument(0) + " is not a data directory");
+    std::ranges::sort(paths);
+    json list = json::array();
+    Table table{{"validator", "what it did", "file"}};
+    for (const auto& path : paths) {
+        CRN_TRY(proof, read_proof(path));
+        const std::string kind{kind_of(proof.evidence)};
+        list.push_back({{"validator", proof.evidence.offender.value}, {"kind", kind}, {"file", path}});
+        table.row({std::to_string(proof.evidence.offender.value), kind, path});
+    }
+    if (terminal.json) {
+        terminal.out << json{{"evidence", list}}.dump(2) << '\n';
+        return {};
+    }
+    if (paths.empty())
+        terminal.out << "No validator has been found guilty.\n";
+    else
+        table.print(terminal);
+    return {};
+}
+
+Status evidence_verify(Invocation& invocation) {
+    const auto genesis_file = invocation.flag("genesis");
+    if (!genesis_file) return fail(error::CliUsage, "missing --genesis GENESIS\n" + usage_of(invocation.command()));
+    CRN_TRY(proof, read_proof(invocation.argument(0)));
+    CRN_TRY(genesis_text, read_file(*genesis_file));
+    CRN_TRY(genesis, ledger::genesis_from_json(genesis_text));
+    CRN_CHECK(ledger::verify_signatures(genesis));
+    const auto chain_id = genesis.parameters.chain_id;
+    if (proof.chain_id != chain_id)
+        return fail(error::EvidenceInvalid, "it is of chain " + std::to_string(proof.chain_id) +
+                                                ", the genesis file of " + std::to_string(chain_id));
+    if (!consensus::proves_guilt(proof.evidence, chain_id, genesis.validators, consensus::ed25519_verifier()))
+        return fail(error::EvidenceInvalid, "the signatures do not hold, or an honest validator may have made them");
+    const auto& offender = genesis.validators.members[proof.evidence.offender.value];
+    const std::string kind{kind_of(proof.evidence)};
+    const auto& terminal = invocation.terminal();
+    if (terminal.json) {
+        terminal.out << json{{"guilty", true},
+                             {"validator", offender.name},
+                             {"organisation", offender.organisation},
+                             {"kind", kind}}
+                            .dump(2)
+                     << '\n';
+        return {};
+    }
+    terminal.out << terminal.styled(Style::green, "Proved:") << " validator " << offender.name << " of "
+                 << offender.organisation << " signed " << kind << ".\n";
+    return {};
+}
+
+} // namespace
+
+void declare_evidence(CommandList& out) {
+    out.push_back({.noun = "evidence",
+                   .verb = "list",
+                   .summary = "list the proofs against validators that a node has found or been told",
+                   .arguments = {{"DIR", "data directory of the node", Need::one, {}, Completes::directory}},
+                   .examples = {{"cairn evidence list /srv/cairn/data", ""}},
+                   .run = evidence_list});
+    out.push_back(
+        {.noun = "evidence",
+         .verb = "verify",
+         .summary = "check a proof against a validator, without any node",
+         .details = "The file holds what the validator signed: two messages that contradict each other, or a batch "
+                    "with an invalid transaction. Exit code 8 if it proves nothing.",
+         .arguments = {{"FILE", "evidence file from a node's data directory", Need::one, {}, Completes::file}},
+         .flags = {{.name = "genesis",
+                    .value = "GENESIS",
+                    .help = "the network's genesis file (required)",
+                    .completes = Completes::file}},
+         .examples = {{"cairn evidence verify data/evidence/epoch-0-validator-2-0.json --genesis genesis.json", ""}},
+         .run = evidence_verify});
+}
+
+} // namespace cairn::cli

@@ -1,0 +1,43 @@
+#include "node/evidence_store.hpp"
+
+#include "base/bytes.hpp"
+#include "storage/file.hpp"
+
+#include <filesystem>
+
+namespace cairn::node {
+
+namespace {
+Epoch epoch_of(const consensus::Evidence& evidence) {
+    if (const auto* votes = std::get_if<consensus::VotePair>(&evidence.proof)) return votes->first.statement.epoch;
+    if (const auto* batches = std::get_if<consensus::BatchPair>(&evidence.proof)) return batches->first.epoch;
+    if (const auto* blocks = std::get_if<consensus::ProposalPair>(&evidence.proof)) return blocks->first.block.epoch;
+    return std::get<consensus::InvalidTransaction>(evidence.proof).header.epoch;
+}
+} // namespace
+
+std::string evidence_json(const consensus::Evidence& evidence, std::uint64_t chain_id) {
+    return "{\n  \"chain_id\": " + std::to_string(chain_id) +
+           ",\n  \"epoch\": " + std::to_string(epoch_of(evidence).value) +
+           ",\n  \"validator\": " + std::to_string(evidence.offender.value) + ",\n  \"kind\": \"" +
+           std::string{kind_of(evidence)} + "\",\n  \"evidence\": \"" + to_hex(consensus::encode_evidence(evidence)) +
+           "\"\n}\n";
+}
+
+Status EvidenceStore::put(const consensus::Evidence& evidence, std::uint64_t chain_id) const {
+    auto& files = storage::posix_file_system();
+    const auto path = directory_ + "/epoch-" + std::to_string(epoch_of(evidence).value) + "-validator-" +
+                      std::to_string(evidence.offender.value) + "-" + std::to_string(evidence.proof.index()) + ".json";
+    if (std::filesystem::exists(path)) return {};
+    CRN_CHECK(files.make_directory(directory_));
+    // Only a whole proof gets the name.
+    const auto beside = path + ".new";
+    if (std::filesystem::exists(beside)) CRN_CHECK(files.remove(beside));
+    CRN_TRY(file, files.create(beside));
+    CRN_CHECK(file->write_at(0, as_bytes(evidence_json(evidence, chain_id))));
+    CRN_CHECK(file->sync());
+    CRN_CHECK(files.rename(beside, path));
+    return files.sync_directory(directory_);
+}
+
+} // namespace cairn::node

@@ -133,7 +133,8 @@ Status check_against_state(evm::State& state, const ledger::SignedTransaction& s
     if (tx.gas_limit > block_gas_left)
         return fail(error::GasOverBlock,
                     "gas limit " + std::to_string(tx.gas_limit) + ", left " + std::to_string(block_gas_left));
-    if (const auto standing = standing_of(state, signed_tx.sender, block, rules); standing != ledger::Standing::good)
+    if (const auto standing = standing_of(state, signed_tx.sender, block, rules);
+        standing != ledger::Standing::good && ledger::needs_binding(tx.to))
         return refuse_sender(signed_tx.sender, standing);
     const auto nonce = state.nonce(signed_tx.sender);
     if (tx.nonce != nonce)

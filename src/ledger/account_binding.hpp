@@ -25,6 +25,10 @@ constexpr Address contract_address(std::uint8_t number) {
 } // namespace detail
 inline constexpr Address kMembersContract = detail::contract_address(0x01);
 inline constexpr Address kIdentitiesContract = detail::contract_address(0x07);
+inline constexpr Address kAnchorsContract = detail::contract_address(0x08);
+
+/// An anchor carries its own authority, the signature of a node's seal key: whose account brings it is of no weight.
+inline bool needs_binding(const std::optional<Address>& to) { return to != kAnchorsContract; }
 
 enum class IdentityKind : std::uint8_t { person = 1, application = 2, node = 3 };
 std::string_view name_of(IdentityKind kind);

@@ -237,7 +237,8 @@ Result<Hash256> LiveChain::submit(BytesView raw) {
         const auto state = chain_.state().latest();
         CRN_TRY(admitted, for_its_account(std::move(transaction), chain_.height().value + 1, *state));
         transaction = std::move(admitted);
-        if (parameters_.account_binding == ledger::AccountBinding::required) {
+        if (parameters_.account_binding == ledger::AccountBinding::required &&
+            ledger::needs_binding(transaction->body.to)) {
             const auto standing = system::standing_of(*state, transaction->sender, head_time_);
             if (standing != ledger::Standing::good) return execution::refuse_sender(transaction->sender, standing);
         }

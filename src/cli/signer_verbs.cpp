@@ -199,6 +199,7 @@ void declare_signer(CommandList& out) {
                    .verb = "serve",
                    .summary = "hold the keys of a validator; started by its node alone",
                    .details = "The node starts this and speaks to it over an inherited socket. Nobody else can.",
+                   .examples = {{"cairn signer serve", "what a node starts; at a terminal it refuses"}},
                    .run = signer_serve});
     out.push_back({.noun = "signer",
                    .verb = "show",

@@ -15,8 +15,9 @@ namespace {
 constexpr storage::KeyPurpose kPurpose = storage::KeyPurpose::storage;
 constexpr const char* kKeys = "/keys";
 /// What lies in the clear: the audit log, which is read by those who have no key; second factors, which are sealed by themselves; the
-/// signer's counter.
-constexpr std::array<std::string_view, 4> kPlain{"audit", "management", "signer.witness", "consensus-own-batch"};
+/// signer's counter; the own batch, which encrypts itself.
+constexpr std::array<std::string_view, 5> kPlain{"audit", "management", "signer.witness", "consensus-own-batch",
+                                                 "consensus-own-batch.new"};
 
 /// A network whose validators are all on this machine.
 bool is_development(const ledger::Genesis& genesis) {

@@ -55,6 +55,8 @@ public:
 
     storage::FileSystem& files();
     /// Null where encryption is off.
+    storage::KeyVault* vault() { return vault_.get(); }
+    /// Null where encryption is off.
     storage::CipherFileSystem* encryption() { return files_.get(); }
 
     KeyStatus status() const;

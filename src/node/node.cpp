@@ -237,7 +237,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
                        },
                    .on_pending = {}});
     executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);
-    CRN_TRY(own_batch, OwnBatchFile::open(config.data_dir + "/consensus-own-batch"));
+    CRN_TRY(own_batch, OwnBatchFile::open(config.data_dir + "/consensus-own-batch", at_rest_->vault()));
     loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, std::move(own_batch), inbox_, system_clock(), ports());
     audit_->follow(*live_, *counting_signer_);
     CRN_TRY(control, ControlSocket::listen(config.data_dir, [this](const std::string& line) {

@@ -2,11 +2,15 @@
 //
 // The signer signs one batch per position, ever. Without this file a crash between its signature and the write-ahead log
 // would leave the lane with a position whose content is lost, and so at its end.
+//
+// The content is encrypted (AES-256-GCM) under a key of the file's own, which is made anew at each opening and stands wrapped by
+// the vault at the beginning; the nonce counts the writes since then, so it never serves twice.
 #pragma once
 
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "consensus/events.hpp"
+#include "storage/key_vault.hpp"
 
 #include <optional>
 #include <string>
@@ -21,8 +25,8 @@ struct OwnBatch {
 /// One file, overwritten. One thread.
 class OwnBatchFile {
 public:
-    /// StorageOpen.
-    static Result<OwnBatchFile> open(const std::string& path);
+    /// Without a vault (encryption is off for measuring) the content lies in the clear. StorageOpen, StorageIo, errors of the vault.
+    static Result<OwnBatchFile> open(const std::string& path, storage::KeyVault* vault);
     OwnBatchFile(OwnBatchFile&& other) noexcept;
     OwnBatchFile& operator=(OwnBatchFile&& other) noexcept;
     ~OwnBatchFile();
@@ -33,8 +37,13 @@ public:
     std::optional<OwnBatch> read() const;
 
 private:
-    explicit OwnBatchFile(int file) : file_(file) {}
+    OwnBatchFile(int file, std::optional<storage::DataKey> key) : file_(file), key_(std::move(key)) {}
+    Status write_content(BytesView content);
+    std::optional<Bytes> read_content() const;
+
     int file_;
+    std::optional<storage::DataKey> key_;
+    std::uint64_t writes_ = 0;
 };
 
 } // namespace cairn::node

@@ -126,7 +126,10 @@ TEST_F(ServerTest, slow_senders_hold_no_more_than_the_memory_that_is_free) {
     }
     EXPECT_EQ(refused.status, 503);
     EXPECT_EQ(LoopbackClient::header(refused, "Retry-After"), "1");
-    EXPECT_EQ(client().post(kAsk).status, 200) << "small ones still find room";
+    // The refused one's memory is free once its connection has gone.
+    HttpAnswer small = client().post(kAsk);
+    for (int i = 0; i < 2000 && small.status != 200; ++i) small = client().post(kAsk);
+    EXPECT_EQ(small.status, 200) << "small ones still find room";
 }
 
 TEST_F(ServerTest, one_client_cannot_take_all_connections) {

@@ -13,6 +13,7 @@ stage_vectors()  { tests/unpack_vectors.sh; }
 stage_build()    { scripts/build.sh release; }
 stage_floors()   { python3 tests/floors_test.py; }
 stage_unit()     { ctest --test-dir build/release --output-on-failure --timeout 600 -j "$jobs"; }
+stage_assurance() { python3 tests/assurance/assurance_test.py; }
 stage_model()    { tests/model.sh; }
 stage_docs()     { tests/docs.sh; }
 stage_cli()      { tests/cli/run.sh; }
@@ -39,7 +40,7 @@ stage_fuzz() {
     [[ $count -gt 0 ]]
 }
 
-all=(packages vectors build floors unit model docs cli network tour clients asan tsan fuzz)
+all=(packages vectors build floors unit assurance model docs cli network tour clients asan tsan fuzz)
 if [[ ${1:-} == --list ]]; then printf '%s\n' "${all[@]}"; exit 0; fi
 stages=("$@")
 [[ ${#stages[@]} -eq 0 ]] && stages=("${all[@]}")

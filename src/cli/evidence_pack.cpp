@@ -27,7 +27,7 @@ Result<std::map<std::string, std::string>> digests_of(const std::string& directo
     std::error_code code;
     for (fs::recursive_directory_iterator item{directory, code}, end; !code && item != end; item.increment(code)) {
         if (item->is_directory(code) && !item->is_symlink(code)) continue;
-        const auto path = fs::relative(item->path(), directory, code).generic_string();
+        const auto path = item->path().lexically_relative(directory).generic_string();
         if (path == "manifest.json" || path == "manifest.sig") continue;
         if (!item->is_regular_file(code) || item->is_symlink(code)) return invalid(path + " is not a plain file");
         if (out.size() == kPackFilesMax) return invalid("more than " + std::to_string(kPackFilesMax) + " files");

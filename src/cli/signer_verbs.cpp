@@ -12,6 +12,7 @@
 #include "signer/sealed_keys.hpp"
 #include "signer/serve.hpp"
 #include "signer/token.hpp"
+#include "signer/tpm.hpp"
 #include "signer/trial.hpp"
 
 #include <nlohmann/json.hpp>
@@ -141,6 +142,21 @@ Status signer_token(Invocation& invocation) {
     return {};
 }
 
+Status signer_tpm(Invocation& invocation) {
+    CRN_TRY(path, required(invocation, "keys", "FILE"));
+    const auto keys_file = absolute(path);
+    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + keys_file + ": ", Ask::once));
+    const auto bound =
+        signer::bind_to_tpm(keys_file, as_bytes(passphrase), invocation.flag_or("interface", "device:/dev/tpmrm0"),
+                            crypto::system_random());
+    wipe(passphrase);
+    if (!bound) return bound;
+    print_fields(invocation.terminal(),
+                 {{"bound to this machine", keys_file},
+                  {"take off this machine", keys_file + ".recovery (opens with the passphrase alone)"}});
+    return {};
+}
+
 Status signer_trial(Invocation& invocation) {
     signer::TrialPlan plan;
     CRN_TRY(requests, invocation.number("requests", 100'000, 0, 1'000'000'000));
@@ -247,6 +263,20 @@ void declare_signer(CommandList& out) {
                        "keys.sealed",
                        ""}},
          .run = signer_token});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "tpm",
+         .summary = "bind sealed keys to this machine's TPM",
+         .details = "From then on the keys open only with the passphrase and on this machine, as long as its measured "
+                    "boot (registers 0, 2, 4, 7) is as now, and the TPM counts every start, so that an old copy of the "
+                    "whole disk is noticed. Stop the node first.",
+         .flags = {kKeys,
+                   {.name = "interface",
+                    .value = "TCTI",
+                    .help = "the TPM as tpm2-tss names it (default: device:/dev/tpmrm0)"},
+                   kPassphraseFile},
+         .examples = {{"cairn signer tpm --keys keys.sealed", ""}},
+         .run = signer_tpm});
     out.push_back(
         {.noun = "signer",
          .verb = "trial",

@@ -21,7 +21,6 @@ struct ClientConfig {
     /// A file of mode 0600 with the passphrase, handed over as an open descriptor: this process never reads it. Empty: the
     /// signer takes the systemd credential, or asks at the terminal.
     std::string passphrase_file;
-    std::string tpm; // TCTI; empty without
     std::uint64_t chain_id = 0;
     /// Where the highest counter that this node has seen is kept. Empty: nowhere.
     std::string witness_file;

@@ -8,6 +8,7 @@
 #include "signer/sealed_keys.hpp"
 #include "signer/serve.hpp"
 #include "signer/token.hpp"
+#include "signer/tpm.hpp"
 #include "signer/trial.hpp"
 #include "storage/test_directory.hpp"
 
@@ -18,6 +19,7 @@
 #include <fstream>
 #include <functional>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -223,6 +225,114 @@ TEST_F(SignerToken, that_is_removed_while_it_runs_signs_nothing_and_says_so) {
     std::filesystem::remove_all(directory_ / "tokens");
     EXPECT_EQ((*client)->ask_signature(VoteRequest{notarize(2)}).error().code, error::TokenRemoved);
     EXPECT_EQ((*client)->sign_handshake(crypto::sha256({})).error().code, error::TokenRemoved);
+}
+
+/// A software TPM of its own.
+class SignerTpm : public SignerProcess {
+protected:
+    void SetUp() override {
+        for (std::uint16_t port = static_cast<std::uint16_t>(20'000 + ::getpid() % 10'000 * 4);; port += 2) {
+            port_ = port;
+            if (is_free(port) && is_free(static_cast<std::uint16_t>(port + 1))) break;
+        }
+        interface_ = "swtpm:host=127.0.0.1,port=" + std::to_string(port_);
+        start_tpm();
+    }
+    void TearDown() override { stop_tpm(); }
+
+    static bool is_free(std::uint16_t port) {
+        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const auto address = loopback(port);
+        const bool out = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+        ::close(fd);
+        return out;
+    }
+    static sockaddr_in loopback(std::uint16_t port) {
+        sockaddr_in out{};
+        out.sin_family = AF_INET;
+        out.sin_port = htons(port);
+        out.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        return out;
+    }
+    void start_tpm() {
+        const auto folder = directory_ / "tpm";
+        std::filesystem::create_directories(folder);
+        process_ = ::fork();
+        if (process_ == 0) {
+            const auto state = "dir=" + folder;
+            const auto server = "type=tcp,port=" + std::to_string(port_);
+            const auto control = "type=tcp,port=" + std::to_string(port_ + 1);
+            ::execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state.c_str(), "--server", server.c_str(),
+                     "--ctrl", control.c_str(), "--flags", "not-need-init", nullptr);
+            ::_exit(127);
+        }
+        for (int i = 0; i < 1'000; ++i) {
+            ASSERT_EQ(::waitpid(process_, nullptr, WNOHANG), 0) << "swtpm is missing: scripts/packages.sh --test";
+            if (!is_free(port_) && !is_free(static_cast<std::uint16_t>(port_ + 1))) return;
+            ::usleep(10'000);
+        }
+        FAIL() << "swtpm does not listen";
+    }
+    void stop_tpm() {
+        ::kill(process_, SIGTERM);
+        ::waitpid(process_, nullptr, 0);
+    }
+    Status bind() {
+        return bind_to_tpm(config_.keys_file, as_bytes("of the test"), interface_, crypto::system_random());
+    }
+    ErrorCode start() {
+        const auto client = Client::start(config_);
+        return client ? ErrorCode{} : client.error().code;
+    }
+
+    std::uint16_t port_ = 0;
+    std::string interface_;
+    pid_t process_ = -1;
+};
+
+TEST_F(SignerTpm, opens_the_keys_only_on_this_machine_in_this_state) {
+    const auto bound = bind();
+    ASSERT_TRUE(bound) << bound.error().text();
+    for (int i = 0; i < 3; ++i) {
+        const auto client = Client::start(config_);
+        ASSERT_TRUE(client) << client.error().text();
+        EXPECT_TRUE((*client)->sign_vote(notarize(static_cast<std::uint64_t>(i) + 1)));
+    }
+    EXPECT_FALSE(bind()) << "bound once";
+    // Another value in a register: another boot loader, say.
+    const auto extend = "tpm2_pcrextend -T " + interface_ + " 4:sha256=" + std::string(64, 'a') + " >/dev/null 2>&1";
+    ASSERT_EQ(std::system(extend.c_str()), 0);
+    EXPECT_EQ(start(), error::TpmPolicy);
+    stop_tpm();
+    EXPECT_EQ(start(), error::TpmMissing);
+    // Another TPM.
+    std::filesystem::remove_all(directory_ / "tpm");
+    start_tpm();
+    EXPECT_EQ(start(), error::TpmRefused);
+    // The way back: the recovery copy, with the passphrase alone and the same memory.
+    std::filesystem::rename(config_.keys_file + ".recovery", config_.keys_file);
+    const auto client = Client::start(config_);
+    ASSERT_TRUE(client) << client.error().text();
+    EXPECT_FALSE((*client)->sign_vote(notarize(3, 2)));
+}
+
+TEST_F(SignerTpm, notices_that_everything_on_the_disk_was_put_back) {
+    ASSERT_TRUE(bind());
+    ASSERT_EQ(start(), ErrorCode{});
+    const auto copy = directory_ / "copy";
+    std::filesystem::create_directory(copy);
+    const std::string files[] = {"keys.sealed.state.0", "keys.sealed.state.1", "witness"};
+    for (const auto& file : files) std::filesystem::copy_file(directory_ / file, copy + "/" + file);
+    {
+        const auto client = Client::start(config_);
+        ASSERT_TRUE(client);
+        EXPECT_TRUE((*client)->sign_vote(notarize(9)));
+    }
+    // The memory and the node's witness of it, both as they were before.
+    for (const auto& file : files)
+        std::filesystem::copy_file(copy + "/" + file, directory_ / file,
+                                   std::filesystem::copy_options::overwrite_existing);
+    EXPECT_EQ(start(), error::SignerRolledBack);
 }
 
 TEST(SignerSandbox, refuses_files_sockets_processes_programs_and_executable_memory) {

@@ -25,7 +25,6 @@ enum class Type : std::uint8_t {
 void write(WireWriter& out, const StartRequest& request) {
     out.u8(static_cast<std::uint8_t>(Type::start));
     out.text(request.keys_file);
-    out.text(request.tpm);
     out.u64(request.chain_id);
     out.u64(request.witness);
     out.boolean(request.has_passphrase_descriptor);
@@ -80,7 +79,6 @@ void write(WireWriter& out, const VaultRequest& request) {
 StartRequest read_start(WireReader& in) {
     StartRequest out;
     out.keys_file = in.text(kPathMax);
-    out.tpm = in.text(kPathMax);
     out.chain_id = in.u64();
     out.witness = in.u64();
     out.has_passphrase_descriptor = in.boolean();

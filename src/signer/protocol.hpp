@@ -21,7 +21,6 @@ inline constexpr std::size_t kPathMax = 4096;
 /// The first request, exactly once.
 struct StartRequest {
     std::string keys_file; // keys.sealed
-    std::string tpm;       // TCTI of the TPM, for example "device:/dev/tpmrm0"; empty without
     std::uint64_t chain_id = 0;
     /// The highest counter that the node has seen; 0 if it has seen none.
     std::uint64_t witness = 0;

@@ -32,6 +32,7 @@ Bytes clear_part(const SealedKeys& keys) {
     out.u32(keys.protection.cost.memory_kib);
     out.fixed(keys.protection.salt);
     out.string(keys.protection.tpm_blob);
+    out.text(keys.protection.tpm_interface);
     out.u32(keys.protection.tpm_counter);
     out.text(keys.token_module);
     out.text(keys.token_label);
@@ -135,7 +136,9 @@ std::string to_json(const SealedKeys& keys) {
                   {"salt", to_hex(keys.protection.salt)}}},
                 {"sealed", to_hex(keys.sealed)}};
     if (!keys.protection.tpm_blob.empty())
-        out["tpm"] = {{"blob", to_hex(keys.protection.tpm_blob)}, {"counter", keys.protection.tpm_counter}};
+        out["tpm"] = {{"interface", keys.protection.tpm_interface},
+                      {"blob", to_hex(keys.protection.tpm_blob)},
+                      {"counter", keys.protection.tpm_counter}};
     if (keys.on_token()) out["token"] = {{"module", keys.token_module}, {"label", keys.token_label}};
     return out.dump(2) + "\n";
 }
@@ -160,6 +163,7 @@ Result<SealedKeys> sealed_keys_from_json(std::string_view text) {
     if (document.contains("tpm")) {
         const auto& tpm = document["tpm"];
         if (!tpm.is_object() || !read_bytes(tpm, "blob", kTpmBlobMax, protection.tpm_blob) ||
+            !read_text(tpm, "interface", protection.tpm_interface) ||
             !read_number(tpm, "counter", 0, UINT32_MAX, protection.tpm_counter) || protection.tpm_blob.empty())
             return invalid("tpm is malformed");
     }

@@ -27,6 +27,7 @@ struct Protection {
     FixedBytes<16, struct SaltTag> salt;
     /// Sealed to the TPM's registers: a part of the key that only this machine in this state releases. Empty: none.
     Bytes tpm_blob;
+    std::string tpm_interface; // as Tpm::open wants it
     /// The TPM's counter that says how often these keys were started; 0: none.
     std::uint32_t tpm_counter = 0;
 };

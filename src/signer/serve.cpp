@@ -7,6 +7,7 @@
 #include "signer/sealed_keys.hpp"
 #include "signer/service.hpp"
 #include "signer/token.hpp"
+#include "signer/tpm.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -59,10 +60,10 @@ struct Opened {
     std::unique_ptr<Backend> backend;
 };
 
-Result<Opened> open_file(const SealedKeys& keys, const StartRequest& start) {
+Result<Opened> open_file(const SealedKeys& keys, const StartRequest& start, BytesView tpm_share) {
     for (int i = 1;; ++i) {
         CRN_TRY(passphrase, read_passphrase(passphrase_descriptor(start), "Passphrase of " + start.keys_file + ": "));
-        auto secrets = unseal(keys, passphrase.view(), {});
+        auto secrets = unseal(keys, passphrase.view(), tpm_share);
         if (!secrets && passphrase.asked && i < kPassphraseTries) continue;
         if (!secrets) return std::unexpected(secrets.error());
         // The clear part says which keys it holds; what it holds decides.
@@ -92,15 +93,33 @@ struct Begun {
 Result<Begun> begin(const StartRequest& start) {
     if (::sodium_init() < 0) return fail(error::SandboxFailed, "libsodium cannot be used");
     CRN_TRY(keys, read_sealed_keys(start.keys_file));
-    CRN_TRY(opened, keys.on_token() ? open_token(keys, start) : open_file(keys, start));
+    std::unique_ptr<Tpm> tpm;
+    LockedBytes tpm_share;
+    if (!keys.protection.tpm_blob.empty()) {
+        CRN_TRY(found, Tpm::open(keys.protection.tpm_interface));
+        tpm = std::move(found);
+        CRN_TRY(share, tpm->unseal(keys.protection.tpm_blob));
+        tpm_share = std::move(share);
+    }
+    CRN_TRY(opened, keys.on_token() ? open_token(keys, start) : open_file(keys, start, tpm_share.view()));
     auto& [secrets, backend] = opened;
     // From here on a Ctrl-C that is meant for the node must not end the signer before it: the node hangs up.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) std::signal(signal, SIG_IGN);
     // Once before the sandbox: OpenSSL's generator opens what it needs.
     CRN_TRY(first, backend->sign_handshake(crypto::sha256({})));
     static_cast<void>(first);
-    CRN_TRY(service, Service::open({state_path(start.keys_file), start.chain_id, start.witness, 0}, std::move(secrets),
-                                   keys.public_keys, std::move(backend)));
+    std::uint64_t starts = 0;
+    const auto authorization = counter_authorization(secrets);
+    const auto counter = keys.protection.tpm_counter;
+    if (tpm && counter != 0) {
+        CRN_TRY(counted, tpm->read_counter(counter, authorization.view()));
+        starts = counted;
+    }
+    CRN_TRY(service, Service::open({state_path(start.keys_file), start.chain_id, start.witness, starts},
+                                   std::move(secrets), keys.public_keys, std::move(backend)));
+    // After the memory has noted this start: a crash in between leaves it one ahead, which is no harm.
+    if (tpm && counter != 0) CRN_CHECK(tpm->count(counter, authorization.view()));
+    tpm.reset();
     CRN_TRY(report, enter_sandbox(Sandbox::strict));
     return Begun{std::move(service), std::move(report)};
 }

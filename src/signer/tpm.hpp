@@ -2,6 +2,7 @@
 // measurements are as they were, and a counter that cannot be turned back.
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "signer/secrets.hpp"
 
@@ -31,5 +32,13 @@ public:
     virtual Status count(std::uint32_t index, BytesView authorization) = 0;
     virtual Status remove_counter(std::uint32_t index) = 0;
 };
+
+/// What only the owner of the keys knows: lets it count.
+LockedBytes counter_authorization(const Secrets& secrets);
+
+/// Binds keys that are sealed in a file to this machine: a share in the TPM, and a counter of starts. The file is replaced;
+/// the old one, which opens with the passphrase alone, stays beside it as PATH.recovery, to be taken off this machine.
+/// The signer must not run.
+Status bind_to_tpm(const std::string& path, BytesView passphrase, const std::string& interface, Random& random);
 
 } // namespace cairn::signer

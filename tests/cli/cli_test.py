@@ -211,7 +211,7 @@ class Alone(Base):
         os.chmod(work / "Alpha/validators/alpha-1/keys.sealed", 0o644)
         done = self.cairn("doctor", "--config", config, "--json", expect=1)
         bad = [finding for finding in json.loads(done.stdout)["findings"] if finding["state"] == "problem"]
-        self.assertEqual([finding["check"] for finding in bad], ["alpha-1 certificate"])
+        self.assertEqual([finding["check"] for finding in bad], [f"{config} validator key"])
         self.assertTrue(bad[0]["cause"] and bad[0]["fix"])
 
     def test_a_wrong_configuration_is_refused_with_all_problems(self):

@@ -43,6 +43,10 @@ find_package(nlohmann_json REQUIRED)
 enable_testing()
 include(GoogleTest)
 
+# What a sanitizer run needs, and no more: `cmake --build ... --target all_tests all_fuzzers`.
+add_custom_target(all_tests)
+add_custom_target(all_fuzzers)
+
 # cairn_floor(NAME LINKS floor... LIBRARIES external...)
 # Every *.cpp of the folder becomes the library cairn_NAME; *_test.cpp become one GoogleTest program;
 # each *_fuzz.cpp becomes one libFuzzer program. A folder without sources is an interface library.
@@ -75,12 +79,15 @@ function(cairn_floor name)
             target_compile_options(${program} PRIVATE -fsanitize=fuzzer)
             target_link_options(${program} PRIVATE -fsanitize=fuzzer)
             target_link_libraries(${program} PRIVATE cairn_${name} ${arg_LIBRARIES})
+            add_dependencies(all_fuzzers ${program})
         endforeach()
-    elseif(tests)
+    endif()
+    if(tests)
         add_executable(${name}_test ${tests})
         target_link_libraries(${name}_test PRIVATE cairn_${name} ${test_links} ${arg_LIBRARIES}
                               ${arg_TEST_LIBRARIES} GTest::gtest GTest::gmock GTest::gtest_main)
         target_compile_definitions(${name}_test PRIVATE CAIRN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+        add_dependencies(all_tests ${name}_test)
         add_test(NAME ${name} COMMAND ${name}_test)
     endif()
 endfunction()

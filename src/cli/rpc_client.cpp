@@ -4,6 +4,7 @@
 #include "cli/dev_state.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
+#include "cli/rpc_answer.hpp"
 #include "cli/sender.hpp"
 
 #include <httplib.h>
@@ -16,21 +17,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kAnswerBytesMax = 512u << 20;
-
-/// Node's wordings are API: where they are in our own table, the error has our cause and next step.
-const ErrorInfo* known_message(std::string_view message) {
-    std::size_t count = 0;
-    const auto* table = error_table(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto area = table[i].id.substr(4, 3);
-        if ((area == "EXE" || area == "POL" || area == "KEY") && message.starts_with(table[i].title)) return &table[i];
-    }
-    return nullptr;
-}
-
-std::string excerpt(std::string_view text) {
-    return std::string{text.substr(0, 200)} + (text.size() > 200 ? "..." : "");
-}
 
 } // namespace
 
@@ -97,36 +83,11 @@ Result<std::string> RpcClient::post(const std::string& body) {
     return answer;
 }
 
-Result<json> RpcClient::unwrap(const json& answer) {
-    connection_->revert_data.clear();
-    if (!answer.is_object()) return fail(error::CliRpcInvalid, connection_->url + ": answer is not an object");
-    if (const auto error = answer.find("error"); error != answer.end() && error->is_object()) {
-        const auto message = text_of(*error, "message");
-        const auto code =
-            error->contains("code") && (*error)["code"].is_number_integer() ? (*error)["code"].get<std::int64_t>() : 0;
-        // Code 3 is "execution reverted" with the contract's bytes; anvil and others use the same.
-        if (code == 3 || message.starts_with("execution reverted")) {
-            connection_->revert_data = text_of(*error, "data");
-            return fail(error::CliReverted, message);
-        }
-        if (const auto* info = known_message(message)) {
-            const auto rest = message.substr(std::min(message.size(), info->title.size()));
-            return fail(info->code, rest.starts_with(": ") ? rest.substr(2) : connection_->url + rest);
-        }
-        return fail(error::CliRpcRefused, message + " (" + std::to_string(code) + ", " + connection_->url + ")");
-    }
-    const auto result = answer.find("result");
-    if (result == answer.end()) return fail(error::CliRpcInvalid, connection_->url + ": neither result nor error");
-    return *result;
-}
-
 Result<json> RpcClient::call(const std::string& method, json parameters) {
     const json request = {
         {"jsonrpc", "2.0"}, {"id", connection_->next_id++}, {"method", method}, {"params", std::move(parameters)}};
     CRN_TRY(body, post(request.dump(-1, ' ', false, json::error_handler_t::replace)));
-    const auto answer = json::parse(body, nullptr, false);
-    if (answer.is_discarded()) return fail(error::CliRpcInvalid, connection_->url + ": " + excerpt(body));
-    return unwrap(answer);
+    return read_answer(body, connection_->url, connection_->revert_data);
 }
 
 Result<std::vector<Result<json>>> RpcClient::batch(const std::vector<RpcCall>& calls) {
@@ -138,21 +99,7 @@ Result<std::vector<Result<json>>> RpcClient::batch(const std::vector<RpcCall>& c
         request.push_back(
             {{"jsonrpc", "2.0"}, {"id", first + i}, {"method", calls[i].method}, {"params", calls[i].parameters}});
     CRN_TRY(body, post(request.dump(-1, ' ', false, json::error_handler_t::replace)));
-    const auto answers = json::parse(body, nullptr, false);
-    if (answers.is_object()) {
-        // The whole batch was refused.
-        auto refused = unwrap(answers);
-        if (!refused) return std::unexpected(refused.error());
-    }
-    if (!answers.is_array()) return fail(error::CliRpcInvalid, connection_->url + ": " + excerpt(body));
-    std::vector<Result<json>> out(calls.size(),
-                                  fail(error::CliRpcInvalid, connection_->url + ": a call of the batch has no answer"));
-    for (const auto& answer : answers) {
-        if (!answer.is_object() || !answer.contains("id") || !answer["id"].is_number_unsigned()) continue;
-        const auto id = answer["id"].get<std::uint64_t>();
-        if (id >= first && id < first + calls.size()) out[id - first] = unwrap(answer);
-    }
-    return out;
+    return read_answers(body, first, calls.size(), connection_->url, connection_->revert_data);
 }
 
 std::vector<FlagSpec> rpc_flags() {

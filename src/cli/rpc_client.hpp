@@ -45,7 +45,6 @@ public:
 private:
     struct Connection;
     explicit RpcClient(std::unique_ptr<Connection> connection);
-    Result<nlohmann::json> unwrap(const nlohmann::json& answer);
     std::unique_ptr<Connection> connection_;
 };
 

@@ -68,7 +68,10 @@ Result<AccountLeaf> decode_account(BytesView record) {
         leaf.storage.hash = in.fixed<Hash256>();
         leaf.storage.version = in.u64();
     }
-    if (flags > (kHasCode | kHasStorage) || !in.finish())
+    // What most accounts lack is never written out: one account has one record.
+    const bool needless = ((flags & kHasCode) != 0 && leaf.account.code_hash == crypto::kEmptyKeccak) ||
+                          ((flags & kHasStorage) != 0 && !leaf.has_storage());
+    if (flags > (kHasCode | kHasStorage) || needless || !in.finish())
         return fail(error::StorageCorrupt, "an account record is malformed");
     return leaf;
 }

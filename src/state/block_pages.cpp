@@ -9,6 +9,7 @@ namespace cairn::state {
 namespace {
 
 constexpr std::size_t kPageBytes = 16 << 10;
+constexpr std::size_t kPagesMax = 1u << 24;
 constexpr std::uint8_t kEntries = 0;
 constexpr std::uint8_t kIndex = 1;
 
@@ -69,7 +70,7 @@ Result<std::optional<Bytes>> find_in_pages(const ReadPage& read, BytesView key) 
     codec::WireReader in{*first};
     const auto kind = in.u8();
     if (kind == kEntries) return find_in_entries(in, key);
-    const auto count = in.count(1u << 24, 1);
+    const auto count = in.count(kPagesMax, 1);
     std::uint32_t page = 0;
     for (std::uint32_t i = 0; i < count && !less(key, take_key(in)); ++i) page = i + 1;
     if (kind != kIndex || in.failed()) return bad();
@@ -83,7 +84,8 @@ Result<std::uint32_t> count_pages(BytesView first) {
     codec::WireReader in{first};
     const auto kind = in.u8();
     if (kind == kEntries && !in.failed()) return 1u;
-    const auto count = in.u32();
+    // Each page has a key in the index, so a count beyond its length is damage: nobody may go through pages that cannot be.
+    const auto count = in.count(kPagesMax, 1);
     if (kind != kIndex || in.failed()) return bad();
     return count + 1;
 }

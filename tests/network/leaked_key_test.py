@@ -65,7 +65,7 @@ class LeakedKey(unittest.TestCase):
 
     def uses_of(self, url, address, since):
         key = "0x" + "00" * 12 + address[2:].lower()
-        findings = self.rpc(url, "cairn_keyImpact", key, since)["result"]["findings"]
+        findings = self.rpc(url, "cairn_keyImpact", key, hex(since))["result"]["findings"]
         return sum(f["count"] for f in findings if f["what"] == "signed-with" and f["via"] == key)
 
     def test_an_incident_stops_the_key_everywhere_and_the_account_goes_on(self):

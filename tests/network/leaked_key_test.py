@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A leaked account key on four real validators: one command stops it, and nothing that it signs is accepted afterwards by any
-node, in any block, over HTTP or WebSocket; the account goes on under a new key with its address, nonce and balance."""
+node, in any block; the account goes on under a new key with its address, nonce and balance."""
 import json
 import os
 import pathlib

@@ -117,7 +117,7 @@ const Address& signing_key_of(const SignedTransaction& transaction) {
     return transaction.signer.is_zero() ? transaction.sender : transaction.signer;
 }
 
-Address account_meant_by(const Address& address, std::uint64_t, const StateView& state) {
+Address account_meant_by(const Address& address, const StateView& state) {
     // Whatever the key's state: an account that is locked is still the one that is meant.
     if (!state.storage(kKeysContract, U256{kAccountKeysSlot})) return address;
     const U256 head = state.storage(kKeysContract, key_slot(account_key_id(address)));

@@ -2,7 +2,7 @@
 pragma solidity >=0.8.20 <0.9.0;
 
 /// @title Keys, their states, and the accounts they sign for
-/// @notice System contract of every Cairn chain at 0x000000000000000000000000000000000000cA06. It knows every key of the
+/// @notice System contract of every Cairn chain at 0x000000000000000000000000000000000000ca06. It knows every key of the
 /// consortium by its id, says in which state the key is and was, and lets an account change its key while its address stays.
 ///
 /// Ids: of an account key its address as a word; of consensus and organisation keys Keccak-256 of the public key; of a

@@ -93,7 +93,7 @@ struct Case {
 bool can_note(const Case& of) { return ledger::account_key_id(of.sender.address) != of.key.id; }
 
 Status find_impact(Case& of) {
-    CRN_TRY(impact, of.rpc.call("cairn_keyImpact", {to_hex(of.key.id), of.incident.since}));
+    CRN_TRY(impact, of.rpc.call("cairn_keyImpact", {to_hex(of.key.id), to_quantity(U256{of.incident.since})}));
     of.files["impact.json"] = impact;
     return {};
 }

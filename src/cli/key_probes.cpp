@@ -97,7 +97,7 @@ Probe probe_blocks(const ProbePlan& plan, const std::string& url, const std::str
         return out;
     }
     const auto height = head_of(*rpc);
-    const auto impact = rpc->call("cairn_keyImpact", {to_hex(plan.key.id), plan.since});
+    const auto impact = rpc->call("cairn_keyImpact", {to_hex(plan.key.id), to_quantity(U256{plan.since})});
     if (!height || !impact) {
         out.detail = (height ? impact.error() : height.error()).text();
         return out;

@@ -172,7 +172,7 @@ Status key_impact(Invocation& invocation) {
     CRN_TRY(id, parse_key_id(invocation.argument(0)));
     CRN_TRY(since, invocation.number("since", 0, 0, UINT64_MAX - 1));
     CRN_TRY(rpc, open_rpc(invocation));
-    CRN_TRY(impact, rpc.call("cairn_keyImpact", {to_hex(id), since}));
+    CRN_TRY(impact, rpc.call("cairn_keyImpact", {to_hex(id), to_quantity(U256{since})}));
     const auto& terminal = invocation.terminal();
     if (terminal.json) {
         terminal.out << impact.dump(2) << '\n';

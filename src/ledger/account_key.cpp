@@ -117,8 +117,11 @@ const Address& signing_key_of(const SignedTransaction& transaction) {
     return transaction.signer.is_zero() ? transaction.sender : transaction.signer;
 }
 
-Address account_meant_by(const Address& address, std::uint64_t height, const StateView& state) {
-    return account_of_key(address, nullptr, height, state).value_or(address);
+Address account_meant_by(const Address& address, const StateView& state) {
+    // Whatever the key's state: an account that is locked is still the one that is meant.
+    if (!state.storage(kKeysContract, U256{kAccountKeysSlot})) return address;
+    const U256 head = state.storage(kKeysContract, key_slot(account_key_id(address)));
+    return head ? unpack_key_head(head).owner : address;
 }
 
 Hash256 possession_message(std::uint64_t chain_id, const Address& account, const Address& key, std::uint32_t version) {

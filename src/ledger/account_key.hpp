@@ -137,9 +137,9 @@ Result<Address> account_of_key(const Address& key, const Transaction* transactio
 
 /// The key that recovers from the signature: `signer`, or for transactions made without a signature their sender.
 const Address& signing_key_of(const SignedTransaction& transaction);
-/// The account that a client means who knows only the address of its key: the account that the key controls, if it is
-/// another one, and else the address itself. Never refuses: what a retired key may not do is refused where it acts.
-Address account_meant_by(const Address& address, std::uint64_t height, const StateView& state);
+/// The account that a client means who knows only the address of its key: the account that the key signs or signed for, and
+/// else the address itself. Never refuses: what a retired key may not do is refused where it acts.
+Address account_meant_by(const Address& address, const StateView& state);
 
 /// What a key signs to show that somebody holds it before an account is given into its hands: EIP-191 ("personal sign") over
 /// keccak256(keccak256("Cairn account key") . chain id . account . key . version), each a word. `version` is the one that the

@@ -150,8 +150,8 @@ public:
 
     Result<Hash256> submit(BytesView raw) override {
         CRN_TRY(decoded, ledger::decode_signed_transaction(raw));
-        CRN_TRY(on_behalf, ledger::account_of_key(decoded.signer, &decoded.body, head().value + 1, *state_->latest()));
-        decoded.sender = on_behalf;
+        CRN_TRY(acting, ledger::account_of_key(decoded.signer, &decoded.body, head().value + 1, *state_->latest()));
+        decoded.sender = acting;
         auto transaction = std::make_shared<const ledger::SignedTransaction>(std::move(decoded));
         const auto rules = execution::rules_of(genesis_.parameters, natives());
         CRN_CHECK(execution::check_shape(transaction->body, rules));

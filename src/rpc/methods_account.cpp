@@ -7,25 +7,21 @@ namespace cairn::rpc {
 namespace {
 
 /// A wallet knows the address of its key; after a rotation that is not the account's (docs/how-to/answer-a-leaked-key.md).
-Address meant(const Address& address, Height height, const ledger::StateView& view) {
-    return ledger::account_meant_by(address, height.value + 1, view);
-}
+Address meant(const Address& address, const ledger::StateView& view) { return ledger::account_meant_by(address, view); }
 
 Answer balance(Context& context, const Parameters& parameters) {
     CRN_TRY(address, parameters.address(0));
     CRN_TRY(at, parameters.block(1));
-    CRN_TRY(height, find_height(context.chain, at));
     CRN_TRY(view, find_view(context.chain, at));
-    const auto account = view->account(meant(address, height, *view));
+    const auto account = view->account(meant(address, *view));
     return json_quantity(account ? account->balance : U256{});
 }
 
 Answer transaction_count(Context& context, const Parameters& parameters) {
     CRN_TRY(address, parameters.address(0));
     CRN_TRY(at, parameters.block(1));
-    CRN_TRY(height, find_height(context.chain, at));
     CRN_TRY(view, find_view(context.chain, at));
-    const auto whose = meant(address, height, *view);
+    const auto whose = meant(address, *view);
     if (at.kind == BlockParameter::Kind::pending) return json_quantity(context.chain.pending_nonce(whose));
     const auto account = view->account(whose);
     return json_quantity(account ? account->nonce : 0);

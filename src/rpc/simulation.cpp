@@ -58,7 +58,7 @@ std::uint64_t Simulation::gas_of(const CallRequest& request) const {
 }
 
 Address Simulation::account_of(const CallRequest& request) const {
-    return ledger::account_meant_by(request.from.value_or(Address{}), block_.number + 1, state_);
+    return ledger::account_meant_by(request.from.value_or(Address{}), state_);
 }
 
 RpcResult<ledger::SignedTransaction> Simulation::transaction(const CallRequest& request, std::uint64_t gas) const {

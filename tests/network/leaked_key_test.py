@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A leaked account key on four real validators: one command stops it, and nothing that it signs is accepted afterwards by any
-node, in any block, over HTTP or WebSocket; the account goes on under a new key with its address, nonce and balance."""
+node, in any block; the account goes on under a new key with its address, nonce and balance."""
 import json
 import os
 import pathlib
@@ -65,7 +65,7 @@ class LeakedKey(unittest.TestCase):
 
     def uses_of(self, url, address, since):
         key = "0x" + "00" * 12 + address[2:].lower()
-        findings = self.rpc(url, "cairn_keyImpact", key, since)["result"]["findings"]
+        findings = self.rpc(url, "cairn_keyImpact", key, hex(since))["result"]["findings"]
         return sum(f["count"] for f in findings if f["what"] == "signed-with" and f["via"] == key)
 
     def test_an_incident_stops_the_key_everywhere_and_the_account_goes_on(self):

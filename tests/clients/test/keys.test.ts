@@ -5,7 +5,7 @@ import { Contract, getBytes, JsonRpcProvider, parseEther, Signature, Wallet } fr
 import { closeProvider, fundedWallet, isCairn, networkUnderTest } from "../src/network.js";
 
 const network = networkUnderTest();
-const KEYS = "0x000000000000000000000000000000000000cA06";
+const KEYS = "0x000000000000000000000000000000000000ca06";
 const abi = [
     "function possession(address account, address newKey) view returns (bytes32)",
     "function rotate(address newKey, uint8 v, bytes32 r, bytes32 s)",

@@ -46,14 +46,6 @@ struct Act {
 };
 std::optional<Refusal> judge(Slots& roles, std::uint64_t block, const Act& act);
 
-/// The verdict of the policies alone, and the pattern that decides; nothing if none matches.
-struct Decision {
-    Verdict verdict = Verdict::none;
-    Pattern pattern;
-};
-Decision decide(RoleStorage& roles, std::uint64_t block, const Address& account, const Address& contract,
-                const std::optional<ledger::Selector>& method);
-
 /// "account * 0x12345678": a pattern in words.
 std::string to_text(const Pattern& pattern);
 

@@ -1,7 +1,7 @@
-#include "cli/governance.hpp"
 #include "cli/transact.hpp"
 
 #include "base/errors/cli.hpp"
+#include "cli/governance.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
 #include "ledger/transaction.hpp"

@@ -105,7 +105,9 @@ public:
         if (auto refused = judge_target(act_.target)) return refused;
         if (act_.delegate)
             if (auto refused = judge_target(*act_.delegate)) return refused;
-        return is_privileged && summary_.enforced ? judge_privilege() : std::nullopt;
+        // Nobody signs for the zero address: it only reads, as in an eth_call that runs code without deploying it.
+        if (!is_privileged || !summary_.enforced || act_.origin.is_zero()) return std::nullopt;
+        return judge_privilege();
     }
 
 private:

@@ -424,6 +424,20 @@ TEST_F(Powers, a_frozen_method_leaves_the_others) {
     EXPECT_TRUE(may_call(kStranger, kContract, {}));
 }
 
+TEST_F(Powers, a_reader_without_an_address_runs_code_that_nobody_deploys) {
+    const auto creation = [&](const Address& sender) {
+        evm::Message message = TestChain::message({}, sender, {});
+        message.kind = evm::CallKind::create;
+        message.depth = 1;
+        return chain.run(message).result;
+    };
+    EXPECT_TRUE(creation(Address{}).ok());
+    EXPECT_EQ(creation(kStranger).outcome, evm::Outcome::revert);
+    decide("setPolicy(address,address,bytes4,uint8,uint8)", {Address{}, Address{}, Bytes(4), 2, 2});
+    next_block();
+    EXPECT_EQ(creation(Address{}).outcome, evm::Outcome::revert) << "what is denied to all is denied to readers";
+}
+
 // Labels.
 
 TEST(Label, domination_is_a_partial_order_with_joins) {

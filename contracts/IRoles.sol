@@ -8,7 +8,7 @@ pragma solidity >=0.8.20 <0.9.0;
 ///
 /// Roles by number: 0 system administrator, 1 security administrator, 2 audit administrator, 3 validator, 4 deployer, 5 data
 /// provider, 6 regulator, 7 auditor. An account that holds one of the first three holds nothing else and administers no
-/// organisation. Each of the three has a holder at any time.
+/// organisation. Each of the three has a holder at any time. The zero address stands for everybody; it can only be a deployer.
 ///
 /// A message is refused, by the first of these that applies, with PolicyDenied:
 ///   1. its transaction's sender, its acting account or its target is frozen (also the code that the target delegates to)

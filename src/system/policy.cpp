@@ -158,6 +158,7 @@ private:
     std::optional<Refusal> judge_privilege() {
         if (has_privilege(act_.origin, origin_)) return std::nullopt;
         if (act_.actor != act_.origin && has_privilege(act_.actor, actor_)) return std::nullopt;
+        if (roles_.subject(Address{}).at(block_).has(ledger::Role::deployer)) return std::nullopt;
         return refuse(act_.creates ? "deployment needs the role deployer or a policy"
                                    : "upgrade needs the role deployer or a policy",
                       act_.origin);

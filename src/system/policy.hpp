@@ -11,7 +11,7 @@
 //   5. privileges, denied unless given: deployment, and the calls by which proxies change their code (upgradeTo,
 //      upgradeToAndCall). Given by the role deployer, or by a policy "allow" that names the privilege itself: the contract zero
 //      for deployment, contract and method for an upgrade. One of sender and acting account must have it.
-//      The zero address, for which nobody can sign and which an eth_call without a sender has, is not asked.
+//      The zero address as a holder of the role stands for everybody. The zero address, for which nobody can sign and which an eth_call without a sender has, is not asked.
 // Everything else is allowed.
 //
 // The acting account is the message's sender, or for DELEGATECALL and CALLCODE the contract that runs foreign code. Roles and

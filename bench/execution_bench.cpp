@@ -1,5 +1,6 @@
 // Processor time of a block's parts, per transaction: 10,000 plain transfers or token transfers between 2,000 accounts whose
-// state is in maps. Signatures are not part of it: they are checked before execution. Prints one line per run.
+// state is in maps. Signatures are not part of it: they are checked before execution. Prints one line per run. "apply" is without the
+// chain's rules, "judged" with the roles of a new network, "ruled" with freezes, labels and policies of others besides.
 //
 // With "bound" transfers on a chain that asks for bound accounts; with "rekeyed" as third word every account has an entry in the
 // contract Keys, which the look-up of a sender then reads.
@@ -10,6 +11,9 @@
 #include "ledger/account_binding.hpp"
 #include "ledger/account_key.hpp"
 #include "ledger/slot_layout.hpp"
+#include "system/role_storage.hpp"
+#include "system/roles.hpp"
+#include "system/system_contracts.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -75,11 +79,43 @@ void bind_actors(state::MemoryState& world) {
     world.apply(diff);
 }
 
+enum class RuleSet : std::uint8_t { roles, all };
+
+/// The same world with the storage of Roles.
+state::MemoryState with_rules(state::MemoryState world, RuleSet which) {
+    ledger::Genesis genesis;
+    for (std::uint8_t role = 0; role < ledger::kRoleNames.size(); ++role) {
+        Address holder;
+        holder.bytes.fill(static_cast<std::uint8_t>(0xd0 + role));
+        genesis.roles[holder] = mask_of(static_cast<ledger::Role>(role));
+    }
+    system::MemorySlots slots;
+    if (!system::write_roles(slots, genesis)) std::abort();
+    if (which == RuleSet::all) {
+        system::RoleStorage roles{slots};
+        Address other;
+        other.bytes.fill(0x77);
+        system::Subject subject;
+        subject.freeze.begin(0, 1'000'000);
+        subject.after.label = {.level = 2, .compartments = 1};
+        roles.set_subject(other, subject);
+        roles.set_verdict({.account = other, .contract = other, .method = {}}, system::Verdict::deny, 0);
+        roles.set_verdict({.account = {}, .contract = other, .method = {}}, system::Verdict::deny, 0);
+    }
+    ledger::StateDiff diff;
+    diff[system::kRolesAddress].account = ledger::Account{.nonce = 1, .balance = {}};
+    diff[system::kRolesAddress].storage = slots.words();
+    world.apply(diff);
+    return world;
+}
+
 int run(std::string_view what, int runs, bool is_rekeyed) {
     const bool is_token = what == "token";
     auto world = test::world(kActors);
     bind_actors(world);
     if (is_rekeyed) give_keys_entries(world);
+    const auto judged_world = with_rules(world, RuleSet::roles);
+    const auto ruled_world = with_rules(world, RuleSet::all);
     const auto candidates = make_candidates(is_token);
     auto parameters = test::parameters();
     parameters.block_gas_limit = 5'000'000'000;
@@ -87,23 +123,33 @@ int run(std::string_view what, int runs, bool is_rekeyed) {
     const auto input = test::input_of(candidates);
     const evm::NativeContracts natives;
     const auto rules = rules_of(parameters, natives);
+    const auto judging = rules_of(parameters, system::native_contracts());
     ledger::BlockHeader header;
+    header.number = 1;
     header.gas_limit = parameters.block_gas_limit;
     header.beneficiary = input.beneficiary;
     const auto environment = environment_of(header, parameters, [](std::uint64_t) { return Hash256{}; });
     for (int i = 0; i < runs; ++i) {
         Candidates ordered;
         const auto order = per_transaction([&] { ordered = in_block_order(candidates); });
-        const auto apply = per_transaction([&] {
-            evm::State state(world);
-            for (const auto& candidate : ordered)
-                if (!apply_transaction(state, *candidate, environment, header.gas_limit, rules)) std::abort();
-        });
+        const auto apply_on = [&](const state::MemoryState& base, const Rules& by) {
+            return per_transaction([&] {
+                evm::State state(base);
+                for (const auto& candidate : ordered) {
+                    const auto outcome = apply_transaction(state, *candidate, environment, header.gas_limit, by);
+                    if (!outcome || !outcome->receipt.success) std::abort();
+                }
+            });
+        };
+        const auto apply = apply_on(world, rules);
+        const auto judged = apply_on(judged_world, judging);
+        const auto ruled = apply_on(ruled_world, judging);
         const auto block = per_transaction([&] {
             if (test::execute(world, input, parameters).receipts.size() != kTransactions) std::abort();
         });
-        std::printf("%s, us per transaction: order %.2f, apply %.2f, whole block with roots %.2f\n",
-                    std::string(what).c_str(), order, apply, block);
+        std::printf("%s, us per transaction: order %.2f, apply %.2f, judged %.2f, ruled %.2f, whole block with "
+                    "roots %.2f\n",
+                    std::string(what).c_str(), order, apply, judged, ruled, block);
     }
     return 0;
 }

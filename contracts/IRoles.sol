@@ -8,7 +8,7 @@ pragma solidity >=0.8.20 <0.9.0;
 ///
 /// Roles by number: 0 system administrator, 1 security administrator, 2 audit administrator, 3 validator, 4 deployer, 5 data
 /// provider, 6 regulator, 7 auditor. An account that holds one of the first three holds nothing else and administers no
-/// organisation. Each of the three has a holder at any time.
+/// organisation. Each of the three has a holder at any time. The zero address stands for everybody; it can only be a deployer.
 ///
 /// A message is refused, by the first of these that applies, with PolicyDenied:
 ///   1. its transaction's sender, its acting account or its target is frozen (also the code that the target delegates to)
@@ -18,7 +18,7 @@ pragma solidity >=0.8.20 <0.9.0;
 ///      among those that name equally many "deny" beats "allow"
 ///   5. it deploys, or calls upgradeTo(address) or upgradeToAndCall(address,bytes), and neither sender nor acting account may: by
 ///      the role deployer, or by a policy that allows it and names it (the contract zero for deployment, contract and method for
-///      an upgrade)
+///      an upgrade); a call without a sender (eth_call from the zero address) is not asked
 /// The acting account is the message's sender; for delegatecall and callcode the contract that runs foreign code. Roles and
 /// Proposals are out of reach of 2 to 5.
 /// @dev The node runs it natively and reads it through typed accessors. Slots (Solidity has no words for the second half, whose

@@ -1,5 +1,6 @@
 #include "base/errors/cli.hpp"
 #include "cli/files.hpp"
+#include "cli/governance.hpp"
 #include "cli/interface.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
@@ -27,8 +28,9 @@ Result<Artefact> artefact_of(const Invocation& invocation) {
     return load_artefact(*path);
 }
 
-/// A revert's bytes are put into words with the contract's own errors.
+/// A revert's bytes are put into words with the contract's own errors, unless the chain's rules refused.
 std::unexpected<Error> explained(Error error, const RpcClient& rpc, const Artefact& artefact) {
+    if (auto told = explained(error, rpc); told.error().detail.starts_with("PolicyDenied(")) return told;
     if (error.code == error::CliReverted)
         if (const auto data = from_hex(rpc.revert_data())) error.detail = explain_revert(artefact, *data);
     return std::unexpected(std::move(error));

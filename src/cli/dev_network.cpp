@@ -85,9 +85,9 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
     CRN_CHECK(make_directory(plan.directory, Access::secret));
 
     // Accounts first, so that a seed gives the same ones whatever the number of nodes.
-    // All deploy but the last three: those are the administrators, and an administrator is nothing else.
+    // The last three are the administrators, and an administrator is nothing else.
     std::map<Address, ledger::GenesisAccount> accounts;
-    std::map<Address, ledger::RoleMask> roles;
+    std::map<Address, ledger::RoleMask> roles{{Address{}, mask_of(ledger::Role::deployer)}}; // everybody deploys
     U256 balance{1'000'000};
     for (int i = 0; i < 18; ++i) balance = balance * U256{10};
     for (std::size_t i = 0; i <= kDevAccounts; ++i) {

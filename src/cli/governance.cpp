@@ -71,16 +71,18 @@ std::string explain_revert(BytesView data) {
     return out + ")";
 }
 
+std::unexpected<Error> explained(Error error, const RpcClient& rpc) {
+    const auto reverted = from_hex(rpc.revert_data());
+    if (reverted && reverted->size() >= 4 && known_errors().contains(to_bytes(BytesView{*reverted}.first(4))))
+        error.detail = explain_revert(*reverted);
+    return std::unexpected(std::move(error));
+}
+
 Result<AbiValue::List> read_contract(RpcClient& rpc, const Address& contract, std::string_view signature,
                                      const AbiValue::List& arguments, std::string_view outputs) {
     const auto data = to_hex(encode_call(signature, arguments));
     auto answer = rpc.call("eth_call", {{{"to", to_hex(contract)}, {"data", data}, {"input", data}}, "latest"});
-    if (!answer) {
-        auto error = answer.error();
-        if (const auto reverted = from_hex(rpc.revert_data()); reverted && !reverted->empty())
-            error.detail = explain_revert(*reverted);
-        return std::unexpected(std::move(error));
-    }
+    if (!answer) return explained(answer.error(), rpc);
     const auto bytes = answer->is_string() ? from_hex(answer->get<std::string>()) : std::nullopt;
     if (!bytes || bytes->empty())
         return fail(error::CliRpcInvalid, rpc.url() + " has no such system contract: it is not a Cairn node");
@@ -92,12 +94,7 @@ Result<json> send_call(const Invocation& invocation, RpcClient& rpc, const Addre
     TransactionRequest request;
     request.to = contract;
     request.data = std::move(data);
-    auto sent = transact(invocation, rpc, sender, std::move(request));
-    if (sent) return sent;
-    auto error = sent.error();
-    if (const auto reverted = from_hex(rpc.revert_data()); reverted && !reverted->empty())
-        error.detail = explain_revert(*reverted);
-    return std::unexpected(std::move(error));
+    return transact(invocation, rpc, sender, std::move(request));
 }
 
 Status propose_call(const Invocation& invocation, const Address& contract, Bytes data) {

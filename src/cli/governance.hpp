@@ -16,6 +16,8 @@ Bytes encode_call(std::string_view signature, const codec::AbiValue::List& argum
 
 /// A revert of Roles, Proposals, Members, Parameters or of the rules themselves in words.
 std::string explain_revert(BytesView data);
+/// The same error, with the words for the revert that `rpc` got last, if a system contract or the rules wrote it.
+std::unexpected<Error> explained(Error error, const RpcClient& rpc);
 
 /// Sends a call of a system contract; a refusal is CliReverted with its reason in words.
 Result<nlohmann::json> send_call(const Invocation& invocation, RpcClient& rpc, const Address& contract, Bytes data);

@@ -109,7 +109,7 @@ void print_genesis(const Invocation& invocation, const ledger::Genesis& genesis)
     for (std::size_t i = 0; i < ledger::kRoleNames.size(); ++i)
         for (const auto& [account, mask] : genesis.roles) {
             if ((mask & mask_of(static_cast<ledger::Role>(i))) == 0) continue;
-            held.row({std::string{ledger::kRoleNames[i]}, checksummed(account)});
+            held.row({std::string{ledger::kRoleNames[i]}, account.is_zero() ? "everybody" : checksummed(account)});
             roles.push_back({{"role", ledger::kRoleNames[i]}, {"account", checksummed(account)}});
         }
     if (terminal.json) {

@@ -62,8 +62,9 @@ Status role_list(Invocation& invocation) {
         const auto level = fields[2].number().low(), compartments = fields[3].number().low();
         const auto until = fields[5].number().low();
         const bool is_frozen = until > head;
-        table.row({checksummed(fields[0].as_address()), names.empty() ? "-" : names, label_text(level, compartments),
-                   freeze_text(until, head), is_frozen ? fields[6].as_text() : ""});
+        const auto address = fields[0].as_address();
+        table.row({address.is_zero() ? "everybody" : checksummed(address), names.empty() ? "-" : names,
+                   label_text(level, compartments), freeze_text(until, head), is_frozen ? fields[6].as_text() : ""});
         list.push_back({{"account", checksummed(fields[0].as_address())},
                         {"roles", roles},
                         {"level", level},

@@ -1,6 +1,7 @@
 #include "cli/transact.hpp"
 
 #include "base/errors/cli.hpp"
+#include "cli/governance.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
 #include "ledger/transaction.hpp"
@@ -131,7 +132,9 @@ Result<json> transact(const Invocation& invocation, RpcClient& rpc, const Sender
     CRN_TRY(timeout, invocation.number("timeout", 30, 1, 86'400));
     Progress progress(invocation.terminal(), system_clock());
     progress.stage("Sending from " + checksummed(sender.address));
-    CRN_TRY(hash, submit(rpc, sender, std::move(request)));
+    const auto sent = submit(rpc, sender, std::move(request));
+    if (!sent) return explained(sent.error(), rpc);
+    const auto hash = *sent;
     if (invocation.has("async")) {
         progress.done();
         return json{{"transactionHash", to_hex(hash)}};

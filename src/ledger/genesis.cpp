@@ -174,7 +174,8 @@ Status check_roles(const Genesis& genesis) {
     RoleMask held = 0;
     for (const auto& [account, roles] : genesis.roles) {
         const auto path = "roles." + to_hex(account);
-        if (account.is_zero()) return bad(path, "is the zero address");
+        if (account.is_zero() && roles != mask_of(Role::deployer))
+            return bad(path, "is the zero address, which stands for everybody and can only be a deployer");
         if (roles == 0 || roles >= RoleMask{1u << kRoleNames.size()}) return bad(path, "has no role that exists");
         held |= roles;
         if ((roles & kAdministratorRoles) == 0) continue;

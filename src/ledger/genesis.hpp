@@ -67,7 +67,8 @@ struct Genesis {
     std::vector<Organisation> organisations; // by name, ascending
     ValidatorSet validators;                 // epoch 0
     std::map<Address, GenesisAccount> accounts;
-    /// Who may do what from block 1 on; at least one of each administrator.
+    /// Who may do what from block 1 on; at least one of each administrator. The zero address stands for everybody and can only
+    /// be a deployer.
     std::map<Address, RoleMask> roles;
     /// organisation name -> signature over "cairn-genesis-v1" and hash_of(genesis)
     std::map<std::string, crypto::Signature> signatures;

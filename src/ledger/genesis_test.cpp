@@ -254,7 +254,7 @@ TEST(Genesis, bad_field_is_refused_with_its_path) {
          [](Genesis& g) { g.accounts[filled<Address>(0xcc)] = {}; }},
         {"roles", [](Genesis& g) { g.roles.erase(filled<Address>(0xd2)); }},
         {"roles.0x0000000000000000000000000000000000000000",
-         [](Genesis& g) { g.roles[Address{}] = mask_of(Role::deployer); }},
+         [](Genesis& g) { g.roles[Address{}] = mask_of(Role::regulator); }},
         {"roles.0xbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", [](Genesis& g) { g.roles[filled<Address>(0xbb)] = 0; }},
         {"roles.0xd0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0",
          [](Genesis& g) { g.roles[filled<Address>(0xd0)] |= mask_of(Role::security_administrator); }},

@@ -40,6 +40,48 @@ private:
     evm::State& state_;
 };
 
+/// What one side of a call is, and whether any policy names it.
+struct Side {
+    const Address& address;
+    bool is_named;
+};
+
+/// The verdict of the policies alone, and the pattern that decides; nothing if none matches.
+struct Decision {
+    Verdict verdict = Verdict::none;
+    Pattern pattern;
+};
+Decision decide(RoleStorage& roles, std::uint64_t block, std::uint8_t shapes, const Side& account, const Side& contract,
+                const std::optional<ledger::Selector>& method) {
+    // Only shapes that exist, and that name nothing which this call has not, or which no policy names.
+    const auto without = [&](std::uint8_t bit) {
+        for (std::uint8_t shape = 0; shape < kShapes; ++shape)
+            if ((shape & bit) != 0) shapes = static_cast<std::uint8_t>(shapes & ~(1u << shape));
+    };
+    if (!account.is_named) without(Pattern::kAccount);
+    if (!contract.is_named) without(Pattern::kContract);
+    if (!method) without(Pattern::kMethod);
+
+    Decision best;
+    int named_by_best = -1;
+    for (std::uint8_t shape = 0; shapes >> shape != 0; ++shape) {
+        if ((shapes >> shape & 1) == 0) continue;
+        const int named = std::popcount(shape);
+        if (named < named_by_best) continue;
+        Pattern pattern;
+        if (shape & Pattern::kAccount) pattern.account = account.address;
+        if (shape & Pattern::kContract) pattern.contract = contract.address;
+        if (shape & Pattern::kMethod) pattern.method = method;
+        const Verdict verdict = roles.verdict(pattern, block);
+        if (verdict == Verdict::none) continue;
+        // Deny beats allow. Of several that allow the last is told: it names contract and method if any of them does.
+        if (named == named_by_best && best.verdict == Verdict::deny) continue;
+        best = {verdict, pattern};
+        named_by_best = named;
+    }
+    return best;
+}
+
 /// One call under judgement: each subject is read once.
 class Judgement {
 public:
@@ -63,7 +105,9 @@ public:
         if (auto refused = judge_target(act_.target)) return refused;
         if (act_.delegate)
             if (auto refused = judge_target(*act_.delegate)) return refused;
-        return is_privileged && summary_.enforced ? judge_privilege() : std::nullopt;
+        // Nobody signs for the zero address: it only reads, as in an eth_call that runs code without deploying it.
+        if (!is_privileged || !summary_.enforced || act_.origin.is_zero()) return std::nullopt;
+        return judge_privilege();
     }
 
 private:
@@ -93,8 +137,10 @@ private:
             }
         }
         if (summary_.shapes == 0) return std::nullopt;
-        if (auto refused = judge_policy(act_.origin, target)) return refused;
-        return act_.actor == act_.origin ? std::nullopt : judge_policy(act_.actor, target);
+        const Side contract{target, subject.in_policies_as_contract};
+        if (auto refused = judge_policy({act_.origin, origin_.in_policies_as_account}, contract)) return refused;
+        if (act_.actor == act_.origin) return std::nullopt;
+        return judge_policy({act_.actor, actor_.in_policies_as_account}, contract);
     }
 
     std::optional<Refusal> judge_label(const Label& label, std::string_view whose) const {
@@ -103,15 +149,16 @@ private:
         return std::nullopt;
     }
 
-    std::optional<Refusal> judge_policy(const Address& account, const Address& target) {
-        const Decision decision = decide(roles_, block_, account, target, method_);
+    std::optional<Refusal> judge_policy(const Side& account, const Side& contract) {
+        const Decision decision = decide(roles_, block_, summary_.shapes, account, contract, method_);
         if (decision.verdict != Verdict::deny) return std::nullopt;
-        return refuse("policy: deny " + to_text(decision.pattern), account);
+        return refuse("policy: deny " + to_text(decision.pattern), account.address);
     }
 
     std::optional<Refusal> judge_privilege() {
         if (has_privilege(act_.origin, origin_)) return std::nullopt;
         if (act_.actor != act_.origin && has_privilege(act_.actor, actor_)) return std::nullopt;
+        if (roles_.subject(Address{}).at(block_).has(ledger::Role::deployer)) return std::nullopt;
         return refuse(act_.creates ? "deployment needs the role deployer or a policy"
                                    : "upgrade needs the role deployer or a policy",
                       act_.origin);
@@ -120,7 +167,9 @@ private:
     bool has_privilege(const Address& account, const Subject& subject) {
         if (subject.at(block_).has(ledger::Role::deployer)) return true;
         if (summary_.shapes == 0) return false;
-        const Decision decision = decide(roles_, block_, account, act_.target, method_);
+        const Side contract{act_.target, roles_.subject(act_.target).in_policies_as_contract};
+        const Decision decision =
+            decide(roles_, block_, summary_.shapes, {account, subject.in_policies_as_account}, contract, method_);
         return decision.verdict == Verdict::allow && decision.pattern.contract &&
                (act_.creates || decision.pattern.method);
     }
@@ -186,37 +235,6 @@ std::string to_text(const Pattern& pattern) {
     std::string out = pattern.account ? to_hex(*pattern.account) : "*";
     out += " " + (pattern.contract ? to_hex(*pattern.contract) : "*");
     return out + " " + (pattern.method ? to_hex(*pattern.method) : "*");
-}
-
-Decision decide(RoleStorage& roles, std::uint64_t block, const Address& account, const Address& contract,
-                const std::optional<ledger::Selector>& method) {
-    const std::uint8_t shapes = roles.summary().shapes;
-    std::uint8_t possible = method ? 0xff : 0x0f; // shapes that name what this call has; 4 to 7 name a method
-    const auto without = [&](std::uint8_t bit) {
-        for (std::uint8_t shape = 0; shape < kShapes; ++shape)
-            if ((shape & bit) != 0) possible = static_cast<std::uint8_t>(possible & ~(1u << shape));
-    };
-    if (!roles.subject(account).in_policies_as_account) without(Pattern::kAccount);
-    if (!roles.subject(contract).in_policies_as_contract) without(Pattern::kContract);
-
-    Decision best;
-    int named_by_best = -1;
-    for (std::uint8_t shape = 0; shape < kShapes; ++shape) {
-        if (((shapes & possible) >> shape & 1) == 0) continue;
-        const int named = std::popcount(shape);
-        if (named < named_by_best) continue;
-        Pattern pattern;
-        if (shape & Pattern::kAccount) pattern.account = account;
-        if (shape & Pattern::kContract) pattern.contract = contract;
-        if (shape & Pattern::kMethod) pattern.method = method;
-        const Verdict verdict = roles.verdict(pattern, block);
-        if (verdict == Verdict::none) continue;
-        // Deny beats allow. Of several that allow the last is told: it names contract and method if any of them does.
-        if (named == named_by_best && best.verdict == Verdict::deny) continue;
-        best = {verdict, pattern};
-        named_by_best = named;
-    }
-    return best;
 }
 
 std::optional<Refusal> judge(Slots& roles, std::uint64_t block, const Act& act) {

@@ -11,6 +11,7 @@
 //   5. privileges, denied unless given: deployment, and the calls by which proxies change their code (upgradeTo,
 //      upgradeToAndCall). Given by the role deployer, or by a policy "allow" that names the privilege itself: the contract zero
 //      for deployment, contract and method for an upgrade. One of sender and acting account must have it.
+//      The zero address as a holder of the role stands for everybody. The zero address, for which nobody can sign and which an eth_call without a sender has, is not asked.
 // Everything else is allowed.
 //
 // The acting account is the message's sender, or for DELEGATECALL and CALLCODE the contract that runs foreign code. Roles and
@@ -45,14 +46,6 @@ struct Act {
     BytesView input;
 };
 std::optional<Refusal> judge(Slots& roles, std::uint64_t block, const Act& act);
-
-/// The verdict of the policies alone, and the pattern that decides; nothing if none matches.
-struct Decision {
-    Verdict verdict = Verdict::none;
-    Pattern pattern;
-};
-Decision decide(RoleStorage& roles, std::uint64_t block, const Address& account, const Address& contract,
-                const std::optional<ledger::Selector>& method);
 
 /// "account * 0x12345678": a pattern in words.
 std::string to_text(const Pattern& pattern);

@@ -196,6 +196,7 @@ struct Reference {
         }
         const bool upgrade = method && (*method == 0x3659cfe6 || *method == 0x4f1ef286);
         if (target && !upgrade) return std::nullopt;
+        if (deployers.contains(Address{})) return std::nullopt; // everybody
         for (const auto& who : {origin, actor}) {
             if (deployers.contains(who)) return std::nullopt;
             const Opinion own = opinion(who, targets[0], method);
@@ -224,6 +225,7 @@ class World {
 public:
     explicit World(std::uint64_t seed) : random_(seed), chain_(genesis(seed)) {
         reference_.deployers.insert(kDeployer);
+        if (seed % 5 == 0) reference_.deployers.insert(Address{});
         if (seed % 2 == 0) reference_.deployers.insert(filled<Address>(0x33));
         for (const auto& [from, to] : delegations()) reference_.delegations[from] = to;
         const std::size_t rules = random_() % 14;
@@ -294,6 +296,7 @@ private:
             append(designator, to);
             out.accounts[from] = {.balance = 1, .nonce = 1, .code = designator, .storage = {}};
         }
+        if (seed % 5 == 0) out.roles[Address{}] = mask_of(ledger::Role::deployer);
         if (seed % 2 == 0) out.roles[filled<Address>(0x33)] = mask_of(ledger::Role::deployer);
         return out;
     }

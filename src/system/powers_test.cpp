@@ -424,6 +424,34 @@ TEST_F(Powers, a_frozen_method_leaves_the_others) {
     EXPECT_TRUE(may_call(kStranger, kContract, {}));
 }
 
+TEST_F(Powers, a_reader_without_an_address_runs_code_that_nobody_deploys) {
+    const auto creation = [&](const Address& sender) {
+        evm::Message message = TestChain::message({}, sender, {});
+        message.kind = evm::CallKind::create;
+        message.depth = 1;
+        return chain.run(message).result;
+    };
+    EXPECT_TRUE(creation(Address{}).ok());
+    EXPECT_EQ(creation(kStranger).outcome, evm::Outcome::revert);
+    decide("setPolicy(address,address,bytes4,uint8,uint8)", {Address{}, Address{}, Bytes(4), 2, 2});
+    next_block();
+    EXPECT_EQ(creation(Address{}).outcome, evm::Outcome::revert) << "what is denied to all is denied to readers";
+}
+
+TEST_F(Powers, deployment_is_opened_to_everybody_and_closed_again_by_decision) {
+    propose(kSecurity, "grant(address,uint8)", {Address{}, number_of_role(Role::regulator)})
+        .expect_revert("FieldInvalid(string)", {"account"});
+    propose(kAlpha, "grantAdministrator(address,uint8)", {Address{}, number_of_role(Role::audit_administrator)})
+        .expect_revert("FieldInvalid(string)", {"account"});
+    decide("grant(address,uint8)", {Address{}, number_of_role(Role::deployer)});
+    EXPECT_FALSE(may_call(kStranger, Address{}));
+    next_block();
+    EXPECT_TRUE(may_call(kStranger, Address{}));
+    decide("revoke(address,uint8)", {Address{}, number_of_role(Role::deployer)});
+    next_block();
+    EXPECT_FALSE(may_call(kStranger, Address{}));
+}
+
 // Labels.
 
 TEST(Label, domination_is_a_partial_order_with_joins) {

@@ -147,7 +147,8 @@ Reply check(Call& call, const AbiValue::List& arguments) {
 Reply change_role(Call& call, const Address& account, Role role, bool give) {
     RoleStorage roles{call.own()};
     Subject subject = roles.subject(account);
-    if (account.is_zero() || is_system_contract(account)) return revert(kFieldInvalid, {"account"});
+    if (account.is_zero() && role != Role::deployer) return revert(kFieldInvalid, {"account"}); // everybody
+    if (is_system_contract(account)) return revert(kFieldInvalid, {"account"});
     if (subject.after.has(role) == give) return revert(kNothingToChange, {});
     if (give) {
         const bool conflicts = is_administrators(role) ? subject.after.roles != 0 : subject.after.is_administrator();

@@ -245,7 +245,8 @@ class WithNetwork(Base):
         for node in self.network["nodes"]:
             self.assertEqual(set(node), {"name", "organisation", "rpc", "ws", "pid", "height"})
         for account in self.network["accounts"]:
-            self.assertEqual(set(account), {"address", "private_key"})
+            self.assertEqual(set(account), {"address", "private_key", "role"})
+        self.assertEqual([account["role"] for account in self.network["accounts"]], ["deployer"] * 7 + ["system-administrator", "security-administrator", "audit-administrator"])
         self.assertIn("development only", self.network["purpose"])
         self.assertGreaterEqual(sum(node["height"] >= 1 for node in self.network["nodes"]), 3)
         self.cairn("dev", "up", "--base-port", self.base, expect=5)  # runs already
@@ -333,7 +334,7 @@ class WithNetwork(Base):
     def test_load_test_commits_everything_it_sends(self):
         urls = ",".join(node["rpc"] for node in self.network["nodes"][:2])
         for kind in ["transfer", "erc20", "record"]:
-            done = self.cairn("bench", "load", "--rpc", urls, "--kind", kind, "--txs", "300", "--accounts", "20", "--json", "--from", "dev:9")
+            done = self.cairn("bench", "load", "--rpc", urls, "--kind", kind, "--txs", "300", "--accounts", "20", "--json", "--from", "dev:6")
             report = json.loads(done.stdout)
             self.assertEqual(set(report), {"tps", "committed", "failed", "p50_ms", "p99_ms", "wall_s", "client_cpu_s", "calibration_recovers_per_s"})
             self.assertEqual((report["committed"], report["failed"]), (300, 0), kind)

@@ -7,7 +7,7 @@ export type Endpoint = { name: string; rpc: string; ws: string };
 export type Network = {
     chain_id: number;
     nodes: Endpoint[];
-    accounts: { address: string; private_key: string }[];
+    accounts: { address: string; private_key: string; role?: string }[];
     genesis: string;
 };
 

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { concat, Contract, isError, JsonRpcProvider, keccak256, toBeHex, Wallet, ZeroHash } from "ethers";
-import { artifacts, closeProvider, fundedWallet, isCairn, networkUnderTest } from "../src/network.js";
+import { artifacts, closeProvider, eventually, fundedWallet, isCairn, networkUnderTest } from "../src/network.js";
 import { violations } from "../src/openrpc.js";
 import { Recorder } from "../src/recorder.js";
 import { verifyBundle } from "../src/verify_bundle.js";
@@ -55,13 +56,25 @@ test("Roles: a refusal names its rule, and a proposal by a stranger is refused",
     const genesis = JSON.parse(readFileSync(network.genesis, "utf8"));
     for (const [account, names] of Object.entries<string[]>(genesis.roles))
         if (names.includes("security-administrator")) assert.equal(await roles.has(account, 1), true);
-    // Deployment by an account without the role deployer; 0x00 is a contract that stops.
+    // Denied by decision of the security administrator and an organisation.
     const stranger = at("dead");
-    await assert.rejects(provider.call({ from: stranger, data: "0x00" }), (error: any) => {
+    const administrator = network.accounts.find((account: any) => account.role === "security-administrator")!;
+    const organisation = readFileSync(join(dirname(network.genesis), "organisations", "alpha", "administrator.key"), "utf8").trim();
+    const propose = new Contract(at("ca05"), artifacts.IProposals.abi, new Wallet(administrator.private_key, provider));
+    const approve = new Contract(at("ca05"), artifacts.IProposals.abi, new Wallet(organisation, provider));
+    const deny = roles.interface.encodeFunctionData("setPolicy", [stranger, at("ca02"), "0x00000000", 3, 2]);
+    const receipt = await (await propose.propose(at("ca04"), deny, "to see it refused")).wait();
+    const id = receipt.logs.map((log: any) => propose.interface.parseLog(log)).find((log: any) => log?.name === "Proposed")!.args.id;
+    const approved = await (await approve.approve(id)).wait();
+    await eventually("the next block", async () => (await provider.getBlockNumber()) > approved.blockNumber || undefined);
+    const count = new Contract(at("ca02"), artifacts.IRecords.abi).interface.encodeFunctionData("count", [ZeroHash]);
+    await provider.call({ from: wallet.address, to: at("ca02"), data: count });
+    await assert.rejects(provider.call({ from: stranger, to: at("ca02"), data: count }), (error: any) => {
         const told = roles.interface.parseError(error.data);
         assert.equal(told?.name, "PolicyDenied");
-        assert.match(told!.args[0], /deployer/);
+        assert.match(told!.args[0], /^policy: deny 0x/);
         assert.equal(BigInt(told!.args[1]), BigInt(stranger));
+        assert.equal(BigInt(told!.args[2]), BigInt(at("ca02")));
         return true;
     });
     const proposals = contract("IProposals", at("ca05"));

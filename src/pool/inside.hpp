@@ -83,9 +83,7 @@ struct Usage {
     }
     friend Usage operator+(Usage a, const Usage& b) { return a += b; }
     friend Usage operator-(Usage a, const Usage& b) { return a -= b; }
-    bool within(const Usage& limit) const {
-        return count <= limit.count && bytes <= limit.bytes && gas <= limit.gas;
-    }
+    bool within(const Usage& limit) const { return count <= limit.count && bytes <= limit.bytes && gas <= limit.gas; }
 };
 inline Usage usage_of(const ledger::SignedTransaction& transaction) {
     return {1, transaction.raw.size(), transaction.body.gas_limit};

@@ -49,7 +49,7 @@ PoolConfig config_for(const ledger::ChainParameters& parameters);
 struct Added {
     bool executable = false;         // no nonce is missing before it
     std::optional<Hash256> replaced; // transaction with the same nonce that left the pool for it
-    std::vector<Hash256> evicted;    // transactions that left a full pool for it: behind a nonce gap, or in borrowed room
+    std::vector<Hash256> evicted; // transactions that left a full pool for it: behind a nonce gap, or in borrowed room
 };
 
 /// Limits of one batch. `bytes` counts 4 per transaction and its raw bytes, as in a batch body. What does not fit into an

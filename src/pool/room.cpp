@@ -78,8 +78,7 @@ public:
         const auto own = pool_.guarantee(pool_.groups[group]);
         const auto& used = used_[group];
         return (all_.count > limit.count && used.count > own.count) ||
-               (all_.bytes > limit.bytes && used.bytes > own.bytes) ||
-               (all_.gas > limit.gas && used.gas > own.gas) ||
+               (all_.bytes > limit.bytes && used.bytes > own.bytes) || (all_.gas > limit.gas && used.gas > own.gas) ||
                (queued_ > pool_.config.queued_max &&
                 queued_by_group_[group] > pool_.queued_guarantee(pool_.groups[group]));
     }
@@ -125,8 +124,8 @@ Result<Room> Pool::Inside::find_room(std::size_t group, const Sender* sender, co
     if (after.within(limit()) && (!more_queued || queued < config.queued_max)) return Room{};
 
     auto& own = groups[group];
-    const bool guaranteed = (own.used - gone + added).within(guarantee(own)) &&
-                            (!more_queued || own.queued < queued_guarantee(own));
+    const bool guaranteed =
+        (own.used - gone + added).within(guarantee(own)) && (!more_queued || own.queued < queued_guarantee(own));
     Planner plan(*this, after, queued + (more_queued ? 1 : 0));
     // What cannot run gives way to what can, never the reverse: filling the pool costs an attacker transactions that run.
     if (guaranteed)
@@ -142,7 +141,8 @@ Result<Room> Pool::Inside::find_room(std::size_t group, const Sender* sender, co
     if (more_queued && queued >= config.queued_max)
         return fail(error::PoolFull, std::to_string(queued) + " transactions wait for an earlier nonce");
     if (groups.size() > 1 && !guaranteed)
-        return fail(error::OrganisationShareFull, own.share.name + " has " + std::to_string(own.used.count) + " waiting");
+        return fail(error::OrganisationShareFull,
+                    own.share.name + " has " + std::to_string(own.used.count) + " waiting");
     return fail(error::PoolFull, std::to_string(index.size()) + " transactions wait");
 }
 
@@ -183,8 +183,7 @@ void Pool::Inside::regroup(std::vector<OrganisationShare> shares, OrganisationOf
         sender->ready.reset();
         queued -= std::exchange(sender->queued, 0);
         sender->waiting = 0;
-        for (const auto& [nonce, entry] : sender->entries)
-            groups[sender->group].used += usage_of(*entry.transaction);
+        for (const auto& [nonce, entry] : sender->entries) groups[sender->group].used += usage_of(*entry.transaction);
         settle(*sender);
     }
 }

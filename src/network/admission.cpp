@@ -64,7 +64,8 @@ bool Bans::note(ValidatorIndex index, const std::string& address, const std::str
     peer.counted_at = now;
     if (!address.empty()) peer.address = address;
     peer.reason = reason;
-    if (peer.points < static_cast<double>(kPointsMax)) return false;
+    // Half a violation of tolerance: what was forgotten since the first of them must not save the tenth.
+    if (peer.points < static_cast<double>(kPointsMax) - static_cast<double>(kPointsPerViolation) / 2) return false;
     peer.points = 0;
     peer.until = now + tuning_.ban * (1u << std::min(peer.bans, kBanDoublingsMax));
     ++peer.bans;

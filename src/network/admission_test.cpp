@@ -80,6 +80,12 @@ TEST_F(AdmissionTest, tenth_proven_violation_bans) {
     EXPECT_FALSE(bans.is_banned({2}, seconds{60}));
 }
 
+TEST_F(AdmissionTest, tenth_violation_bans_although_some_seconds_have_passed) {
+    Bans bans(1, tuning);
+    for (int i = 0; i < 9; ++i) EXPECT_FALSE(bans.note({0}, "", "frame", seconds{2 * i}));
+    EXPECT_TRUE(bans.note({0}, "", "frame", seconds{18}));
+}
+
 TEST_F(AdmissionTest, violations_are_forgotten_with_time) {
     Bans bans(4, tuning);
     for (int i = 0; i < 100; ++i) EXPECT_FALSE(bans.note({1}, "", "frame", seconds{61 * i}));

@@ -2,6 +2,7 @@
 #include "base/errors/network.hpp"
 #include "network/test_network.hpp"
 
+#include <csignal>
 #include <malloc.h>
 
 namespace cairn::network {
@@ -11,7 +12,10 @@ using namespace testing;
 
 class HostileTest : public ::testing::Test {
 protected:
-    static void SetUpTestSuite() { consortium_ = new Consortium; }
+    static void SetUpTestSuite() {
+        std::signal(SIGPIPE, SIG_IGN); // the node closes connections that a client's TLS still writes to
+        consortium_ = new Consortium;
+    }
     static void TearDownTestSuite() {
         delete consortium_;
         consortium_ = nullptr;

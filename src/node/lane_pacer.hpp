@@ -26,7 +26,7 @@ public:
     static constexpr std::size_t kWindowMin = 256;
     static constexpr std::size_t kWindowStart = 2'048;
     static constexpr std::size_t kWindowMax = 131'072;
-    static constexpr Microseconds kDelayMin{250'000}; // never taken for a queue
+    static constexpr Microseconds kDelayMin{120'000}; // never taken for a queue
     static constexpr Microseconds kDelayMax{2'000'000};
 
 private:

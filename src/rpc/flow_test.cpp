@@ -1,6 +1,5 @@
 // Budgets of clients and the order in which an overloaded server gives things up.
 #include "rpc/flow.hpp"
-#include "rpc/service.hpp"
 
 #include <gtest/gtest.h>
 

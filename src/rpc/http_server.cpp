@@ -16,7 +16,9 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace cairn::rpc {
@@ -28,6 +30,8 @@ namespace http = boost::beast::http;
 using tcp = asio::ip::tcp;
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
+
+constexpr int kNiceness = 5;
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -302,7 +306,10 @@ public:
             ports_.push_back(acceptor.local_endpoint(error).port());
         }
         for (auto& acceptor : acceptors_) accept(acceptor);
-        thread_ = std::thread([core = core_] { core->io.run(); });
+        thread_ = std::thread([core = core_] {
+            ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness); // see workers.cpp
+            core->io.run();
+        });
         return {};
     }
 

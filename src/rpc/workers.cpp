@@ -1,8 +1,15 @@
 #include "rpc/workers.hpp"
 
 #include <algorithm>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace cairn::rpc {
+namespace {
+
+constexpr int kNiceness = 10; // weighs about a tenth of an ordinary thread when processors are short
+
+} // namespace
 
 Workers::Workers(unsigned threads, std::size_t waiting_max)
     : waiting_max_(waiting_max), slow_max_(std::max(threads, 2u) - 1) {
@@ -39,6 +46,8 @@ void Workers::stop() {
 }
 
 void Workers::run() {
+    // What is decided already goes before what clients ask: consensus, network and execution keep the ordinary priority.
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);
     std::unique_lock lock(mutex_);
     while (true) {
         const auto may_slow = [&] { return !slow_.empty() && slow_running_ < slow_max_; };

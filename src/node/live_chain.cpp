@@ -265,8 +265,15 @@ std::vector<SharedTransaction> LiveChain::pending() const {
 }
 
 SharedTransaction LiveChain::pending(const Hash256& hash) const {
-    const std::lock_guard lock(pool_mutex_);
-    return pool_.find(hash);
+    {
+        const std::lock_guard lock(pool_mutex_);
+        if (auto waiting = pool_.find(hash)) return waiting;
+    }
+    // Executed, so no longer in the pool, but its block is not certified yet: it still waits as far as a client can tell.
+    const auto location = chain_.blocks().find_transaction(hash);
+    const auto stored = location ? chain_.blocks().block(location->height) : nullptr;
+    if (!stored || location->index >= stored->block.transactions.size()) return nullptr;
+    return {stored, &stored->block.transactions[location->index]};
 }
 
 std::uint64_t LiveChain::pending_nonce(const Address& sender) const {

@@ -181,9 +181,11 @@ void transfer_until_final(TestNetwork& network, std::size_t i, std::uint64_t fro
         const auto hash = network.chain(i).submit(network.transfer(nonce));
         ASSERT_TRUE(hash) << hash.error().text();
         bool found = false;
-        for (int wait = 0; wait < 1200 && !found; ++wait) {
+        for (int wait = 0; wait < 60'000 && !found; ++wait) {
             found = network.chain(i).find_transaction(*hash).has_value();
-            if (!found) std::this_thread::sleep_for(std::chrono::milliseconds{50});
+            // In a block or waiting for one, also between its execution and the certificate: never unknown.
+            ASSERT_TRUE(found || network.chain(i).pending(*hash)) << "nonce " << nonce;
+            if (!found) std::this_thread::sleep_for(std::chrono::milliseconds{1});
         }
         ASSERT_TRUE(found) << "nonce " << nonce << " is not final after a minute";
     }

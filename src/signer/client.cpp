@@ -55,7 +55,6 @@ Result<std::shared_ptr<Client>> Client::start(const ClientConfig& config) {
     out->buffer_.resize(kReplyBytesMax);
     StartRequest request;
     request.keys_file = config.keys_file;
-    request.tpm = config.tpm;
     request.chain_id = out->chain_id_ = config.chain_id;
     if (!config.witness_file.empty()) {
         out->witness_file_ = ::open(config.witness_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);

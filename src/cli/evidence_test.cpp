@@ -51,7 +51,7 @@ protected:
             vote->statement.kind = ledger::VoteKind::finalize;
             vote->statement.number = 5;
             vote->statement.digest[0] = vote == &pair.first ? 1 : 2;
-            vote->signature = signer->sign_vote(vote->statement);
+            vote->signature = signer->sign_vote(vote->statement).value();
         }
         return {{0}, pair};
     }

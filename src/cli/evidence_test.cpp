@@ -7,6 +7,7 @@
 #include "crypto/ed25519.hpp"
 #include "ledger/genesis.hpp"
 #include "node/evidence_store.hpp"
+#include "signer/sealed_keys.hpp"
 
 #include <gtest/gtest.h>
 
@@ -32,6 +33,7 @@ protected:
         const auto now = system_clock().wall().count() / 1000;
         OrganisationPlan plan;
         plan.name = "Alpha";
+        plan.passphrase = "of the test";
         plan.validators = {{"Alpha-1", "127.0.0.1:1000"}};
         auto invitation = create_organisation(directory.file("Alpha"), plan, crypto::system_random(), now);
         ASSERT_TRUE(invitation) << invitation.error().text();
@@ -40,9 +42,11 @@ protected:
         auto genesis = assemble_genesis({*invitation}, parameters, {}, 5).value();
         ASSERT_TRUE(sign_genesis(genesis, directory.file("Alpha"), now));
         ASSERT_TRUE(write_file(genesis_file, ledger::to_json(genesis), Access::shared, Existing::refuse));
-        const auto seed = crypto::read_ed25519_key(directory.file("Alpha/validators/Alpha-1/validator.key"));
-        ASSERT_TRUE(seed);
-        signer.emplace(crypto::ValidatorKey::from_seed(*seed), kChain);
+        const auto sealed = signer::read_sealed_keys(directory.file("Alpha/validators/Alpha-1/keys.sealed"));
+        ASSERT_TRUE(sealed) << sealed.error().text();
+        auto secrets = signer::unseal(*sealed, as_bytes(plan.passphrase), {});
+        ASSERT_TRUE(secrets) << secrets.error().text();
+        signer.emplace(crypto::ValidatorKey::from_seed(*crypto::ValidatorSeed::from(secrets->consensus_seed())), kChain);
     }
     /// Two finalize votes of one view.
     consensus::Evidence contradiction() const {

@@ -39,6 +39,20 @@ inline Frame frame_of(std::uint8_t type, Bytes payload) {
     return {type, std::make_shared<const Bytes>(std::move(payload))};
 }
 
+/// Signs with the key that lies in the file now, so that a test can change keys under a node that runs.
+class FileSigner final : public crypto::HandshakeSigner {
+public:
+    explicit FileSigner(std::string path) : path_(std::move(path)) {}
+    Result<Bytes> sign_handshake(const Hash256& digest) override { return signer()->sign_handshake(digest); }
+    Bytes handshake_public_key() const override { return signer()->handshake_public_key(); }
+
+private:
+    std::shared_ptr<crypto::HandshakeSigner> signer() const {
+        return *crypto::local_handshake_signer(crypto::read_secret_file(path_)->view());
+    }
+    std::string path_;
+};
+
 /// Four organisations with one validator each, and a fifth CA that belongs to nobody.
 class Consortium {
 public:
@@ -92,7 +106,7 @@ public:
     std::string certificate_file(std::uint16_t i) const { return directory_ + "/tls-" + std::to_string(i) + ".crt"; }
     std::string key_file(std::uint16_t i) const { return directory_ + "/tls-" + std::to_string(i) + ".key"; }
     std::shared_ptr<crypto::HandshakeSigner> handshake_signer(std::uint16_t i) const {
-        return *crypto::local_handshake_signer(crypto::read_secret_file(key_file(i))->view());
+        return std::make_shared<FileSigner>(key_file(i));
     }
     std::string path(const std::string& name) const { return directory_ + "/" + name; }
     static void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }

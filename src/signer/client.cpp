@@ -151,10 +151,15 @@ void Client::witness(std::uint64_t counter) const {
 }
 
 Result<Reply> Client::receive() const {
+    if (is_broken_) return unavailable("its process has ended");
     ssize_t count = 0;
     do count = ::recv(socket_, buffer_.data(), buffer_.size(), 0);
     while (count < 0 && errno == EINTR);
-    if (count <= 0) return unavailable(count == 0 ? "its process has ended" : system_error());
+    if (count <= 0) {
+        // The kernel reports a reset before the replies that are still queued: those would answer the wrong requests.
+        is_broken_ = true;
+        return unavailable(count == 0 ? "its process has ended" : system_error());
+    }
     CRN_TRY(reply, decode_reply({buffer_.data(), static_cast<std::size_t>(count)}));
     ::explicit_bzero(buffer_.data(), static_cast<std::size_t>(count)); // data keys
     witness(reply.counter);

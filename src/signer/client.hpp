@@ -89,6 +89,7 @@ private:
     int witness_file_ = -1;
     mutable std::uint64_t witnessed_ = 0;
     mutable Bytes buffer_;
+    mutable bool is_broken_ = false; // for good: no later reply belongs to a later request
     mutable std::string last_refusal_; // a stuck core asks again and again
 
     mutable std::mutex handler_mutex_;

@@ -73,14 +73,18 @@ protected:
     }
     /// Replaces the files as an operator's tool does: key first, then certificate, each by a rename.
     void install(std::uint16_t node, const crypto::CertifiedKey& key, const crypto::CertifiedKey& ca) {
-        const auto replace = [&](const std::string& path, std::string_view text) {
-            const auto temporary = path + ".new";
-            std::filesystem::remove(temporary);
-            ASSERT_TRUE(crypto::write_secret_file(temporary, text));
-            std::filesystem::rename(temporary, path);
-        };
         replace(consortium.key_file(node), key.key_pem.view());
+        install_certificate(node, key, ca);
+    }
+    /// The signer keeps its key.
+    void install_certificate(std::uint16_t node, const crypto::CertifiedKey& key, const crypto::CertifiedKey& ca) {
         replace(consortium.certificate_file(node), key.certificate_pem + ca.certificate_pem);
+    }
+    static void replace(const std::string& path, std::string_view text) {
+        const auto temporary = path + ".new";
+        std::filesystem::remove(temporary);
+        ASSERT_TRUE(crypto::write_secret_file(temporary, text));
+        std::filesystem::rename(temporary, path);
     }
     static std::string refusal(Node& node, const std::string& chain, std::string_view key) {
         const auto before = node.network().counters().certificates_refused;
@@ -178,9 +182,9 @@ TEST_F(TrustTest, a_renewed_certificate_is_used_for_new_handshakes_and_no_connec
 TEST_F(TrustTest, a_renewal_that_others_would_refuse_is_not_taken_into_use) {
     const auto node = last_node();
     const auto before = node->network().certificate().fingerprint;
-    install(3, consortium.certificate(3, 3, {consortium.now() - 3000, consortium.now() - 1000}), consortium.ca(3));
+    install_certificate(3, consortium.certificate(3, 3, {consortium.now() - 3000, consortium.now() - 1000}), consortium.ca(3));
     EXPECT_TRUE(eventually([&] { return node->network().counters().renewals_refused > 0; }));
-    install(3, consortium.certificate(4, 3), consortium.ca(4)); // of a CA that nobody trusts
+    install_certificate(3, consortium.certificate(4, 3), consortium.ca(4)); // of a CA that nobody trusts
     EXPECT_TRUE(eventually([&] { return node->network().counters().renewals_refused > 1; }));
     EXPECT_EQ(node->network().certificate().fingerprint, before);
     EXPECT_EQ(node->network().counters().renewals, 0u);

@@ -74,10 +74,6 @@ protected:
     /// Replaces the files as an operator's tool does: key first, then certificate, each by a rename.
     void install(std::uint16_t node, const crypto::CertifiedKey& key, const crypto::CertifiedKey& ca) {
         replace(consortium.key_file(node), key.key_pem.view());
-        install_certificate(node, key, ca);
-    }
-    /// The signer keeps its key.
-    void install_certificate(std::uint16_t node, const crypto::CertifiedKey& key, const crypto::CertifiedKey& ca) {
         replace(consortium.certificate_file(node), key.certificate_pem + ca.certificate_pem);
     }
     static void replace(const std::string& path, std::string_view text) {
@@ -181,11 +177,13 @@ TEST_F(TrustTest, a_renewed_certificate_is_used_for_new_handshakes_and_no_connec
 
 TEST_F(TrustTest, a_renewal_that_others_would_refuse_is_not_taken_into_use) {
     const auto node = last_node();
+    const auto key = crypto::read_secret_file(consortium.key_file(3));
     const auto before = node->network().certificate().fingerprint;
-    install_certificate(3, consortium.certificate(3, 3, {consortium.now() - 3000, consortium.now() - 1000}), consortium.ca(3));
+    install(3, consortium.certificate(3, 3, {consortium.now() - 3000, consortium.now() - 1000}), consortium.ca(3));
     EXPECT_TRUE(eventually([&] { return node->network().counters().renewals_refused > 0; }));
-    install_certificate(3, consortium.certificate(4, 3), consortium.ca(4)); // of a CA that nobody trusts
+    install(3, consortium.certificate(4, 3), consortium.ca(4)); // of a CA that nobody trusts
     EXPECT_TRUE(eventually([&] { return node->network().counters().renewals_refused > 1; }));
+    replace(consortium.key_file(3), key->view());
     EXPECT_EQ(node->network().certificate().fingerprint, before);
     EXPECT_EQ(node->network().counters().renewals, 0u);
     TlsClient client(node->port(), consortium.certificate(0, 0));

@@ -11,27 +11,15 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 
+from free_ports import free_base
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLIENT_PORTS, NODE_PORTS = 8545, 30300
 PORTS = 16
-
-
-def free_base():
-    for base in range(31000 + os.getpid() % 100 * 100, 60000, 100):
-        taken = False
-        for port in range(base, base + 2 * PORTS):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    taken = True
-                    break
-        if not taken:
-            return base
-    raise SystemExit("no free range of ports")
 
 
 def blocks(text):
@@ -41,7 +29,7 @@ def blocks(text):
 
 def main():
     document = pathlib.Path(sys.argv[1]).resolve()
-    base = free_base()
+    base = free_base(4 * PORTS)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cairn-doc-"))
     script = ["set -u"]
     count = 0

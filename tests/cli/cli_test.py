@@ -12,32 +12,19 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from free_ports import free_base
+
 CAIRN = pathlib.Path(os.environ.get("CAIRN_BINARY", ROOT / "build/release/cairn"))
 TO = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 # Counter.sol beside it.
 ARTEFACT = ROOT / "tests/cli/Counter.json"
-
-
-def free_base(count):
-    for base in range(36000 + os.getpid() % 200 * 50, 60000, 50):
-        sockets = []
-        try:
-            for port in range(base, base + count):
-                probe = socket.socket()
-                sockets.append(probe)
-                probe.bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for probe in sockets:
-                probe.close()
-    raise RuntimeError("no free ports")
 
 
 def alive(pid):
@@ -227,7 +214,7 @@ class WithNetwork(Base):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.base = free_base(8)
+        cls.base = free_base(40)
         done = subprocess.run([CAIRN, "dev", "up", "--base-port", str(cls.base), "--json"], env=cls.environment,
                               capture_output=True, text=True, timeout=180)
         if done.returncode:
@@ -355,7 +342,7 @@ class WithNetwork(Base):
 
 class Life(Base):
     def test_down_keeps_the_chain_and_wipe_removes_it(self):
-        base = free_base(2)
+        base = free_base(10)
         up = ["dev", "up", "--nodes", "1", "--base-port", base, "--seed", "1", "--json"]
         first = json.loads(self.cairn(*up).stdout)
         self.cairn("tx", "send", "--to", TO, "--value", "1ether")

@@ -47,7 +47,7 @@ finish() {
     rm -rf "$folder"
 }
 trap finish EXIT
-base_port=$(node --import tsx src/free_ports.ts 16)
+base_port=$(python3 ../free_ports.py 40)
 "$cairn" dev up --nodes 4 --dir "$folder/net" --base-port "$base_port" --json >"$folder/network.json"
 export CLIENTS_NETWORK=$folder/network.json
 run_tests

@@ -10,33 +10,19 @@ import os
 import pathlib
 import random
 import shutil
-import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from free_ports import free_base
+
 CAIRN = ROOT / "build/release/cairn"
 RECORDS = "0x000000000000000000000000000000000000ca02"
-
-
-def free_base(count):
-    for base in range(33000 + os.getpid() % 200 * 100, 60000, 100):
-        sockets = []
-        try:
-            for port in range(base, base + count):
-                probe = socket.socket()
-                sockets.append(probe)
-                probe.bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for probe in sockets:
-                probe.close()
-    raise RuntimeError("no free ports")
 
 
 class Network:
@@ -46,7 +32,7 @@ class Network:
         self.acknowledged = []
         self.counter = 0
         self.seen = 0
-        self.state = json.loads(self.cairn("dev", "up", "--base-port", str(free_base(16)), "--json"))
+        self.state = json.loads(self.cairn("dev", "up", "--base-port", str(free_base(40)), "--json"))
 
     def cairn(self, *words, expect=0, timeout=120):
         done = subprocess.run([CAIRN, *words], env=self.environment, capture_output=True, text=True, timeout=timeout)

@@ -6,14 +6,16 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
 import urllib.request
 
-from kill_test import free_base
-
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from free_ports import free_base
+
 CAIRN = ROOT / "build/release/cairn"
 # Ours by name: whatever the key is refused for, it is for its own state.
 KEY_REFUSALS = ("CRN-KEY-0001", "CRN-KEY-0002", "CRN-KEY-0003")
@@ -25,7 +27,7 @@ class LeakedKey(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="cairn-leak-"))
         cls.environment = dict(os.environ, CAIRN_DEV_DIR=str(cls.folder / "net"), HOME=str(cls.folder))
-        cls.state = json.loads(cls.cairn("dev", "up", "--base-port", str(free_base(16)), "--json"))
+        cls.state = json.loads(cls.cairn("dev", "up", "--base-port", str(free_base(40)), "--json"))
         cls.nodes = [node["rpc"] for node in cls.state["nodes"]]
         cls.administrators = sorted((cls.folder / "net/organisations").glob("*/administrator.key"))
 

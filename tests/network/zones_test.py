@@ -7,29 +7,16 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from free_ports import free_base
+
 CAIRN = ROOT / "build/release/cairn"
 LISTEN = "0A"
-
-
-def free_base(count):
-    for base in range(41000 + os.getpid() % 100 * 100, 60000, 100):
-        probes = []
-        try:
-            for port in range(base, base + count):
-                probe = socket.socket()
-                probes.append(probe)
-                probe.bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    raise RuntimeError("no free ports")
 
 
 def address(text):
@@ -64,7 +51,7 @@ class Zones(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="cairn-zones-"))
         cls.environment = dict(os.environ, CAIRN_DEV_DIR=str(cls.folder / "net"), HOME=str(cls.folder))
-        cls.network = json.loads(cls.cairn("dev", "up", "--base-port", str(free_base(16)), "--json"))
+        cls.network = json.loads(cls.cairn("dev", "up", "--base-port", str(free_base(40)), "--json"))
 
     @classmethod
     def tearDownClass(cls):

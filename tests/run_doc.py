@@ -7,10 +7,12 @@ Blocks fenced as ```sh are run with `set -e`; a block whose first line is `# exp
 
 Usage: run_doc.py FILE.md [--keep]
 """
+import contextlib
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,9 +54,12 @@ def main():
                        HOME=str(folder), XDG_CONFIG_HOME=str(folder / ".config"), XDG_DATA_HOME=str(folder / ".data"),
                        XDG_STATE_HOME=str(folder / ".state"))
     try:
-        done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, env=environment, timeout=600)
-        status = done.returncode
+        shell = subprocess.Popen(["bash", "-c", "\n".join(script)], cwd=folder, env=environment, start_new_session=True)
+        status = shell.wait(timeout=600)
     finally:
+        # What a failed document left in the background would hold its ports, and our output, for ever.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)
         for state in list(folder.rglob("genesis.json")):
             subprocess.run([ROOT / "build/release/cairn", "dev", "down", "--wipe", "--dir", state.parent],
                            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

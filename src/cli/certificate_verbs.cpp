@@ -258,7 +258,7 @@ Status rotate_ca(Invocation& invocation) {
     else
         print_fields(invocation.terminal(),
                      {{"stage", *stage},
-                      {"next", *stage == "trust" ? "--stage reissue, then copy tls.pem and tls.key to each machine"
+                      {"next", *stage == "trust" ? "--stage reissue, then copy tls.pem to each machine"
                                                  : "the roll-over is complete"}});
     return {};
 }
@@ -269,7 +269,7 @@ std::vector<FlagSpec> with(std::vector<FlagSpec> first, const std::vector<std::v
 }
 
 const FlagSpec kDays{.name = "days", .value = "N", .help = "validity in days (default: 90)"};
-const FlagSpec kKeepKey{.name = "keep-key", .help = "certify the same key again instead of a new one"};
+const FlagSpec kKeepKey{.name = "keep-key", .help = "certify the same key again instead of a new one; always so for nodes, whose signer has the key"};
 
 } // namespace
 

@@ -60,21 +60,17 @@ Result<crypto::CertificateInfo> renew_certificate(const CertificateFolder& folde
     if (ca_info.validity.not_after <= now)
         return fail(error::CertificateExpired, "the CA itself; see docs/how-to/everything-expired.md");
     std::string pem;
-    if (keys == Keys::keep) {
+    if (keys == Keys::keep || folder.info.consensus_key) {
         CRN_TRY(old, read_file(folder.path + "/tls.pem", crypto::kPemBytesMax));
         CRN_TRY(made, crypto::reissue_certificate(ca, old, validity, random));
         pem = std::move(made);
     } else {
         const auto& info = folder.info;
-        auto made = info.consensus_key
-                        ? crypto::issue_node_certificate(ca, {info.organisation, info.common_name, *info.consensus_key},
-                                                         validity, random)
-                    : info.client ? crypto::issue_client_certificate(ca, info.organisation, info.common_name,
-                                                                     *info.client, validity, random)
-                                  : Result<crypto::CertifiedKey>(fail(error::CertificateNameWrong, folder.path));
-        if (!made) return std::unexpected(made.error());
-        CRN_CHECK(write_file(folder.path + "/tls.key", made->key_pem.view(), Access::secret, Existing::replace));
-        pem = made->certificate_pem;
+        if (!info.client) return fail(error::CertificateNameWrong, folder.path);
+        CRN_TRY(made, crypto::issue_client_certificate(ca, info.organisation, info.common_name, *info.client, validity,
+                                                       random));
+        CRN_CHECK(write_file(folder.path + "/tls.key", made.key_pem.view(), Access::secret, Existing::replace));
+        pem = made.certificate_pem;
     }
     CRN_CHECK(write_file(folder.path + "/tls.pem", pem + ca.certificate_pem, Access::shared, Existing::replace));
     return crypto::inspect_certificate(pem);

@@ -2,6 +2,7 @@
 #include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
 #include "base/errors/signer.hpp"
+#include "cli/certificates.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/sender.hpp"
@@ -157,6 +158,36 @@ Status signer_tpm(Invocation& invocation) {
     return {};
 }
 
+Status signer_renew_tls_key(Invocation& invocation) {
+    CRN_TRY(path, required(invocation, "keys", "DIR"));
+    CRN_TRY(organisation, required(invocation, "org", "DIR"));
+    CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
+    const auto folder = absolute(path);
+    CRN_TRY(ca, read_ca(absolute(organisation)));
+    CRN_TRY(ca_info, crypto::inspect_certificate(ca.certificate_pem));
+    CRN_TRY(old, read_file(folder + "/tls.pem", crypto::kPemBytesMax));
+    CRN_TRY(info, crypto::inspect_certificate(old));
+    if (!info.consensus_key) return fail(error::CertificateNameWrong, folder + "/tls.pem is not a node's");
+    const auto now = system_clock().wall().count() / 1000;
+    const crypto::Validity validity{
+        std::max(now - 300, ca_info.validity.not_before),
+        std::min(now + static_cast<std::int64_t>(days) * kDaySeconds, ca_info.validity.not_after)};
+    CRN_TRY(made, crypto::issue_node_certificate(ca, {info.organisation, info.common_name, *info.consensus_key},
+                                                 validity, crypto::system_random()));
+    CRN_TRY(key, crypto::P256Key::from_pem(made.key_pem.view()));
+    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + folder + "/keys.sealed: ", Ask::once));
+    const auto replaced = signer::replace_tls_key(folder + "/keys.sealed", as_bytes(passphrase), key.scalar(),
+                                                  crypto::system_random());
+    wipe(passphrase);
+    if (!replaced) return std::unexpected(replaced.error());
+    CRN_CHECK(write_file(folder + "/tls.pem", made.certificate_pem + ca.certificate_pem, Access::shared,
+                         Existing::replace));
+    print_fields(invocation.terminal(), {{"TLS key", to_hex(replaced->tls)}, {"certificate", folder + "/tls.pem"}});
+    if (!invocation.terminal().quiet)
+        invocation.terminal().err << "Next: restart the node, then: cairn identity revoke OLD-CERTIFICATE\n";
+    return {};
+}
+
 Status signer_trial(Invocation& invocation) {
     signer::TrialPlan plan;
     CRN_TRY(requests, invocation.number("requests", 100'000, 0, 1'000'000'000));
@@ -277,6 +308,20 @@ void declare_signer(CommandList& out) {
                    kPassphraseFile},
          .examples = {{"cairn signer tpm --keys keys.sealed", ""}},
          .run = signer_tpm});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "renew-tls-key",
+         .summary = "give a node a fresh TLS key and the certificate for it",
+         .details = "For a key that leaked or is too old: renewed certificates keep the key. The organisation's CA signs, so "
+                    "this runs where ca.key is. The node takes both into use when it is started again.",
+         .flags = {{.name = "keys",
+                    .value = "DIR",
+                    .help = "the validator's folder, with keys.sealed and tls.pem (required)"},
+                   {.name = "org", .value = "DIR", .help = "the organisation's folder, with ca.pem and ca.key (required)"},
+                   {.name = "days", .value = "N", .help = "how long the certificate holds (default: 90)"},
+                   kPassphraseFile},
+         .examples = {{"cairn signer renew-tls-key --keys Alpha/validators/alpha-1 --org Alpha", ""}},
+         .run = signer_renew_tls_key});
     out.push_back(
         {.noun = "signer",
          .verb = "trial",

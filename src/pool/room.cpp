@@ -55,9 +55,9 @@ public:
         const auto& order = what == What::queued ? pool_.groups[group].queued_by : pool_.groups[group].waiting_by;
         for (auto at = order.rbegin(); at != order.rend(); ++at) {
             auto& sender = pool_.senders.at(at->second);
-            auto& taken = taken_[sender.address];
+            auto& gone = taken_[sender.address];
             auto entry = sender.entries.rbegin();
-            std::advance(entry, static_cast<std::ptrdiff_t>(taken));
+            std::advance(entry, static_cast<std::ptrdiff_t>(gone));
             for (; entry != sender.entries.rend(); ++entry) {
                 if (fits()) return;
                 const bool is_queued = entry->first > sender.next_nonce;
@@ -67,7 +67,7 @@ public:
                 all_ -= usage;
                 used_[group] -= usage;
                 if (is_queued) --queued_, --queued_by_group_[group];
-                ++taken;
+                ++gone;
             }
         }
     }
@@ -87,8 +87,10 @@ public:
         std::vector<std::size_t> out;
         for (std::size_t i = 0; i < used_.size(); ++i)
             if (i != except && is_over(i)) out.push_back(i);
-        std::ranges::stable_sort(out, [&](std::size_t a, std::size_t b) {
-            return used_[a].count * pool_.groups[b].share.weight > used_[b].count * pool_.groups[a].share.weight;
+        std::ranges::sort(out, [&](std::size_t a, std::size_t b) {
+            const auto of_a = used_[a].count * pool_.groups[b].share.weight;
+            const auto of_b = used_[b].count * pool_.groups[a].share.weight;
+            return of_a != of_b ? of_a > of_b : a < b;
         });
         return out;
     }

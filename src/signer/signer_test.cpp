@@ -1,3 +1,4 @@
+#include "base/errors/crypto.hpp"
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "crypto/hash.hpp"
@@ -388,6 +389,27 @@ TEST(SealedKeys, open_only_with_the_passphrase_and_unaltered) {
     altered = *read;
     altered.sealed[40] ^= 1;
     EXPECT_EQ(unseal(altered, as_bytes("right"), {}).error().code, error::SealedKeysWrong);
+}
+
+TEST(SealedKeys, change_the_tls_key_alone) {
+    const TestDirectory folder;
+    const auto path = folder.path() + "/keys.sealed";
+    const auto secrets = Secrets::generate(crypto::system_random());
+    const auto before = create_sealed_keys(path, *secrets, as_bytes("right"), kCostForRandomPassphrase, crypto::system_random());
+    ASSERT_TRUE(before);
+    EXPECT_EQ(replace_tls_key(path, as_bytes("wrong"), Bytes(32, 7), crypto::system_random()).error().code,
+              error::SealedKeysWrong);
+    EXPECT_EQ(replace_tls_key(path, as_bytes("right"), Bytes(32, 0), crypto::system_random()).error().code,
+              error::KeyInvalid);
+    EXPECT_EQ(read_sealed_keys(path)->public_keys, *before) << "a refusal changes nothing";
+    const auto after = replace_tls_key(path, as_bytes("right"), Bytes(32, 7), crypto::system_random());
+    ASSERT_TRUE(after) << after.error().text();
+    EXPECT_NE(after->tls, before->tls);
+    EXPECT_EQ(after->consensus, before->consensus);
+    EXPECT_EQ(after->audit, before->audit);
+    const auto opened = unseal(*read_sealed_keys(path), as_bytes("right"), {});
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_TRUE(std::ranges::equal(opened->storage_root(), secrets->storage_root()));
 }
 
 TEST(SealedKeys, refuse_costs_over_the_limit_and_what_is_not_such_a_file) {

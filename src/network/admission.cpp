@@ -47,7 +47,9 @@ std::vector<Sources::Throttled> Sources::throttled() const {
     std::vector<Throttled> out;
     for (const auto& [key, source] : sources_)
         if (source.refused != 0) out.push_back({source.address, source.refused});
-    std::ranges::stable_sort(out, [](const auto& a, const auto& b) { return a.refused > b.refused; });
+    std::ranges::sort(out, [](const auto& a, const auto& b) {
+        return a.refused != b.refused ? a.refused > b.refused : a.address < b.address;
+    });
     return out;
 }
 

@@ -33,7 +33,9 @@ std::vector<HotSpot> HotSpots::top(std::size_t count) const {
         }
     std::vector<HotSpot> out;
     for (const auto& [address, sum] : sums) out.push_back({address, sum.transactions, sum.gas});
-    std::ranges::stable_sort(out, [](const HotSpot& a, const HotSpot& b) { return a.gas > b.gas; });
+    std::ranges::sort(out, [](const HotSpot& a, const HotSpot& b) {
+        return a.gas != b.gas ? a.gas > b.gas : a.contract < b.contract;
+    });
     if (out.size() > count) out.resize(count);
     return out;
 }

@@ -77,9 +77,24 @@ class Zones(unittest.TestCase):
             self.assertEqual(open_sockets(node["pid"]), declared)
             self.assertTrue(all(host == "127.0.0.1" for _, host, _ in declared))
 
+    def peer_identity(self, folder):
+        """A certificate as the node's own, made with the CA: the key of the real one never leaves the node's signer."""
+        stem = self.folder / "peer"
+        shown = subprocess.run(["openssl", "x509", "-in", folder / "validators/alpha-1/tls.pem", "-noout", "-ext", "subjectAltName"],
+                               capture_output=True, text=True, check=True).stdout
+        stem.with_suffix(".ext").write_text("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+                                            "extendedKeyUsage=serverAuth,clientAuth\n"
+                                            f"subjectAltName={shown.split()[-1]}\n")
+        for command in (["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/O=Alpha/CN=alpha-1",
+                         "-keyout", f"{stem}.key", "-out", f"{stem}.csr"],
+                        ["x509", "-req", "-in", f"{stem}.csr", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key", "-days", "1",
+                         "-extfile", f"{stem}.ext", "-out", f"{stem}.pem"]):
+            subprocess.run(["openssl", *command], check=True, capture_output=True)
+        return stem
+
     def test_each_door_refuses_the_keys_of_the_others(self):
         folder = self.folder / "net/organisations/alpha"
-        keys = {"peer": folder / "validators/alpha-1/tls", "management": folder / "administrators/developer/identity",
+        keys = {"peer": self.peer_identity(folder), "management": folder / "administrators/developer/identity",
                 "regulator": folder / "regulators/developer/identity"}
         ports = {zone["zone"]: zone["port"] for zone in self.zones("alpha-1")}
         for zone in ("management", "regulator"):

@@ -6,7 +6,9 @@ import { id } from "ethers";
 
 const solc = createRequire(import.meta.url)("solc");
 export const contractsFolder = fileURLToPath(new URL("../../../contracts/", import.meta.url));
-export const interfaceNames = ["IKeys", "IMembers", "IParameters", "IProposals", "IRecords", "IRoles"];
+export const interfaceNames = [
+    "IAnchors", "IIdentities", "IKeys", "IMembers", "IParameters", "IProposals", "IRecords", "IRoles",
+];
 
 type Parameter = { type: string; indexed?: boolean; components?: Parameter[] };
 type Entry = {

@@ -35,7 +35,8 @@ constexpr std::size_t kCachedTransactionsMax = 1u << 17;
 constexpr std::size_t kCachedBytesMax = 64u << 20;
 constexpr std::chrono::milliseconds kDiskCheckInterval{1'000};
 constexpr std::int64_t kExpiryWarning = 30 * 86'400; // seconds before the end of the certificate
-constexpr auto kInquiryPatience = std::chrono::seconds{3};
+constexpr auto kInquiryPatience = std::chrono::milliseconds{1'500};
+constexpr int kInquiries = 10;
 constexpr Microseconds kResultRequestInterval{1'000'000};
 constexpr std::size_t kCertificateBytesMax = 64 * 1024;
 constexpr Rate kRequestsPerPeer{200, 1'000}; // fetch messages; a peer that lags asks a few dozen times a second
@@ -429,9 +430,13 @@ void ValidatorNode::report_divergence(const Error& error) {
     if (!here) return;
     codec::WireWriter request;
     request.number(height);
-    network_->broadcast(network::Stream::sync, {kResultRequest, std::make_shared<const Bytes>(request.take())});
-    // f+1 equal answers contain an honest one.
-    const auto there = inquiry_.wait(height, genesis_.validators.faults_tolerated() + 1, kInquiryPatience);
+    const auto question = std::make_shared<const Bytes>(request.take());
+    std::optional<StoredBlock> there;
+    for (int attempt = 0; attempt < kInquiries && !there; ++attempt) {
+        network_->broadcast(network::Stream::sync, {kResultRequest, question});
+        // f+1 equal answers contain an honest one. Who has not executed the block yet answers nothing, and is asked again.
+        there = inquiry_.wait(height, genesis_.validators.faults_tolerated() + 1, kInquiryPatience);
+    }
     log(LogLevel::error, "node", "result differs from the certified one",
         {{"dump", write_divergence_dump(at_rest_->files(), config_.data_dir, *here, there, error)},
          {"first_difference", there ? first_difference(*here, *there) : "unknown: the peers did not answer"}});

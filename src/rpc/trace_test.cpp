@@ -116,7 +116,7 @@ TEST_F(Traces, show_the_state_before) {
     const auto hash = hex(chain.send({.to = relay, .data = word(7)}));
     const auto nonce = call("eth_getTransactionByHash", {hash})["nonce"];
     const auto before = call("debug_traceTransaction", {hash, {{"tracer", "prestateTracer"}}});
-    EXPECT_EQ(to_quantity(before[hex(alice)]["nonce"].get<std::uint64_t>()), nonce);
+    EXPECT_EQ(to_quantity(before[hex(alice)]["nonce"].get<std::uint64_t>()), nonce.get<std::string>());
     EXPECT_EQ(before[hex(target)]["storage"][to_hex(word(0))], to_hex(word(6)));
     EXPECT_EQ(before[hex(relay)]["code"], to_hex(relay_runtime(target)));
 

@@ -26,6 +26,8 @@ inline std::optional<bool> memory_contains(pid_t process, BytesView needle) {
         std::uint64_t begin = 0, end = 0;
         char mode[5] = {};
         if (std::sscanf(line.c_str(), "%lx-%lx %4s", &begin, &end, mode) != 3 || mode[0] != 'r') continue;
+        // Nothing real is so large: it is the address sanitizer's shadow, reserved and empty.
+        if (end - begin > std::uint64_t{64} << 30) continue;
         constexpr std::uint64_t kStep = 4u << 20;
         Bytes bytes;
         for (auto at = begin; at < end && !found; at += kStep) {

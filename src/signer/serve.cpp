@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <sodium.h>
 #include <sys/socket.h>
@@ -132,6 +133,25 @@ Status refuse(const Error& error) {
     return {};
 }
 
+/// Until the node hangs up.
+void answer_requests(Service& service, Bytes& buffer) {
+    std::vector<Bytes> group;
+    while (true) {
+        auto next = receive(0, buffer);
+        if (!next) return;
+        group.clear();
+        std::size_t bytes = 0;
+        while (next) {
+            bytes += next->size();
+            group.push_back(std::move(*next));
+            if (group.size() == kGroupMax || bytes > kGroupBytesMax) break;
+            next = receive(MSG_DONTWAIT, buffer);
+        }
+        for (const auto& reply : service.handle(group))
+            if (!send(reply)) return;
+    }
+}
+
 } // namespace
 
 Status serve() {
@@ -146,23 +166,10 @@ Status serve() {
     auto begun = begin(*start);
     if (!begun) return refuse(begun.error());
     auto& service = *begun->service;
-    if (!send(service.reply(encode(Started{service.keys(), begun->sandbox})))) return {};
-
-    std::vector<Bytes> group;
-    while (true) {
-        auto next = receive(0, buffer);
-        if (!next) return {};
-        group.clear();
-        std::size_t bytes = 0;
-        while (next) {
-            bytes += next->size();
-            group.push_back(std::move(*next));
-            if (group.size() == kGroupMax || bytes > kGroupBytesMax) break;
-            next = receive(MSG_DONTWAIT, buffer);
-        }
-        for (const auto& reply : service.handle(group))
-            if (!send(reply)) return {};
-    }
+    if (send(service.reply(encode(Started{service.keys(), begun->sandbox})))) answer_requests(service, buffer);
+    begun->service.reset(); // wipes the keys
+    // Handlers of exit() would want what the sandbox forbids.
+    std::_Exit(0);
 }
 
 } // namespace cairn::signer

@@ -9,7 +9,7 @@ namespace cairn::signer {
 inline constexpr int kSocketDescriptor = 3;
 inline constexpr int kPassphraseDescriptor = 4;
 
-/// Serves the node until it hangs up. SignerByHand if there is no node; errors of the start go to the node too.
+/// Serves the node until it hangs up, then ends the process. Returns only if it could not begin: SignerByHand if there is no node; errors of the start go to the node too.
 Status serve();
 
 } // namespace cairn::signer

@@ -19,7 +19,6 @@ using audit::TestSealer;
 using nlohmann::json;
 
 constexpr std::int64_t kNow = 1'800'000'000;
-constexpr crypto::Validity kValidity{kNow - 86'400, kNow + 86'400};
 
 Bytes der_of(const crypto::CertifiedKey& pair) { return crypto::certificate_der(pair.certificate_pem).value(); }
 

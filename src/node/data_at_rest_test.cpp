@@ -45,7 +45,7 @@ TEST(DataAtRest, of_a_node_shows_no_account_or_transaction_and_without_encryptio
         network.stop(0);
         const auto& data = network.config(0).data_dir;
         // The transaction's recipient stands in the block and as an account in the state.
-        const auto recipient = BytesView{crypto::keccak256(as_bytes("someone"))}.first(20);
+        const auto recipient = to_bytes(BytesView{crypto::keccak256(as_bytes("someone"))}.first(20));
         const auto body = BytesView{transaction}.last(40);
         EXPECT_EQ(files_with(data, recipient) != 0, off);
         EXPECT_EQ(files_with(data, body) != 0, off);

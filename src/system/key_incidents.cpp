@@ -121,8 +121,8 @@ Reply incident(Call& call, const AbiValue::List& arguments) {
     KeyStorage storage{call.own()};
     if (arguments[0].number() >= U256{storage.incident_count()}) return revert(kIncidentUnknown, {arguments[0]});
     const auto entry = storage.incident(arguments[0].number().low());
-    return AbiValue::List{AbiValue::List{entry.key, entry.opener, entry.opened_at, entry.closed_at, entry.since,
-                                         entry.steps, entry.evidence}};
+    return AbiValue::List{AbiValue{AbiValue::List{entry.key, entry.opener, entry.opened_at, entry.closed_at,
+                                                  entry.since, entry.steps, entry.evidence}}};
 }
 
 } // namespace cairn::system

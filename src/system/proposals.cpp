@@ -142,10 +142,11 @@ Reply proposal(Call& call, const AbiValue::List& arguments) {
     Case one{call, *id};
     const Proposal& it = one.proposal();
     ProposalStorage storage{call.own()};
-    return AbiValue::List{AbiValue::List{it.proposer, it.target, storage.data(*id), storage.reason(*id),
-                                         static_cast<std::uint8_t>(it.matter), static_cast<std::uint8_t>(one.state()),
-                                         it.created, it.expires, it.ready, one.approvals(), one.needed(),
-                                         one.objections(), objections_needed(one.electorate())}};
+    // AbiValue{list}, never List{list}: compilers disagree whether that wraps the list or copies it (CWG 2137).
+    return AbiValue::List{AbiValue{AbiValue::List{
+        it.proposer, it.target, storage.data(*id), storage.reason(*id), static_cast<std::uint8_t>(it.matter),
+        static_cast<std::uint8_t>(one.state()), it.created, it.expires, it.ready, one.approvals(), one.needed(),
+        one.objections(), objections_needed(one.electorate())}}};
 }
 
 /// Accounts whose approval counts now.
@@ -162,7 +163,7 @@ Reply approvers(Call& call, const AbiValue::List& arguments) {
     const std::uint64_t persons = roles.administrator_count();
     for (std::uint64_t i = 0; i < persons; ++i)
         if (one.proposal().administrators & bit(i)) out.push_back(roles.administrator_at(i));
-    return AbiValue::List{out};
+    return AbiValue::List{AbiValue{out}};
 }
 
 std::optional<Matter> matter_in(const AbiValue& value) {

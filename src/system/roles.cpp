@@ -86,8 +86,9 @@ Reply subject_at(Call& call, const AbiValue::List& arguments) {
     const Address address = roles.subject_at(arguments[0].number().low());
     const Subject subject = roles.subject(address);
     const Rights& now = subject.at(call.block().number);
-    return AbiValue::List{AbiValue::List{address, now.roles, now.label.level, now.label.compartments,
-                                         subject.freeze.from, subject.freeze.until, roles.freeze_reason(address)}};
+    return AbiValue::List{
+        AbiValue{AbiValue::List{address, now.roles, now.label.level, now.label.compartments, subject.freeze.from,
+                                subject.freeze.until, roles.freeze_reason(address)}}};
 }
 
 Reply frozen(Call& call, const AbiValue::List& arguments) {
@@ -113,8 +114,9 @@ Reply method_freeze_at(Call& call, const AbiValue::List& arguments) {
     const U256 count = roles.method_freeze_count();
     if (arguments[0].number() >= count) return revert(kIndexOutOfRange, {arguments[0], count});
     const MethodFreeze entry = roles.method_freeze_at(arguments[0].number().low());
-    return AbiValue::List{AbiValue::List{entry.contract, to_bytes(entry.method), entry.freeze.from, entry.freeze.until,
-                                         roles.method_freeze_reason(entry.contract, entry.method)}};
+    return AbiValue::List{
+        AbiValue{AbiValue::List{entry.contract, to_bytes(entry.method), entry.freeze.from, entry.freeze.until,
+                                roles.method_freeze_reason(entry.contract, entry.method)}}};
 }
 
 Reply policy_count(Call& call, const AbiValue::List&) { return AbiValue::List{RoleStorage{call.own()}.policy_count()}; }
@@ -124,9 +126,10 @@ Reply policy_at(Call& call, const AbiValue::List& arguments) {
     const U256 count = roles.policy_count();
     if (arguments[0].number() >= count) return revert(kIndexOutOfRange, {arguments[0], count});
     const Pattern pattern = roles.policy_at(arguments[0].number().low());
-    return AbiValue::List{AbiValue::List{pattern.account.value_or(Address{}), pattern.contract.value_or(Address{}),
-                                         to_bytes(pattern.method.value_or(ledger::Selector{})), pattern.shape(),
-                                         static_cast<std::uint8_t>(roles.verdict(pattern, call.block().number))}};
+    return AbiValue::List{
+        AbiValue{AbiValue::List{pattern.account.value_or(Address{}), pattern.contract.value_or(Address{}),
+                                to_bytes(pattern.method.value_or(ledger::Selector{})), pattern.shape(),
+                                static_cast<std::uint8_t>(roles.verdict(pattern, call.block().number))}}};
 }
 
 /// A call of `method` of `contract` by `account` itself, in the current block.

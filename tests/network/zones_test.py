@@ -142,6 +142,15 @@ class Zones(unittest.TestCase):
         events = json.loads(self.cairn("audit", "query", log, "--action", "management", "--json"))["events"]
         self.assertEqual([event["result"] for event in events], ["refused"])
         self.assertEqual(events[0]["origin"], "management 127.0.0.1")
+        # Local acts, peers and administrators are reported apart, and each event once.
+        counted = json.loads(self.cairn("audit", "query", log, "--count-by", "origin", "--json"))
+        groups = {group["origin"]: group for group in counted["groups"]}
+        self.assertGreaterEqual(set(groups), {"local", "peer", "management"})
+        self.assertEqual(groups["management"]["refused"], 1)
+        self.assertGreaterEqual(groups["management"]["accepted"], 1)
+        self.assertEqual(groups["local"]["refused"], 0)
+        self.assertEqual(sum(group[result] for group in groups.values() for result in ("accepted", "refused", "failed")),
+                         counted["events"])
 
     def test_gaps_duplicates_and_order_of_a_received_stream_are_named(self):
         node = self.network["nodes"][2]["name"]

@@ -180,6 +180,7 @@ Exit exit_of(ErrorCode code) {
     case error::NodeUnreachable:
     case error::PeerUnreachable: return Exit::unreachable;
     case error::SignatureInvalid:
+    case error::CliPackInvalid:
     case error::CertificateInvalid:
     case error::CertificateForeign:
     case error::CertificateNoQuorum:

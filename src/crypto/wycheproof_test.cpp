@@ -1,5 +1,6 @@
 // Project Wycheproof's vectors for the algorithms that this floor offers: valid must be accepted, invalid refused.
 #include "base/test_vectors.hpp"
+#include "crypto/aead.hpp"
 #include "crypto/ed25519.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/secp256k1.hpp"
@@ -148,6 +149,31 @@ TEST(Wycheproof, hmac_sm3) {
     });
     EXPECT_THAT(score.wrong, testing::IsEmpty());
     EXPECT_GT(score.accepted, 50);
+}
+
+TEST(Wycheproof, aes_256_gcm) {
+    int others = 0;
+    const auto score = run("aes_gcm_test.json", [&](const Json&, const Json& test) {
+        const auto key = SecretKey::from(bytes(test.at("key")));
+        const auto nonce = AeadNonce::from(bytes(test.at("iv")));
+        if (!key || !nonce) {
+            // Keys and nonces of other lengths are not offered; those that the file calls valid are left out by this count alone.
+            others += test.at("result") == "valid";
+            return false;
+        }
+        const auto associated = bytes(test.at("aad"));
+        const auto text = bytes(test.at("msg"));
+        auto sealed = bytes(test.at("ct"));
+        std::ranges::copy(bytes(test.at("tag")), std::back_inserter(sealed));
+        Bytes opened(sealed.size() - kAeadTagBytes);
+        if (!aead_open(*key, *nonce, associated, sealed, opened)) return false;
+        EXPECT_EQ(opened, text);
+        Bytes again(sealed.size());
+        aead_seal(*key, *nonce, associated, text, again);
+        return again == sealed;
+    });
+    EXPECT_EQ(static_cast<int>(score.wrong.size()), others);
+    EXPECT_EQ(score.accepted, 39);
 }
 
 TEST(Wycheproof, sm4_gcm) {

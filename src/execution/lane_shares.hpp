@@ -1,4 +1,4 @@
-// The order in which a block tries the transactions of several lanes (docs/decisions/0020): as they were ordered while all of
+// The order in which a block tries the transactions of several lanes (docs/decisions/0022): as they were ordered while all of
 // them fit; in turns, weighted by the shares of the lanes' organisations, once they may not.
 #pragma once
 

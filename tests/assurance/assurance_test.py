@@ -5,6 +5,7 @@
   that exist, `site`, `partly` and `not yet` give their reason.
 - docs/security/threats.md: every row names tests that exist, and each letter of STRIDE occurs.
 - scripts/sbom.py: every library that the loader takes is in the document; a planted vulnerable version is reported, a mended one is not.
+- the binary is built with what the compiler offers against exploits, and starts no shell.
 """
 import json
 import pathlib
@@ -29,6 +30,9 @@ def known_tests():
     for script in (ROOT / "tests").rglob("*"):
         if script.suffix in {".py", ".sh", ".ts", ".mjs"} and "node_modules" not in script.parts:
             out.add(str(script.relative_to(ROOT)))
+    for script in ("scripts/reproducible.sh", "bench/encryption_cost.sh"):
+        assert (ROOT / script).exists()
+        out.add(script)
     for page in (ROOT / "docs/how-to").glob("*.md"):
         out.add(str(page.relative_to(ROOT)))
     return out
@@ -67,16 +71,36 @@ class Compliance(unittest.TestCase):
                     self.assertGreater(len(evidence), 10, "no reason is given")
 
     def test_threats_name_their_tests(self):
-        rows = table(SECURITY / "threats.md", 4)
+        rows = table(SECURITY / "threats.md", 5)
+        self.assertGreater(len(rows), 100)
         tests = known_tests()
         letters = set()
-        for threat, letter, _, evidence in rows:
+        for _, threat, letter, _, evidence in rows:
             with self.subTest(threat=threat):
                 letters |= set(letter.replace(" ", "").replace(",", ""))
                 self.assertTrue(named_tests(evidence), "no test is named")
                 for name in named_tests(evidence):
                     self.assertTrue(name in tests, f"no test {name}")
         self.assertEqual(letters, set("STRIDE"))
+
+
+class Hardening(unittest.TestCase):
+    def readelf(self, flags):
+        return subprocess.run(["readelf", flags, BINARY], check=True, capture_output=True, text=True).stdout
+
+    def test_position_independent_with_protected_stack_and_relocations(self):
+        self.assertRegex(self.readelf("-hW"), r"Type:\s+DYN \(Position-Independent Executable")
+        segments = self.readelf("-lW")
+        self.assertRegex(segments, r"GNU_STACK.* RW +0x")  # not RWE
+        self.assertIn("GNU_RELRO", segments)
+        self.assertNotRegex(segments, r"LOAD.* RWE ")
+        self.assertIn("__stack_chk_fail", self.readelf("-sW"))
+        self.assertNotRegex(self.readelf("-dW"), r"RPATH|RUNPATH|TEXTREL")
+
+    def test_no_shell_is_started(self):
+        imported = {line.split()[7].split("@")[0] for line in self.readelf("-sW").splitlines() if " UND " in line and len(line.split()) > 7}
+        self.assertGreater(len(imported), 100)
+        self.assertFalse(imported & {"system", "popen", "wordexp"}, "the C library's ways to a shell")
 
 
 class Sbom(unittest.TestCase):

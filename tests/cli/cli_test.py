@@ -312,6 +312,18 @@ class WithNetwork(Base):
             self.write("flipped.json", flipped)
             self.cairn("record", "verify", document, "flipped.json", "--genesis", genesis, expect=8)
 
+    def test_compliance_report_of_a_live_network_is_signed_and_notices_a_change(self):
+        pack = self.folder / "pack"
+        report = json.loads(self.cairn("compliance", "report", "--out", pack, "--json").stdout)
+        self.assertEqual(report["failed"], 0, report)
+        self.assertGreaterEqual({check["check"] for check in report["checks"]},
+                                {"genesis", "agreement", "node-ports", "doctor", "version", "evidence"})
+        genesis = self.network["genesis"]
+        self.cairn("compliance", "verify", pack, "--genesis", genesis)
+        page = pack / "report.md"
+        page.write_text(page.read_text().replace("passed", "passes", 1))
+        self.assertIn("report.md", self.cairn("compliance", "verify", pack, "--genesis", genesis, expect=8).stderr)
+
     def test_node_status_and_doctor_find_a_healthy_network(self):
         status = json.loads(self.cairn("node", "status", "--json").stdout)
         self.assertEqual(status["chain_id"], self.network["chain_id"])

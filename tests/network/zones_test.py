@@ -142,6 +142,44 @@ class Zones(unittest.TestCase):
         events = json.loads(self.cairn("audit", "query", log, "--action", "management", "--json"))["events"]
         self.assertEqual([event["result"] for event in events], ["refused"])
         self.assertEqual(events[0]["origin"], "management 127.0.0.1")
+        # Local acts, peers and administrators are reported apart, and each event once.
+        counted = json.loads(self.cairn("audit", "query", log, "--count-by", "origin", "--json"))
+        groups = {group["origin"]: group for group in counted["groups"]}
+        self.assertGreaterEqual(set(groups), {"local", "peer", "management"})
+        self.assertEqual(groups["management"]["refused"], 1)
+        self.assertGreaterEqual(groups["management"]["accepted"], 1)
+        self.assertEqual(groups["local"]["refused"], 0)
+        self.assertEqual(sum(group[result] for group in groups.values() for result in ("accepted", "refused", "failed")),
+                         counted["events"])
+
+    def test_gaps_duplicates_and_order_of_a_received_stream_are_named(self):
+        node = self.network["nodes"][2]["name"]
+        for _ in range(3):
+            self.cairn("admin", "status", "--node", node)
+        centre = self.folder / "centre"
+        self.cairn("audit", "collect", "--node", node, "--out", centre)
+        stream = centre / f"{node}.audit"
+        self.cairn("audit", "receive", stream)
+        magic, rest = stream.read_bytes().split(b"\n", 1)
+        records = []
+        while rest:
+            length = int.from_bytes(rest[:4], "little")
+            records.append(rest[:4 + length])
+            rest = rest[4 + length:]
+        # Events in the middle, so that the opening record and what follows stand as they were.
+        events = [place for place, record in enumerate(records) if record[4] == 2]
+        self.assertGreater(len(events), 4)
+        one, two = events[1], events[2]
+        swapped = list(records)
+        swapped[one], swapped[two] = swapped[two], swapped[one]
+        for name, changed in {"gap": records[:one] + records[one + 1:],
+                              "duplicate": records[:one] + [records[one]] + records[one:],
+                              "reordered": swapped}.items():
+            broken = self.folder / f"{name}.audit"
+            broken.write_bytes(magic + b"\n" + b"".join(changed))
+            error = self.cairn("audit", "receive", broken, expect=8)
+            self.assertIn("CRN-AUD-0007", error, name)
+            self.assertIn(f"{node}: {name}", error)
 
     def test_two_zones_on_one_listener_are_refused(self):
         config = pathlib.Path(self.folder / "net/nodes/alpha-1/node.toml").read_text()

@@ -111,6 +111,9 @@ private:
 constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
     {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
 
+constexpr std::pair<std::string_view, storage::CipherSuite> kCiphers[] = {
+    {"aes-256-gcm", storage::CipherSuite::aes_256_gcm}, {"sm4-gcm", storage::CipherSuite::sm4_gcm}};
+
 std::string toml_text(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
@@ -198,6 +201,15 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
         read.problem(root["storage"]["encryption"].node()->source(), "storage", "encryption",
                      "must be \"on\" or, to measure its cost in a development network, \"off-for-measuring\"");
     out.node.encryption_off_for_measuring = encryption == "off-for-measuring";
+    std::string cipher;
+    read.text("storage", "cipher", cipher);
+    if (root["storage"]["cipher"]) {
+        for (const auto& [name, suite] : kCiphers)
+            if (cipher == name) out.node.storage_cipher = suite;
+        if (!out.node.storage_cipher)
+            read.problem(root["storage"]["cipher"].node()->source(), "storage", "cipher",
+                         "must be \"aes-256-gcm\" or \"sm4-gcm\"");
+    }
 
     read.address("network", "listen", out.node.listen_address, out.node.listen_port, true);
     read.file("network", "tls_certificate", out.node.tls_certificate_file, true);
@@ -261,11 +273,14 @@ std::string to_toml(const NodeSettings& settings) {
     out += "genesis = " + toml_text(node.genesis_file) + "\n";
     out += "keys = " + toml_text(node.keys_file) + "\n";
     out += "disk_reserve_mib = " + std::to_string(node.disk_reserve_bytes >> 20) + "\n";
-    if (!node.storage_root_file.empty() || !node.storage_passphrase_file.empty() || node.encryption_off_for_measuring) {
+    if (!node.storage_root_file.empty() || !node.storage_passphrase_file.empty() || node.storage_cipher ||
+        node.encryption_off_for_measuring) {
         out += "\n[storage]\n";
         if (!node.storage_root_file.empty()) out += "root_key = " + toml_text(node.storage_root_file) + "\n";
         if (!node.storage_passphrase_file.empty())
             out += "passphrase_file = " + toml_text(node.storage_passphrase_file) + "\n";
+        for (const auto& [name, suite] : kCiphers)
+            if (node.storage_cipher == suite) out += "cipher = " + toml_text(name) + "\n";
         if (node.encryption_off_for_measuring) out += "encryption = \"off-for-measuring\"\n";
     }
     out += "\n[network]\n";

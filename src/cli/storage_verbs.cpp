@@ -52,13 +52,14 @@ void print_status(const Terminal& terminal, const json& status) {
     const auto& run = status["reencryption"];
     const bool running = run.value("running", false);
     const auto left = run.value("files_left", std::uint64_t{0});
-    print_fields(terminal,
-                 {{"encrypted", status.value("encrypted", false) ? "yes, " + status.value("suite", "") : "no"},
-                  {"files", std::to_string(status.value("files", std::uint64_t{0}))},
-                  {"registry", status.value("registry", "")},
-                  {"re-encryption", running     ? "running, " + std::to_string(left) + " files left"
-                                    : left == 0 ? "complete"
-                                                : std::to_string(left) + " files under old versions"}});
+    print_fields(
+        terminal,
+        {{"encrypted", status.value("encrypted", false) ? "yes, " + status.value("suite", "") : "no"},
+         {"files", std::to_string(status.value("files", std::uint64_t{0}))},
+         {"registry", status.value("registry", "")},
+         {"re-encryption", running     ? "running, " + std::to_string(left) + " files left"
+                           : left == 0 ? "complete"
+                                       : std::to_string(left) + " files under an old version or another cipher"}});
     if (run.contains("failed") && run["failed"].is_string())
         print_fields(terminal, {{"last failure", printable(run["failed"].get<std::string>())}});
     terminal.out << '\n';

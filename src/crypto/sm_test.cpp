@@ -36,6 +36,29 @@ TEST(Sm4, gives_the_blocks_of_the_standard) {
     EXPECT_EQ(to_hex(block), "0x681edf34d206965e86b3e94f536e4246");
 }
 
+TEST(Sm4, gives_the_block_of_the_standard_after_a_million_rounds) {
+    const auto key = bytes<Sm4Key>("0123456789abcdeffedcba9876543210");
+    auto block = bytes<FixedBytes<16, Sm4BlockTag>>("0123456789abcdeffedcba9876543210");
+    for (int i = 0; i < 1'000'000; ++i) block = sm4_encrypt_block(key, block);
+    EXPECT_EQ(to_hex(block), "0x595298c7c6fd271f0402f804c33d3f66");
+}
+
+TEST(Sm4, gives_the_sealed_text_of_rfc_8998) {
+    // Appendix A.1.
+    const auto key = bytes<Sm4Key>("0123456789abcdeffedcba9876543210");
+    const auto nonce = bytes<Sm4Nonce>("00001234567800000000abcd");
+    const auto associated = *from_hex("0xfeedfacedeadbeeffeedfacedeadbeefabaddad2");
+    const auto plain = *from_hex("0xaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccdddddddddddddddd"
+                                 "eeeeeeeeeeeeeeeeffffffffffffffffeeeeeeeeeeeeeeeeaaaaaaaaaaaaaaaa");
+    Bytes text = plain;
+    const auto tag = sm4_gcm_seal(key, nonce, associated, text);
+    EXPECT_EQ(to_hex(text), "0x17f399f08c67d5ee19d0dc9969c4bb7d5fd46fd3756489069157b282bb200735"
+                            "d82710ca5c22f0ccfa7cbf93d496ac15a56834cbcf98c397b4024a2691233b8d");
+    EXPECT_EQ(to_hex(tag), "0x83de3541e4c2b58177e065a9bf7b62ec");
+    EXPECT_TRUE(sm4_gcm_open(key, nonce, associated, text, tag));
+    EXPECT_EQ(text, plain);
+}
+
 TEST(Sm4, opens_what_it_sealed_and_refuses_every_flipped_byte) {
     const auto key = bytes<Sm4Key>("0123456789abcdeffedcba9876543210");
     const auto nonce = bytes<Sm4Nonce>("00001234567800000000abcd");

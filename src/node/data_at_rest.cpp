@@ -42,6 +42,12 @@ std::string default_root_file(const NodeConfig& config) {
     return (std::filesystem::path(config.keys_file).parent_path() / "storage.root").string();
 }
 
+storage::CipherSuite cipher_of(const NodeConfig& config, const ledger::Genesis& genesis) {
+    if (config.storage_cipher) return *config.storage_cipher;
+    return genesis.parameters.suite == ledger::Suite::national ? storage::CipherSuite::sm4_gcm
+                                                               : storage::CipherSuite::aes_256_gcm;
+}
+
 std::vector<std::string> DataAtRest::data_files() const {
     std::vector<std::string> out;
     const auto keys = std::filesystem::path(directory_ + kKeys).lexically_normal();
@@ -66,7 +72,7 @@ Result<std::unique_ptr<DataAtRest>> DataAtRest::open(const NodeConfig& config, c
     std::filesystem::create_directories(config.data_dir, ignored);
     std::unique_ptr<DataAtRest> out{new DataAtRest(config.data_dir)};
     if (!config.encryption_off_for_measuring) {
-        CRN_CHECK(out->open_keys(config));
+        CRN_CHECK(out->open_keys(config, cipher_of(config, genesis)));
         return out;
     }
     if (!is_development(genesis))
@@ -77,7 +83,7 @@ Result<std::unique_ptr<DataAtRest>> DataAtRest::open(const NodeConfig& config, c
     return out;
 }
 
-Status DataAtRest::open_keys(const NodeConfig& config) {
+Status DataAtRest::open_keys(const NodeConfig& config, storage::CipherSuite suite) {
     auto& disk = storage::posix_file_system();
     const auto keys = directory_ + kKeys;
     CRN_CHECK(disk.make_directory(keys));
@@ -99,7 +105,7 @@ Status DataAtRest::open_keys(const NodeConfig& config) {
     using IfAbsent = storage::KeyRegistry::IfAbsent;
     CRN_TRY(registry, storage::KeyRegistry::open(disk, keys, *vault_, is_new ? IfAbsent::create : IfAbsent::refuse));
     registry_ = std::move(registry);
-    files_ = std::make_unique<storage::CipherFileSystem>(disk, *registry_);
+    files_ = std::make_unique<storage::CipherFileSystem>(disk, *registry_, suite);
     return files_->take_inventory(paths);
 }
 
@@ -122,13 +128,14 @@ std::uint64_t DataAtRest::files_left() const {
     std::uint64_t out = 0;
     for (const auto& [version, files] : registry_->counts().made_under)
         if (current && version < *current) out += files;
-    return out;
+    return out + (current ? files_->files_of_other_suites(*current) : 0);
 }
 
 KeyStatus DataAtRest::status() const {
     KeyStatus out;
     out.encrypted = files_ != nullptr;
     if (!out.encrypted) return out;
+    out.suite = files_->suite();
     if (auto versions = vault_->versions(kPurpose)) out.versions = std::move(*versions);
     out.counts = registry_->counts();
     out.registry_hash = registry_->hash();

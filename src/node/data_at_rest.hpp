@@ -22,13 +22,14 @@ namespace cairn::node {
 struct ReencryptProgress {
     bool running = false;
     std::uint64_t files_done = 0;
-    std::uint64_t files_left = 0;
+    std::uint64_t files_left = 0; // under an old version of the key, or another cipher suite
     std::uint64_t bytes_done = 0;
     std::optional<Error> failed; // of the last run
 };
 
 struct KeyStatus {
     bool encrypted = false;
+    storage::CipherSuite suite = storage::CipherSuite::aes_256_gcm; // of new files
     std::vector<storage::KeyVersionInfo> versions;
     storage::RegistryCounts counts;
     Hash256 registry_hash;
@@ -71,7 +72,7 @@ public:
 private:
     explicit DataAtRest(std::string directory) : directory_(std::move(directory)) {}
     std::vector<std::string> data_files() const;
-    Status open_keys(const NodeConfig& config);
+    Status open_keys(const NodeConfig& config, storage::CipherSuite suite);
     void reencrypt_all(std::stop_token stop, std::uint64_t bytes_per_second_max);
     std::uint64_t files_left() const;
     Status must_be_encrypted() const;
@@ -92,5 +93,8 @@ private:
 
 /// Where the root key file is unless the configuration says so: beside the validator's key.
 std::string default_root_file(const NodeConfig& config);
+/// For new files: what the configuration says, or what fits the chain's suite in genesis: SM4-GCM with `national`,
+/// AES-256-GCM otherwise. A later vote does not change it, because it is needed before the chain is opened.
+storage::CipherSuite cipher_of(const NodeConfig& config, const ledger::Genesis& genesis);
 
 } // namespace cairn::node

@@ -35,9 +35,11 @@ void wait_until_head(TestNetwork& network, std::uint64_t height) {
 } // namespace
 
 TEST(DataAtRest, of_a_node_shows_no_account_or_transaction_and_without_encryption_shows_them) {
-    for (const bool off : {false, true}) {
-        TestNetwork network(1, off ? "plain" : "sealed");
+    for (const std::string kind : {"plain", "aes", "sm4"}) {
+        const bool off = kind == "plain";
+        TestNetwork network(1, kind);
         network.config(0).encryption_off_for_measuring = off;
+        if (kind == "sm4") network.config(0).storage_cipher = storage::CipherSuite::sm4_gcm;
         ASSERT_TRUE(network.start(0));
         const auto transaction = network.transfer(0);
         ASSERT_TRUE(network.chain(0).submit(transaction));
@@ -65,6 +67,64 @@ TEST(DataAtRest, cannot_be_switched_off_for_a_network_of_several_machines_or_for
     EXPECT_TRUE(DataAtRest::open(config, genesis));
     config.encryption_off_for_measuring = true;
     EXPECT_EQ(DataAtRest::open(config, network.genesis()).error().code, error::EncryptionOffRefused);
+}
+
+TEST(DataAtRest, takes_its_cipher_from_the_configuration_or_else_from_genesis_and_brings_old_files_over) {
+    using enum storage::CipherSuite;
+    TestNetwork network(1, "cipher");
+    auto config = network.config(0);
+    auto genesis = network.genesis();
+    EXPECT_EQ(cipher_of(config, genesis), aes_256_gcm);
+    genesis.parameters.suite = ledger::Suite::mixed;
+    EXPECT_EQ(cipher_of(config, genesis), aes_256_gcm);
+    genesis.parameters.suite = ledger::Suite::national;
+    EXPECT_EQ(cipher_of(config, genesis), sm4_gcm);
+    config.storage_cipher = aes_256_gcm;
+    EXPECT_EQ(cipher_of(config, genesis), aes_256_gcm);
+
+    const auto path = [&](const char* name) { return config.data_dir + "/" + name; };
+    const auto content = to_bytes(as_bytes("written under one cipher and read under another"));
+    const auto suite_of = [&](const char* name) {
+        std::ifstream in{path(name), std::ios::binary};
+        const Bytes bytes{std::istreambuf_iterator<char>{in}, {}};
+        return storage::decode_cipher_header(bytes)->suite;
+    };
+    const auto write = [&](DataAtRest& at_rest, const char* name) {
+        auto file = at_rest.files().create(path(name));
+        ASSERT_TRUE(file) << file.error().text();
+        ASSERT_TRUE((*file)->write_at(0, content));
+        ASSERT_TRUE((*file)->sync());
+    };
+    {
+        auto at_rest = *DataAtRest::open(config, genesis);
+        write(*at_rest, "old");
+        EXPECT_EQ(at_rest->status().reencryption.files_left, 0u);
+    }
+    config.storage_cipher.reset();
+    auto opened = DataAtRest::open(config, genesis);
+    ASSERT_TRUE(opened) << opened.error().text();
+    const auto at_rest = std::move(*opened);
+    EXPECT_EQ(at_rest->status().suite, sm4_gcm);
+    write(*at_rest, "new");
+    EXPECT_EQ(suite_of("old"), aes_256_gcm);
+    EXPECT_EQ(suite_of("new"), sm4_gcm);
+    EXPECT_EQ(at_rest->status().reencryption.files_left, 1u);
+    ASSERT_TRUE(at_rest->reencrypt(100u << 20));
+    for (int i = 0; i < 400 && at_rest->status().reencryption.running; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds{25});
+    const auto after = at_rest->status().reencryption;
+    EXPECT_FALSE(after.running);
+    EXPECT_FALSE(after.failed) << after.failed->text();
+    EXPECT_EQ(after.files_left, 0u);
+    EXPECT_EQ(after.files_done, 1u);
+    EXPECT_EQ(suite_of("old"), sm4_gcm);
+    for (const char* name : {"old", "new"}) {
+        const auto file = at_rest->files().open(path(name));
+        ASSERT_TRUE(file) << file.error().text();
+        Bytes read(content.size());
+        EXPECT_EQ((*file)->read_at(0, read), content.size());
+        EXPECT_EQ(read, content) << name;
+    }
 }
 
 TEST(DataAtRest, is_refused_without_its_root_and_with_another) {

@@ -3,8 +3,10 @@
 
 #include "base/result.hpp"
 #include "node/chain.hpp"
+#include "storage/file_cipher.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace cairn::node {
@@ -27,8 +29,9 @@ struct NodeConfig {
     std::vector<std::string> rpc_cors_origins;
     std::string storage_root_file;       // empty: storage.root beside the validator's key; made if there is no data yet
     std::string storage_passphrase_file; // of a sealed root file: first line
-    bool encryption_off_for_measuring = false; // refused unless all validators are on this machine
-    std::uint32_t audit_retention_days = 366;  // see AuditSettings
+    std::optional<storage::CipherSuite> storage_cipher; // of new files; nothing: as the chain's suite in genesis says
+    bool encryption_off_for_measuring = false;          // refused unless all validators are on this machine
+    std::uint32_t audit_retention_days = 366;           // see AuditSettings
     std::uint32_t audit_anchor_seconds = 600;
     std::string settings_digest;                  // of the file that all this comes from, for the audit log
     std::uint64_t disk_reserve_bytes = 64u << 20; // the node stops before the disk is fuller than this

@@ -26,7 +26,7 @@ json status_json(const KeyStatus& status) {
                             {"wrapped", counts_of(status.counts.wrapped_by, info.version)}});
     const auto& run = status.reencryption;
     return {{"encrypted", status.encrypted},
-            {"suite", "AES-256-GCM"},
+            {"suite", storage::name_of(status.suite)},
             {"files", status.counts.files},
             {"versions", std::move(versions)},
             {"registry", to_hex(status.registry_hash)},

@@ -28,16 +28,18 @@ CipherFile::CipherFile(std::string path, View view, bool gathers_pages)
     : path_(std::move(path)), gathers_pages_(gathers_pages), view_(std::move(view)) {}
 
 Result<std::shared_ptr<CipherFile>> CipherFile::create(std::string path, std::shared_ptr<File> below, FileKey key,
-                                                       const CipherLayout& layout) {
-    const CipherHeader header{.page_bytes = layout.page_bytes, .key_version = key.made_under.value, .id = key.id};
+                                                       const CipherLayout& layout, CipherSuite suite) {
+    const CipherHeader header{
+        .suite = suite, .page_bytes = layout.page_bytes, .key_version = key.made_under.value, .id = key.id};
     CRN_CHECK(below->write_at(0, encode_cipher_header(header, *key.key)));
-    auto body = std::make_shared<const Body>(Body{std::move(below), header, std::move(key.key)});
+    auto cipher = std::make_shared<const FileCipher>(suite, std::move(key.key));
+    auto body = std::make_shared<const Body>(Body{std::move(below), header, std::move(cipher)});
     return std::shared_ptr<CipherFile>(
         new CipherFile(std::move(path), {.body = std::move(body)}, layout.gathers_pages));
 }
 
 Result<std::shared_ptr<CipherFile>> CipherFile::open(std::string path, std::shared_ptr<File> below,
-                                                     KeyRegistry& registry, TornEnd torn) {
+                                                     KeyRegistry& registry, TornEnd torn, CipherSuite suite) {
     CRN_TRY(size, below->size());
     Bytes head(kCipherHeaderBytes);
     CRN_TRY(read, below->read_at(0, head));
@@ -47,7 +49,7 @@ Result<std::shared_ptr<CipherFile>> CipherFile::open(std::string path, std::shar
         if (torn == TornEnd::refuse) return fail(error::CipherDamaged, path + " at offset 0: it has no header");
         CRN_CHECK(below->truncate(0));
         CRN_TRY(key, registry.take());
-        return create(std::move(path), std::move(below), std::move(key), kLogLayout);
+        return create(std::move(path), std::move(below), std::move(key), kLogLayout, suite);
     }
     if (!has_cipher_magic(head)) return fail(error::CipherPlain, path);
     const auto header = decode_cipher_header(head);
@@ -56,7 +58,12 @@ Result<std::shared_ptr<CipherFile>> CipherFile::open(std::string path, std::shar
     if (!key) return fail(key.error().code, path + ": " + key.error().detail);
     if (!cipher_header_is_authentic(head, *key->key))
         return fail(error::CipherDamaged, path + " at offset 0: the header fails its authentication");
-    auto body = std::make_shared<const Body>(Body{std::move(below), *header, std::move(key->key)});
+    // The file's key vouches for the number, so this is no damage.
+    if (!is_known(header->suite))
+        return fail(error::CipherSuiteUnknown,
+                    path + ": suite " + std::to_string(static_cast<std::uint16_t>(header->suite)));
+    auto cipher = std::make_shared<const FileCipher>(header->suite, std::move(key->key));
+    auto body = std::make_shared<const Body>(Body{std::move(below), *header, std::move(cipher)});
     std::shared_ptr<CipherFile> file{new CipherFile(
         std::move(path), {std::move(body), std::max<std::uint64_t>(size, kCipherHeaderBytes), 0}, false)};
     CRN_CHECK(file->find_end(torn));
@@ -75,6 +82,8 @@ CipherFile::View CipherFile::view() const {
 FileId CipherFile::id() const { return view().body->header.id; }
 
 KeyVersion CipherFile::key_version() const { return {view().body->header.key_version}; }
+
+CipherSuite CipherFile::suite() const { return view().body->header.suite; }
 
 std::uint32_t CipherFile::page_bytes() const { return view().body->header.page_bytes; }
 
@@ -109,7 +118,7 @@ Status CipherFile::find_end(TornEnd torn) {
             const auto header = decode_frame_header(rest, page_bytes);
             if (!header || header->bytes() > rest.size()) break;
             const auto physical = start + (bytes.size() - rest.size());
-            if (!open_frame(*body.key, *header, physical, rest.first(header->bytes()),
+            if (!open_frame(*body.cipher, *header, physical, rest.first(header->bytes()),
                             std::span{plain}.first(header->length)))
                 break;
             rest = rest.subspan(header->bytes());
@@ -135,7 +144,7 @@ Status CipherFile::find_end(TornEnd torn) {
             const auto header = decode_frame_header(rest, page_bytes);
             if (!header || header->bytes() > rest.size()) continue;
             Bytes content(header->length);
-            if (open_frame(*body.key, *header, tail_start + at, rest.first(header->bytes()), content))
+            if (open_frame(*body.cipher, *header, tail_start + at, rest.first(header->bytes()), content))
                 return damaged(tail_start, "the frame does not open, but valid ones follow it");
         }
         if (!is_torn_end(tail, tail_start, page_bytes)) return damaged(tail_start, "the frame does not open");
@@ -206,10 +215,10 @@ Result<std::size_t> CipherFile::read_frames(const View& view, std::uint64_t offs
                 const auto target = out.subspan(done, count);
                 bool good = false;
                 if (count == header->length) {
-                    good = open_frame(*view.body->key, *header, start + at, frame, target);
+                    good = open_frame(*view.body->cipher, *header, start + at, frame, target);
                 } else {
                     partial.resize(header->length);
-                    good = open_frame(*view.body->key, *header, start + at, frame, partial);
+                    good = open_frame(*view.body->cipher, *header, start + at, frame, partial);
                     if (good) std::copy_n(partial.begin() + static_cast<std::ptrdiff_t>(skip), count, target.begin());
                 }
                 if (!good) return damaged(start + at, "the frame fails its authentication");
@@ -289,7 +298,7 @@ Status CipherFile::append_below(BytesView data, std::size_t gathered) {
         out.resize(out.size() + (start - physical)); // zeros to the end of the page
         const auto room = room_in_page(start, page_bytes) - kFrameOverheadBytes;
         const auto part = data.first(std::min<std::uint64_t>(room, data.size()));
-        append_frame(out, *now.body->key, next_nonce(), start, logical, part);
+        append_frame(out, *now.body->cipher, next_nonce(), start, logical, part);
         physical = start + kFrameOverheadBytes + part.size();
         logical += part.size();
         data = data.subspan(part.size());

@@ -27,13 +27,14 @@ enum class TornEnd : std::uint8_t { refuse, cut };
 
 class CipherFile {
 public:
-    /// Writes the header into an empty file.
+    /// Writes the header into an empty file. `suite` must be known.
     static Result<std::shared_ptr<CipherFile>> create(std::string path, std::shared_ptr<File> below, FileKey key,
-                                                      const CipherLayout& layout);
-    /// CipherPlain, CipherDamaged, RegistryMissing, and the vault's errors; all name the file. With TornEnd::cut a file whose
-    /// header never came is made anew, and an incomplete last frame is cut off.
+                                                      const CipherLayout& layout, CipherSuite suite);
+    /// Under the suite that its header names. CipherPlain, CipherDamaged, CipherSuiteUnknown, RegistryMissing, and the vault's
+    /// errors; all name the file. With TornEnd::cut a file whose header never came is made anew, under `suite`, and an
+    /// incomplete last frame is cut off.
     static Result<std::shared_ptr<CipherFile>> open(std::string path, std::shared_ptr<File> below,
-                                                    KeyRegistry& registry, TornEnd torn);
+                                                    KeyRegistry& registry, TornEnd torn, CipherSuite suite);
 
     std::uint64_t size() const;
     Result<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> out) const;
@@ -51,6 +52,7 @@ public:
 
     FileId id() const;
     KeyVersion key_version() const;
+    CipherSuite suite() const;
     std::uint32_t page_bytes() const;
 
 private:
@@ -58,7 +60,7 @@ private:
     struct Body {
         std::shared_ptr<File> file;
         CipherHeader header;
-        std::shared_ptr<const DataKey> key;
+        std::shared_ptr<const FileCipher> cipher;
     };
     struct View {
         std::shared_ptr<const Body> body;

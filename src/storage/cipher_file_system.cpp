@@ -60,7 +60,7 @@ Result<std::shared_ptr<CipherFile>> CipherFileSystem::shared(const std::string& 
     const std::lock_guard guard(mutex_);
     if (auto file = opened(path)) return file;
     CRN_TRY(below, below_.open(path));
-    CRN_TRY(file, CipherFile::open(path, std::move(below), registry_, torn));
+    CRN_TRY(file, CipherFile::open(path, std::move(below), registry_, torn, suite_));
     std::erase_if(open_, [](const auto& entry) { return entry.second.expired(); });
     open_[path] = file;
     return file;
@@ -74,14 +74,14 @@ Result<std::unique_ptr<File>> CipherFileSystem::create_as(const std::string& giv
     const std::lock_guard guard(mutex_);
     auto below = below_.create(path);
     if (!below) {
-        registry_.release(key.id);
+        forget(key.id);
         return std::unexpected(std::move(below).error());
     }
     const auto id = key.id;
-    auto file = CipherFile::create(path, std::move(*below), std::move(key), layout);
+    auto file = CipherFile::create(path, std::move(*below), std::move(key), layout, suite_);
     if (!file) {
         // Without room for a header the file must not stay.
-        registry_.release(id);
+        forget(id);
         (void)below_.remove(path);
         return std::unexpected(std::move(file).error());
     }
@@ -106,12 +106,24 @@ Result<std::optional<FileId>> CipherFileSystem::id_of(const std::string& path) {
     return header ? std::optional{header->id} : std::nullopt;
 }
 
+void CipherFileSystem::forget(const FileId& id) {
+    registry_.release(id);
+    const std::lock_guard guard(others_mutex_);
+    others_.erase(id);
+}
+
+std::size_t CipherFileSystem::files_of_other_suites(KeyVersion version) const {
+    const std::lock_guard guard(others_mutex_);
+    return static_cast<std::size_t>(
+        std::ranges::count_if(others_, [&](const auto& entry) { return entry.second >= version; }));
+}
+
 Status CipherFileSystem::remove(const std::string& given) {
     const auto path = normal(given);
     const std::lock_guard guard(mutex_);
     CRN_TRY(id, id_of(path));
     CRN_CHECK(below_.remove(path));
-    if (id) registry_.release(*id);
+    if (id) forget(*id);
     open_.erase(path);
     return {};
 }
@@ -128,7 +140,7 @@ Status CipherFileSystem::rename(const std::string& given_from, const std::string
         replaced = id;
     }
     CRN_CHECK(below_.rename(from, to));
-    if (replaced) registry_.release(*replaced);
+    if (replaced) forget(*replaced);
     open_.erase(to);
     if (auto moved = open_.extract(from); !moved.empty()) {
         moved.key() = to;
@@ -157,6 +169,10 @@ Status CipherFileSystem::take_inventory(const std::vector<std::string>& paths) {
         auto key = registry_.find(header->id);
         if (!key) return fail(key.error().code, path + ": " + key.error().detail);
         present.insert(header->id);
+        if (header->suite != suite_) {
+            const std::lock_guard guard(others_mutex_);
+            others_[header->id] = {header->key_version};
+        }
     }
     return registry_.keep_only(present);
 }
@@ -172,7 +188,7 @@ Result<bool> CipherFileSystem::reencrypt(const std::string& given,
     }
     const auto file = std::move(*opening);
     CRN_TRY(current, registry_.current_version());
-    if (file->key_version() >= current) return false;
+    if (file->key_version() >= current && file->suite() == suite_) return false;
     const auto old_id = file->id();
     CRN_TRY(key, registry_.take());
     const auto new_id = key.id;
@@ -181,7 +197,7 @@ Result<bool> CipherFileSystem::reencrypt(const std::string& given,
     bool vanished = false;
     const auto move = [&]() -> Status {
         CRN_TRY(fresh, CipherFile::create(unfinished, std::move(below), std::move(key),
-                                          {.page_bytes = file->page_bytes(), .gathers_pages = true}));
+                                          {.page_bytes = file->page_bytes(), .gathers_pages = true}, suite_));
         return file->move_to(
             *fresh, pause,
             [&]() -> Status {
@@ -194,11 +210,11 @@ Result<bool> CipherFileSystem::reencrypt(const std::string& given,
     };
     auto moved = move();
     if (file->id() == new_id) {
-        registry_.release(old_id);
+        forget(old_id);
         if (!moved) return std::unexpected(std::move(moved).error());
         return true;
     }
-    registry_.release(new_id);
+    forget(new_id);
     (void)below_.remove(unfinished);
     if (vanished) return false;
     return std::unexpected(std::move(moved).error());

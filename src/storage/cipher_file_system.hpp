@@ -1,5 +1,7 @@
 // A file system whose files are all encrypted (cipher_file.hpp), each under a key of its own (key_registry.hpp).
 //
+// New files are under the given cipher suite, old ones are read under the one that they name.
+//
 // A file that is not encrypted is refused, never read: otherwise whoever can write to the disk could put plain data in place
 // of encrypted data. All handles of one path share one CipherFile, so a file can get another key while it is in use.
 // Thread-safe as far as FileSystem is.
@@ -17,7 +19,8 @@ namespace cairn::storage {
 class CipherFileSystem final : public FileSystem {
 public:
     /// Both must outlive it.
-    CipherFileSystem(FileSystem& below, KeyRegistry& registry) : below_(below), registry_(registry) {}
+    CipherFileSystem(FileSystem& below, KeyRegistry& registry, CipherSuite suite = CipherSuite::aes_256_gcm)
+        : below_(below), registry_(registry), suite_(suite) {}
 
     Status make_directory(const std::string& path) override { return below_.make_directory(path); }
     Result<std::unique_ptr<DirectoryLock>> lock_directory(const std::string& path) override {
@@ -37,21 +40,28 @@ public:
     /// re-encryption left, refuses plain files and files without a key, and forgets the keys of files that are gone.
     Status take_inventory(const std::vector<std::string>& paths);
 
-    /// Gives a file a new key under the current version, in use or not, unless it has one already. `pause` as in
-    /// CipherFile::move_to. A file that vanishes meanwhile is no error. True if it was rewritten.
+    /// Gives a file a new key under the current version, and this file system's suite, in use or not, unless it has both
+    /// already. `pause` as in CipherFile::move_to. A file that vanishes meanwhile is no error. True if it was rewritten.
     Result<bool> reencrypt(const std::string& path, const std::function<bool(std::size_t bytes)>& pause);
 
     KeyRegistry& registry() { return registry_; }
+    CipherSuite suite() const { return suite_; }
+    /// Files of the inventory that are still there under another suite, though their keys are of `version` or later.
+    std::size_t files_of_other_suites(KeyVersion version) const;
 
 private:
     Result<std::shared_ptr<CipherFile>> shared(const std::string& path, TornEnd torn);
     std::shared_ptr<CipherFile> opened(const std::string& path); // mutex_ held
     Result<std::optional<FileId>> id_of(const std::string& path);
+    void forget(const FileId& id);
 
     FileSystem& below_;
     KeyRegistry& registry_;
+    const CipherSuite suite_;
     std::mutex mutex_; // taken after a CipherFile's write lock, never before it
     std::map<std::string, std::weak_ptr<CipherFile>> open_;
+    mutable std::mutex others_mutex_;
+    std::map<FileId, KeyVersion> others_; // guarded by others_mutex_: files under another suite
 };
 
 } // namespace cairn::storage

@@ -18,9 +18,12 @@ std::vector<std::string> data_files(const FaultyFileSystem& files) {
 
 /// A machine: its disk, and what is open on it until it loses power.
 struct Machine {
-    explicit Machine(std::uint64_t seed = 1) : disk(seed) { start(); }
+    explicit Machine(std::uint64_t seed = 1, CipherSuite of_new_files = CipherSuite::aes_256_gcm)
+        : disk(seed), suite(of_new_files) {
+        start();
+    }
     void start() {
-        auto opened = TestEncryption::open(disk, "k", data_files(disk));
+        auto opened = TestEncryption::open(disk, "k", data_files(disk), test_root(), suite);
         ASSERT_TRUE(opened) << opened.error().text();
         running = std::move(*opened);
     }
@@ -35,8 +38,11 @@ struct Machine {
     CipherFileSystem& files() { return *running->files; }
 
     FaultyFileSystem disk;
+    CipherSuite suite;
     std::unique_ptr<TestEncryption> running;
 };
+
+constexpr CipherSuite kSuites[] = {CipherSuite::aes_256_gcm, CipherSuite::sm4_gcm};
 
 Bytes random_bytes(std::mt19937_64& random, std::size_t size) {
     Bytes out(size);
@@ -95,8 +101,12 @@ TEST(Aead, gives_the_value_of_the_published_test_case) {
 }
 
 TEST(CipherFile, agrees_with_a_byte_string_over_random_appends_cuts_reads_and_reopenings) {
-    for (const auto& layout : {kLogLayout, kTableLayout, CipherLayout{.page_bytes = 256}, CipherLayout{256, true}}) {
-        Machine machine{layout.page_bytes};
+    constexpr std::pair<CipherLayout, CipherSuite> kForms[] = {
+        {kLogLayout, CipherSuite::aes_256_gcm},      {kTableLayout, CipherSuite::aes_256_gcm},
+        {{.page_bytes = 256}, CipherSuite::sm4_gcm}, {{256, true}, CipherSuite::aes_256_gcm},
+        {kLogLayout, CipherSuite::sm4_gcm},          {kTableLayout, CipherSuite::sm4_gcm}};
+    for (const auto& [layout, suite] : kForms) {
+        Machine machine{layout.page_bytes, suite};
         std::mt19937_64 random{layout.page_bytes};
         Bytes expected;
         auto file = *machine.files().create_as("d/f", layout);
@@ -132,12 +142,15 @@ TEST(CipherFile, agrees_with_a_byte_string_over_random_appends_cuts_reads_and_re
 }
 
 TEST(CipherFile, shows_nothing_of_its_content_and_grows_at_its_end_only) {
-    Machine machine;
-    auto file = *machine.files().create("d/f");
-    ASSERT_TRUE(file->write_at(0, as_bytes("the planted sentence")));
-    EXPECT_EQ(file->write_at(3, as_bytes("x")).error().code, error::StorageIo);
-    EXPECT_EQ(file->write_at(21, as_bytes("x")).error().code, error::StorageIo);
-    for (const auto& path : machine.disk.paths()) EXPECT_FALSE(contains(machine.disk.content(path), "planted")) << path;
+    for (const auto suite : kSuites) {
+        Machine machine{1, suite};
+        auto file = *machine.files().create("d/f");
+        ASSERT_TRUE(file->write_at(0, as_bytes("the planted sentence")));
+        EXPECT_EQ(file->write_at(3, as_bytes("x")).error().code, error::StorageIo);
+        EXPECT_EQ(file->write_at(21, as_bytes("x")).error().code, error::StorageIo);
+        for (const auto& path : machine.disk.paths())
+            EXPECT_FALSE(contains(machine.disk.content(path), "planted")) << path;
+    }
 }
 
 TEST(CipherFile, never_writes_two_frames_with_one_nonce_also_after_cuts_and_reopenings) {
@@ -160,8 +173,9 @@ TEST(CipherFile, never_writes_two_frames_with_one_nonce_also_after_cuts_and_reop
 }
 
 TEST(CipherFile, refuses_every_flipped_byte_naming_file_and_offset_and_never_gives_wrong_data) {
-    for (const bool gathers : {false, true}) {
-        Machine machine;
+    for (const auto& [gathers, suite] :
+         {std::pair{false, kSuites[0]}, {true, kSuites[0]}, {false, kSuites[1]}, {true, kSuites[1]}}) {
+        Machine machine{1, suite};
         std::mt19937_64 random{3};
         Bytes expected;
         {
@@ -201,6 +215,97 @@ TEST(CipherFile, refuses_every_flipped_byte_naming_file_and_offset_and_never_giv
             }
         }
     }
+}
+
+TEST(CipherFile, refuses_a_suite_that_is_not_known_or_not_its_own) {
+    Machine machine;
+    {
+        auto file = *machine.files().create("d/f");
+        ASSERT_TRUE(file->write_at(0, Bytes(100, 1)));
+        ASSERT_TRUE(file->sync());
+    }
+    auto& disk = machine.disk.content("d/f");
+    const Bytes good = disk;
+    const auto code = [&] { return machine.files().open("d/f").error().code; };
+    for (const unsigned suite : {0u, 2u, 3u, 0xffu}) {
+        disk[8] = static_cast<std::uint8_t>(suite);
+        EXPECT_EQ(code(), error::CipherDamaged) << "the header's tag is for suite 1, not for " << suite;
+    }
+    disk = good;
+    // Who has the key can make an authentic header. A number that nobody knows is then told as such.
+    auto header = *decode_cipher_header(disk);
+    const auto key = machine.running->registry->find(header.id)->key;
+    const auto relabel = [&](CipherSuite suite) {
+        header.suite = suite;
+        std::ranges::copy(encode_cipher_header(header, *key), disk.begin());
+    };
+    relabel(static_cast<CipherSuite>(3));
+    EXPECT_EQ(code(), error::CipherSuiteUnknown);
+    relabel(CipherSuite::sm4_gcm);
+    EXPECT_EQ(code(), error::CipherDamaged) << "its frames are of the other suite";
+    relabel(CipherSuite::aes_256_gcm);
+    EXPECT_EQ(disk, good);
+    EXPECT_TRUE(machine.files().open("d/f"));
+}
+
+TEST(CipherFile, is_read_and_continued_under_the_suite_it_names_whatever_new_files_get) {
+    Machine machine;
+    std::map<std::string, Bytes> expected;
+    const auto write = [&](const std::string& path, std::size_t bytes, std::uint8_t fill) {
+        auto file = expected.contains(path) ? machine.files().open_last(path) : machine.files().create(path);
+        ASSERT_TRUE(file) << file.error().text();
+        auto& content = expected[path];
+        ASSERT_TRUE((*file)->write_at(content.size(), Bytes(bytes, fill)));
+        content.resize(content.size() + bytes, fill);
+        ASSERT_TRUE((*file)->sync());
+    };
+    const auto suite_of = [&](const std::string& path) {
+        return decode_cipher_header(machine.disk.content(path))->suite;
+    };
+    write("d/aes", 100'000, 1);
+    machine.suite = CipherSuite::sm4_gcm;
+    machine.restart();
+    write("d/sm4", 100'000, 2);
+    write("d/aes", 5000, 3);
+    machine.suite = CipherSuite::aes_256_gcm;
+    machine.restart();
+    write("d/sm4", 5000, 4);
+    write("d/aes", 5000, 5);
+    machine.restart();
+    EXPECT_EQ(suite_of("d/aes"), CipherSuite::aes_256_gcm);
+    EXPECT_EQ(suite_of("d/sm4"), CipherSuite::sm4_gcm);
+    for (const auto& [path, content] : expected) EXPECT_EQ(content_of(**machine.files().open(path)), content) << path;
+    // A frame of one file in the other opens under neither.
+    auto& disk = machine.disk.content("d/sm4");
+    const auto& other = machine.disk.content("d/aes");
+    std::copy(other.begin() + 64, other.end(), disk.begin() + 64);
+    EXPECT_EQ(machine.files().open("d/sm4").error().code, error::CipherDamaged);
+}
+
+TEST(FileCipher, takes_sm4_gcm_under_a_key_that_is_derived_from_the_files) {
+    const auto key = std::make_shared<const DataKey>(*DataKey::from(Bytes(32, 9)));
+    const FileCipher cipher{CipherSuite::sm4_gcm, key};
+    const crypto::AeadNonce nonce{{1, 2, 3}};
+    const auto associated = as_bytes("place");
+    const Bytes plain(70, 0x5a);
+    Bytes sealed(plain.size() + crypto::kAeadTagBytes);
+    cipher.seal(nonce, associated, plain, sealed);
+    Bytes expected = plain;
+    const auto tag = crypto::sm4_gcm_seal(*crypto::Sm4Key::from(key->derive("cairn file sm4-gcm").view().first(16)),
+                                          crypto::Sm4Nonce{nonce.bytes}, associated, expected);
+    append(expected, tag);
+    EXPECT_EQ(sealed, expected);
+    Bytes out(plain.size());
+    EXPECT_TRUE(cipher.open(nonce, associated, sealed, out));
+    EXPECT_EQ(out, plain);
+    EXPECT_FALSE(FileCipher(CipherSuite::aes_256_gcm, key).open(nonce, associated, sealed, out));
+    for (std::size_t i = 0; i < sealed.size(); ++i) {
+        sealed[i] ^= 1;
+        EXPECT_FALSE(cipher.open(nonce, associated, sealed, out)) << i;
+        EXPECT_EQ(out, Bytes(plain.size())) << "what was refused must not be readable";
+        sealed[i] ^= 1;
+    }
+    EXPECT_FALSE(cipher.open(nonce, associated, BytesView{sealed}.first(15), {}));
 }
 
 TEST(CipherFile, refuses_frames_that_were_moved_within_a_file_or_between_files) {
@@ -454,6 +559,51 @@ TEST(KeyRotation, gives_every_file_a_new_key_while_one_is_written_and_read_and_t
     // A copy from before the rotation is lost with its key.
     machine.disk.content("d/a") = before;
     EXPECT_EQ(machine.files().open("d/a").error().code, error::RegistryMissing);
+}
+
+TEST(KeyRotation, brings_old_files_to_the_suite_of_new_ones_also_without_a_new_version) {
+    Machine machine;
+    std::mt19937_64 random{10};
+    std::map<std::string, Bytes> expected;
+    for (const char* path : {"d/a", "d/b", "d/gone"}) {
+        expected[path] = random_bytes(random, 500'000);
+        auto file = *machine.files().create(path);
+        ASSERT_TRUE(file->write_at(0, expected[path]));
+        ASSERT_TRUE(file->sync());
+    }
+    EXPECT_EQ(machine.files().files_of_other_suites({1}), 0u);
+    machine.suite = CipherSuite::sm4_gcm;
+    machine.restart();
+    EXPECT_EQ(machine.files().files_of_other_suites({1}), 3u);
+    EXPECT_EQ(machine.files().files_of_other_suites({2}), 0u) << "those count as files under an old version";
+    ASSERT_TRUE(machine.files().remove("d/gone"));
+    expected.erase("d/gone");
+    EXPECT_EQ(machine.files().files_of_other_suites({1}), 2u);
+    auto hot = *machine.files().open("d/b");
+    for (const char* path : {"d/a", "d/b"}) {
+        const auto old = decode_cipher_header(machine.disk.content(path))->id;
+        const auto moved = machine.files().reencrypt(path, [&](std::size_t) {
+            const auto more = random_bytes(random, 100);
+            auto& all = expected["d/b"];
+            EXPECT_TRUE(hot->write_at(all.size(), more));
+            append(all, more);
+            return true;
+        });
+        ASSERT_TRUE(moved) << moved.error().text();
+        EXPECT_TRUE(*moved);
+        const auto header = *decode_cipher_header(machine.disk.content(path));
+        EXPECT_EQ(header.suite, CipherSuite::sm4_gcm);
+        EXPECT_NE(header.id, old) << "one key never serves two suites";
+        EXPECT_FALSE(*machine.files().reencrypt(path, always));
+    }
+    EXPECT_EQ(machine.files().files_of_other_suites({1}), 0u);
+    ASSERT_TRUE(hot->write_at(expected["d/b"].size(), Bytes(10, 1)));
+    expected["d/b"].resize(expected["d/b"].size() + 10, 1);
+    ASSERT_TRUE(hot->sync());
+    hot.reset();
+    machine.restart();
+    EXPECT_EQ(machine.files().files_of_other_suites({1}), 0u);
+    for (const auto& [path, content] : expected) EXPECT_EQ(content_of(**machine.files().open(path)), content) << path;
 }
 
 TEST(KeyRotation, survives_a_loss_of_power_at_every_point) {

@@ -58,16 +58,16 @@ Bytes encode_cipher_header(const CipherHeader& header, const crypto::SecretKey& 
 std::optional<CipherHeader> decode_cipher_header(BytesView bytes) {
     if (!has_cipher_magic(bytes) || bytes.size() < kCipherHeaderBytes) return std::nullopt;
     codec::WireReader in{bytes.subspan(kMagic.size(), kAuthenticatedBytes - kMagic.size())};
-    const auto suite = in.u16();
-    const auto zeros = in.u16();
     CipherHeader out;
+    out.suite = static_cast<CipherSuite>(in.u16());
+    const auto zeros = in.u16();
     out.page_bytes = in.u32();
     out.key_version = in.u32();
     const auto more_zeros = in.u32();
     out.id = in.fixed<FileId>();
     const auto last_zeros = in.u64();
-    if (in.failed() || suite != static_cast<std::uint16_t>(CipherSuite::aes_256_gcm) || zeros != 0 || more_zeros != 0 ||
-        last_zeros != 0 || out.page_bytes < kPageBytesMin || out.page_bytes > kPageBytesMax)
+    if (in.failed() || zeros != 0 || more_zeros != 0 || last_zeros != 0 || out.page_bytes < kPageBytesMin ||
+        out.page_bytes > kPageBytesMax)
         return std::nullopt;
     return out;
 }
@@ -94,7 +94,7 @@ std::optional<FrameHeader> decode_frame_header(BytesView bytes, std::uint32_t pa
     return out;
 }
 
-void append_frame(Bytes& out, const crypto::SecretKey& key, const crypto::AeadNonce& nonce, std::uint64_t physical,
+void append_frame(Bytes& out, const FileCipher& cipher, const crypto::AeadNonce& nonce, std::uint64_t physical,
                   std::uint64_t offset, BytesView content) {
     const auto start = out.size();
     const auto length = static_cast<std::uint32_t>(content.size());
@@ -105,15 +105,15 @@ void append_frame(Bytes& out, const crypto::SecretKey& key, const crypto::AeadNo
     header.u32(crc32c(header.bytes()));
     append(out, header.bytes());
     out.resize(start + kFrameOverheadBytes + content.size());
-    crypto::aead_seal(key, nonce, associated_data(physical, length, offset), content,
-                      std::span{out}.subspan(start + kFrameHeaderBytes));
+    cipher.seal(nonce, associated_data(physical, length, offset), content,
+                std::span{out}.subspan(start + kFrameHeaderBytes));
 }
 
-bool open_frame(const crypto::SecretKey& key, const FrameHeader& header, std::uint64_t physical, BytesView frame,
+bool open_frame(const FileCipher& cipher, const FrameHeader& header, std::uint64_t physical, BytesView frame,
                 std::span<std::uint8_t> out) {
     if (frame.size() != header.bytes()) return false;
-    return crypto::aead_open(key, header.nonce, associated_data(physical, header.length, header.offset),
-                             frame.subspan(kFrameHeaderBytes), out);
+    return cipher.open(header.nonce, associated_data(physical, header.length, header.offset),
+                       frame.subspan(kFrameHeaderBytes), out);
 }
 
 bool is_torn_end(BytesView bytes, std::uint64_t physical, std::uint32_t page_bytes) {

@@ -6,8 +6,8 @@
 //
 // Then pages of `page bytes` each (the last may be shorter). A page holds frames without gaps; what is left of it when the
 // next frame does not fit is zero. Frame: u32 length, u64 logical offset of its first byte, nonce (12), u32 CRC-32C of the
-// 24 bytes before, cipher text, tag (16). Suite 1 is AES-256-GCM; the associated data is the frame's physical offset (u64),
-// then length and logical offset. Integers are little-endian.
+// 24 bytes before, cipher text, tag (16). Suite 1 is AES-256-GCM, suite 2 SM4-GCM (file_cipher.hpp); the associated data is
+// the frame's physical offset (u64), then length and logical offset. Integers are little-endian.
 //
 // Why this form, and what holds:
 //
@@ -27,15 +27,13 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "crypto/aead.hpp"
+#include "storage/file_cipher.hpp"
 
 #include <functional>
 
 namespace cairn::storage {
 
 using FileId = FixedBytes<16, struct FileIdTag>;
-
-enum class CipherSuite : std::uint16_t { aes_256_gcm = 1 }; // 2 is kept for SM4
 
 inline constexpr std::size_t kCipherHeaderBytes = 64;
 inline constexpr std::size_t kFrameHeaderBytes = 28;
@@ -55,7 +53,7 @@ struct CipherHeader {
 };
 
 Bytes encode_cipher_header(const CipherHeader& header, const crypto::SecretKey& key);
-/// The clear part, not authenticated. Nothing if it is not of this form.
+/// The clear part, not authenticated. Nothing if it is not of this form; the suite may be one that is not known.
 std::optional<CipherHeader> decode_cipher_header(BytesView bytes);
 bool cipher_header_is_authentic(BytesView bytes, const crypto::SecretKey& key);
 /// Whether it claims to be an encrypted file, however damaged.
@@ -70,10 +68,10 @@ struct FrameHeader {
 /// Nothing if its check fails or it cannot stand in a page. `bytes`: at least kFrameHeaderBytes.
 std::optional<FrameHeader> decode_frame_header(BytesView bytes, std::uint32_t page_bytes);
 /// Appends the frame to `out`; it is to stand at `physical`.
-void append_frame(Bytes& out, const crypto::SecretKey& key, const crypto::AeadNonce& nonce, std::uint64_t physical,
+void append_frame(Bytes& out, const FileCipher& cipher, const crypto::AeadNonce& nonce, std::uint64_t physical,
                   std::uint64_t offset, BytesView content);
 /// `frame`: header, cipher text and tag; `out`: header.length bytes.
-[[nodiscard]] bool open_frame(const crypto::SecretKey& key, const FrameHeader& header, std::uint64_t physical,
+[[nodiscard]] bool open_frame(const FileCipher& cipher, const FrameHeader& header, std::uint64_t physical,
                               BytesView frame, std::span<std::uint8_t> out);
 
 /// Where pages begin and how much of one is left.

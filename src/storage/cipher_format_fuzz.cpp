@@ -12,13 +12,16 @@ using namespace cairn;
 using namespace cairn::storage;
 
 struct Machine {
+    explicit Machine(CipherSuite suite) : running(*TestEncryption::open(disk, "k", {}, test_root(), suite)) {}
     FaultyFileSystem disk{1};
-    std::unique_ptr<TestEncryption> running = *TestEncryption::open(disk, "k", {});
+    std::unique_ptr<TestEncryption> running;
 };
 
 /// Whatever opens must read as a prefix of what was written; anything else must be refused.
 void damage_a_valid_file(BytesView data) {
-    static Machine machine;
+    static Machine aes{CipherSuite::aes_256_gcm};
+    static Machine sm4{CipherSuite::sm4_gcm};
+    auto& machine = (data[0] & 0x20) != 0 ? sm4 : aes;
     const auto content = data.subspan(4);
     {
         auto file = *machine.running->files->create_as("d/f", {.page_bytes = 256});

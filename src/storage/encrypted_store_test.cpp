@@ -40,11 +40,11 @@ struct Place {
     std::unique_ptr<KeyValueStore> store;
     std::unique_ptr<RecordLog> log;
 
-    Status open(const std::string& directory, bool encrypted) {
+    Status open(const std::string& directory, bool encrypted, CipherSuite suite = CipherSuite::aes_256_gcm) {
         std::filesystem::create_directories(directory);
         if (encrypted) {
             CRN_TRY(opened, TestEncryption::open(posix_file_system(), directory + "/keys",
-                                                 files_below(directory, directory + "/keys")));
+                                                 files_below(directory, directory + "/keys"), test_root(), suite));
             encryption = std::move(opened);
         }
         CRN_TRY(opened_store, open_rocksdb(directory + "/state", encrypted ? encryption->files.get() : nullptr));
@@ -102,11 +102,14 @@ Status check(const Place& place, std::uint64_t count, std::uint64_t stride = 1) 
 } // namespace
 
 TEST(EncryptedStore, holds_planted_text_in_no_file_and_without_encryption_in_many) {
-    for (const bool encrypted : {true, false}) {
+    for (const auto suite :
+         {std::optional{CipherSuite::aes_256_gcm}, std::optional{CipherSuite::sm4_gcm}, std::optional<CipherSuite>{}}) {
+        const bool encrypted = suite.has_value();
+        const auto cipher = suite.value_or(CipherSuite::aes_256_gcm);
         const TestDirectory directory;
         {
             Place place;
-            ASSERT_TRUE(place.open(directory / "data", encrypted));
+            ASSERT_TRUE(place.open(directory / "data", encrypted, cipher));
             ASSERT_TRUE(fill(place, 0, 20'000));
             ASSERT_TRUE(check(place, 20'000, 7));
             const auto found = files_with(directory / "data", "PLANTED");
@@ -114,7 +117,7 @@ TEST(EncryptedStore, holds_planted_text_in_no_file_and_without_encryption_in_man
             EXPECT_EQ(found == 0, encrypted) << found;
         }
         Place again;
-        ASSERT_TRUE(again.open(directory / "data", encrypted));
+        ASSERT_TRUE(again.open(directory / "data", encrypted, cipher));
         ASSERT_TRUE(check(again, 20'000, 3));
         if (encrypted) {
             EXPECT_EQ(files_with(directory / "data", "PLANTED"), 0u);
@@ -224,6 +227,54 @@ TEST(EncryptedStore, rotates_its_keys_under_load_and_reads_back_when_the_old_key
     ASSERT_TRUE(opened) << opened.error().text();
     const auto checked = check(again, kCount);
     EXPECT_TRUE(checked) << checked.error().text();
+    EXPECT_EQ(files_with(data, "PLANTED"), 0u);
+}
+
+TEST(EncryptedStore, of_two_suites_is_read_whole_and_brought_to_one_while_it_is_written) {
+    const TestDirectory directory;
+    const auto data = directory / "data";
+    constexpr std::uint64_t kPart = 4000;
+    const auto suites = [&] {
+        std::map<CipherSuite, int> out;
+        for (const auto& path : files_below(data, data + "/keys"))
+            if (const auto header = decode_cipher_header(read_file(path))) ++out[header->suite];
+        return out;
+    };
+    {
+        Place place;
+        ASSERT_TRUE(place.open(data, true));
+        ASSERT_TRUE(fill(place, 0, kPart));
+    }
+    EXPECT_EQ(suites().size(), 1u);
+    {
+        Place place;
+        const auto opened = place.open(data, true, CipherSuite::sm4_gcm);
+        ASSERT_TRUE(opened) << opened.error().text();
+        ASSERT_TRUE(fill(place, kPart, 2 * kPart));
+        EXPECT_EQ(suites().size(), 2u);
+        ASSERT_TRUE(check(place, 2 * kPart, 3));
+        std::optional<Error> failed;
+        std::jthread load([&] {
+            if (const auto filled = fill(place, 2 * kPart, 3 * kPart); !filled) failed = filled.error();
+        });
+        auto& files = *place.encryption->files;
+        for (int round = 0; round < 50 && files.files_of_other_suites({1}) != 0; ++round)
+            for (const auto& path : files_below(data, data + "/keys")) {
+                if (path.ends_with("LOCK") || path.ends_with(".rekey")) continue;
+                const auto moved = files.reencrypt(path, always);
+                ASSERT_TRUE(moved) << moved.error().text();
+            }
+        EXPECT_EQ(files.files_of_other_suites({1}), 0u);
+        load.join();
+        EXPECT_FALSE(failed) << failed->text();
+    }
+    Place again;
+    ASSERT_TRUE(again.open(data, true, CipherSuite::sm4_gcm));
+    const auto checked = check(again, 3 * kPart);
+    EXPECT_TRUE(checked) << checked.error().text();
+    const auto found = suites();
+    EXPECT_FALSE(found.contains(CipherSuite::aes_256_gcm));
+    EXPECT_GT(found.at(CipherSuite::sm4_gcm), 5);
     EXPECT_EQ(files_with(data, "PLANTED"), 0u);
 }
 

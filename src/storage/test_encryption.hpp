@@ -16,14 +16,15 @@ public:
     /// Keys lie in `keys`; `paths`: all files that should be encrypted.
     static Result<std::unique_ptr<TestEncryption>> open(FileSystem& below, const std::string& keys,
                                                         const std::vector<std::string>& paths,
-                                                        RootKey root = test_root()) {
+                                                        RootKey root = test_root(),
+                                                        CipherSuite suite = CipherSuite::aes_256_gcm) {
         auto out = std::unique_ptr<TestEncryption>(new TestEncryption);
         CRN_CHECK(below.make_directory(keys));
         CRN_TRY(vault, open_root_vault(below, keys, std::move(root), IfAbsent::create));
         out->vault = std::move(vault);
         CRN_TRY(registry, KeyRegistry::open(below, keys, *out->vault, KeyRegistry::IfAbsent::create));
         out->registry = std::move(registry);
-        out->files = std::make_unique<CipherFileSystem>(below, *out->registry);
+        out->files = std::make_unique<CipherFileSystem>(below, *out->registry, suite);
         CRN_CHECK(out->files->take_inventory(paths));
         return out;
     }

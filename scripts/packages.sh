@@ -9,7 +9,7 @@ packages=(
     libgtest-dev libgmock-dev libbenchmark-dev
     python3 zstd curl ca-certificates openssl
 )
-[[ "${1:-}" == "--test" ]] && packages+=(clang-19 libclang-rt-19-dev spin iproute2 oathtool nftables softhsm2 swtpm libtss2-tcti-swtpm0 tpm2-tools)
+[[ "${1:-}" == "--test" ]] && packages+=(clang-19 libclang-rt-19-dev spin iproute2 oathtool nftables softhsm2 swtpm libtss2-tcti-swtpm0 tpm2-tools testssl.sh)
 [[ "${1:-}" == "--lint" ]] && packages+=(clang-format-19 clang-tidy-19)
 # A newer Node.js that is on the machine already serves as well as Debian's.
 command -v npm >/dev/null || packages+=(nodejs npm)

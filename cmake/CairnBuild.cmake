@@ -17,6 +17,7 @@ endif()
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
                     -fno-omit-frame-pointer -fstack-protector-strong
                     -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+add_link_options(-Wl,-z,relro,-z,now)
 # unsigned __int128 is used on purpose in 256-bit arithmetic; fields left out of a designated initializer have defaults.
 add_compile_options(-Wno-pedantic -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -5,5 +5,5 @@ cd "$(dirname "$0")/.."
 preset=${1:-release}
 shift || true
 scripts/packages.sh "$([[ $preset == fuzz ]] && echo --test || true)"
-[[ -f build/$preset/build.ninja ]] || cmake --preset "$preset" >/dev/null
+[[ build/$preset/build.ninja -nt CMakePresets.json ]] || cmake --preset "$preset" >/dev/null
 cmake --build --preset "$preset" ${1:+--target "$@"}

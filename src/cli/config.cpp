@@ -61,6 +61,9 @@ public:
                            "must be from " + std::to_string(low) + " to " + std::to_string(high));
         out = static_cast<T>(*value);
     }
+    void truth(const char* section, const char* key, bool& out) {
+        if (const auto value = get<bool>(section, key, "true or false")) out = *value;
+    }
     void list(const char* section, const char* key, std::vector<std::string>& out) {
         known_[section].insert(key);
         const auto node = root_[section][key];
@@ -223,6 +226,7 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.file("rpc", "token_file", out.rpc.token_file, false);
     read.list("rpc", "cors_origins", out.rpc.cors_origins);
     read.list("rpc", "host_names", out.rpc.host_names);
+    read.truth("rpc", "traces", out.rpc.rpc.traces);
 
     zone::ManagementConfig management;
     if (read_zone(read, root, "management", management.tls, management.origins)) {
@@ -294,6 +298,7 @@ std::string to_toml(const NodeSettings& settings) {
     if (!rpc.token_file.empty()) out += "token_file = " + toml_text(rpc.token_file) + "\n";
     out += "cors_origins = " + toml_list(rpc.cors_origins) + "\n";
     out += "host_names = " + toml_list(rpc.host_names) + "\n";
+    if (rpc.rpc.traces) out += "traces = true\n";
     if (settings.management) {
         const auto& management = *settings.management;
         out += zone_toml("management", management.tls, management.origins);

@@ -138,6 +138,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         settings.node.listen_port = port_of(plan, i, 1);
         settings.rpc.port = port_of(plan, i, 0);
         settings.rpc.cors_origins = plan.cors_origins;
+        settings.rpc.rpc.traces = true;
         settings.management.emplace();
         settings.management->tls = zone_tls(keys, "management", zone_port_of(plan, i, 0));
         settings.regulator.emplace();

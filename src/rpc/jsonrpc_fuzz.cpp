@@ -18,6 +18,7 @@ struct World {
     }
     static rpc::RpcLimits limits() {
         rpc::RpcLimits out;
+        out.traces = true;
         out.call_gas_max = 200'000; // quick rounds
         out.batch_requests_max = 8;
         out.sync_wait_default = out.sync_wait_max = std::chrono::milliseconds(1);

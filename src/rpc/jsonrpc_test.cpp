@@ -116,6 +116,15 @@ TEST_F(JsonRpc, refuses_a_batch_whose_answers_are_too_large) {
     EXPECT_EQ(answers[99]["error"]["code"], -32005);
 }
 
+TEST_F(JsonRpc, knows_no_traces_unless_they_are_switched_on) {
+    Service usual(chain, {});
+    const auto asked = request("debug_traceBlockByNumber", {"0x0"}).dump();
+    const auto refused = Json::parse(usual.handle(asked));
+    EXPECT_EQ(refused["error"]["code"], -32601);
+    EXPECT_EQ(refused["error"]["message"], "the method debug_traceBlockByNumber does not exist/is not available");
+    EXPECT_TRUE(raw(asked).contains("result"));
+}
+
 TEST_F(JsonRpc, writes_text_that_is_not_utf8_as_valid_json) {
     EXPECT_EQ(json_text("a\"\\\n\x01"), R"("a\"\\\u000a\u0001")");
     EXPECT_EQ(Json::parse(json_text("\xff\xc3\xa9\xed\xa0\x80")).get<std::string>(),

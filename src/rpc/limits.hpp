@@ -29,6 +29,7 @@ struct RpcLimits {
     std::size_t sync_sends_max = 1024; // waiting eth_sendRawTransactionSync
     std::chrono::milliseconds sync_wait_default{10'000};
     std::chrono::milliseconds sync_wait_max{60'000};
+    bool traces = false; // debug_*; without it they are unknown methods
     FlowLimits flow;
 };
 

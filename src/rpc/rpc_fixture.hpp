@@ -91,10 +91,17 @@ inline Bytes relay_runtime(const Address& target) {
 
 inline Bytes word(std::uint64_t value) { return to_bytes(to_big_endian(U256{value})); }
 
+/// As a node gives them that answers traces too.
+inline RpcLimits with_traces() {
+    RpcLimits out;
+    out.traces = true;
+    return out;
+}
+
 class RpcTest : public ::testing::Test {
 protected:
     explicit RpcTest(ledger::FeeMode mode = ledger::FeeMode::free, Mining mining = Mining::at_once,
-                     RpcLimits limits = {}, std::uint64_t history = 1000)
+                     const RpcLimits& limits = with_traces(), std::uint64_t history = 1000)
         : chain(mode, mining, history), service(chain, limits) {}
 
     Json request(const std::string& method, const Json& parameters) {

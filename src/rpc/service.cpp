@@ -48,7 +48,7 @@ struct Request {
 
 bool is_id(const Json& value) { return value.is_string() || value.is_number() || value.is_null(); }
 
-Request read_request(Json& value) {
+Request read_request(Json& value, const RpcLimits& limits) {
     Request out;
     const auto refuse = [&](int error_code, std::string message) {
         out.error = RpcError{error_code, std::move(message), {}};
@@ -73,7 +73,7 @@ Request read_request(Json& value) {
     }
     const auto& method_name = name->get_ref<const std::string&>();
     const auto found = table_of_methods().find(method_name);
-    if (found == table_of_methods().end()) {
+    if (found == table_of_methods().end() || (!limits.traces && method_name.starts_with("debug_"))) {
         // A notification of an unknown method gets no answer, as any notification.
         out.error =
             RpcError{code::kMethod, "the method " + method_name.substr(0, 64) + " does not exist/is not available", {}};
@@ -239,7 +239,7 @@ Service::Work Service::parse(std::string_view body) const {
     auto document = parse_json(body, inside_->limits);
     if (!document) return refuse(std::move(document.error()));
     if (!document->is_array()) {
-        inside->requests.push_back(read_request(*document));
+        inside->requests.push_back(read_request(*document, inside_->limits));
     } else {
         if (document->empty()) return refuse({code::kRequest, "empty batch", {}});
         if (document->size() > inside_->limits.batch_requests_max)
@@ -249,7 +249,7 @@ Service::Work Service::parse(std::string_view body) const {
                            {}});
         inside->batch = true;
         inside->requests.reserve(document->size());
-        for (auto& value : *document) inside->requests.push_back(read_request(value));
+        for (auto& value : *document) inside->requests.push_back(read_request(value, inside_->limits));
     }
     if (inside->requests.size() > kQuickRequestsMax) inside->cost = Cost::normal;
     for (const auto& request : inside->requests) {

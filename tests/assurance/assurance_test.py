@@ -94,8 +94,12 @@ class Hardening(unittest.TestCase):
         self.assertRegex(segments, r"GNU_STACK.* RW +0x")  # not RWE
         self.assertIn("GNU_RELRO", segments)
         self.assertNotRegex(segments, r"LOAD.* RWE ")
-        self.assertIn("__stack_chk_fail", self.readelf("-sW"))
-        self.assertNotRegex(self.readelf("-dW"), r"RPATH|RUNPATH|TEXTREL")
+        symbols = self.readelf("-sW")
+        self.assertIn("__stack_chk_fail", symbols)
+        self.assertRegex(symbols, r" __(memcpy|memset|read|recv|fdelt|snprintf)_chk@", "built with _FORTIFY_SOURCE")
+        dynamic = self.readelf("-dW")
+        self.assertRegex(dynamic, r"FLAGS.*NOW")
+        self.assertNotRegex(dynamic, r"RPATH|RUNPATH|TEXTREL")
 
     def test_no_shell_is_started(self):
         imported = {line.split()[7].split("@")[0] for line in self.readelf("-sW").splitlines() if " UND " in line and len(line.split()) > 7}

@@ -196,8 +196,6 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.number("node", "disk_reserve_mib", reserve_mib, 1, 1 << 20);
     out.node.disk_reserve_bytes = static_cast<std::uint64_t>(reserve_mib) << 20;
 
-    read.file("storage", "root_key", out.node.storage_root_file, false);
-    read.file("storage", "passphrase_file", out.node.storage_passphrase_file, false);
     std::string encryption = "on";
     read.text("storage", "encryption", encryption);
     if (encryption != "on" && encryption != "off-for-measuring")
@@ -277,12 +275,8 @@ std::string to_toml(const NodeSettings& settings) {
     out += "genesis = " + toml_text(node.genesis_file) + "\n";
     out += "keys = " + toml_text(node.keys_file) + "\n";
     out += "disk_reserve_mib = " + std::to_string(node.disk_reserve_bytes >> 20) + "\n";
-    if (!node.storage_root_file.empty() || !node.storage_passphrase_file.empty() || node.storage_cipher ||
-        node.encryption_off_for_measuring) {
+    if (node.storage_cipher || node.encryption_off_for_measuring) {
         out += "\n[storage]\n";
-        if (!node.storage_root_file.empty()) out += "root_key = " + toml_text(node.storage_root_file) + "\n";
-        if (!node.storage_passphrase_file.empty())
-            out += "passphrase_file = " + toml_text(node.storage_passphrase_file) + "\n";
         for (const auto& [name, suite] : kCiphers)
             if (node.storage_cipher == suite) out += "cipher = " + toml_text(name) + "\n";
         if (node.encryption_off_for_measuring) out += "encryption = \"off-for-measuring\"\n";

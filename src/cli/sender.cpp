@@ -94,8 +94,9 @@ std::string dev_dir(const Invocation& invocation) {
     return directory ? absolute(*directory) : default_dev_dir();
 }
 
-Result<std::string> read_passphrase(const Invocation& invocation, std::string_view prompt, Ask ask) {
-    if (const auto file = invocation.flag("passphrase-file")) {
+Result<std::string> read_passphrase(const Invocation& invocation, std::string_view prompt, Ask ask,
+                                    std::string_view flag) {
+    if (const auto file = invocation.flag(flag)) {
         CRN_TRY(text, read_secret_file(*file));
         auto line = text.substr(0, text.find_first_of("\r\n"));
         wipe(text);

@@ -23,8 +23,9 @@ std::vector<FlagSpec> sender_flags();
 Result<Sender> choose_sender(const Invocation& invocation);
 
 enum class Ask { once, twice };
-/// First line of --passphrase-file, or asked for on the terminal without echo. CliPassphraseMissing.
-Result<std::string> read_passphrase(const Invocation& invocation, std::string_view prompt, Ask ask);
+/// First line of the file that the flag names, or asked for on the terminal without echo. CliPassphraseMissing.
+Result<std::string> read_passphrase(const Invocation& invocation, std::string_view prompt, Ask ask,
+                                    std::string_view flag = "passphrase-file");
 
 /// Directory of the development network that --dir or the environment names.
 std::string dev_dir(const Invocation& invocation);

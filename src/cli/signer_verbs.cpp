@@ -176,12 +176,12 @@ Status signer_renew_tls_key(Invocation& invocation) {
                                                  validity, crypto::system_random()));
     CRN_TRY(key, crypto::P256Key::from_pem(made.key_pem.view()));
     CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + folder + "/keys.sealed: ", Ask::once));
-    const auto replaced = signer::replace_tls_key(folder + "/keys.sealed", as_bytes(passphrase), key.scalar(),
-                                                  crypto::system_random());
+    const auto replaced =
+        signer::replace_tls_key(folder + "/keys.sealed", as_bytes(passphrase), key.scalar(), crypto::system_random());
     wipe(passphrase);
     if (!replaced) return std::unexpected(replaced.error());
-    CRN_CHECK(write_file(folder + "/tls.pem", made.certificate_pem + ca.certificate_pem, Access::shared,
-                         Existing::replace));
+    CRN_CHECK(
+        write_file(folder + "/tls.pem", made.certificate_pem + ca.certificate_pem, Access::shared, Existing::replace));
     print_fields(invocation.terminal(), {{"TLS key", to_hex(replaced->tls)}, {"certificate", folder + "/tls.pem"}});
     if (!invocation.terminal().quiet)
         invocation.terminal().err << "Next: restart the node, then: cairn identity revoke OLD-CERTIFICATE\n";
@@ -312,12 +312,15 @@ void declare_signer(CommandList& out) {
         {.noun = "signer",
          .verb = "renew-tls-key",
          .summary = "give a node a fresh TLS key and the certificate for it",
-         .details = "For a key that leaked or is too old: renewed certificates keep the key. The organisation's CA signs, so "
-                    "this runs where ca.key is. The node takes both into use when it is started again.",
+         .details =
+             "For a key that leaked or is too old: renewed certificates keep the key. The organisation's CA signs, so "
+             "this runs where ca.key is. The node takes both into use when it is started again.",
          .flags = {{.name = "keys",
                     .value = "DIR",
                     .help = "the validator's folder, with keys.sealed and tls.pem (required)"},
-                   {.name = "org", .value = "DIR", .help = "the organisation's folder, with ca.pem and ca.key (required)"},
+                   {.name = "org",
+                    .value = "DIR",
+                    .help = "the organisation's folder, with ca.pem and ca.key (required)"},
                    {.name = "days", .value = "N", .help = "how long the certificate holds (default: 90)"},
                    kPassphraseFile},
          .examples = {{"cairn signer renew-tls-key --keys Alpha/validators/alpha-1 --org Alpha", ""}},
@@ -343,7 +346,9 @@ void declare_signer(CommandList& out) {
          .summary = "a new memory for a signer that lost its own",
          .details = "Nothing is signed up to the given view, lane position and height. Only with values that are "
                     "certainly above whatever these keys have signed is this safe: ask the other validators for "
-                    "theirs, and add a margin. New keys that the others vote in are safer.",
+                    "theirs, and add a margin. New keys that the others vote in are safer. The storage keys were in "
+                    "the lost memory: "
+                    "empty the node's data directory, and it syncs from its peers.",
          .flags = {kKeys,
                    {.name = "view", .value = "N", .help = "(required)"},
                    {.name = "position", .value = "N", .help = "of any lane (required)"},

@@ -8,6 +8,7 @@
 #include "cli/sender.hpp"
 #include "node/control.hpp"
 #include "node/data_at_rest.hpp"
+#include "node/own_signer.hpp"
 
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -126,7 +127,8 @@ Status storage_read(Invocation& invocation) {
     CRN_TRY(settings, read_node_config(config));
     CRN_TRY(text, read_file(settings.node.genesis_file));
     CRN_TRY(genesis, ledger::genesis_from_json(text));
-    CRN_TRY(at_rest, node::DataAtRest::open(settings.node, genesis));
+    CRN_TRY(signer, node::start_own_signer(settings.node, genesis.parameters.chain_id));
+    CRN_TRY(at_rest, node::DataAtRest::open(settings.node, genesis, std::move(signer)));
     CRN_TRY(file, at_rest->files().open(absolute(invocation.argument(0))));
     CRN_TRY(size, file->size());
     Bytes piece(1u << 20);
@@ -184,7 +186,11 @@ void declare_storage(CommandList& out) {
         {.noun = "storage",
          .verb = "read",
          .summary = "print an encrypted file of a node that does not run",
-         .details = "For the reports that a node leaves in its data directory when it stops by itself.",
+         .details =
+             "For the reports that a node leaves in its data directory when it stops by itself. The node's sealed keys "
+             "are opened "
+             "for it by a signer, as at the node's start: the passphrase comes from signer.passphrase_file of the "
+             "configuration, a systemd credential, or the terminal.",
          .arguments = {{.name = "FILE", .help = "a file in the data directory", .completes = Completes::file}},
          .flags = {kConfig, kNode, kDir},
          .examples = {{"cairn storage read /srv/cairn/data/divergence-12.json --config /srv/cairn/node.toml", ""}},

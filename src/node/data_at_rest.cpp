@@ -3,8 +3,6 @@
 #include "base/clock.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
-#include "crypto/certificate.hpp"
-#include "storage/root_file.hpp"
 
 #include <array>
 #include <filesystem>
@@ -27,20 +25,7 @@ bool is_development(const ledger::Genesis& genesis) {
     });
 }
 
-storage::AskPassphrase passphrase_from(const std::string& file) {
-    return [file]() -> Result<std::string> {
-        if (file.empty()) return fail(error::RootFileRefused, "it is sealed, and storage.passphrase_file is not set");
-        CRN_TRY(text, crypto::read_secret_file(file));
-        const auto line = text.view().substr(0, text.view().find('\n'));
-        return std::string{line};
-    };
-}
-
 } // namespace
-
-std::string default_root_file(const NodeConfig& config) {
-    return (std::filesystem::path(config.keys_file).parent_path() / "storage.root").string();
-}
 
 storage::CipherSuite cipher_of(const NodeConfig& config, const ledger::Genesis& genesis) {
     if (config.storage_cipher) return *config.storage_cipher;
@@ -67,12 +52,14 @@ std::vector<std::string> DataAtRest::data_files() const {
     return out;
 }
 
-Result<std::unique_ptr<DataAtRest>> DataAtRest::open(const NodeConfig& config, const ledger::Genesis& genesis) {
+Result<std::unique_ptr<DataAtRest>> DataAtRest::open(const NodeConfig& config, const ledger::Genesis& genesis,
+                                                     std::shared_ptr<storage::KeyVault> vault) {
     std::error_code ignored;
     std::filesystem::create_directories(config.data_dir, ignored);
     std::unique_ptr<DataAtRest> out{new DataAtRest(config.data_dir)};
     if (!config.encryption_off_for_measuring) {
-        CRN_CHECK(out->open_keys(config, cipher_of(config, genesis)));
+        out->vault_ = std::move(vault);
+        CRN_CHECK(out->open_keys(cipher_of(config, genesis)));
         return out;
     }
     if (!is_development(genesis))
@@ -83,7 +70,7 @@ Result<std::unique_ptr<DataAtRest>> DataAtRest::open(const NodeConfig& config, c
     return out;
 }
 
-Status DataAtRest::open_keys(const NodeConfig& config, storage::CipherSuite suite) {
+Status DataAtRest::open_keys(storage::CipherSuite suite) {
     auto& disk = storage::posix_file_system();
     const auto keys = directory_ + kKeys;
     CRN_CHECK(disk.make_directory(keys));
@@ -91,17 +78,6 @@ Status DataAtRest::open_keys(const NodeConfig& config, storage::CipherSuite suit
     lock_ = std::move(lock);
     const auto paths = data_files();
     const bool is_new = paths.empty();
-    const auto root_file = config.storage_root_file.empty() ? default_root_file(config) : config.storage_root_file;
-    if (!std::filesystem::exists(root_file)) {
-        if (!is_new) return fail(error::RootFileRefused, root_file + " is missing, but " + directory_ + " has data");
-        CRN_CHECK(storage::write_root_file(root_file, storage::RootKey::generate(), {}));
-        log(LogLevel::info, "storage", "made a new root key", {{"file", root_file}});
-    }
-    CRN_TRY(root, storage::read_root_file(root_file, passphrase_from(config.storage_passphrase_file)));
-
-    CRN_TRY(vault, storage::open_root_vault(disk, keys, std::move(root),
-                                            is_new ? storage::IfAbsent::create : storage::IfAbsent::refuse));
-    vault_ = std::move(vault);
     using IfAbsent = storage::KeyRegistry::IfAbsent;
     CRN_TRY(registry, storage::KeyRegistry::open(disk, keys, *vault_, is_new ? IfAbsent::create : IfAbsent::refuse));
     registry_ = std::move(registry);

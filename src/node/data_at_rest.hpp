@@ -1,7 +1,12 @@
 // How a node's data lies on its disk: encrypted under keys of its own, and how those keys are rotated while it runs.
 //
-//     data_dir/keys/     vault.a, vault.b, registry.a, registry.b (storage/root_vault.hpp, key_registry.hpp)
-//     data_dir/...       everything else: encrypted files
+//     keys.sealed            the root, sealed; only the signer opens it
+//     keys.sealed.state.*    the signer's memory: the versions of the storage key, under the root
+//     data_dir/keys/         registry.a, registry.b: the file keys, wrapped by the storage key (storage/key_registry.hpp)
+//     data_dir/...           everything else: encrypted files
+//
+// Root and storage key never leave the signer. This process has the keys of files, as the signer unwraps them; when the signer
+// is gone, open files go on being readable and no further key is to be had.
 //
 // Rotation: `rotate` (seconds) -> `rewrap` (no data rewritten) -> `reencrypt` (in the background, at a limited rate) ->
 // `retire` (refused while anything is under the old version; then the key is refused, and destroyed). Thread-safe.
@@ -49,9 +54,11 @@ struct RetirementProof {
 
 class DataAtRest {
 public:
-    /// Opens the keys and takes stock of every file in the data directory. A new data directory gets new keys, and a new root
-    /// file if there is none. RootFileRefused, EncryptionOffRefused, RegistryMissing, CipherPlain, and others of storage.
-    static Result<std::unique_ptr<DataAtRest>> open(const NodeConfig& config, const ledger::Genesis& genesis);
+    /// Opens the registry with the vault, which is the signer, and takes stock of every file in the data directory. A new data
+    /// directory gets a new registry. EncryptionOffRefused, RegistryMissing, VaultKeyUnknown and VaultKeyWrong (the signer has
+    /// another root, or lost its memory), CipherPlain, and others of storage.
+    static Result<std::unique_ptr<DataAtRest>> open(const NodeConfig& config, const ledger::Genesis& genesis,
+                                                    std::shared_ptr<storage::KeyVault> vault);
     ~DataAtRest();
 
     storage::FileSystem& files();
@@ -72,14 +79,14 @@ public:
 private:
     explicit DataAtRest(std::string directory) : directory_(std::move(directory)) {}
     std::vector<std::string> data_files() const;
-    Status open_keys(const NodeConfig& config, storage::CipherSuite suite);
+    Status open_keys(storage::CipherSuite suite);
     void reencrypt_all(std::stop_token stop, std::uint64_t bytes_per_second_max);
     std::uint64_t files_left() const;
     Status must_be_encrypted() const;
 
     const std::string directory_;
     std::unique_ptr<storage::DirectoryLock> lock_; // of the keys: a second process must not take stock of our files
-    std::unique_ptr<storage::KeyVault> vault_;
+    std::shared_ptr<storage::KeyVault> vault_;     // null where encryption is off
     std::unique_ptr<storage::KeyRegistry> registry_;
     std::unique_ptr<storage::CipherFileSystem> files_;
 
@@ -91,8 +98,6 @@ private:
     std::jthread worker_; // guarded by change_mutex_; ends before what it uses
 };
 
-/// Where the root key file is unless the configuration says so: beside the validator's key.
-std::string default_root_file(const NodeConfig& config);
 /// For new files: what the configuration says, or what fits the chain's suite in genesis: SM4-GCM with `national`,
 /// AES-256-GCM otherwise. A later vote does not change it, because it is needed before the chain is opened.
 storage::CipherSuite cipher_of(const NodeConfig& config, const ledger::Genesis& genesis);

@@ -1,9 +1,13 @@
 #include "base/errors/node.hpp"
+#include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
+#include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
 #include "node/control.hpp"
 #include "node/data_at_rest.hpp"
 #include "node/test_network.hpp"
+#include "signer/ceremony.hpp"
+#include "signer/recovery_shares.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -61,12 +65,12 @@ TEST(DataAtRest, cannot_be_switched_off_for_a_network_of_several_machines_or_for
     auto genesis = network.genesis();
     genesis.validators.members[0].address = "10.0.0.1:30300";
     config.encryption_off_for_measuring = true;
-    EXPECT_EQ(DataAtRest::open(config, genesis).error().code, error::EncryptionOffRefused);
-    EXPECT_TRUE(DataAtRest::open(config, network.genesis()));
+    EXPECT_EQ(open_at_rest(config, genesis).error().code, error::EncryptionOffRefused);
+    EXPECT_TRUE(open_at_rest(config, network.genesis()));
     config.encryption_off_for_measuring = false;
-    EXPECT_TRUE(DataAtRest::open(config, genesis));
+    EXPECT_TRUE(open_at_rest(config, genesis));
     config.encryption_off_for_measuring = true;
-    EXPECT_EQ(DataAtRest::open(config, network.genesis()).error().code, error::EncryptionOffRefused);
+    EXPECT_EQ(open_at_rest(config, network.genesis()).error().code, error::EncryptionOffRefused);
 }
 
 TEST(DataAtRest, takes_its_cipher_from_the_configuration_or_else_from_genesis_and_brings_old_files_over) {
@@ -96,12 +100,12 @@ TEST(DataAtRest, takes_its_cipher_from_the_configuration_or_else_from_genesis_an
         ASSERT_TRUE((*file)->sync());
     };
     {
-        auto at_rest = *DataAtRest::open(config, genesis);
+        auto at_rest = *open_at_rest(config, genesis);
         write(*at_rest, "old");
         EXPECT_EQ(at_rest->status().reencryption.files_left, 0u);
     }
     config.storage_cipher.reset();
-    auto opened = DataAtRest::open(config, genesis);
+    auto opened = open_at_rest(config, genesis);
     ASSERT_TRUE(opened) << opened.error().text();
     const auto at_rest = std::move(*opened);
     EXPECT_EQ(at_rest->status().suite, sm4_gcm);
@@ -127,23 +131,86 @@ TEST(DataAtRest, takes_its_cipher_from_the_configuration_or_else_from_genesis_an
     }
 }
 
-TEST(DataAtRest, is_refused_without_its_root_and_with_another) {
+TEST(DataAtRest, is_refused_with_another_root_and_with_a_memory_that_never_had_its_key) {
     TestNetwork network(1, "root");
     const auto& config = network.config(0);
     ASSERT_TRUE(network.start(0));
     network.stop(0);
-    const auto root = default_root_file(config);
-    std::filesystem::rename(root, root + ".away");
-    EXPECT_EQ(network.start(0).error().code, error::RootFileRefused);
+    // The same validator with another root: nothing but the root of storage differs.
+    const auto own = signer::open_for_ceremony(config.keys_file, as_bytes("a passphrase"));
+    ASSERT_TRUE(own) << own.error().text();
+    auto others = signer::Secrets::generate(crypto::system_random());
+    std::ranges::copy(own->view().first(96), others->bytes().begin());
+    auto other = config;
+    other.keys_file += ".other";
+    ASSERT_TRUE(signer::create_sealed_keys(other.keys_file, *others, as_bytes("a passphrase"),
+                                           signer::kCostForRandomPassphrase, crypto::system_random()));
+    std::filesystem::rename(config.data_dir + "/signer.witness", config.data_dir + ".witness");
+    EXPECT_EQ(Node::start(other).error().code, error::VaultKeyUnknown);
     {
-        auto other = config;
-        other.data_dir += "-other";
-        ASSERT_TRUE(DataAtRest::open(other, network.genesis()));
+        auto elsewhere = other;
+        elsewhere.data_dir += "-other";
+        ASSERT_TRUE(open_at_rest(elsewhere, network.genesis()));
     }
-    EXPECT_EQ(network.start(0).error().code, error::VaultDamaged);
-    std::filesystem::rename(root + ".away", root);
+    EXPECT_EQ(Node::start(other).error().code, error::VaultKeyWrong) << "it has a version 1 of its own by now";
+    std::filesystem::rename(config.data_dir + ".witness", config.data_dir + "/signer.witness");
     const auto started = network.start(0);
     EXPECT_TRUE(started) << started.error().text();
+}
+
+TEST(DataAtRest, is_read_again_after_officers_recovered_the_lost_keys_under_a_new_passphrase) {
+    TestNetwork network(1, "recover");
+    const auto& config = network.config(0);
+    ASSERT_TRUE(network.start(0));
+    ASSERT_TRUE(network.chain(0).submit(network.transfer(0)));
+    wait_until_head(network, 1);
+    const auto head = network.chain(0).head();
+    network.stop(0);
+    auto& random = crypto::system_random();
+    {
+        const auto secrets = signer::open_for_ceremony(config.keys_file, as_bytes("a passphrase"));
+        ASSERT_TRUE(secrets) << secrets.error().text();
+        auto shares = signer::split_secrets(*secrets, 2, {"Ada", "Bo", "Cy"}, random);
+        ASSERT_TRUE(shares);
+        std::filesystem::remove(config.keys_file);
+        EXPECT_EQ(network.start(0).error().code, error::SealedKeysInvalid);
+        shares->erase(shares->begin());
+        const auto joined = signer::join_shares(*shares);
+        ASSERT_TRUE(joined) << joined.error().text();
+        ASSERT_TRUE(signer::restore_sealed_keys(config.keys_file, *joined, as_bytes("a new one"),
+                                                signer::kCostForRandomPassphrase, random));
+        EXPECT_FALSE(signer::restore_sealed_keys(config.keys_file, *joined, as_bytes("a new one"),
+                                                 signer::kCostForRandomPassphrase, random))
+            << "never over a file that is there";
+    }
+    EXPECT_EQ(network.start(0).error().code, error::SealedKeysWrong) << "with the old passphrase";
+    std::filesystem::remove(config.passphrase_file);
+    ASSERT_TRUE(crypto::write_secret_file(config.passphrase_file, "a new one\n"));
+    const auto started = network.start(0);
+    ASSERT_TRUE(started) << started.error().text();
+    EXPECT_GE(network.chain(0).head(), head);
+    ASSERT_TRUE(network.chain(0).submit(network.transfer(1)));
+    wait_until_head(network, head.value + 1);
+    // The keys without their memory: not started, whoever restored them.
+    network.stop(0);
+    for (const char* end : {".state.0", ".state.1"}) std::filesystem::remove(config.keys_file + end);
+    EXPECT_EQ(network.start(0).error().code, error::SignerAmnesia);
+}
+
+TEST(DataAtRest, of_a_node_has_no_root_and_no_storage_key_in_its_files) {
+    TestNetwork network(1, "files");
+    const auto& config = network.config(0);
+    ASSERT_TRUE(network.start(0));
+    ASSERT_TRUE(network.chain(0).submit(network.transfer(0)));
+    wait_until_head(network, 1);
+    network.stop(0);
+    EXPECT_FALSE(std::filesystem::exists(config.data_dir + "/keys/vault.a"));
+    const auto secrets = signer::open_for_ceremony(config.keys_file, as_bytes("a passphrase"));
+    ASSERT_TRUE(secrets) << secrets.error().text();
+    const auto folder = std::filesystem::path(config.keys_file).parent_path();
+    EXPECT_EQ(files_with(folder, secrets->storage_root()), 0u);
+    EXPECT_EQ(files_with(folder, as_bytes(to_hex_digits(secrets->storage_root()))), 0u);
+    EXPECT_FALSE(std::filesystem::exists(folder / "storage.root"));
 }
 
 TEST(DataAtRest, rotates_by_command_while_the_chain_runs_and_the_node_starts_without_the_old_key) {

@@ -16,9 +16,9 @@
 #include "node/divergence.hpp"
 #include "node/evidence_store.hpp"
 #include "node/executor.hpp"
+#include "node/own_signer.hpp"
 #include "node/signer_sealer.hpp"
 #include "node/storage_commands.hpp"
-#include "signer/client.hpp"
 #include "storage/segment_log.hpp"
 #include "system/keys.hpp"
 #include "system/system_contracts.hpp"
@@ -82,6 +82,8 @@ public:
             judging_ended_ = true;
         }
         network_.reset();
+        // The data goes on asking it for keys until it is closed.
+        if (signer_) signer_->on_failure({});
         signer_.reset();
         live_.reset();
         if (audit_ && ready_)
@@ -174,7 +176,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
         return fail(error::ClockWrong, "the time here is before the genesis time");
 
     CRN_CHECK(start_signer(config));
-    CRN_TRY(at_rest, DataAtRest::open(config, genesis_));
+    CRN_TRY(at_rest, DataAtRest::open(config, genesis_, signer_));
     at_rest_ = std::move(at_rest);
     CRN_TRY(executed, ExecutedChain::open(config.data_dir, genesis_, system::native_contracts(), at_rest_.get()));
     executed_ = std::move(executed);
@@ -297,14 +299,9 @@ audit::Event ValidatorNode::peer_event(std::string action, ValidatorIndex peer) 
             .action = std::move(action)};
 }
 
-/// The only process with this validator's private keys.
+/// The only process with this validator's private keys and the root of its storage keys.
 Status ValidatorNode::start_signer(const NodeConfig& config) {
-    std::error_code ignored;
-    std::filesystem::create_directories(config.data_dir, ignored); // whoever opens it next says what is wrong with it
-    CRN_TRY(client, signer::Client::start({.keys_file = config.keys_file,
-                                           .passphrase_file = config.passphrase_file,
-                                           .chain_id = genesis_.parameters.chain_id,
-                                           .witness_file = config.data_dir + "/signer.witness"}));
+    CRN_TRY(client, start_own_signer(config, genesis_.parameters.chain_id));
     signer_ = std::move(client);
     const auto& key = signer_->keys().consensus;
     const auto self = genesis_.validators.index_of(key);

@@ -13,7 +13,8 @@ namespace cairn::node {
 
 class AuditWatch;
 
-/// All paths absolute or relative to the working directory. Private keys stay sealed in their file: only the signer opens it.
+/// All paths absolute or relative to the working directory. Private keys and the root of the storage keys stay sealed in their
+/// file: only the signer opens it.
 struct NodeConfig {
     std::string data_dir;
     std::string genesis_file;
@@ -27,8 +28,6 @@ struct NodeConfig {
     std::uint16_t rpc_port = 8545;
     std::string rpc_token_file; // required when rpc_address is not loopback
     std::vector<std::string> rpc_cors_origins;
-    std::string storage_root_file;       // empty: storage.root beside the validator's key; made if there is no data yet
-    std::string storage_passphrase_file; // of a sealed root file: first line
     std::optional<storage::CipherSuite> storage_cipher; // of new files; nothing: as the chain's suite in genesis says
     bool encryption_off_for_measuring = false;          // refused unless all validators are on this machine
     std::uint32_t audit_retention_days = 366;           // see AuditSettings

@@ -15,6 +15,8 @@
 #include "ledger/selector.hpp"
 #include "node/data_at_rest.hpp"
 #include "node/executed_chain.hpp"
+#include "signer/ceremony.hpp"
+#include "signer/journal.hpp"
 #include "signer/memory_search.hpp"
 #include "signer/sealed_keys.hpp"
 #include "signer/serve.hpp"
@@ -26,6 +28,7 @@
 #include <fstream>
 #include <functional>
 #include <gtest/gtest.h>
+#include <sodium.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <thread>
@@ -61,7 +64,7 @@ crypto::AccountKey organisation_key(std::size_t i) {
 }
 
 /// Of the keys that were sealed last.
-Bytes last_tls_scalar;
+Bytes last_tls_scalar, last_storage_root;
 
 void seal_keys(const std::string& path, const crypto::ValidatorSeed& seed, std::string_view tls_pem) {
     auto secrets = signer::Secrets::generate(crypto::system_random());
@@ -69,6 +72,7 @@ void seal_keys(const std::string& path, const crypto::ValidatorSeed& seed, std::
     std::ranges::copy(seed, secrets->bytes().begin());
     last_tls_scalar = crypto::P256Key::from_pem(tls_pem)->scalar();
     ASSERT_TRUE(secrets->set_tls_scalar(last_tls_scalar));
+    last_storage_root = to_bytes(secrets->storage_root());
     ASSERT_TRUE(signer::create_sealed_keys(path, *secrets, as_bytes("a passphrase"), signer::kCostForRandomPassphrase,
                                            crypto::system_random()));
 }
@@ -297,24 +301,34 @@ TEST(Node, parameters_that_the_organisations_vote_for_hold_from_their_block_on) 
 
     // The state is lost: executing the stored blocks again gives the same roots only with the same parameters.
     std::filesystem::remove_all(network.config(0).data_dir + "/state");
-    const auto at_rest = *DataAtRest::open(network.config(0), network.genesis());
+    const auto at_rest = *open_at_rest(network.config(0), network.genesis());
     const auto again =
         ExecutedChain::open(network.config(0).data_dir, network.genesis(), system::native_contracts(), at_rest.get());
     ASSERT_TRUE(again) << again.error().text();
     EXPECT_GT((*again)->height().value, kActivation);
 }
 
+/// Changes the genesis file of `network` without its organisations' knowledge.
+void rewrite_genesis(TestNetwork& network, const std::function<void(ledger::Genesis&)>& change) {
+    auto genesis = network.genesis();
+    change(genesis);
+    std::ofstream{network.config(0).genesis_file} << ledger::to_json(genesis);
+}
+
 TEST(Node, refuses_a_data_directory_of_another_network) {
-    TestNetwork first(1, "first");
-    ASSERT_TRUE(first.start(0));
-    first.stop(0);
-    TestNetwork second(1, "second");
-    auto config = second.config(0);
-    config.data_dir = first.config(0).data_dir;
-    config.storage_root_file = default_root_file(first.config(0));
-    const auto node = Node::start(config);
+    TestNetwork network(1, "first");
+    ASSERT_TRUE(network.start(0));
+    network.stop(0);
+    // Another network of the same keys and chain id: its data opens, and is not this network's.
+    const auto seed = *crypto::ValidatorSeed::from(crypto::keccak256(as_bytes(std::string{"Org0first"})));
+    rewrite_genesis(network, [&](ledger::Genesis& genesis) {
+        genesis.timestamp -= 1;
+        genesis.signatures["Org0"] =
+            crypto::ValidatorKey::from_seed(seed).sign(ledger::genesis_signed_bytes(ledger::hash_of(genesis)));
+    });
+    const auto node = network.start(0);
     ASSERT_FALSE(node);
-    EXPECT_EQ(node.error().code, error::ForeignData);
+    EXPECT_EQ(node.error().code, error::ForeignData) << node.error().text();
 }
 
 TEST(Node, refuses_a_port_in_use) {
@@ -333,13 +347,6 @@ TEST(Node, refuses_to_run_twice) {
     const auto second = Node::start(network.config(0));
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, error::SignerBusy);
-}
-
-/// Changes the genesis file of `network` without its organisations' knowledge.
-void rewrite_genesis(TestNetwork& network, const std::function<void(ledger::Genesis&)>& change) {
-    auto genesis = network.genesis();
-    change(genesis);
-    std::ofstream{network.config(0).genesis_file} << ledger::to_json(genesis);
 }
 
 TEST(Node, refuses_a_genesis_that_lacks_a_signature_and_names_who_must_sign) {
@@ -432,7 +439,7 @@ TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_
     std::uint64_t wrong = 0;
     {
         // A block that the others will never make: the same height, another content.
-        const auto at_rest = *DataAtRest::open(network.config(3), network.genesis());
+        const auto at_rest = *open_at_rest(network.config(3), network.genesis());
         auto alone = ExecutedChain::open(network.config(3).data_dir, network.genesis(), system::native_contracts(),
                                          at_rest.get());
         ASSERT_TRUE(alone) << alone.error().text();
@@ -447,7 +454,7 @@ TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_
     EXPECT_EQ(network.node(3).fatal()->code, error::ResultDiffers) << network.node(3).fatal()->text();
     const auto path = network.config(3).data_dir + "/divergence-" + std::to_string(wrong) + ".json";
     network.stop(3);
-    const auto at_rest = *DataAtRest::open(network.config(3), network.genesis());
+    const auto at_rest = *open_at_rest(network.config(3), network.genesis());
     const auto file = at_rest->files().open(path);
     ASSERT_TRUE(file) << file.error().text();
     std::string dump(*(*file)->size(), ' ');
@@ -457,10 +464,42 @@ TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_
     transfer_until_final(network, 1, 3, 4);
 }
 
+/// Processes that `process` started and that run.
+std::vector<pid_t> children_of(pid_t process) {
+    std::vector<pid_t> out;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
+        std::ifstream children(task.path() / "children");
+        for (pid_t child = 0; children >> child;) out.push_back(child);
+    }
+    return out;
+}
+
+/// The storage keys that the signer of these keys holds by now, as its memory says.
+std::vector<Bytes> storage_keys_of(const NodeConfig& config) {
+    const auto secrets = signer::open_for_ceremony(config.keys_file, as_bytes("a passphrase"));
+    EXPECT_TRUE(secrets);
+    const auto wrapping = crypto::SecretKey::from(secrets->storage_root())->derive("cairn-signer-purpose-keys-v1");
+    // A copy of the files, because the signer has locked its own.
+    const auto copy = config.data_dir + ".memory";
+    for (const char* end : {".0", ".1"}) std::filesystem::copy_file(config.keys_file + ".state" + end, copy + end);
+    std::vector<signer::Entry> entries;
+    EXPECT_TRUE(signer::Journal::open(copy, signer::state_key(*secrets), entries));
+    std::vector<Bytes> out;
+    for (const auto& entry : entries)
+        if (entry.kind == signer::EntryKind::key_made) {
+            Bytes key(32);
+            ::crypto_stream_xchacha20_xor(key.data(), entry.detail.data() + crypto_stream_xchacha20_NONCEBYTES,
+                                          key.size(), entry.detail.data(), wrapping.view().data());
+            out.push_back(std::move(key));
+        }
+    return out;
+}
+
 TEST(Node, never_has_a_private_key_in_its_memory_but_its_signer_has) {
     TestNetwork network(1, "memory");
-    const auto scalar = last_tls_scalar;
     const auto seed = to_bytes(crypto::keccak256(as_bytes(std::string{"org0-1"} + "memory")));
+    std::vector<std::pair<std::string, Bytes>> secrets{
+        {"consensus seed", seed}, {"TLS scalar", last_tls_scalar}, {"root of storage", last_storage_root}};
     const auto& config = network.config(0);
     const auto ready = config.data_dir + ".ready";
     // A node in a process of its own, which has never seen the keys.
@@ -474,22 +513,51 @@ TEST(Node, never_has_a_private_key_in_its_memory_but_its_signer_has) {
     }
     for (int i = 0; i < 6'000 && !std::filesystem::exists(ready); ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds{10});
-    std::ifstream children("/proc/" + std::to_string(process) + "/task/" + std::to_string(process) + "/children");
-    pid_t signer_process = 0;
-    ASSERT_TRUE(children >> signer_process);
-    for (const auto& [name, key] : {std::pair{"consensus seed", seed}, std::pair{"TLS scalar", scalar}}) {
+    const auto storage_keys = storage_keys_of(config);
+    ASSERT_FALSE(storage_keys.empty());
+    for (const auto& key : storage_keys) secrets.emplace_back("storage key", key);
+    const auto children = children_of(process);
+    ASSERT_EQ(children.size(), 1u);
+    for (const auto& [name, key] : secrets) {
         auto reversed = key;
         std::ranges::reverse(reversed);
         const auto in_node = signer::memory_contains(process, key);
         ASSERT_TRUE(in_node) << "the memory of the node cannot be read: run this test as root";
         EXPECT_FALSE(*in_node) << name;
         EXPECT_FALSE(*signer::memory_contains(process, reversed)) << name << " in OpenSSL's order";
-        const auto in_signer = signer::memory_contains(signer_process, key);
+        const auto in_signer = signer::memory_contains(children.front(), key);
         ASSERT_TRUE(in_signer) << "the memory of the signer cannot be read: run this test as root";
         EXPECT_TRUE(*in_signer) << name;
     }
     ::kill(process, SIGTERM);
     ::waitpid(process, nullptr, 0);
+}
+
+TEST(Node, stops_when_its_signer_dies_and_has_lost_nothing_when_it_starts_again) {
+    TestNetwork network(1, "orphan");
+    ASSERT_TRUE(network.start(0));
+    transfer_until_final(network, 0, 0, 3);
+    const auto head = network.chain(0).head();
+    const auto hash = network.chain(0).block(head)->hash;
+    const auto children = children_of(::getpid());
+    ASSERT_EQ(children.size(), 1u);
+    ASSERT_EQ(::kill(children.front(), SIGKILL), 0);
+    for (int i = 0; i < 600 && !network.node(0).fatal(); ++i) {
+        (void)network.chain(0).submit(network.transfer(3));
+        std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    }
+    ASSERT_TRUE(network.node(0).fatal());
+    EXPECT_EQ(network.node(0).fatal()->code, error::SignerUnavailable) << network.node(0).fatal()->text();
+    network.stop(0);
+    const auto started = network.start(0);
+    ASSERT_TRUE(started) << started.error().text();
+    ASSERT_GE(network.chain(0).head(), head);
+    EXPECT_EQ(network.chain(0).block(head)->hash, hash);
+    for (int i = 0; i < 600 && network.chain(0).head() == head; ++i) {
+        (void)network.chain(0).submit(network.transfer(3));
+        std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    }
+    EXPECT_GT(network.chain(0).head(), head) << "it goes on";
 }
 
 } // namespace cairn::node

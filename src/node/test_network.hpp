@@ -2,7 +2,8 @@
 #pragma once
 
 #include "crypto/secp256k1.hpp"
-#include "node/node.hpp"
+#include "node/data_at_rest.hpp"
+#include "node/own_signer.hpp"
 
 #include <string>
 #include <vector>
@@ -39,5 +40,11 @@ private:
     std::vector<NodeConfig> configs_;
     std::vector<std::unique_ptr<Node>> nodes_;
 };
+
+/// The data of a node that does not run, with a signer of its own.
+inline Result<std::unique_ptr<DataAtRest>> open_at_rest(const NodeConfig& config, const ledger::Genesis& genesis) {
+    CRN_TRY(signer, start_own_signer(config, genesis.parameters.chain_id));
+    return DataAtRest::open(config, genesis, std::move(signer));
+}
 
 } // namespace cairn::node

@@ -194,14 +194,20 @@ SlotKey state_key(const Secrets& secrets) {
 
 std::string state_path(const std::string& sealed_keys_path) { return sealed_keys_path + ".state"; }
 
-Result<PublicKeys> create_sealed_keys(const std::string& path, const Secrets& secrets, BytesView passphrase,
-                                      const SealCost& cost, Random& random) {
+Result<PublicKeys> restore_sealed_keys(const std::string& path, const Secrets& secrets, BytesView passphrase,
+                                       const SealCost& cost, Random& random) {
     if (::sodium_init() < 0) return fail(error::KeyInvalid, "libsodium cannot be used");
     CRN_TRY(public_keys, secrets.public_keys());
     Protection protection;
     protection.cost = cost;
     CRN_TRY(sealed, seal(secrets, public_keys, passphrase, {}, protection, {}, {}, random));
     CRN_CHECK(crypto::write_secret_file(path, to_json(sealed)));
+    return public_keys;
+}
+
+Result<PublicKeys> create_sealed_keys(const std::string& path, const Secrets& secrets, BytesView passphrase,
+                                      const SealCost& cost, Random& random) {
+    CRN_TRY(public_keys, restore_sealed_keys(path, secrets, passphrase, cost, random));
     CRN_CHECK(Journal::create(state_path(path), state_key(secrets), {}));
     return public_keys;
 }

@@ -62,6 +62,11 @@ Result<PublicKeys> replace_tls_key(const std::string& path, BytesView passphrase
 /// Seals under a passphrase and writes path (never over an existing file) and the signer's first memory beside it.
 Result<PublicKeys> create_sealed_keys(const std::string& path, const Secrets& secrets, BytesView passphrase,
                                       const SealCost& cost, Random& random);
+/// The file alone, for secrets that have signed before: their memory is beside it already, or was lost (SignerAmnesia at the
+/// start, and `cairn signer reset`). A fresh memory here would let them contradict themselves. Never over an existing file:
+/// KeyFileRefused. KeyInvalid for secrets that were beside a token (token.hpp).
+Result<PublicKeys> restore_sealed_keys(const std::string& path, const Secrets& secrets, BytesView passphrase,
+                                       const SealCost& cost, Random& random);
 /// Authenticates the signer's memory; derived from the root of storage.
 SlotKey state_key(const Secrets& secrets);
 /// Where the memory of the signer of these keys lies: path + ".state" (two files, .0 and .1).

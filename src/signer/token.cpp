@@ -164,18 +164,28 @@ Result<TokenKeys> create_token_keys(const TokenSetup& setup, BytesView pin) {
 Result<PublicKeys> create_token_keys_file(const std::string& path, const TokenSetup& setup, BytesView pin,
                                           Random& random) {
     CRN_TRY(made, create_token_keys(setup, pin));
+    static_cast<void>(made);
     CRN_TRY(token, start_token(setup, pin));
-    CRN_TRY(passphrase, token_passphrase(*token));
-    // Of these only the audit seal and the root of storage are ever used.
     CRN_TRY(secrets, Secrets::generate(random));
-    CRN_TRY(public_keys, secrets.public_keys());
-    public_keys.consensus = made.consensus;
-    public_keys.tls = made.tls;
+    CRN_TRY(public_keys, restore_token_keys_file(path, setup, *token, secrets, random));
+    CRN_CHECK(Journal::create(state_path(path), state_key(secrets), {}));
+    return public_keys;
+}
+
+Result<PublicKeys> restore_token_keys_file(const std::string& path, const TokenSetup& setup, TokenBackend& token,
+                                           const Secrets& secrets, Random& random) {
+    CRN_TRY(passphrase, token_passphrase(token));
+    // Only the audit seal and the root of storage are ever used; in the place of the others stands nothing of meaning.
+    CRN_TRY(sealed_secrets, Secrets::generate(random));
+    std::ranges::copy(secrets.view().subspan(64), sealed_secrets.bytes().subspan(64).begin());
+    CRN_TRY(public_keys, sealed_secrets.public_keys());
+    public_keys.consensus = token.keys().consensus;
+    public_keys.tls = token.keys().tls;
     Protection protection;
     protection.cost = kCostForRandomPassphrase;
-    CRN_TRY(sealed, seal(secrets, public_keys, passphrase.view(), {}, protection, setup.module, setup.label, random));
+    CRN_TRY(sealed,
+            seal(sealed_secrets, public_keys, passphrase.view(), {}, protection, setup.module, setup.label, random));
     CRN_CHECK(crypto::write_secret_file(path, to_json(sealed)));
-    CRN_CHECK(Journal::create(state_path(path), state_key(secrets), {}));
     return public_keys;
 }
 

@@ -42,6 +42,11 @@ Result<TokenKeys> create_token_keys(const TokenSetup& setup, BytesView pin);
 Result<PublicKeys> create_token_keys_file(const std::string& path, const TokenSetup& setup, BytesView pin,
                                           Random& random);
 
+/// Such a file again, without a memory (see restore_sealed_keys), from secrets of which only what is not on the token counts.
+/// Start the token before the secrets are in this process.
+Result<PublicKeys> restore_token_keys_file(const std::string& path, const TokenSetup& setup, TokenBackend& token,
+                                           const Secrets& secrets, Random& random);
+
 /// What seals the secrets that are not on the token: the token's own signature of a fixed text, which it gives to nobody
 /// else, because everything else that it signs begins differently.
 Result<LockedBytes> token_passphrase(Backend& token);

@@ -1,4 +1,5 @@
-// A vault that works from a root key in this process's memory: for tools and tests, and for nodes without a signer process.
+// A vault that works from a root key in this process's memory, to test what is above a vault. A node never does: its vault is the
+// signer, in another process (signer/purpose_keys.hpp).
 //
 // The root lies in memory that is locked and excluded from core dumps. Purpose keys are random, never derived: a destroyed
 // one cannot be computed again from the root. They are kept in DIRECTORY/vault.a and vault.b (sealed_pair.hpp, magic

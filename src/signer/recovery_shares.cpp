@@ -1,15 +1,17 @@
-#include "storage/recovery_shares.hpp"
+#include "signer/recovery_shares.hpp"
 
+#include "base/errors/crypto.hpp"
 #include "base/errors/storage.hpp"
 
 #include <charconv>
 #include <set>
+#include <sodium.h>
 
-namespace cairn::storage {
+namespace cairn::signer {
 namespace {
 
-constexpr std::string_view kTitle = "cairn recovery share 1\n";
-constexpr std::size_t kSecretBytes = crypto::SecretKey::kBytes;
+constexpr std::string_view kTitle = "cairn recovery share 2\n";
+constexpr std::size_t kSecretBytes = Secrets::kBytes;
 
 std::uint8_t multiply(std::uint8_t a, std::uint8_t b) {
     unsigned left = a;
@@ -105,10 +107,22 @@ Result<ParsedShare> parse_share(std::string_view text) {
     return out;
 }
 
+std::unexpected<Error> no_memory() { return fail(error::KeyInvalid, "no memory that can be locked"); }
+
 } // namespace
 
-Result<std::vector<Share>> split_root(const RootKey& root, std::uint8_t threshold,
-                                      const std::vector<std::string>& officers, Random& random) {
+crypto::KeyCheck check_value(const Secrets& secrets) {
+    constexpr std::string_view kUse = "cairn-recovery-check-v1";
+    std::array<std::uint8_t, crypto::SecretKey::kBytes> digest{};
+    ::crypto_generichash(digest.data(), digest.size(), secrets.view().data(), secrets.view().size(),
+                         as_bytes(kUse).data(), kUse.size());
+    const auto out = crypto::SecretKey::from(digest)->check_value();
+    crypto::wipe(digest);
+    return out;
+}
+
+Result<std::vector<Share>> split_secrets(const Secrets& secrets, std::uint8_t threshold,
+                                         const std::vector<std::string>& officers, Random& random) {
     if (officers.size() > kSharesMax || threshold < 2 || threshold > officers.size())
         return fail(error::ShareTooFew, "a ceremony needs 2 to " + std::to_string(kSharesMax) +
                                             " officers and a threshold from 2 to their number");
@@ -116,27 +130,28 @@ Result<std::vector<Share>> split_root(const RootKey& root, std::uint8_t threshol
         if (!is_officer_name(officer)) return damaged("an officer's name is empty, too long, or not printable");
     CeremonyId ceremony;
     random.fill(ceremony.bytes);
-    // Row j: the coefficients of x^j for all bytes; row 0 is the secret.
-    std::vector<std::array<std::uint8_t, kSecretBytes>> rows(threshold);
-    std::ranges::copy(root.view(), rows[0].begin());
-    for (std::size_t j = 1; j < threshold; ++j) random.fill(rows[j]);
+    // Row j: the coefficients of x^j for all bytes, in one piece of memory; row 0 is the secret.
+    LockedBytes rows(threshold * kSecretBytes);
+    if (rows.empty()) return no_memory();
+    std::ranges::copy(secrets.view(), rows.bytes().begin());
+    random.fill(rows.bytes().subspan(kSecretBytes));
+    const auto check = check_value(secrets);
     std::vector<Share> out;
     for (std::size_t i = 0; i < officers.size(); ++i) {
         const auto x = static_cast<std::uint8_t>(i + 1);
-        std::array<std::uint8_t, kSecretBytes> value{};
+        LockedBytes value(kSecretBytes);
+        if (value.empty()) return no_memory();
+        const auto bytes = value.bytes();
         for (std::size_t j = threshold; j-- > 0;)
             for (std::size_t k = 0; k < kSecretBytes; ++k)
-                value[k] = static_cast<std::uint8_t>(multiply(value[k], x) ^ rows[j][k]);
-        out.push_back(
-            {{ceremony, x, static_cast<std::uint8_t>(officers.size()), threshold, officers[i], root.check_value()},
-             *crypto::SecretKey::from(value)});
-        crypto::wipe(value);
+                bytes[k] = static_cast<std::uint8_t>(multiply(bytes[k], x) ^ rows.view()[j * kSecretBytes + k]);
+        out.push_back({{ceremony, x, static_cast<std::uint8_t>(officers.size()), threshold, officers[i], check},
+                       std::move(value)});
     }
-    for (auto& row : rows) crypto::wipe(row);
     return out;
 }
 
-Result<RootKey> join_shares(const std::vector<Share>& shares) {
+Result<Secrets> join_shares(const std::vector<Share>& shares) {
     if (shares.empty()) return fail(error::ShareTooFew, "no share was given");
     const auto& first = shares.front().label;
     std::vector<const Share*> used;
@@ -153,7 +168,9 @@ Result<RootKey> join_shares(const std::vector<Share>& shares) {
         return fail(error::ShareTooFew, std::to_string(used.size()) + " different shares, the threshold is " +
                                             std::to_string(first.threshold));
     used.resize(first.threshold);
-    std::array<std::uint8_t, kSecretBytes> secret{};
+    Secrets out;
+    if (out.view().empty()) return no_memory();
+    const auto secret = out.bytes();
     for (const auto* share : used) {
         // Lagrange's basis at 0; in this field subtraction is addition.
         std::uint8_t basis = 1;
@@ -165,10 +182,8 @@ Result<RootKey> join_shares(const std::vector<Share>& shares) {
         for (std::size_t k = 0; k < kSecretBytes; ++k)
             secret[k] = static_cast<std::uint8_t>(secret[k] ^ multiply(share->value.view()[k], basis));
     }
-    auto root = RootKey::from(secret);
-    crypto::wipe(secret);
-    if (root->check_value() != first.check) return damaged("the joined key does not have the root's check value");
-    return std::move(*root);
+    if (check_value(out) != first.check) return damaged("the joined secrets do not have the check value of the shares");
+    return out;
 }
 
 std::string write_share(const Share& share, std::string_view passphrase, const crypto::PassphraseCost& cost) {
@@ -186,10 +201,13 @@ Result<Share> open_share(std::string_view text, std::string_view passphrase) {
     CRN_TRY(parsed, parse_share(text));
     auto secret = crypto::open_with_passphrase(parsed.sealed, passphrase, as_bytes(clear_lines(parsed.label)));
     if (!secret) return damaged("share " + std::to_string(parsed.label.index) + " of " + parsed.label.officer);
-    auto value = crypto::SecretKey::from(*secret);
+    LockedBytes value(kSecretBytes);
+    const bool fits = secret->size() == kSecretBytes;
+    if (fits && !value.empty()) std::ranges::copy(*secret, value.bytes().begin());
     crypto::wipe(*secret);
-    if (!value) return damaged("share " + std::to_string(parsed.label.index) + " has a wrong length");
-    return Share{std::move(parsed.label), std::move(*value)};
+    if (!fits) return damaged("share " + std::to_string(parsed.label.index) + " has a wrong length");
+    if (value.empty()) return no_memory();
+    return Share{std::move(parsed.label), std::move(value)};
 }
 
-} // namespace cairn::storage
+} // namespace cairn::signer

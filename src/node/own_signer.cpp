@@ -1,0 +1,16 @@
+#include "node/own_signer.hpp"
+
+#include <filesystem>
+
+namespace cairn::node {
+
+Result<std::shared_ptr<signer::Client>> start_own_signer(const NodeConfig& config, std::uint64_t chain_id) {
+    std::error_code ignored;
+    std::filesystem::create_directories(config.data_dir, ignored); // whoever opens it next says what is wrong with it
+    return signer::Client::start({.keys_file = config.keys_file,
+                                  .passphrase_file = config.passphrase_file,
+                                  .chain_id = chain_id,
+                                  .witness_file = config.data_dir + "/signer.witness"});
+}
+
+} // namespace cairn::node

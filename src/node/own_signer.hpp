@@ -1,0 +1,16 @@
+// Starts the signer that has a node's private keys and the root of its storage keys. The node does it before it opens its data;
+// tools that read a stopped node's data do the same.
+#pragma once
+
+#include "node/node.hpp"
+#include "signer/client.hpp"
+
+#include <memory>
+
+namespace cairn::node {
+
+/// Makes the data directory if there is none: the signer's witness lies in it. Waits until the keys are open, which may take a
+/// person who types. Errors of signer::Client::start; SignerBusy while the node runs.
+Result<std::shared_ptr<signer::Client>> start_own_signer(const NodeConfig& config, std::uint64_t chain_id);
+
+} // namespace cairn::node

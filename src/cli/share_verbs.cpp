@@ -153,12 +153,15 @@ Status recover(Invocation& invocation) {
     CRN_TRY(token, start_token(invocation));
     signer::ShareLabel label;
     CRN_TRY(secrets, join(invocation, label));
+    const bool token_has_keys = std::ranges::all_of(secrets.consensus_seed(), [](auto byte) { return byte == 0; });
+    if (token_has_keys != token.has_value())
+        return fail(error::CliPrecondition, token_has_keys
+                                                ? "these keys are on a token: give --module and --token as well"
+                                                : "these keys are not on a token: leave out --module and --token");
     auto& random = crypto::system_random();
     if (token) {
         CRN_CHECK(signer::restore_token_keys_file(path, token->setup, *token->backend, secrets, random));
     } else {
-        if (std::ranges::all_of(secrets.consensus_seed(), [](auto byte) { return byte == 0; }))
-            return fail(error::CliPrecondition, "these keys are on a token: give --module and --token as well");
         CRN_TRY(passphrase,
                 read_passphrase(invocation, "New passphrase of " + path + ": ", Ask::twice, kKeysPassphrase));
         if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");

@@ -1,8 +1,10 @@
 // The signer as a process of its own: this test program is both the node and, started again by itself, the signer.
+#include "base/errors/crypto.hpp"
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
+#include "signer/ceremony.hpp"
 #include "signer/client.hpp"
 #include "signer/sandbox.hpp"
 #include "signer/sealed_keys.hpp"
@@ -208,6 +210,29 @@ TEST_F(SignerToken, signs_with_keys_that_never_leave_it_under_the_same_rules) {
         }
     }
     EXPECT_EQ(create().error().code, error::TokenKeyMissing) << "keys are never made over others";
+}
+
+TEST_F(SignerToken, gets_its_lost_file_back_from_what_officers_share) {
+    const auto keys = create();
+    ASSERT_TRUE(keys) << keys.error().text();
+    const auto secrets = open_for_ceremony(config_.keys_file, as_bytes("1234"));
+    ASSERT_TRUE(secrets) << secrets.error().text();
+    EXPECT_TRUE(std::ranges::all_of(secrets->view().first(64), [](auto byte) { return byte == 0; }));
+    std::filesystem::remove(config_.keys_file);
+    auto& random = crypto::system_random();
+    EXPECT_EQ(
+        restore_sealed_keys(config_.keys_file, *secrets, as_bytes("p"), kCostForRandomPassphrase, random).error().code,
+        error::KeyInvalid);
+    const TokenSetup setup{"/usr/lib/softhsm/libsofthsm2.so", "validator"};
+    const auto token = start_token(setup, as_bytes("1234"));
+    ASSERT_TRUE(token) << token.error().text();
+    const auto restored = restore_token_keys_file(config_.keys_file, setup, **token, *secrets, random);
+    ASSERT_TRUE(restored) << restored.error().text();
+    EXPECT_EQ(*restored, *keys);
+    // With the memory that it had.
+    const auto client = Client::start(config_);
+    ASSERT_TRUE(client) << client.error().text();
+    EXPECT_TRUE((*client)->sign_vote(notarize(3)));
 }
 
 TEST_F(SignerToken, names_a_wrong_pin_a_missing_token_a_missing_module_and_missing_keys) {

@@ -2,6 +2,7 @@
 
 #include "base/errors/crypto.hpp"
 #include "base/errors/node.hpp"
+#include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
 #include "base/token_bucket.hpp"
@@ -551,7 +552,8 @@ void ValidatorNode::set_fatal(const Error& error) {
         audit_->note(std::move(event));
     }
     const std::lock_guard lock(fatal_mutex_);
-    if (!fatal_) fatal_ = error;
+    // Who asked the vault for a key may be here before who noticed that the signer, which is the vault, has ended.
+    if (!fatal_) fatal_ = error.code == error::VaultUnavailable ? Error{error::SignerUnavailable, error.detail} : error;
     inbox_.close();
 }
 

@@ -326,7 +326,7 @@ TEST_F(KeyFile, existing_key_is_never_overwritten) {
     const auto again = write_ed25519_key(path("key.pem"), ValidatorSeed{});
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().code, error::KeyFileRefused);
-    ::symlink("/nonexistent/target", path("link").c_str());
+    ASSERT_EQ(::symlink("/nonexistent/target", path("link").c_str()), 0);
     EXPECT_FALSE(write_secret_file(path("link"), "x"));
 }
 

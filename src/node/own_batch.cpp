@@ -73,6 +73,8 @@ Result<OwnBatchFile> OwnBatchFile::open(const std::string& path, storage::KeyVau
     const int file = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0) return io_error(error::StorageOpen, fresh);
     OwnBatchFile out{file, std::nullopt};
+    out.path_ = path;
+    out.vault_ = vault;
     Bytes header(kHeaderBytes);
     if (vault != nullptr) {
         out.key_ = storage::DataKey::generate();
@@ -80,6 +82,7 @@ Result<OwnBatchFile> OwnBatchFile::open(const std::string& path, storage::KeyVau
         codec::WireWriter head;
         head.u32(wrapped.version.value);
         head.string(wrapped.bytes);
+        out.version_ = wrapped.version;
         std::copy(head.bytes().begin(), head.bytes().end(), header.begin());
     }
     CRN_CHECK(write_all(file, header, 0));
@@ -89,18 +92,36 @@ Result<OwnBatchFile> OwnBatchFile::open(const std::string& path, storage::KeyVau
 }
 
 OwnBatchFile::OwnBatchFile(OwnBatchFile&& other) noexcept
-    : file_(std::exchange(other.file_, -1)), key_(std::move(other.key_)), writes_(other.writes_) {}
+    : file_(std::exchange(other.file_, -1)),
+      key_(std::move(other.key_)),
+      writes_(other.writes_),
+      path_(std::move(other.path_)),
+      vault_(other.vault_),
+      version_(other.version_) {}
 OwnBatchFile& OwnBatchFile::operator=(OwnBatchFile&& other) noexcept {
     std::swap(file_, other.file_);
     std::swap(key_, other.key_);
     std::swap(writes_, other.writes_);
+    std::swap(path_, other.path_);
+    std::swap(vault_, other.vault_);
+    std::swap(version_, other.version_);
     return *this;
 }
 OwnBatchFile::~OwnBatchFile() {
     if (file_ >= 0) ::close(file_);
 }
 
+Status OwnBatchFile::follow_rotation() {
+    if (vault_ == nullptr) return {};
+    CRN_TRY(versions, vault_->versions(storage::KeyPurpose::storage));
+    if (versions.empty() || versions.back().version == version_) return {};
+    CRN_TRY(fresh, open(path_, vault_));
+    *this = std::move(fresh);
+    return {};
+}
+
 Status OwnBatchFile::write(Position position, const consensus::LocalBatch& batch) {
+    CRN_CHECK(follow_rotation());
     codec::WireWriter content;
     content.number(position);
     content.u64(batch.gas_limit_sum);

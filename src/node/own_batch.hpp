@@ -22,7 +22,8 @@ struct OwnBatch {
     consensus::LocalBatch batch;
 };
 
-/// One file, overwritten. One thread.
+/// One file, overwritten; made anew under the current version of the storage key when that has changed, so that no retired
+/// version is needed. One thread. The vault must outlive it.
 class OwnBatchFile {
 public:
     /// Without a vault (encryption is off for measuring) the content lies in the clear. StorageOpen, StorageIo, errors of the vault.
@@ -31,19 +32,23 @@ public:
     OwnBatchFile& operator=(OwnBatchFile&& other) noexcept;
     ~OwnBatchFile();
 
-    /// Durable on success. StorageIo.
+    /// Durable on success. StorageIo, errors of the vault.
     Status write(Position position, const consensus::LocalBatch& batch);
     /// What was written last; nothing if there is none, or if a crash tore it: then it was not signed.
     std::optional<OwnBatch> read() const;
 
 private:
     OwnBatchFile(int file, std::optional<storage::DataKey> key) : file_(file), key_(std::move(key)) {}
+    Status follow_rotation();
     Status write_content(BytesView content);
     std::optional<Bytes> read_content() const;
 
     int file_;
     std::optional<storage::DataKey> key_;
     std::uint64_t writes_ = 0;
+    std::string path_;
+    storage::KeyVault* vault_ = nullptr;
+    storage::KeyVersion version_; // that wraps key_
 };
 
 } // namespace cairn::node

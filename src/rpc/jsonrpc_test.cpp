@@ -118,10 +118,10 @@ TEST_F(JsonRpc, refuses_a_batch_whose_answers_are_too_large) {
 
 TEST_F(JsonRpc, knows_no_traces_unless_they_are_switched_on) {
     Service usual(chain, {});
-    const auto asked = request("debug_traceBlockByNumber", {"0x0"}).dump();
+    const auto asked = request("debug_getRawHeader", {"0x0"}).dump();
     const auto refused = Json::parse(usual.handle(asked));
     EXPECT_EQ(refused["error"]["code"], -32601);
-    EXPECT_EQ(refused["error"]["message"], "the method debug_traceBlockByNumber does not exist/is not available");
+    EXPECT_EQ(refused["error"]["message"], "the method debug_getRawHeader does not exist/is not available");
     EXPECT_TRUE(raw(asked).contains("result"));
 }
 

@@ -317,6 +317,18 @@ TEST_F(ServerTest, speaks_websocket_on_the_same_port) {
     EXPECT_EQ(Json::parse(one.read_text())["error"]["code"], -32700);
 }
 
+TEST_F(ServerTest, tells_of_the_block_that_comes_right_after_the_answer_to_a_subscription) {
+    start();
+    for (int i = 0; i < 50; ++i) {
+        LoopbackClient one(server->port());
+        one.upgrade();
+        one.send_text(R"({"jsonrpc":"2.0","id":7,"method":"eth_subscribe","params":["newHeads"]})");
+        const auto id = Json::parse(one.read_text())["result"];
+        chain.mine();
+        EXPECT_EQ(Json::parse(one.read_text())["params"]["subscription"], id);
+    }
+}
+
 TEST_F(ServerTest, can_listen_on_a_second_port_for_websockets) {
     ServerConfig config;
     config.websocket_port = 0;

@@ -8,11 +8,8 @@
 namespace cairn::rpc {
 namespace {
 
-void notify(std::uint64_t id, WsConnection& connection, std::string_view result) {
-    std::string text = R"({"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":)";
-    text.append(json_quantity(id)).append(R"(,"result":)").append(result).append("}}");
-    connection.send(std::make_shared<const std::string>(std::move(text)));
-}
+/// The answer to eth_subscribe takes a moment; whoever has so many events by then does not read at all.
+constexpr std::size_t kHeldMax = 10'000;
 
 } // namespace
 
@@ -24,13 +21,43 @@ RpcResult<std::uint64_t> Subscriptions::add(std::shared_ptr<WsConnection> connec
     }));
     if (entries_.size() >= limits_.subscriptions_max || own >= limits_.subscriptions_per_connection_max)
         return rpc_fail(code::kLimit, "too many subscriptions");
-    entries_[id] = {std::move(connection), std::move(topic), false};
+    entries_[id] = {std::move(connection), std::move(topic), false, {}};
     return id;
 }
 
 void Subscriptions::activate(std::uint64_t id) {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = entries_.find(id); found != entries_.end()) found->second.active = true;
+    while (true) {
+        std::shared_ptr<WsConnection> connection;
+        std::vector<std::shared_ptr<const std::string>> held;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto found = entries_.find(id);
+            if (found == entries_.end()) return;
+            found->second.active = found->second.held.empty();
+            if (found->second.active) return;
+            connection = found->second.connection;
+            held.swap(found->second.held);
+        }
+        for (auto& text : held) connection->send(std::move(text));
+    }
+}
+
+void Subscriptions::notify(std::uint64_t id, std::string_view result) {
+    std::string text = R"({"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":)";
+    text.append(json_quantity(id)).append(R"(,"result":)").append(result).append("}}");
+    auto event = std::make_shared<const std::string>(std::move(text));
+    std::shared_ptr<WsConnection> connection;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = entries_.find(id);
+        if (found == entries_.end()) return;
+        if (!found->second.active) {
+            if (found->second.held.size() < kHeldMax) found->second.held.push_back(std::move(event));
+            return;
+        }
+        connection = found->second.connection;
+    }
+    connection->send(std::move(event));
 }
 
 bool Subscriptions::remove(std::uint64_t id, std::uint64_t connection) {
@@ -56,56 +83,54 @@ bool Subscriptions::any() const {
 bool Subscriptions::wants_blocks() const { return any<HeadsTopic>() || any<LogsTopic>(); }
 bool Subscriptions::wants_pending() const { return any<PendingTopic>(); }
 
-std::vector<Subscriptions::Target> Subscriptions::active() const {
+std::vector<Subscriptions::Target> Subscriptions::targets() const {
     const std::lock_guard lock(mutex_);
     std::vector<Target> out;
-    for (const auto& [id, entry] : entries_)
-        if (entry.active) out.push_back({id, entry.connection, entry.topic});
+    for (const auto& [id, entry] : entries_) out.push_back({id, entry.topic});
     return out;
 }
 
 void Subscriptions::on_block(const node::StoredBlock& block) {
-    const auto targets = active();
+    const auto all = targets();
     const Height number{block.block.header.number};
     std::string head;
-    for (const auto& target : targets) {
+    for (const auto& target : all) {
         const auto* topic = std::get_if<HeadsTopic>(&target.topic);
         if (topic == nullptr || number <= topic->after) continue;
         if (head.empty()) head = head_json(block);
-        notify(target.id, *target.connection, head);
+        notify(target.id, head);
     }
-    for (const auto& target : targets) {
+    for (const auto& target : all) {
         const auto* topic = std::get_if<LogsTopic>(&target.topic);
         if (topic == nullptr || number <= topic->after || !may_match(block.block.header.logs_bloom, topic->criteria))
             continue;
         for_each_log(block, [&](const LogPlace& place) {
-            if (matches(*place.log, topic->criteria)) notify(target.id, *target.connection, log_json(block, place));
+            if (matches(*place.log, topic->criteria)) notify(target.id, log_json(block, place));
             return true;
         });
     }
 }
 
 void Subscriptions::on_pending(const node::Chain& chain, const std::vector<Hash256>& hashes, std::uint64_t end) {
-    for (const auto& target : active()) {
+    for (const auto& target : targets()) {
         const auto* topic = std::get_if<PendingTopic>(&target.topic);
         if (topic == nullptr) continue;
         auto number = end - hashes.size();
         for (const auto& hash : hashes) {
             if (number++ < topic->first) continue;
             if (!topic->full) {
-                notify(target.id, *target.connection, json_hex(hash));
+                notify(target.id, json_hex(hash));
                 continue;
             }
             auto text = transaction_json(chain, hash);
-            if (text) notify(target.id, *target.connection, *text);
+            if (text) notify(target.id, *text);
         }
     }
 }
 
 void Subscriptions::on_syncing(bool syncing) {
-    for (const auto& target : active())
-        if (std::holds_alternative<SyncingTopic>(target.topic))
-            notify(target.id, *target.connection, syncing ? "true" : "false");
+    for (const auto& target : targets())
+        if (std::holds_alternative<SyncingTopic>(target.topic)) notify(target.id, syncing ? "true" : "false");
 }
 
 } // namespace cairn::rpc

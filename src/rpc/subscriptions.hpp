@@ -31,7 +31,7 @@ class Subscriptions {
 public:
     explicit Subscriptions(const RpcLimits& limits) : limits_(limits) {}
 
-    /// Silent until `activate`, so that the client knows the id before the first event. kLimit if there are too many.
+    /// Until `activate` events are held back, so that the client knows the id before the first one. kLimit if there are too many.
     RpcResult<std::uint64_t> add(std::shared_ptr<WsConnection> connection, Topic topic);
     void activate(std::uint64_t id);
     /// Only the connection that made it can remove it.
@@ -51,13 +51,14 @@ private:
         std::shared_ptr<WsConnection> connection;
         Topic topic;
         bool active = false;
+        std::vector<std::shared_ptr<const std::string>> held; // events before that
     };
     struct Target {
         std::uint64_t id;
-        std::shared_ptr<WsConnection> connection;
         Topic topic;
     };
-    std::vector<Target> active() const;
+    std::vector<Target> targets() const;
+    void notify(std::uint64_t id, std::string_view result);
     template <class T>
     bool any() const;
 

@@ -2,6 +2,7 @@
 
 #include "base/errors/zone.hpp"
 #include "node/audit_watch.hpp"
+#include "node/chain_trust.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -17,6 +18,22 @@ std::string argument(const Arguments& arguments, const std::string& name) {
     const auto found = arguments.find(name);
     return found == arguments.end() ? std::string{} : found->second;
 }
+
+/// What the node knows, as the zones ask for it.
+class NodeTrust final : public zone::CertificateTrust {
+public:
+    explicit NodeTrust(const node::ChainTrust& trust) : trust_(trust) {}
+    std::optional<std::vector<Bytes>> cas_of(std::string_view organisation) const override {
+        if (!trust_.knows(organisation)) return std::nullopt;
+        return trust_.cas_of(organisation);
+    }
+    bool is_revoked(std::string_view organisation, const Hash256& id) const override {
+        return trust_.is_revoked(organisation, id);
+    }
+
+private:
+    const node::ChainTrust& trust_;
+};
 
 std::string done(json document = json::object()) {
     document["done"] = true;
@@ -74,13 +91,22 @@ Result<std::unique_ptr<NodeZones>> NodeZones::start(const NodeSettings& settings
         config.node = status.name;
         config.organisation = status.organisation;
         config.directory = settings.node.data_dir + "/management";
+        config.tls.trust = std::make_shared<NodeTrust>(node.trust());
         CRN_TRY(management, zone::start_management(config, out->commands(), node.audit().trail(), system_clock()));
         out->management_ = std::move(management);
     }
+    node.on_trust_changed([zones = out.get()] { zones->judge_again(); });
     return out;
 }
 
+void NodeZones::judge_again() {
+    if (management_) management_->judge_again();
+    const std::lock_guard lock(mutex_);
+    if (regulator_) regulator_->judge_again();
+}
+
 NodeZones::~NodeZones() {
+    node_.on_trust_changed(nullptr);
     management_.reset(); // first who can open the others
     regulator_.reset();
     rpc_.reset();
@@ -108,6 +134,7 @@ Status NodeZones::open(const std::string& zone) {
         auto config = *settings_.regulator;
         config.node = node_.chain().status().name;
         config.audit_directory = settings_.node.data_dir + "/audit";
+        config.tls.trust = std::make_shared<NodeTrust>(node_.trust());
         CRN_TRY(server,
                 zone::start_regulator(
                     config,

@@ -34,6 +34,7 @@ private:
     Status open(const std::string& zone);
     Status close(const std::string& zone);
     Result<std::string> status_json() const;
+    void judge_again();
 
     const NodeSettings settings_;
     node::Node& node_;

@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <ctime>
 
 namespace cairn::crypto {
@@ -81,9 +82,11 @@ std::string_view name_of(ZoneRole role) {
     return "unknown";
 }
 
-Result<CertifiedKey> issue_zone_certificate(const CertifiedKey& ca, const ZoneIdentity& identity,
-                                            const Validity& validity, Random& random) {
-    const ErrorScope errors;
+namespace {
+
+/// `public_key`: of the holder; a new pair is made if it is null.
+Result<CertifiedKey> issue(const CertifiedKey& ca, const ZoneIdentity& identity, const Validity& validity,
+                           Random& random, EVP_PKEY* public_key) {
     if (!is_name(identity.name) || identity.organisation.empty() || identity.organisation.size() > kNameMax)
         return invalid("a name is empty, too long or has characters other than letters, digits, '-', '_' and '.'");
     CRN_TRY(ca_info, inspect_certificate(ca.certificate_pem));
@@ -93,10 +96,10 @@ Result<CertifiedKey> issue_zone_certificate(const CertifiedKey& ca, const ZoneId
     CRN_CHECK(verify_key_pair(ca.certificate_pem, ca.key_pem.view()));
     const auto issuer = from_pem(ca.certificate_pem);
     const auto issuer_key = parse_private_key(ca.key_pem.view());
-    const Key key(EVP_EC_gen(SN_X9_62_prime256v1));
+    const Key key(public_key == nullptr ? EVP_EC_gen(SN_X9_62_prime256v1) : nullptr);
     const Certificate out(X509_new());
     const auto names = alternative_names(identity);
-    if (!issuer || !issuer_key || !key || !out) return fail(error::KeyInvalid, "OpenSSL cannot make a certificate");
+    if (!issuer || !issuer_key || (!key && public_key == nullptr) || !out) return fail(error::KeyInvalid, "OpenSSL cannot make a certificate");
     if (!names) return invalid("a host name is malformed");
 
     std::uint8_t serial[16];
@@ -111,7 +114,7 @@ Result<CertifiedKey> issue_zone_certificate(const CertifiedKey& ca, const ZoneId
         ASN1_TIME_set(X509_getm_notAfter(out.get()), static_cast<time_t>(validity.not_after)) != nullptr &&
         add_name(subject, "O", identity.organisation) && add_name(subject, "CN", identity.name) &&
         X509_set_issuer_name(out.get(), X509_get_subject_name(issuer.get())) == 1 &&
-        X509_set_pubkey(out.get(), key.get()) == 1 &&
+        X509_set_pubkey(out.get(), key ? key.get() : public_key) == 1 &&
         add_extension(out.get(), issuer.get(), NID_basic_constraints, "critical,CA:FALSE") &&
         add_extension(out.get(), issuer.get(), NID_key_usage, "critical,digitalSignature") &&
         add_extension(out.get(), issuer.get(), NID_ext_key_usage,
@@ -129,8 +132,43 @@ Result<CertifiedKey> issue_zone_certificate(const CertifiedKey& ca, const ZoneId
     const auto length = BIO_get_mem_data(bio.get(), &data);
     CertifiedKey result;
     result.certificate_pem.assign(data, static_cast<std::size_t>(length));
-    result.key_pem = SecretText{private_key_pem(key.get())};
+    if (key) result.key_pem = SecretText{private_key_pem(key.get())};
     return result;
+}
+
+/// A host name or address of the subject alternative name.
+std::optional<std::string> host_of(const GENERAL_NAME* name) {
+    if (name->type == GEN_DNS)
+        return std::string{reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
+                           static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))};
+    if (name->type != GEN_IPADD) return std::nullopt;
+    const int length = ASN1_STRING_length(name->d.iPAddress);
+    char text[INET6_ADDRSTRLEN] = {};
+    if ((length != 4 && length != 16) || ::inet_ntop(length == 4 ? AF_INET : AF_INET6,
+                                                     ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text) == nullptr)
+        return std::nullopt;
+    return text;
+}
+
+} // namespace
+
+Result<CertifiedKey> issue_zone_certificate(const CertifiedKey& ca, const ZoneIdentity& identity,
+                                            const Validity& validity, Random& random) {
+    const ErrorScope errors;
+    return issue(ca, identity, validity, random, nullptr);
+}
+
+Result<std::string> reissue_zone_certificate(const CertifiedKey& ca, std::string_view old_pem, const Validity& validity,
+                                             Random& random) {
+    const ErrorScope errors;
+    const auto old = from_pem(old_pem);
+    if (!old) return invalid("not a certificate in PEM form");
+    CRN_TRY(der, certificate_der(old_pem));
+    CRN_TRY(identity, zone_identity_of(der));
+    auto* key = X509_get0_pubkey(old.get());
+    if (key == nullptr || EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) return fail(error::KeyInvalid, "not a P-256 key");
+    CRN_TRY(made, issue(ca, identity, validity, random, key));
+    return made.certificate_pem;
 }
 
 Result<ZoneIdentity> zone_identity_of(BytesView der) {
@@ -141,9 +179,13 @@ Result<ZoneIdentity> zone_identity_of(BytesView der) {
     const std::unique_ptr<GENERAL_NAMES, decltype(free_names)> names(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr)));
     std::optional<ZoneIdentity> out;
+    std::vector<std::string> hosts;
     for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
         const auto* name = sk_GENERAL_NAME_value(names.get(), i);
-        if (name->type != GEN_URI) continue;
+        if (name->type != GEN_URI) {
+            if (auto host = host_of(name)) hosts.push_back(*std::move(host));
+            continue;
+        }
         const auto* text = name->d.uniformResourceIdentifier;
         const std::string_view uri{reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
                                    static_cast<std::size_t>(ASN1_STRING_length(text))};
@@ -155,6 +197,7 @@ Result<ZoneIdentity> zone_identity_of(BytesView der) {
         }
     }
     if (!out) return invalid("it is for no zone of a node");
+    out->hosts = std::move(hosts);
     char organisation[kNameMax + 1] = {};
     if (X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_organizationName, organisation,
                                   sizeof organisation) > 0)

@@ -25,7 +25,10 @@ struct ZoneIdentity {
 /// KeyInvalid, CertificateInvalid. The validity has to lie within the CA's.
 Result<CertifiedKey> issue_zone_certificate(const CertifiedKey& ca, const ZoneIdentity& identity,
                                             const Validity& validity, Random& random);
-/// What a certificate claims; who issued it was checked by TLS. CertificateInvalid without exactly one such URI.
+/// Same holder, purpose, hosts and key as `old_pem`, a new serial number and validity. Errors as above.
+Result<std::string> reissue_zone_certificate(const CertifiedKey& ca, std::string_view old_pem, const Validity& validity,
+                                             Random& random);
+/// What a certificate claims, hosts too; who issued it was checked by TLS. CertificateInvalid without exactly one such URI.
 Result<ZoneIdentity> zone_identity_of(BytesView der);
 
 /// ECDSA with SHA-256, in DER. KeyInvalid.

@@ -50,6 +50,12 @@ std::vector<Bytes> ChainTrust::cas_of(std::string_view organisation) const {
     return out;
 }
 
+bool ChainTrust::knows(std::string_view organisation) const {
+    if (!founding_->cas_of(organisation).empty()) return true;
+    const auto state = chain_.state().latest();
+    return system::trusts_founding_ca(*state, organisation) || !system::added_cas_of(*state, organisation).empty();
+}
+
 bool ChainTrust::is_revoked(std::string_view organisation, const Hash256& id) const {
     return system::revocation_of(*chain_.state().latest(), organisation, id).has_value();
 }

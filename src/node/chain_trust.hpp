@@ -18,6 +18,8 @@ public:
 
     std::vector<Bytes> cas_of(std::string_view organisation) const override;
     bool is_revoked(std::string_view organisation, const Hash256& id) const override;
+    /// Whether the chain has this organisation, whatever CAs it has.
+    bool knows(std::string_view organisation) const;
     /// Rises with every change of what the chain says.
     std::uint64_t version() const;
 

@@ -95,6 +95,11 @@ public:
 
     Chain& chain() override { return *live_; }
     AuditWatch& audit() override { return *audit_; }
+    const ChainTrust& trust() const override { return *trust_; }
+    void on_trust_changed(std::function<void()> changed) override {
+        const std::lock_guard lock(judging_mutex_);
+        trust_changed_ = std::move(changed);
+    }
     std::optional<Error> fatal() const override {
         const std::lock_guard lock(fatal_mutex_);
         return fatal_;
@@ -162,6 +167,7 @@ private:
     std::condition_variable_any disk_pause_;
     std::int64_t expiry_warned_ = -1'000'000; // disk_watch_ only: days that were left
     std::mutex judging_mutex_;
+    std::function<void()> trust_changed_; // guarded by judging_mutex_
     bool judging_ended_ = false; // guarded by judging_mutex_: the network goes away before the publisher does
     std::jthread disk_watch_;
 };
@@ -237,7 +243,9 @@ Status ValidatorNode::open(const NodeConfig& config) {
                        [this, known = trust_->version()](const auto&) mutable {
                            const auto before = std::exchange(known, trust_->version());
                            const std::lock_guard lock(judging_mutex_);
-                           if (before != known && !judging_ended_) network_->judge_again();
+                           if (before == known || judging_ended_) return;
+                           network_->judge_again();
+                           if (trust_changed_) trust_changed_();
                        },
                    .on_pending = {}});
     executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);

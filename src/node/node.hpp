@@ -5,6 +5,7 @@
 #include "node/chain.hpp"
 #include "storage/file_cipher.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ struct NodeConfig {
 };
 
 /// Owns its threads; the destructor stops them in order and leaves the data directory clean.
+class ChainTrust;
+
 class Node {
 public:
     /// Opens the data directory, recovers, joins the network. Errors name the file or port concerned.
@@ -46,6 +49,11 @@ public:
     virtual Chain& chain() = 0;
     /// The node's audit log.
     virtual AuditWatch& audit() = 0;
+    /// Whose certificates count.
+    virtual const ChainTrust& trust() const = 0;
+    /// `changed` is called from another thread when a block that changed the trust is final; null for nobody. Returns when no
+    /// call of the former one is under way.
+    virtual void on_trust_changed(std::function<void()> changed) = 0;
     /// Set once the node had to stop by itself (disk failure, diverged result, ...); the process should end with it.
     virtual std::optional<Error> fatal() const = 0;
 };

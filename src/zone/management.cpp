@@ -38,6 +38,18 @@ std::string error_json(const Error& error) {
         -1, ' ', false, json::error_handler_t::replace);
 }
 
+audit::Event refused_at_door(const std::string& zone, const TlsRefusal& refusal) {
+    audit::Event out{.subject = "unknown",
+                     .origin = zone + " " + refusal.remote,
+                     .object = zone + " listener",
+                     .action = zone + ".refused",
+                     .outcome = audit::Outcome::refused,
+                     .reason = "TLS: " + refusal.reason};
+    if (const auto claimed = crypto::zone_identity_of(refusal.certificate); !refusal.certificate.empty() && claimed)
+        out.object += ", certificate of " + std::string{crypto::name_of(claimed->role)} + " " + claimed->name;
+    return out;
+}
+
 CommandDesk::CommandDesk(const ManagementConfig& config, audit::Trail& trail, const Clock& clock)
     : config_(config),
       trail_(trail),
@@ -176,20 +188,15 @@ public:
                                                    if (result) return {200, *result};
                                                    return {status_of(result.error()), error_json(result.error())};
                                                },
-                                               .on_refused =
-                                                   [this](const std::string& remote, const std::string& reason) {
-                                                       repeats_.note({.subject = "unknown",
-                                                                      .origin = "management " + remote,
-                                                                      .object = "management listener",
-                                                                      .action = "management.refused",
-                                                                      .outcome = audit::Outcome::refused,
-                                                                      .reason = "TLS: " + reason});
-                                                   }}));
+                                               .on_refused = [this](const TlsRefusal& refusal) {
+                                                   repeats_.note(refused_at_door("management", refusal));
+                                               }}));
         tls_ = std::move(tls);
         return {};
     }
     std::uint16_t port() const override { return tls_->port(); }
     Status reload() override { return tls_->reload(); }
+    void judge_again() override { tls_->judge_again(); }
 
 private:
     std::unique_ptr<CommandDesk> desk_;

@@ -78,6 +78,7 @@ public:
     virtual ~ManagementServer() = default;
     virtual std::uint16_t port() const = 0;
     virtual Status reload() = 0;
+    virtual void judge_again() = 0;
 };
 /// PortInUse, ZoneFileInvalid.
 Result<std::unique_ptr<ManagementServer>> start_management(const ManagementConfig& config,
@@ -86,5 +87,8 @@ Result<std::unique_ptr<ManagementServer>> start_management(const ManagementConfi
 
 /// {"error": {"code", "text"}} for an answer, and back.
 std::string error_json(const Error& error);
+/// The event of a refusal by TLS; `zone` is "management" or "regulator". Nobody has shown yet who they are, so the subject is
+/// unknown; the object says whose certificate it was.
+audit::Event refused_at_door(const std::string& zone, const TlsRefusal& refusal);
 
 } // namespace cairn::zone

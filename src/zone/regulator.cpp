@@ -56,20 +56,15 @@ public:
                                                         if (result) return {200, *result};
                                                         return {403, error_json(result.error())};
                                                     },
-                                                    .on_refused =
-                                                        [this](const std::string& remote, const std::string& reason) {
-                                                            repeats_.note({.subject = "unknown",
-                                                                           .origin = "regulator " + remote,
-                                                                           .object = "regulator listener",
-                                                                           .action = "regulator.refused",
-                                                                           .outcome = audit::Outcome::refused,
-                                                                           .reason = "TLS: " + reason});
-                                                        }}));
+                                                    .on_refused = [this](const TlsRefusal& refusal) {
+                                                        repeats_.note(refused_at_door("regulator", refusal));
+                                                    }}));
         tls_ = std::move(tls);
         return {};
     }
     std::uint16_t port() const override { return tls_->port(); }
     Status reload() override { return tls_->reload(); }
+    void judge_again() override { tls_->judge_again(); }
 
 private:
     Result<std::string> take(const TlsRequest& request) {

@@ -27,6 +27,7 @@ public:
     virtual ~RegulatorServer() = default;
     virtual std::uint16_t port() const = 0;
     virtual Status reload() = 0;
+    virtual void judge_again() = 0;
 };
 
 /// Body of a request: JSON {"question": text, "arguments": {name: text}}. The questions "audit-records" and "audit-events" are

@@ -2,14 +2,18 @@
 
 #include "base/errors/network.hpp"
 #include "base/errors/zone.hpp"
+#include "base/log.hpp"
+#include "zone/door.hpp"
+#include "zone/management.hpp"
 #include "zone/request.hpp"
 
 #include <httplib.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include <arpa/inet.h>
 #include <atomic>
+#include <condition_variable>
+#include <set>
+#include <sys/stat.h>
 #include <thread>
 
 namespace cairn::zone {
@@ -17,6 +21,7 @@ namespace {
 
 constexpr std::size_t kThreads = 4;
 constexpr int kHandshakeSeconds = 5;
+constexpr long kClientCertificateBytesMax = 16 * 1024; // with its chain, as between nodes
 
 std::string address_of(int socket) {
     sockaddr_storage address{};
@@ -30,17 +35,37 @@ std::string address_of(int socket) {
     return text;
 }
 
+/// Changes whenever one of the files is written or replaced; empty while one of them is away.
+std::string mark_of(const std::vector<std::string>& paths) {
+    std::string out;
+    for (const auto& path : paths) {
+        struct stat info{};
+        if (::stat(path.c_str(), &info) != 0) return {};
+        for (const auto number :
+             {static_cast<std::int64_t>(info.st_ino), static_cast<std::int64_t>(info.st_size),
+              static_cast<std::int64_t>(info.st_mtim.tv_sec), static_cast<std::int64_t>(info.st_mtim.tv_nsec)})
+            out += std::to_string(number) + ' ';
+    }
+    return out;
+}
+
+std::int64_t wall_seconds() { return system_clock().wall().count() / 1000; }
+
 class HttplibServer final : public TlsServer {
 public:
     HttplibServer(const TlsServerConfig& config, TlsHandler handler) : config_(config), handler_(std::move(handler)) {}
     ~HttplibServer() override {
+        watch_ = {};
         if (server_) server_->stop();
         if (thread_.joinable()) thread_.join();
     }
 
     Status start() {
+        mark_ = mark();
+        CRN_TRY(files, DoorFiles::read(config_));
+        files_ = std::move(files);
         server_ = std::make_unique<httplib::SSLServer>([this](SSL_CTX& context) { return set_up(&context); });
-        if (!server_->is_valid()) return files_invalid();
+        if (!server_->is_valid()) return fail(error::ZoneFileInvalid, config_.certificate_file);
         server_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
         // Not SO_REUSEPORT, the library's choice: another process could take the port too.
         server_->set_socket_options([](socket_t socket) {
@@ -73,76 +98,182 @@ public:
         });
         // Before it runs the library cannot be told to stop.
         while (!server_->is_running() && !ended_) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        watch_ = std::jthread([this](const std::stop_token& stop) { watch_files(stop); });
         return {};
     }
 
     std::uint16_t port() const override { return port_; }
 
     Status reload() override {
-        auto* context = server_->ssl_context();
-        // Checked in a context of its own first, so that a bad file changes nothing.
-        const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> trial(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
-        if (!trial || !load(trial.get()) || !load(context)) return files_invalid();
+        CRN_TRY(files, DoorFiles::read(config_));
+        CRN_CHECK(files->check_time(wall_seconds()));
+        const std::lock_guard lock(mutex_);
+        files_ = std::move(files);
         return {};
     }
 
-private:
-    Status files_invalid() const {
-        ERR_clear_error();
-        return fail(error::ZoneFileInvalid,
-                    config_.certificate_file + ", " + config_.key_file + ", " + config_.client_ca_file);
+    void judge_again() override {
+        std::vector<TlsRefusal> cut;
+        {
+            // While it is in the list a connection's socket is open: its end takes the same lock first.
+            const std::lock_guard lock(mutex_);
+            for (auto* session : live_) {
+                if (session->is_cut) continue;
+                const auto status = zone::judge_again(session->admitted, *files_, config_.trust.get(), wall_seconds());
+                if (status) continue;
+                session->is_cut = true;
+                cut.push_back({address_of(session->socket), "cut: " + status.error().text(),
+                               session->admitted.certificate});
+                ::shutdown(session->socket, SHUT_RDWR);
+            }
+        }
+        for (const auto& one : cut) refused(one);
     }
 
-    bool load(SSL_CTX* context) const {
-        return SSL_CTX_use_certificate_chain_file(context, config_.certificate_file.c_str()) == 1 &&
-               SSL_CTX_use_PrivateKey_file(context, config_.key_file.c_str(), SSL_FILETYPE_PEM) == 1 &&
-               SSL_CTX_check_private_key(context) == 1;
+private:
+    /// What is known of one connection; lives as long as its SSL object.
+    struct Session {
+        HttplibServer* server = nullptr;
+        std::shared_ptr<const DoorFiles> files;
+        std::optional<Error> refusal;
+        Admitted admitted;
+        int socket = -1;
+        bool is_cut = false; // guarded by mutex_
+    };
+
+    static int slot() {
+        static const int index = SSL_get_ex_new_index(
+            0, nullptr, nullptr, nullptr, [](void*, void* session, CRYPTO_EX_DATA*, int, long, void*) {
+                const std::unique_ptr<Session> ended(static_cast<Session*>(session));
+                if (!ended) return;
+                const std::lock_guard lock(ended->server->mutex_);
+                ended->server->live_.erase(ended.get());
+            });
+        return index;
+    }
+    static Session* session_of(const SSL* ssl) { return static_cast<Session*>(SSL_get_ex_data(ssl, slot())); }
+
+    std::string mark() const { return mark_of({config_.certificate_file, config_.key_file, config_.client_ca_file}); }
+
+    void watch_files(const std::stop_token& stop) {
+        std::mutex waiting;
+        std::condition_variable_any never;
+        while (!stop.stop_requested()) {
+            std::unique_lock lock(waiting);
+            (void)never.wait_for(lock, stop, config_.file_check, [] { return false; });
+            auto now = mark();
+            if (stop.stop_requested() || now.empty() || now == mark_) continue;
+            mark_ = std::move(now);
+            if (const auto status = reload(); !status) {
+                // Between two renames certificate and key do not match: the second one changes the mark again.
+                log(LogLevel::warning, "zone", "changed files refused, the old ones stay in use",
+                    {{"zone", config_.name}, {"error", status.error().text()}});
+                continue;
+            }
+            const auto files = this->files();
+            log(LogLevel::info, "zone", "changed files in use",
+                {{"zone", config_.name},
+                 {"fingerprint", to_hex(files->fingerprint())},
+                 {"not_after", std::to_string(files->not_after())}});
+        }
+    }
+
+    std::shared_ptr<const DoorFiles> files() const {
+        const std::lock_guard lock(mutex_);
+        return files_;
+    }
+    void refused(const TlsRefusal& refusal) const {
+        if (handler_.on_refused) handler_.on_refused(refusal);
     }
 
     bool set_up(SSL_CTX* context) {
         SSL_CTX_set_app_data(context, this);
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
         SSL_CTX_set_verify_depth(context, 1);
+        SSL_CTX_set_max_cert_list(context, kClientCertificateBytesMax);
+        SSL_CTX_set_cert_verify_callback(context, judge, this);
+        SSL_CTX_set_cert_cb(context, begin, this);
         // No session is resumed: a certificate that was withdrawn must not live on in a ticket.
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_num_tickets(context, 0);
         SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
         SSL_CTX_set_info_callback(context, on_state);
+        // As between nodes.
         return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
-               SSL_CTX_load_verify_locations(context, config_.client_ca_file.c_str(), nullptr) == 1 && load(context);
+               SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1;
     }
 
-    /// A fatal alert that we send is a refusal; its name says why.
+    /// After the client's hello: from here on the connection has the files as they are now.
+    static int begin(SSL* ssl, void* server) {
+        auto* const self = static_cast<HttplibServer*>(server);
+        // A second time if the client had to say hello again.
+        if (const auto* known = session_of(ssl)) return known->files->serve(ssl) ? 1 : 0;
+        auto session = std::make_unique<Session>();
+        session->server = self;
+        session->files = self->files();
+        session->socket = SSL_get_fd(ssl);
+        if (!session->files->serve(ssl) || SSL_set_ex_data(ssl, slot(), session.get()) != 1) return 0;
+        static_cast<void>(session.release());
+        return 1;
+    }
+
+    static int judge(X509_STORE_CTX* store, void* server) {
+        auto* const self = static_cast<HttplibServer*>(server);
+        const auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+        auto* const session = session_of(ssl);
+        if (session == nullptr) {
+            X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+            return 0;
+        }
+        auto status = judge_handshake(store, *session->files, self->config_.trust.get(), session->admitted);
+        if (!status) {
+            session->refusal = std::move(status).error();
+            return 0;
+        }
+        const std::lock_guard lock(self->mutex_);
+        self->live_.insert(session);
+        return 1;
+    }
+
+    /// A fatal alert that we send is a refusal; its name, or what was found against the certificate, says why.
     static void on_state(const SSL* ssl, int where, int value) {
         if ((where & SSL_CB_WRITE_ALERT) != SSL_CB_WRITE_ALERT || (value >> 8) != SSL3_AL_FATAL) return;
         auto* self = static_cast<HttplibServer*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-        if (self->handler_.on_refused)
-            self->handler_.on_refused(address_of(SSL_get_fd(ssl)), SSL_alert_desc_string_long(value));
+        const auto* session = session_of(ssl);
+        const bool judged = session != nullptr && session->refusal;
+        self->refused({address_of(SSL_get_fd(ssl)),
+                       judged ? session->refusal->text() : SSL_alert_desc_string_long(value),
+                       judged ? session->admitted.certificate : Bytes{}});
     }
 
     TlsAnswer handle(const httplib::Request& request) const {
-        TlsRequest out{.remote = request.remote_addr,
-                       .certificate = {},
-                       .path = request.path,
-                       .body = request.body,
-                       .signature = request.get_header_value("Cairn-Signature")};
-        if (request.ssl != nullptr) {
-            const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(request.ssl),
-                                                                          X509_free);
-            unsigned char* der = nullptr;
-            const int length = certificate ? i2d_X509(certificate.get(), &der) : 0;
-            if (length > 0) out.certificate.assign(der, der + length);
-            OPENSSL_free(der);
+        const auto* session = request.ssl != nullptr ? session_of(request.ssl) : nullptr;
+        if (session == nullptr) return {403, error_json({error::ZoneIdentityRefused, "no certificate"})};
+        // Trust may have changed since the handshake.
+        if (const auto status =
+                zone::judge_again(session->admitted, *files(), config_.trust.get(), wall_seconds());
+            !status) {
+            refused({request.remote_addr, status.error().text(), session->admitted.certificate});
+            return {403, error_json(status.error())};
         }
-        return handler_.on_request(out);
+        return handler_.on_request({.remote = request.remote_addr,
+                                    .certificate = session->admitted.certificate,
+                                    .path = request.path,
+                                    .body = request.body,
+                                    .signature = request.get_header_value("Cairn-Signature")});
     }
 
     const TlsServerConfig config_;
     const TlsHandler handler_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<const DoorFiles> files_; // guarded by mutex_
+    std::set<Session*> live_;                // guarded by mutex_
+    std::string mark_;                       // of the files, for the watching thread
     std::unique_ptr<httplib::SSLServer> server_;
     std::uint16_t port_ = 0;
     std::atomic<bool> ended_ = false;
     std::thread thread_;
+    std::jthread watch_;
 };
 
 } // namespace

@@ -11,6 +11,9 @@
 #include <httplib.h>
 #include <nlohmann/json.hpp>
 
+#include <set>
+#include <thread>
+
 namespace cairn::zone {
 namespace {
 
@@ -350,6 +353,98 @@ TEST(Listeners, rules_say_who_may_connect_to_what) {
     EXPECT_EQ(rules.find("saddr 127"), std::string::npos);
 }
 
+class MovableTrust final : public CertificateTrust {
+public:
+    std::optional<std::vector<Bytes>> cas_of(std::string_view organisation) const override {
+        const std::lock_guard lock(mutex_);
+        const auto found = cas_.find(std::string{organisation});
+        return found == cas_.end() ? std::nullopt : std::optional{found->second};
+    }
+    bool is_revoked(std::string_view organisation, const Hash256& id) const override {
+        const std::lock_guard lock(mutex_);
+        ++questions_;
+        return revoked_.contains({std::string{organisation}, id});
+    }
+    /// Until so many certificates were found good: each is asked for by its own hash and its key's.
+    void wait_for_good(std::size_t certificates) const {
+        for (;; std::this_thread::sleep_for(std::chrono::milliseconds{1})) {
+            const std::lock_guard lock(mutex_);
+            if (questions_ >= 2 * certificates) return;
+        }
+    }
+    void set(const std::string& organisation, const std::vector<const crypto::CertifiedKey*>& cas) {
+        const std::lock_guard lock(mutex_);
+        cas_[organisation].clear();
+        for (const auto* ca : cas) cas_[organisation].push_back(der_of(*ca));
+    }
+    void revoke(const std::string& organisation, const Hash256& id) {
+        const std::lock_guard lock(mutex_);
+        revoked_.emplace(organisation, id);
+    }
+
+private:
+    mutable std::mutex mutex_;
+    mutable std::size_t questions_ = 0;
+    std::map<std::string, std::vector<Bytes>> cas_;
+    std::set<std::pair<std::string, Hash256>> revoked_;
+};
+
+/// A client that says nothing of its own, and hears why it is refused.
+class Client {
+public:
+    Client(std::uint16_t port, const std::string& certificate, const std::string& key, const char* suites = nullptr) {
+        EXPECT_EQ(SSL_CTX_use_certificate_file(context_.get(), certificate.c_str(), SSL_FILETYPE_PEM), 1);
+        EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context_.get(), key.c_str(), SSL_FILETYPE_PEM), 1);
+        if (suites != nullptr) SSL_CTX_set_ciphersuites(context_.get(), suites);
+        SSL_CTX_set_app_data(context_.get(), this);
+        SSL_CTX_set_info_callback(context_.get(), [](const SSL* ssl, int where, int value) {
+            if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT)
+                static_cast<Client*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)))->alert = value & 0xff;
+        });
+        sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        EXPECT_EQ(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        session_.reset(SSL_new(context_.get()));
+        SSL_set_fd(session_.get(), socket_);
+        connected = SSL_connect(session_.get()) == 1;
+    }
+    ~Client() { ::close(socket_); }
+    Client(const Client&) = delete;
+    /// Waits until the server says something or ends the connection; the test runner's limit is the only clock here.
+    std::string read() {
+        std::string out(64 * 1024, '\0');
+        const int length = SSL_read(session_.get(), out.data(), static_cast<int>(out.size()));
+        out.resize(static_cast<std::size_t>(std::max(length, 0)));
+        return out;
+    }
+    std::string ask() {
+        const std::string body = R"({"question":"audit-records"})";
+        const auto request = "POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
+                             std::to_string(body.size()) + "\r\n\r\n" + body;
+        EXPECT_EQ(SSL_write(session_.get(), request.data(), static_cast<int>(request.size())),
+                  static_cast<int>(request.size()));
+        std::string out;
+        for (auto part = read(); !part.empty(); part = read()) out += part;
+        return out;
+    }
+    Hash256 server_fingerprint() const {
+        const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(session_.get()),
+                                                                      X509_free);
+        unsigned char* der = nullptr;
+        const int length = i2d_X509(certificate.get(), &der);
+        const auto info = crypto::inspect_certificate_der({der, static_cast<std::size_t>(length)});
+        OPENSSL_free(der);
+        return info.value().fingerprint;
+    }
+
+    bool connected = false;
+    int alert = 0;
+
+private:
+    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
+    int socket_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    std::unique_ptr<SSL, decltype(&SSL_free)> session_{nullptr, SSL_free};
+};
+
 /// A listener of each zone, with real TLS.
 class Zones : public testing::Test {
 protected:
@@ -358,6 +453,8 @@ protected:
                                         system_clock());
         ASSERT_TRUE(opened);
         trail_ = std::move(opened->trail);
+        trust_->set("Alpha", {&alpha_.ca});
+        trust_->set("Beta", {&beta_.ca});
         ManagementConfig management;
         management.tls = tls("management");
         management.node = "alpha-1";
@@ -379,7 +476,29 @@ protected:
                 .certificate_file = directory_ / (name + ".pem"),
                 .key_file = directory_ / (name + ".key"),
                 .client_ca_file = directory_ / "ca.pem",
-                .idle_seconds = 1};
+                .idle_seconds = 1,
+                .trust = trust_,
+                .file_check = Milliseconds{20}};
+    }
+    /// Nothing but a revocation ends its sessions within the time of a test.
+    std::unique_ptr<RegulatorServer> patient_regulator() {
+        RegulatorConfig config{.tls = tls("regulation"), .node = "alpha-1", .audit_directory = directory_ / "audit"};
+        config.tls.idle_seconds = 600;
+        auto server = start_regulator(config, {}, storage::posix_file_system(), *trail_);
+        EXPECT_TRUE(server);
+        return server ? std::move(*server) : nullptr;
+    }
+    std::unique_ptr<Client> raw(std::uint16_t port, const std::string& person, const char* suites = nullptr) {
+        return std::make_unique<Client>(port, directory_ / (person + ".pem"), directory_ / (person + ".key"), suites);
+    }
+    /// The alert that ends the session of a person who then waits.
+    int alert(std::uint16_t port, const std::string& person, const char* suites = nullptr) {
+        const auto client = raw(port, person, suites);
+        if (client->connected) (void)client->read();
+        return client->alert;
+    }
+    static crypto::CertificateInfo info(const crypto::CertifiedKey& pair) {
+        return crypto::inspect_certificate(pair.certificate_pem).value();
     }
     void write(const std::string& name, const crypto::CertifiedKey& pair) {
         std::ofstream{directory_ / (name + ".pem")} << pair.certificate_pem;
@@ -406,9 +525,18 @@ protected:
         });
         return out;
     }
+    std::vector<std::string> objects(const std::string& action) {
+        EXPECT_TRUE(trail_->flush());
+        std::vector<std::string> out;
+        (void)audit::verify_log(storage::posix_file_system(), directory_ / "audit", {}, [&](const audit::Event& event) {
+            if (event.action == action) out.push_back(event.object);
+        });
+        return out;
+    }
 
     storage::TestDirectory directory_;
     TestSealer sealer_;
+    std::shared_ptr<MovableTrust> trust_ = std::make_shared<MovableTrust>();
     std::unique_ptr<audit::Trail> trail_;
     std::unique_ptr<ManagementServer> management_;
     std::unique_ptr<RegulatorServer> regulator_;
@@ -469,20 +597,157 @@ TEST_F(Zones, a_certificate_is_replaced_while_the_listener_runs_and_a_bad_one_is
 
 TEST_F(Zones, an_idle_session_ends) {
     write("super", alpha_.issue(crypto::ZoneRole::regulator, "super"));
-    const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
-    ASSERT_EQ(SSL_CTX_use_certificate_file(context.get(), (directory_ / "super.pem").c_str(), SSL_FILETYPE_PEM), 1);
-    ASSERT_EQ(SSL_CTX_use_PrivateKey_file(context.get(), (directory_ / "super.key").c_str(), SSL_FILETYPE_PEM), 1);
-    sockaddr_in address{
-        .sin_family = AF_INET, .sin_port = htons(regulator_->port()), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-    ASSERT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    const std::unique_ptr<SSL, decltype(&SSL_free)> session(SSL_new(context.get()), SSL_free);
-    SSL_set_fd(session.get(), socket);
-    ASSERT_EQ(SSL_connect(session.get()), 1);
-    // Says nothing. Returns when the server ends the session; the test runner's limit is the only clock here.
-    char byte = 0;
-    EXPECT_LE(SSL_read(session.get(), &byte, 1), 0);
-    ::close(socket);
+    const auto session = raw(regulator_->port(), "super");
+    ASSERT_TRUE(session->connected);
+    EXPECT_EQ(session->read(), "") << "returns when the server ends the session";
+}
+
+TEST_F(Zones, a_revoked_certificate_is_refused_at_the_handshake) {
+    const auto alice = alpha_.issue(crypto::ZoneRole::administrator, "alice");
+    const auto super = alpha_.issue(crypto::ZoneRole::regulator, "super");
+    write("alice", alice);
+    write("super", super);
+    trust_->revoke("Beta", info(alice).fingerprint);
+    EXPECT_EQ(status(management_->port(), "alice"), 403) << "another organisation revokes nothing of Alpha's";
+    trust_->revoke("Alpha", info(alice).fingerprint);
+    trust_->revoke("Alpha", info(super).fingerprint);
+    EXPECT_EQ(alert(management_->port(), "alice"), SSL_AD_CERTIFICATE_REVOKED);
+    EXPECT_EQ(alert(regulator_->port(), "super"), SSL_AD_CERTIFICATE_REVOKED);
+    EXPECT_EQ(status(management_->port(), "alice"), 0);
+    for (const std::string zone : {"management", "regulator"}) {
+        const auto why = reasons(zone + ".refused");
+        ASSERT_EQ(why.size(), 1u);
+        EXPECT_NE(why[0].find(error_id(error::CertificateRevoked)), std::string::npos) << why[0];
+    }
+    EXPECT_EQ(objects("management.refused"),
+              std::vector<std::string>{"management listener, certificate of administrator alice"});
+    // A new key and certificate of the same person enter.
+    write("alice", alpha_.issue(crypto::ZoneRole::administrator, "alice"));
+    EXPECT_EQ(status(management_->port(), "alice"), 403) << "not signed";
+}
+
+TEST_F(Zones, a_revoked_key_is_refused_in_every_certificate) {
+    const auto first = alpha_.issue(crypto::ZoneRole::regulator, "super");
+    write("super", first);
+    auto second = crypto::reissue_zone_certificate(alpha_.ca, first.certificate_pem, Organisation::validity(),
+                                                   crypto::system_random());
+    ASSERT_TRUE(second) << second.error().text();
+    std::ofstream{directory_ / "again.pem"} << *second;
+    std::ofstream{directory_ / "again.key"} << first.key_pem.view();
+    EXPECT_EQ(status(regulator_->port(), "again"), 200);
+    trust_->revoke("Alpha", info(first).key_id);
+    for (const auto* person : {"super", "again"})
+        EXPECT_EQ(alert(regulator_->port(), person), SSL_AD_CERTIFICATE_REVOKED) << person;
+}
+
+TEST_F(Zones, a_ca_that_the_chain_has_removed_vouches_for_nobody) {
+    const Organisation renewed{"Alpha"};
+    write("old", alpha_.issue(crypto::ZoneRole::regulator, "super"));
+    write("new", renewed.issue(crypto::ZoneRole::regulator, "super"));
+    EXPECT_EQ(status(regulator_->port(), "old"), 200);
+    EXPECT_EQ(alert(regulator_->port(), "new"), SSL_AD_UNKNOWN_CA);
+    trust_->set("Alpha", {&alpha_.ca, &renewed.ca});
+    EXPECT_EQ(status(regulator_->port(), "old"), 200);
+    EXPECT_EQ(status(regulator_->port(), "new"), 200) << "of the chain, not yet in the file";
+    trust_->set("Alpha", {&renewed.ca});
+    EXPECT_EQ(alert(regulator_->port(), "old"), SSL_AD_UNKNOWN_CA);
+    EXPECT_EQ(status(regulator_->port(), "new"), 200);
+    // The removed CA cannot speak for somebody else either, nor a sound one for another organisation.
+    for (const auto* ca : std::initializer_list<const crypto::CertifiedKey*>{&alpha_.ca, &renewed.ca}) {
+        auto forged = crypto::issue_zone_certificate(
+            *ca, {.role = crypto::ZoneRole::regulator, .organisation = "Elsewhere", .name = "super", .hosts = {}},
+            Organisation::validity(), crypto::system_random());
+        ASSERT_TRUE(forged);
+        write("forged", *forged);
+        EXPECT_NE(alert(regulator_->port(), "forged"), 0);
+    }
+}
+
+TEST_F(Zones, the_file_says_whose_certificates_enter) {
+    const Organisation authority{"Authority"};
+    write("of-authority", authority.issue(crypto::ZoneRole::regulator, "super"));
+    write("of-beta", beta_.issue(crypto::ZoneRole::regulator, "super"));
+    EXPECT_EQ(alert(regulator_->port(), "of-authority"), SSL_AD_UNKNOWN_CA);
+    EXPECT_EQ(alert(regulator_->port(), "of-beta"), SSL_AD_UNKNOWN_CA) << "on chain, but not in this file";
+    std::ofstream{directory_ / "ca.pem"} << alpha_.ca.certificate_pem << authority.ca.certificate_pem;
+    ASSERT_TRUE(regulator_->reload());
+    EXPECT_EQ(status(regulator_->port(), "of-authority"), 200) << "not on chain: the file alone decides";
+    EXPECT_EQ(alert(regulator_->port(), "of-beta"), SSL_AD_UNKNOWN_CA);
+}
+
+TEST_F(Zones, a_revocation_cuts_a_live_connection_and_leaves_the_others) {
+    const auto super = alpha_.issue(crypto::ZoneRole::regulator, "super");
+    write("super", super);
+    write("other", alpha_.issue(crypto::ZoneRole::regulator, "other"));
+    const auto server = patient_regulator();
+    ASSERT_TRUE(server);
+    const auto revoked = raw(server->port(), "super");
+    const auto other = raw(server->port(), "other");
+    ASSERT_TRUE(revoked->connected && other->connected);
+    // Both have passed the judgement at the handshake; the listing of the connection follows at once.
+    trust_->wait_for_good(2);
+    trust_->revoke("Alpha", info(super).key_id);
+    for (; reasons("regulator.refused").empty(); std::this_thread::sleep_for(std::chrono::milliseconds{1}))
+        server->judge_again();
+    EXPECT_EQ(revoked->read(), "");
+    EXPECT_NE(other->ask().find("HTTP/1.1 200"), std::string::npos);
+    server->judge_again();
+    const auto why = reasons("regulator.refused");
+    ASSERT_EQ(why.size(), 1u);
+    EXPECT_TRUE(why[0].starts_with("TLS: cut: ")) << why[0];
+    EXPECT_NE(why[0].find(error_id(error::CertificateRevoked)), std::string::npos) << why[0];
+}
+
+TEST_F(Zones, a_request_is_judged_by_the_trust_of_its_moment) {
+    const auto super = alpha_.issue(crypto::ZoneRole::regulator, "super");
+    write("super", super);
+    const auto server = patient_regulator();
+    ASSERT_TRUE(server);
+    const auto client = raw(server->port(), "super");
+    ASSERT_TRUE(client->connected);
+    trust_->wait_for_good(1);
+    trust_->revoke("Alpha", info(super).fingerprint);
+    const auto answer = client->ask();
+    EXPECT_NE(answer.find("HTTP/1.1 403"), std::string::npos) << answer;
+    EXPECT_NE(answer.find(error_id(error::CertificateRevoked)), std::string::npos) << answer;
+    EXPECT_TRUE(reasons("regulator.read").empty());
+}
+
+TEST_F(Zones, only_two_suites_are_spoken) {
+    write("super", alpha_.issue(crypto::ZoneRole::regulator, "super"));
+    for (const auto port : {management_->port(), regulator_->port()}) {
+        for (const auto* suite : {"TLS_AES_128_GCM_SHA256", "TLS_AES_128_CCM_SHA256"}) {
+            const auto client = raw(port, "super", suite);
+            EXPECT_FALSE(client->connected) << suite;
+            EXPECT_EQ(client->alert, SSL_AD_HANDSHAKE_FAILURE) << suite;
+        }
+        for (const auto* suite : {"TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
+            EXPECT_TRUE(raw(port, "super", suite)->connected) << suite;
+    }
+}
+
+TEST_F(Zones, changed_files_come_into_use_by_themselves) {
+    write("super", alpha_.issue(crypto::ZoneRole::regulator, "super"));
+    const auto server = patient_regulator();
+    ASSERT_TRUE(server);
+    const auto before = raw(server->port(), "super");
+    ASSERT_TRUE(before->connected);
+    const auto served = [&] { return raw(server->port(), "super")->server_fingerprint(); };
+    const auto first = served();
+    const auto now = system_clock().wall().count() / 1000;
+    // Neither a certificate that has ended nor one without its key.
+    write("regulation", alpha_.issue(crypto::ZoneRole::regulation, "alpha-1", {now - 3'000, now - 2'000}));
+    EXPECT_EQ(server->reload().error().code, error::CertificateExpired);
+    EXPECT_EQ(served(), first);
+    const auto renewed = alpha_.issue(crypto::ZoneRole::regulation, "alpha-1");
+    std::ofstream{directory_ / "regulation.key"} << renewed.key_pem.view();
+    EXPECT_EQ(server->reload().error().code, error::ZoneFileInvalid);
+    EXPECT_EQ(served(), first);
+    std::ofstream{directory_ / "regulation.pem"} << renewed.certificate_pem;
+    // The runner's limit is the only clock here.
+    while (served() == first) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    EXPECT_EQ(served(), info(renewed).fingerprint);
+    EXPECT_NE(before->ask().find("HTTP/1.1 200"), std::string::npos) << "connections stay";
 }
 
 } // namespace

@@ -27,7 +27,7 @@ bool is_folder_name(const std::string& text) {
 
 json json_of(const CertificateFolder& folder, std::int64_t now) {
     return {{"name", folder.name},
-            {"file", folder.path + "/tls.pem"},
+            {"file", folder.certificate_file()},
             {"fingerprint", to_hex(folder.info.fingerprint)},
             {"key_id", to_hex(folder.info.key_id)},
             {"not_after", folder.info.validity.not_after},
@@ -45,7 +45,7 @@ void print_certificates(const Invocation& invocation, const std::vector<Certific
     Table table({"NAME", ">DAYS LEFT", "VALID UNTIL", "FILE"});
     for (const auto& folder : folders)
         table.row({folder.name, std::to_string((folder.info.validity.not_after - now) / kDaySeconds),
-                   day_text(folder.info.validity.not_after), folder.path + "/tls.pem"});
+                   day_text(folder.info.validity.not_after), folder.certificate_file()});
     table.print(invocation.terminal());
 }
 
@@ -203,6 +203,9 @@ Status reissue_all(Invocation& invocation, const std::string& directory, RpcClie
     if (!*trusted) return fail(error::CliPrecondition, "the chain does not trust ca-next.pem yet: --stage trust");
     CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
     CRN_TRY(folders, certificate_folders(directory));
+    // First who is to be believed: while the certificates change, both ends meet those of both CAs.
+    CRN_TRY(current_pem, read_file(directory + "/ca.pem", crypto::kPemBytesMax));
+    CRN_CHECK(write_zone_authorities(folders, {next.certificate_pem, current_pem}));
     for (auto& folder : folders) {
         CRN_TRY(renewed, renew_certificate(folder, next, days, Keys::renew, crypto::system_random(), now_seconds()));
         folder.info = std::move(renewed);
@@ -223,18 +226,18 @@ Status remove_old(Invocation& invocation, const std::string& directory, RpcClien
     CRN_TRY(old_der, crypto::certificate_der(old_pem));
     CRN_TRY(folders, certificate_folders(directory));
     for (const auto& folder : folders) {
-        CRN_TRY(pem, read_file(folder.path + "/tls.pem", crypto::kPemBytesMax));
+        CRN_TRY(pem, read_file(folder.certificate_file(), crypto::kPemBytesMax));
         CRN_TRY(der, crypto::certificate_der(pem));
-        const std::vector<Bytes> cas{old_der};
-        if (crypto::verify_node_certificate(der, cas, now_seconds()) ||
-            crypto::verify_client_certificate(der, cas, now_seconds()))
-            return fail(error::CliPrecondition, folder.path + "/tls.pem is still the old CA's: --stage reissue");
+        if (folder.info.validity.not_after > now_seconds() && crypto::is_signed_by(der, old_der))
+            return fail(error::CliPrecondition, folder.certificate_file() + " is still the old CA's: --stage reissue");
     }
     CRN_TRY(added, chain_trusts(rpc, old_ca.organisation, old_ca.fingerprint));
     // The founders' CA stands in Members and is named by zero.
     const auto name = added ? old_ca.fingerprint : Hash256{};
     CRN_TRY(receipt, tell_identities(invocation, rpc, sender, identity_call("removeCa(bytes32)", {name})));
     static_cast<void>(receipt);
+    CRN_TRY(current_pem, read_file(directory + "/ca.pem", crypto::kPemBytesMax));
+    CRN_CHECK(write_zone_authorities(folders, {current_pem}));
     namespace fs = std::filesystem;
     const auto kept = directory + "/ca-removed-" + to_hex(old_ca.fingerprint).substr(2, 16);
     for (const char* end : {".key", ".pem"}) fs::rename(directory + "/ca-old" + end, kept + end);
@@ -258,7 +261,7 @@ Status rotate_ca(Invocation& invocation) {
     else
         print_fields(invocation.terminal(),
                      {{"stage", *stage},
-                      {"next", *stage == "trust" ? "--stage reissue, then copy tls.pem to each machine"
+                      {"next", *stage == "trust" ? "--stage reissue, then copy the files to each machine"
                                                  : "the roll-over is complete"}});
     return {};
 }
@@ -269,7 +272,9 @@ std::vector<FlagSpec> with(std::vector<FlagSpec> first, const std::vector<std::v
 }
 
 const FlagSpec kDays{.name = "days", .value = "N", .help = "validity in days (default: 90)"};
-const FlagSpec kKeepKey{.name = "keep-key", .help = "certify the same key again instead of a new one; always so for nodes, whose signer has the key"};
+const FlagSpec kKeepKey{
+    .name = "keep-key",
+    .help = "certify the same key again instead of a new one; always so for nodes, whose signer has the key"};
 
 } // namespace
 
@@ -287,16 +292,18 @@ void declare_certificates(CommandList& out) {
                    {.name = "label", .value = "NAME", .help = "pseudonym in the certificate (default: the address)"}},
          .examples = {{"cairn identity issue person 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --org ./Alpha", ""}},
          .run = issue});
-    out.push_back({.noun = "identity",
-                   .verb = "renew",
-                   .summary = "renew one certificate of the organisation",
-                   .details =
-                       "A running node takes its new certificate into use by itself within a second; connections "
-                       "stay.",
-                   .arguments = {{"NAME", "validator, or label of a person or application"}},
-                   .flags = {org_flag(), kDays, kKeepKey},
-                   .examples = {{"cairn identity renew alpha-1 --org ./Alpha", ""}},
-                   .run = renew});
+    out.push_back(
+        {.noun = "identity",
+         .verb = "renew",
+         .summary = "renew one certificate of the organisation",
+         .details = "A running node takes new certificates of its own and of its listeners into use by itself within "
+                    "a second; connections stay.",
+         .arguments = {{"NAME", "validator, label of a person or application, VALIDATOR/management, "
+                                "VALIDATOR/regulation, administrators/NAME "
+                                "or regulators/NAME"}},
+         .flags = {org_flag(), kDays, kKeepKey},
+         .examples = {{"cairn identity renew alpha-1 --org ./Alpha", ""}},
+         .run = renew});
     out.push_back(
         {.noun = "identity",
          .verb = "revoke",
@@ -319,8 +326,10 @@ void declare_certificates(CommandList& out) {
         {.noun = "org",
          .verb = "renew",
          .summary = "renew the organisation's certificates that end soon",
-         .details = "For a timer: it does nothing as long as nothing ends within the given days. With --days 0 the new "
-                    "certificates end at once, to rehearse the day on which everything has expired.",
+         .details =
+             "Of validators, their listeners for administrators and regulators, and all persons and applications. "
+             "For a timer: it does nothing as long as nothing ends within the given days. With --days 0 the new "
+             "certificates end at once, to rehearse the day on which everything has expired.",
          .flags = {org_flag(),
                    kDays,
                    kKeepKey,

@@ -35,20 +35,50 @@ Result<crypto::CertifiedKey> read_ca(const std::string& directory, const std::st
 }
 
 Result<std::vector<CertificateFolder>> certificate_folders(const std::string& directory) {
+    struct Kind {
+        const char* folder;
+        const char* stem;
+        const char* suffix; // of the name
+        bool named_by_kind; // persons of the zones, whose names others may have too
+    };
     std::vector<CertificateFolder> out;
-    for (const char* kind : {"validators", "identities"}) {
+    for (const auto& kind : {Kind{"validators", "tls", "", false}, Kind{"identities", "tls", "", false},
+                             Kind{"validators", "management", "/management", false},
+                             Kind{"validators", "regulation", "/regulation", false},
+                             Kind{"administrators", "identity", "", true}, Kind{"regulators", "identity", "", true}}) {
         std::error_code problem;
-        for (const auto& entry : fs::directory_iterator(directory + "/" + kind, problem)) {
-            const auto file = entry.path().string() + "/tls.pem";
+        for (const auto& entry : fs::directory_iterator(directory + "/" + kind.folder, problem)) {
+            const auto own_name = entry.path().filename().string();
+            CertificateFolder found{.name = kind.named_by_kind ? std::string{kind.folder} + "/" + own_name
+                                                               : own_name + kind.suffix,
+                                    .path = entry.path().string(),
+                                    .info = {},
+                                    .stem = kind.stem};
+            const auto file = found.certificate_file();
             if (!exists(file)) continue;
             CRN_TRY(pem, read_file(file, crypto::kPemBytesMax));
             auto info = crypto::inspect_certificate(pem);
             if (!info) return fail(info.error().code, file + ": " + info.error().detail);
-            out.push_back({entry.path().filename().string(), entry.path().string(), *std::move(info)});
+            found.info = *std::move(info);
+            if (found.stem != "tls") {
+                CRN_TRY(der, crypto::certificate_der(pem));
+                auto identity = crypto::zone_identity_of(der);
+                if (!identity) return fail(identity.error().code, file + ": " + identity.error().detail);
+                found.zone = *std::move(identity);
+            }
+            out.push_back(std::move(found));
         }
     }
-    std::ranges::sort(out, {}, &CertificateFolder::path);
+    std::ranges::sort(out, {}, &CertificateFolder::certificate_file);
     return out;
+}
+
+Status write_zone_authorities(const std::vector<CertificateFolder>& folders, const std::vector<std::string>& cas_pem) {
+    std::string text;
+    for (const auto& pem : cas_pem) text += pem;
+    for (const auto& folder : folders)
+        if (folder.zone) CRN_CHECK(write_file(folder.path + "/ca.pem", text, Access::shared, Existing::replace));
+    return {};
 }
 
 Result<crypto::CertificateInfo> renew_certificate(const CertificateFolder& folder, const crypto::CertifiedKey& ca,
@@ -59,6 +89,20 @@ Result<crypto::CertificateInfo> renew_certificate(const CertificateFolder& folde
         std::min(now + static_cast<std::int64_t>(days) * kDaySeconds, ca_info.validity.not_after)};
     if (ca_info.validity.not_after <= now)
         return fail(error::CertificateExpired, "the CA itself; see docs/how-to/everything-expired.md");
+    if (folder.zone) {
+        crypto::CertifiedKey made;
+        if (keys == Keys::keep) {
+            CRN_TRY(old, read_file(folder.certificate_file(), crypto::kPemBytesMax));
+            CRN_TRY(again, crypto::reissue_zone_certificate(ca, old, validity, random));
+            made.certificate_pem = std::move(again);
+        } else {
+            CRN_TRY(issued, crypto::issue_zone_certificate(ca, *folder.zone, validity, random));
+            made = std::move(issued);
+            CRN_CHECK(write_file(folder.key_file(), made.key_pem.view(), Access::secret, Existing::replace));
+        }
+        CRN_CHECK(write_file(folder.certificate_file(), made.certificate_pem, Access::shared, Existing::replace));
+        return crypto::inspect_certificate(made.certificate_pem);
+    }
     std::string pem;
     if (keys == Keys::keep || folder.info.consensus_key) {
         CRN_TRY(old, read_file(folder.path + "/tls.pem", crypto::kPemBytesMax));

@@ -3,7 +3,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "crypto/certificate.hpp"
+#include "crypto/zone_certificate.hpp"
 
 #include <optional>
 #include <string>
@@ -19,14 +19,24 @@ enum class Keys { keep, renew };
 /// ca.pem and ca.key of the directory; `prefix` "ca-next" and "ca-old" during a roll-over.
 Result<crypto::CertifiedKey> read_ca(const std::string& directory, const std::string& prefix = "ca");
 
-/// A folder with tls.pem: a validator's; with tls.key too: a person's or an application's.
+/// A certificate in its folder: tls.pem of a validator; tls.pem and tls.key of a person or an application; management.pem and
+/// regulation.pem, each with its key, of a validator's listeners; identity.pem and identity.key of who may enter a zone.
 struct CertificateFolder {
-    std::string name;
+    std::string name; // "alpha-1", "alpha-1/management", "administrators/alice"
     std::string path;
     crypto::CertificateInfo info;
+    std::string stem = "tls";
+    std::optional<crypto::ZoneIdentity> zone{}; // of listeners, administrators and regulators
+
+    std::string certificate_file() const { return path + "/" + stem + ".pem"; }
+    std::string key_file() const { return path + "/" + stem + ".key"; }
 };
-/// DIR/validators/* and DIR/identities/*, by path. Folders without a certificate are left out.
+/// DIR/validators/*, DIR/identities/*, DIR/administrators/* and DIR/regulators/*, by file. Folders without a certificate are left
+/// out.
 Result<std::vector<CertificateFolder>> certificate_folders(const std::string& directory);
+
+/// ca.pem in the folders of listeners, administrators and regulators: the CAs whose certificates they meet at the other end.
+Status write_zone_authorities(const std::vector<CertificateFolder>& folders, const std::vector<std::string>& cas_pem);
 
 /// A new certificate for the same holder in the same folder, each file replaced at once, key before certificate, so that who
 /// runs takes it into use. A node's key is always kept: its signer has it. Ends with the CA's own end at the latest.

@@ -1,6 +1,8 @@
 #include "cli/zone_client.hpp"
 
 #include "base/errors/cli.hpp"
+#include "base/errors/crypto.hpp"
+#include "base/errors/network.hpp"
 #include "base/errors/zone.hpp"
 #include "cli/config.hpp"
 #include "cli/dev_state.hpp"
@@ -10,8 +12,11 @@
 #include "zone/request.hpp"
 
 #include <httplib.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 
 #include <algorithm>
+#include <csignal>
 
 namespace cairn::cli {
 namespace {
@@ -19,6 +24,51 @@ namespace {
 using nlohmann::json;
 
 constexpr int kTimeoutSeconds = 20;
+
+/// The alert with which the node ended the session, as an error that says what to do.
+std::optional<Error> error_of_alert(int alert, const std::string& where) {
+    switch (alert) {
+    case SSL_AD_CERTIFICATE_REVOKED: return Error{error::CertificateRevoked, "says " + where};
+    case SSL_AD_CERTIFICATE_EXPIRED: return Error{error::CertificateExpired, "says " + where};
+    case SSL_AD_UNKNOWN_CA: return Error{error::CertificateForeign, "says " + where};
+    default: return std::nullopt;
+    }
+}
+
+void note_alert(const SSL* ssl, int where, int value) {
+    if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value >> 8) == SSL3_AL_FATAL)
+        *static_cast<int*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))) = value & 0xff;
+}
+
+/// A node that refuses closes the connection while we write: that is an error of the write, not the end of this program.
+class PipeSignalIgnored {
+public:
+    PipeSignalIgnored() {
+        struct sigaction ignore{};
+        ignore.sa_handler = SIG_IGN;
+        ::sigaction(SIGPIPE, &ignore, &before_);
+    }
+    ~PipeSignalIgnored() { ::sigaction(SIGPIPE, &before_, nullptr); }
+    PipeSignalIgnored(const PipeSignalIgnored&) = delete;
+    PipeSignalIgnored& operator=(const PipeSignalIgnored&) = delete;
+
+private:
+    struct sigaction before_{};
+};
+
+/// A handshake after which nothing is said. In TLS 1.3 a client is told after its own handshake that it is refused; if the
+/// request is on its way then, the alert can be lost.
+void listen_for_alert(SSL_CTX* context, const ZoneAccess& access) {
+    const std::unique_ptr<BIO, decltype(&BIO_free_all)> session(BIO_new_ssl_connect(context), BIO_free_all);
+    if (!session) return;
+    const bool is_v6 = access.host.find(':') != std::string::npos;
+    const auto where = (is_v6 ? "[" + access.host + "]" : access.host) + ":" + std::to_string(access.port);
+    BIO_set_conn_hostname(session.get(), where.c_str());
+    char byte = 0;
+    if (BIO_do_connect(session.get()) == 1 && BIO_do_handshake(session.get()) == 1)
+        (void)BIO_read(session.get(), &byte, 1);
+    ERR_clear_error();
+}
 
 std::string lower(std::string text) {
     std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -43,13 +93,20 @@ Result<json> post(const ZoneAccess& access, const std::string& path, const std::
     const auto file = [&](const char* name) { return access.identity_directory + "/" + name; };
     for (const auto* name : {"ca.pem", "identity.pem", "identity.key"})
         if (!exists(file(name))) return fail(error::ZoneFileInvalid, file(name));
+    const PipeSignalIgnored pipe;
     httplib::SSLClient client(access.host, access.port, file("identity.pem"), file("identity.key"));
     client.set_ca_cert_path(file("ca.pem").c_str());
     client.enable_server_certificate_verification(true);
     client.set_connection_timeout(kTimeoutSeconds);
     client.set_read_timeout(kTimeoutSeconds);
     const auto where = access.host + ":" + std::to_string(access.port);
+    int alert = 0;
+    SSL_CTX_set_app_data(client.ssl_context(), &alert);
+    SSL_CTX_set_info_callback(client.ssl_context(), note_alert);
     const auto answer = client.Post(path, headers, body, "application/json");
+    const bool broke_off = answer.error() == httplib::Error::Read || answer.error() == httplib::Error::Write;
+    if (alert == 0 && broke_off) listen_for_alert(client.ssl_context(), access);
+    if (auto refused = error_of_alert(alert, where); !answer && refused) return std::unexpected(*std::move(refused));
     if (!answer) return fail(error::ZoneUnreachable, where + " (" + httplib::to_string(answer.error()) + ")");
     auto document = json::parse(answer->body, nullptr, false);
     if (answer->status != 200 || document.is_discarded()) return std::unexpected(error_of(document, answer->status));

@@ -99,7 +99,8 @@ Result<CertifiedKey> issue(const CertifiedKey& ca, const ZoneIdentity& identity,
     const Key key(public_key == nullptr ? EVP_EC_gen(SN_X9_62_prime256v1) : nullptr);
     const Certificate out(X509_new());
     const auto names = alternative_names(identity);
-    if (!issuer || !issuer_key || (!key && public_key == nullptr) || !out) return fail(error::KeyInvalid, "OpenSSL cannot make a certificate");
+    if (!issuer || !issuer_key || (!key && public_key == nullptr) || !out)
+        return fail(error::KeyInvalid, "OpenSSL cannot make a certificate");
     if (!names) return invalid("a host name is malformed");
 
     std::uint8_t serial[16];
@@ -144,8 +145,9 @@ std::optional<std::string> host_of(const GENERAL_NAME* name) {
     if (name->type != GEN_IPADD) return std::nullopt;
     const int length = ASN1_STRING_length(name->d.iPAddress);
     char text[INET6_ADDRSTRLEN] = {};
-    if ((length != 4 && length != 16) || ::inet_ntop(length == 4 ? AF_INET : AF_INET6,
-                                                     ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text) == nullptr)
+    if ((length != 4 && length != 16) ||
+        ::inet_ntop(length == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text) ==
+            nullptr)
         return std::nullopt;
     return text;
 }
@@ -203,6 +205,13 @@ Result<ZoneIdentity> zone_identity_of(BytesView der) {
                                   sizeof organisation) > 0)
         out->organisation = organisation;
     return *std::move(out);
+}
+
+bool is_signed_by(BytesView certificate_der, BytesView ca_der) {
+    const ErrorScope errors;
+    const auto certificate = from_der(certificate_der);
+    const auto ca = from_der(ca_der);
+    return certificate && ca && X509_verify(certificate.get(), X509_get0_pubkey(ca.get())) == 1;
 }
 
 Result<Bytes> sign_p256(std::string_view key_pem, BytesView message) {

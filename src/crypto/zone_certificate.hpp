@@ -31,6 +31,9 @@ Result<std::string> reissue_zone_certificate(const CertifiedKey& ca, std::string
 /// What a certificate claims, hosts too; who issued it was checked by TLS. CertificateInvalid without exactly one such URI.
 Result<ZoneIdentity> zone_identity_of(BytesView der);
 
+/// Whether the signature of a certificate is of this CA's key; looks at nothing else.
+bool is_signed_by(BytesView certificate_der, BytesView ca_der);
+
 /// ECDSA with SHA-256, in DER. KeyInvalid.
 Result<Bytes> sign_p256(std::string_view key_pem, BytesView message);
 bool verify_p256(BytesView certificate_der, BytesView message, BytesView signature);

@@ -168,7 +168,7 @@ private:
     std::int64_t expiry_warned_ = -1'000'000; // disk_watch_ only: days that were left
     std::mutex judging_mutex_;
     std::function<void()> trust_changed_; // guarded by judging_mutex_
-    bool judging_ended_ = false; // guarded by judging_mutex_: the network goes away before the publisher does
+    bool judging_ended_ = false;          // guarded by judging_mutex_: the network goes away before the publisher does
     std::jthread disk_watch_;
 };
 

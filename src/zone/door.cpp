@@ -35,7 +35,7 @@ Bytes der_of(X509* certificate) {
 }
 
 struct FreeStack {
-    void operator()(STACK_OF(X509)* stack) const { sk_X509_pop_free(stack, X509_free); }
+    void operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
 };
 using Stack = std::unique_ptr<STACK_OF(X509), FreeStack>;
 
@@ -159,8 +159,8 @@ Status judge_handshake(X509_STORE_CTX* store, const DoorFiles& files, const Cert
     const bool on_chain =
         found != authorities.end() && trust != nullptr && trust->cas_of(found->organisation).has_value();
     if (found == authorities.end() ||
-        (on_chain && !crypto::verify_ca_certificate(crypto::certificate_pem_of(issuer),
-                                                    system_clock().wall().count() / 1000)))
+        (on_chain &&
+         !crypto::verify_ca_certificate(crypto::certificate_pem_of(issuer), system_clock().wall().count() / 1000)))
         return refuse(X509_V_ERR_INVALID_CA, {error::CertificateForeign, "its issuer is no CA that counts"});
     admitted = {.certificate = der_of(X509_STORE_CTX_get0_cert(store)), .authority = *found};
     auto status = check_holder(admitted, trust);

@@ -49,7 +49,8 @@ struct Admitted {
 /// revocations. CertificateForeign, CertificateExpired, CertificateNotYetValid, CertificateNameWrong, CertificateRevoked,
 /// CertificateInvalid; sets the error of `store`, which becomes the alert. What is known of the certificate stays in
 /// `admitted` with an error too, once an authority has vouched for it.
-Status judge_handshake(X509_STORE_CTX* store, const DoorFiles& files, const CertificateTrust* trust, Admitted& admitted);
+Status judge_handshake(X509_STORE_CTX* store, const DoorFiles& files, const CertificateTrust* trust,
+                       Admitted& admitted);
 /// The same for a connection that stands already, by today's trust and time.
 Status judge_again(const Admitted& admitted, const DoorFiles& files, const CertificateTrust* trust, std::int64_t now);
 

@@ -188,9 +188,10 @@ public:
                                                    if (result) return {200, *result};
                                                    return {status_of(result.error()), error_json(result.error())};
                                                },
-                                               .on_refused = [this](const TlsRefusal& refusal) {
-                                                   repeats_.note(refused_at_door("management", refusal));
-                                               }}));
+                                               .on_refused =
+                                                   [this](const TlsRefusal& refusal) {
+                                                       repeats_.note(refused_at_door("management", refusal));
+                                                   }}));
         tls_ = std::move(tls);
         return {};
     }

@@ -56,9 +56,10 @@ public:
                                                         if (result) return {200, *result};
                                                         return {403, error_json(result.error())};
                                                     },
-                                                    .on_refused = [this](const TlsRefusal& refusal) {
-                                                        repeats_.note(refused_at_door("regulator", refusal));
-                                                    }}));
+                                                    .on_refused =
+                                                        [this](const TlsRefusal& refusal) {
+                                                            repeats_.note(refused_at_door("regulator", refusal));
+                                                        }}));
         tls_ = std::move(tls);
         return {};
     }

@@ -122,8 +122,8 @@ public:
                 const auto status = zone::judge_again(session->admitted, *files_, config_.trust.get(), wall_seconds());
                 if (status) continue;
                 session->is_cut = true;
-                cut.push_back({address_of(session->socket), "cut: " + status.error().text(),
-                               session->admitted.certificate});
+                cut.push_back(
+                    {address_of(session->socket), "cut: " + status.error().text(), session->admitted.certificate});
                 ::shutdown(session->socket, SHUT_RDWR);
             }
         }
@@ -250,8 +250,7 @@ private:
         const auto* session = request.ssl != nullptr ? session_of(request.ssl) : nullptr;
         if (session == nullptr) return {403, error_json({error::ZoneIdentityRefused, "no certificate"})};
         // Trust may have changed since the handshake.
-        if (const auto status =
-                zone::judge_again(session->admitted, *files(), config_.trust.get(), wall_seconds());
+        if (const auto status = zone::judge_again(session->admitted, *files(), config_.trust.get(), wall_seconds());
             !status) {
             refused({request.remote_addr, status.error().text(), session->admitted.certificate});
             return {403, error_json(status.error())};

@@ -418,8 +418,9 @@ public:
     }
     std::string ask() {
         const std::string body = R"({"question":"audit-records"})";
-        const auto request = "POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
-                             std::to_string(body.size()) + "\r\n\r\n" + body;
+        const auto request =
+            "POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
+            "\r\n\r\n" + body;
         EXPECT_EQ(SSL_write(session_.get(), request.data(), static_cast<int>(request.size())),
                   static_cast<int>(request.size()));
         std::string out;

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -180,6 +181,70 @@ class Zones(unittest.TestCase):
             error = self.cairn("audit", "receive", broken, expect=8)
             self.assertIn("CRN-AUD-0007", error, name)
             self.assertIn(f"{node}: {name}", error)
+
+    def refusals(self, node, zone):
+        log = self.folder / "net/nodes" / node["name"] / "data/audit"
+        events = json.loads(self.cairn("audit", "query", log, "--action", f"{zone}.refused", "--json"))["events"]
+        return [(event["object"], event["reason"]) for event in events]
+
+    def test_a_revoked_administrator_or_regulator_does_not_enter(self):
+        node = self.network["nodes"][3]
+        folder = self.folder / "net/organisations" / node["organisation"].lower()
+        self.cairn("admin", "status", "--node", node["name"])
+        self.cairn("identity", "revoke", folder / "administrators/developer/identity.pem", "--org", folder)
+        error = self.cairn("admin", "status", "--node", node["name"], expect=1)
+        self.assertIn("CRN-CRY-0015", error)
+        self.cairn("identity", "revoke", folder / "regulators/developer/identity.pem", "--certificate-only", "--org", folder)
+        error = self.cairn("audit", "collect", "--node", node["name"], "--out", self.folder / "refused", expect=1)
+        self.assertIn("CRN-CRY-0015", error)
+        # With a new key and certificate they are back, and the log tells why they were not.
+        self.cairn("identity", "renew", "administrators/developer", "--org", folder)
+        self.cairn("admin", "status", "--node", node["name"])
+        for zone, role in (("management", "administrator"), ("regulator", "regulator")):
+            (thing, reason), = self.refusals(node, zone)
+            self.assertEqual(thing, f"{zone} listener, certificate of {role} developer")
+            self.assertIn("CRN-CRY-0015", reason)
+
+    def test_listeners_follow_their_files_and_a_roll_over_of_the_ca(self):
+        node = self.network["nodes"][3]
+        folder = self.folder / "net/organisations" / node["organisation"].lower()
+        ports = {zone["zone"]: zone["port"] for zone in self.zones(node["name"])}
+        served = lambda zone: ssl.get_server_certificate(("127.0.0.1", ports[zone]))
+
+        def wait_for(zone, stem):
+            wanted = (folder / "validators" / node["name"] / f"{stem}.pem").read_text()
+            for _ in range(200):
+                if served(zone) == wanted:
+                    return
+                time.sleep(0.1)
+            self.fail(f"{zone} still serves the old certificate")
+
+        both = (("management", "management"), ("regulator", "regulation"))
+        before = {zone: served(zone) for zone, _ in both}
+        self.cairn("org", "renew", "--org", folder, "--within", 3650)
+        for zone, stem in both:
+            wait_for(zone, stem)
+            self.assertNotEqual(served(zone), before[zone])
+        self.cairn("admin", "status", "--node", node["name"])
+
+        old = self.folder / "old-administrator"
+        shutil.copytree(folder / "administrators/developer", old)
+        for stage in ("trust", "reissue"):
+            self.cairn("org", "rotate-ca", "--stage", stage, "--org", folder)
+            self.cairn("admin", "status", "--node", node["name"])
+        for zone, stem in both:
+            wait_for(zone, stem)
+        shutil.copy(folder / "administrators/developer/ca.pem", old)
+        self.cairn("admin", "status", "--node", node["name"], "--identity", old)
+        log = self.folder / "net/nodes" / node["name"] / "node.log"
+        for _ in range(200):
+            if log.read_text().count("certificate renewed") == 2:
+                break
+            time.sleep(0.1)
+        self.cairn("org", "rotate-ca", "--stage", "remove", "--org", folder)
+        self.cairn("admin", "status", "--node", node["name"])
+        error = self.cairn("admin", "status", "--node", node["name"], "--identity", old, expect=8)
+        self.assertIn("CRN-NET-0002", error)
 
     def test_two_zones_on_one_listener_are_refused(self):
         config = pathlib.Path(self.folder / "net/nodes/alpha-1/node.toml").read_text()

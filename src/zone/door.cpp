@@ -108,6 +108,17 @@ Result<std::shared_ptr<const DoorFiles>> DoorFiles::read(const TlsServerConfig& 
         out->authorities_.push_back({ca->organisation, *std::move(der)});
     }
     if (out->authorities_.empty()) return refused(config.client_ca_file, "no certificate in PEM form");
+    // A listener shows its CA's certificate too, which its file may leave out.
+    STACK_OF(X509)* chain = nullptr;
+    SSL_CTX_get0_chain_certs(holder, &chain);
+    for (const auto& authority : out->authorities_) {
+        if (chain != nullptr && sk_X509_num(chain) > 0) break;
+        if (!crypto::is_signed_by(der_of(SSL_CTX_get0_certificate(holder)), authority.der)) continue;
+        const auto issuer = stack_of({authority});
+        if (SSL_CTX_add1_chain_cert(holder, sk_X509_value(issuer.get(), 0)) != 1)
+            return refused(config.client_ca_file, "OpenSSL refuses the CA's certificate");
+        break;
+    }
     return out;
 }
 

@@ -427,6 +427,7 @@ public:
         for (auto part = read(); !part.empty(); part = read()) out += part;
         return out;
     }
+    int chain_length() const { return sk_X509_num(SSL_get_peer_cert_chain(session_.get())); }
     Hash256 server_fingerprint() const {
         const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(session_.get()),
                                                                       X509_free);
@@ -724,6 +725,7 @@ TEST_F(Zones, only_two_suites_are_spoken) {
         }
         for (const auto* suite : {"TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
             EXPECT_TRUE(raw(port, "super", suite)->connected) << suite;
+        EXPECT_EQ(raw(port, "super")->chain_length(), 2) << "the listener's certificate and its CA's";
     }
 }
 

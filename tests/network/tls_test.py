@@ -30,7 +30,7 @@ VERSIONS = {"SSL 3.0": 0x0300, "TLS 1.0": 0x0301, "TLS 1.1": 0x0302, "TLS 1.2": 
 SUITES = ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256", "TLS_AES_128_CCM_SHA256",
           "TLS_AES_128_CCM_8_SHA256")
 # docs/reference/tls.md
-SUITES_OF_ZONE = {"peer": set(SUITES[:2]), "management": set(SUITES[:3]), "regulator": set(SUITES[:3])}
+SUITES_OF_ZONE = {zone: set(SUITES[:2]) for zone in ("peer", "management", "regulator")}
 CERTIFICATE_DAYS = 90
 CLOSES_WITHIN = 25  # seconds, for one who never completes a handshake
 

@@ -16,6 +16,12 @@ run() { # on|off
     if [[ $1 == off ]]; then
         "$cairn" dev down --dir "$net" -q >/dev/null
         rm -rf "$net"/nodes/*/data
+        # The signers remember the first start, and would refuse to begin anew: they forget with the chain that they signed for.
+        local keys
+        for keys in "$net"/organisations/*/validators/*/keys.sealed; do
+            rm -f "$keys".state.*
+            "$cairn" signer reset --keys "$keys" --view 0 --position 0 --height 0 --passphrase-file "$net/signer.passphrase" -q >/dev/null
+        done
         for config in "$net"/nodes/*/node.toml; do printf '\n[storage]\nencryption = "off-for-measuring"\n' >>"$config"; done
         "$cairn" dev up --dir "$net" -q >/dev/null
     fi

@@ -52,12 +52,19 @@ void Subscriptions::notify(std::uint64_t id, std::string_view result) {
         const auto found = entries_.find(id);
         if (found == entries_.end()) return;
         if (!found->second.active) {
-            if (found->second.held.size() < kHeldMax) found->second.held.push_back(std::move(event));
-            return;
+            if (found->second.held.size() < kHeldMax) {
+                found->second.held.push_back(std::move(event));
+                return;
+            }
+            event = nullptr;
         }
         connection = found->second.connection;
     }
-    connection->send(std::move(event));
+    // A gap in the events is worse than an end: as any reader that is too slow, it is cut off.
+    if (event)
+        connection->send(std::move(event));
+    else
+        connection->close();
 }
 
 bool Subscriptions::remove(std::uint64_t id, std::uint64_t connection) {

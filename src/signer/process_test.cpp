@@ -22,6 +22,7 @@
 #include <functional>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -162,6 +163,48 @@ TEST_F(SignerProcess, a_hostile_node_gets_no_two_contradicting_signatures_even_w
     EXPECT_EQ(report->kills, 12u);
     EXPECT_GT(report->signatures, 500u);
     EXPECT_GT(report->refused, 5'000u);
+}
+
+constexpr std::string_view kResettingSigner = "resetting-signer";
+
+/// Plays a signer that dies amid a group, with a reply on its way and a request unread: the kernel then reports the reset first.
+/// The node is halted meanwhile, so that it cannot take the reply before.
+int play_resetting_signer() {
+    const auto answer = [](Bytes content) {
+        const auto bytes = encode(Reply{0, std::nullopt, std::move(content)});
+        ::send(kSocketDescriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    };
+    Bytes request(1 << 16);
+    ::recv(kSocketDescriptor, request.data(), request.size(), 0);
+    answer(encode(Started{{}, "none"}));
+    ::recv(kSocketDescriptor, request.data(), request.size(), 0);
+    for (int unread = 0; unread == 0; ::usleep(1'000)) ::ioctl(kSocketDescriptor, FIONREAD, &unread);
+    const auto node = ::getppid();
+    ::kill(node, SIGSTOP);
+    for (std::string state; state != "T"; ::usleep(1'000)) {
+        std::ifstream status("/proc/" + std::to_string(node) + "/stat");
+        for (std::string word; status >> word && !word.ends_with(")");) {
+        }
+        status >> state;
+    }
+    answer(Bytes(64, 1));
+    ::close(kSocketDescriptor);
+    ::kill(node, SIGCONT);
+    return 0;
+}
+
+TEST_F(SignerProcess, never_gives_a_late_reply_to_a_later_request) {
+    config_.program = directory_ / std::string{kResettingSigner};
+    std::filesystem::copy_file(std::filesystem::read_symlink("/proc/self/exe"), config_.program);
+    const auto client = Client::start(config_);
+    ASSERT_TRUE(client) << client.error().text();
+    const std::vector<Request> group{VoteRequest{notarize(1)}, VoteRequest{notarize(2)}, VoteRequest{notarize(3)}};
+    const auto answers = (*client)->ask_together(group);
+    ASSERT_EQ(answers.size(), 3u);
+    for (const auto& answer : answers) {
+        ASSERT_FALSE(answer);
+        EXPECT_EQ(answer.error().code, error::SignerUnavailable);
+    }
 }
 
 /// A SoftHSM token of its own; the file with its configuration is named by the environment, as the module wants it.
@@ -431,6 +474,8 @@ TEST(SignerSandbox, a_signer_without_a_node_says_so) {
 } // namespace cairn::signer
 
 int main(int count, char** words) {
+    if (std::filesystem::read_symlink("/proc/self/exe").filename() == cairn::signer::kResettingSigner)
+        return cairn::signer::play_resetting_signer();
     if (count > 1 && std::string_view{words[1]} == "signer") return cairn::signer::serve() ? 0 : 1;
     ::testing::InitGoogleTest(&count, words);
     return RUN_ALL_TESTS();

@@ -1,5 +1,6 @@
 #include "node/control.hpp"
 
+#include "base/descriptor.hpp"
 #include "base/errors/node.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
@@ -21,20 +22,6 @@ namespace {
 constexpr const char* kName = "control";
 constexpr time_t kPatienceSeconds = 5;
 constexpr time_t kAnswerSeconds = 600; // rewrapping through a slow token
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(Descriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-    Descriptor& operator=(Descriptor&&) = delete;
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 std::string system_error() { return std::strerror(errno); } // NOLINT(concurrency-mt-unsafe): glibc's is safe
 

@@ -1,5 +1,6 @@
 #include "signer/passphrase.hpp"
 
+#include "base/descriptor.hpp"
 #include "base/errors/signer.hpp"
 
 #include <algorithm>
@@ -26,20 +27,6 @@ Result<LockedBytes> read_line(int descriptor) {
     std::ranges::copy(buffer.view().first(length), out.bytes().begin());
     return out;
 }
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 Result<Passphrase> ask(int terminal, const std::string& prompt) {
     termios before{};

@@ -1,3 +1,4 @@
+#include "base/descriptor.hpp"
 #include "base/errors/storage.hpp"
 #include "storage/file.hpp"
 
@@ -19,20 +20,6 @@ std::unexpected<Error> failed(const std::string& doing, const std::string& path,
     return fail(full ? error::StorageFull : otherwise,
                 doing + " " + path + " (" + std::generic_category().message(error) + ")");
 }
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 class PosixFile final : public File {
 public:

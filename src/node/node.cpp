@@ -438,7 +438,7 @@ void ValidatorNode::report_divergence(const Error& error) {
     request.number(height);
     const auto question = std::make_shared<const Bytes>(request.take());
     std::optional<StoredBlock> there;
-    for (int attempt = 0; attempt < kInquiries && !there; ++attempt) {
+    for (int attempt = 0; attempt < kInquiries && !there && !stopping_; ++attempt) {
         network_->broadcast(network::Stream::sync, {kResultRequest, question});
         // f+1 equal answers contain an honest one. Who has not executed the block yet answers nothing, and is asked again.
         there = inquiry_.wait(height, genesis_.validators.faults_tolerated() + 1, kInquiryPatience);

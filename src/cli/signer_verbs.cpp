@@ -16,6 +16,8 @@
 #include "signer/tpm.hpp"
 #include "signer/trial.hpp"
 
+#include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include <ostream>
@@ -196,9 +198,19 @@ Status signer_trial(Invocation& invocation) {
     plan.requests = requests;
     plan.kills = kills;
     plan.seed = seed;
-    plan.directory = absolute(invocation.flag_or("dir", "signer-trial"));
-    CRN_CHECK(make_directory(plan.directory, Access::secret));
-    CRN_TRY(report, signer::run_trial(plan, system_clock()));
+    // Keys of a trial are worth nothing, but look like keys: they go with it, unless a folder was named.
+    const bool is_kept = invocation.has("dir");
+    if (is_kept) {
+        plan.directory = absolute(invocation.flag_or("dir", ""));
+        CRN_CHECK(make_directory(plan.directory, Access::secret));
+    } else {
+        plan.directory = (std::filesystem::temp_directory_path() / "cairn-signer-trial-XXXXXX").string();
+        if (::mkdtemp(plan.directory.data()) == nullptr) return fail(error::CliFileUnwritable, plan.directory);
+    }
+    auto attacked = signer::run_trial(plan, system_clock());
+    std::error_code ignored;
+    if (!is_kept) std::filesystem::remove_all(plan.directory, ignored);
+    CRN_TRY(report, std::move(attacked));
     const auto added = report.vote_p50 - report.local_p50;
     const auto& terminal = invocation.terminal();
     if (terminal.json)
@@ -336,7 +348,7 @@ void declare_signer(CommandList& out) {
                    {.name = "seed", .value = "N", .help = "of the requests (default: 1)"},
                    {.name = "dir",
                     .value = "DIR",
-                    .help = "where its keys and memory go (default: signer-trial)",
+                    .help = "where its keys and memory go and stay (default: a temporary folder)",
                     .completes = Completes::directory}},
          .examples = {{"cairn signer trial --requests 1000000 --kills 1000", "the measure of docs/security"}},
          .run = signer_trial});

@@ -72,6 +72,7 @@ class ValidatorNode final : public Node {
 public:
     ~ValidatorNode() override {
         stopping_ = true;
+        disk_watch_ = {}; // ends it: it looks at the network's certificate
         control_.reset();
         inbox_.close();
         // Each ends before what it uses.

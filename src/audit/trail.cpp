@@ -5,6 +5,7 @@
 #include "base/assert.hpp"
 #include "base/errors/audit.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "storage/segment.hpp"
 
 #include <algorithm>
@@ -395,6 +396,7 @@ void SegmentTrail::fail_with(const Error& error) {
 }
 
 void SegmentTrail::run() {
+    name_thread("audit");
     std::unique_lock lock(mutex_);
     while (true) {
         const auto has_work = [&] {

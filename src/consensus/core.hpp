@@ -74,6 +74,8 @@ struct LaneRoom {
     std::uint64_t batches = 0;
     std::uint64_t bytes = 0; // of the next batch's body
     Position next;           // where it will lie; of no meaning without room
+    /// Advice: of the next batch. While execution lags behind order, large batches make short lanes wait.
+    std::uint64_t transactions = 0;
 };
 
 struct CoreStatus {

@@ -63,6 +63,8 @@ struct RulesChanged {
     Height from;
     std::uint64_t block_gas_max = 0;
     Microseconds min_block_interval{};
+    /// Of the lanes' owners when they take turns, from 1 to 10,000, by index; null: all the same.
+    std::shared_ptr<const std::vector<std::uint64_t>> lane_weights;
 };
 using Input = std::variant<Tick, MessageReceived, LocalBatch, ExecutionFinished, BlocksDurable, PeerConnected,
                            InvalidInBatch, RulesChanged>;

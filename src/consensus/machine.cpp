@@ -208,7 +208,8 @@ void Machine::on_invalid(const InvalidInBatch& invalid) {
 
 void Machine::on_rules(const RulesChanged& change) {
     constexpr std::size_t kRulesMax = 64;
-    rules_.insert_or_assign(change.from.value, Rules{change.block_gas_max, change.min_block_interval});
+    rules_.insert_or_assign(change.from.value,
+                            Rules{change.block_gas_max, change.min_block_interval, change.lane_weights});
     // Keep what still binds: the last change before the bound that gas_bound() looks back to, and all later ones.
     const auto low =
         anchor_.block.height.value - std::min(anchor_.block.height.value, config_.limits.execution_lag_max);

@@ -2,6 +2,7 @@
 // commit.cpp (section 5), results.cpp (execution votes), catch_up.cpp (status and fetching) and recovery.cpp (section 7).
 #pragma once
 
+#include "consensus/block_budget.hpp"
 #include "consensus/core.hpp"
 #include "consensus/guards.hpp"
 #include "consensus/log.hpp"
@@ -155,6 +156,10 @@ private:
     struct Rules {
         std::uint64_t block_gas_max = 0;
         Microseconds min_block_interval{};
+        std::shared_ptr<const std::vector<std::uint64_t>> lane_weights;
+        std::uint64_t weight_of(std::uint16_t lane) const {
+            return lane_weights && lane < lane_weights->size() ? (*lane_weights)[lane] : 1;
+        }
     };
     void on_rules(const RulesChanged& change);
     const Rules& rules_at(std::uint64_t height) const;
@@ -207,6 +212,7 @@ private:
     bool justified(const Proposal& proposal) const;
     Parent find_parent(View view) const;
     ledger::Cut choose_cut(const ConsensusBlock& parent) const;
+    std::optional<std::uint64_t> work_added(const ConsensusBlock& parent, const ConsensusBlock& block) const;
     void propose();
     void run_timers();
     void resend();
@@ -330,6 +336,7 @@ private:
     std::optional<Certificate> certified_by_;
 
     std::map<std::uint64_t, Rules> rules_; // by first height; never empty
+    BlockBudget budget_;
 
     // peers
     std::vector<Peer> peers_;

@@ -33,6 +33,10 @@ void Machine::keep_block(const ProposalPtr& proposal) {
     if (!blocks_.try_emplace(proposal->digest, BlockNode{proposal, now_, false}).second) return;
     header_wants_.erase(proposal->digest);
     log(record_proposal(*proposal->encoded), Barrier::none);
+    const auto& block = proposal->block();
+    if (const auto* parent = header(block.parent); parent != nullptr && block.height > block.executed.height)
+        if (const auto work = work_added(*parent, block))
+            budget_.observe(block.height, block.executed.height, *work, now_);
     changed_ = true;
 }
 
@@ -98,13 +102,32 @@ std::optional<Microseconds> Machine::trailing_block_due(const ConsensusBlock& pa
     return seen_at(digest) + config_.timing.empty_block_interval;
 }
 
-/// Per lane the highest tip that is certified, or held and not distrusted; as many batches as fit, lanes taking turns.
+/// Work of the data that `block` adds to its parent; nothing if we do not hold all of it.
+std::optional<std::uint64_t> Machine::work_added(const ConsensusBlock& parent, const ConsensusBlock& block) const {
+    std::uint64_t work = 0;
+    for (std::uint16_t lane = 0; lane < n(); ++lane) {
+        const auto added = path(parent.cut[lane], block.cut[lane]);
+        if (added.state != Path::State::complete) return std::nullopt;
+        for (const auto* batch : added.batches) work += work_of(batch->header);
+    }
+    return work;
+}
+
+/// Per lane the highest tip that is certified, or held and not distrusted; as many batches as fit. Next comes the lane which,
+/// with its next batch, has given least work for its weight: short lanes are emptied, what is left of the budget goes to the
+/// long ones, beyond their own share only while execution keeps up. A lane's last batch may go beyond its part, so that none
+/// is too large for ever.
 ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
     struct Source {
         std::uint16_t lane;
+        std::uint64_t weight;
         std::vector<const ledger::Batch*> batches;
         std::size_t taken = 0;
+        std::uint64_t given = 0; // work so far,
+        std::uint64_t work = 0;  // and with the next batch
+        bool waits() const { return taken < batches.size(); }
     };
+    const auto& rules = rules_at(parent.height.value + 1);
     std::vector<Source> sources;
     for (std::uint16_t i = 0; i < n(); ++i) {
         const auto lane = static_cast<std::uint16_t>((parent.view.value + 1 + i) % n());
@@ -112,29 +135,36 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
         auto tip = certified_tip(lane, base);
         if (!lanes_[lane].guilty && view_.value >= lanes_[lane].certified_only_until)
             if (const auto optimistic = held_tip(lane, base); optimistic.position > tip.position) tip = optimistic;
-        if (tip.position > base.position) sources.push_back({lane, path(base, tip).batches});
+        if (tip.position <= base.position) continue;
+        auto& source = sources.emplace_back(lane, rules.weight_of(lane), path(base, tip).batches);
+        if (source.waits()) source.work = work_of(source.batches.front()->header);
     }
+    std::uint64_t weights = 0;
+    for (const auto& source : sources) weights += source.weight;
+    const bool may_borrow = budget_.has_slack(best_execution(parent).height, now_);
     auto cut = parent.cut;
-    const auto gas_max = rules_at(parent.height.value + 1).block_gas_max;
-    std::uint64_t count = 0, bytes = 0, gas = 0;
-    for (bool taken = true; taken;) {
-        taken = false;
-        for (auto& source : sources) {
-            if (source.taken == source.batches.size()) continue;
-            const auto& header = source.batches[source.taken]->header;
-            const auto& limits = config_.limits;
-            if (count + 1 > limits.block_batches_max || bytes + header.body_bytes > limits.block_bytes_max ||
-                (count > 0 && gas + counted_gas(header) > gas_max) || source.taken >= limits.window_positions) {
-                source.batches.resize(source.taken);
-                continue;
-            }
-            ++count;
-            bytes += header.body_bytes;
-            gas += counted_gas(header);
-            ++source.taken;
-            cut[source.lane] = {header.position, digest_of(header)};
-            taken = true;
+    const auto& limits = config_.limits;
+    std::uint64_t count = 0, bytes = 0, gas = 0, work = 0;
+    while (work < budget_.value()) {
+        Source* next = nullptr;
+        for (auto& source : sources)
+            if (source.waits() && (next == nullptr || source.work * next->weight < next->work * source.weight))
+                next = &source;
+        if (next == nullptr) break;
+        const auto& header = next->batches[next->taken]->header;
+        if (count + 1 > limits.block_batches_max || bytes + header.body_bytes > limits.block_bytes_max ||
+            (count > 0 && gas + counted_gas(header) > rules.block_gas_max) || next->taken >= limits.window_positions ||
+            (!may_borrow && next->given >= budget_.value() / weights * next->weight)) {
+            next->batches.resize(next->taken);
+            continue;
         }
+        ++count;
+        bytes += header.body_bytes;
+        gas += counted_gas(header);
+        work += work_of(header);
+        next->given = next->work;
+        cut[next->lane] = {header.position, digest_of(header)};
+        if (++next->taken < next->batches.size()) next->work += work_of(next->batches[next->taken]->header);
     }
     return cut;
 }

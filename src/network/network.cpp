@@ -1,5 +1,6 @@
 #include "base/errors/network.hpp"
 #include "base/errors/crypto.hpp"
+#include "base/thread_name.hpp"
 #include "network/admission.hpp"
 #include "network/connection.hpp"
 
@@ -124,6 +125,7 @@ public:
         take_into_use(std::move(tls));
         CRN_CHECK(listen());
         thread_ = std::thread([this] {
+            name_thread("network");
             accept_next();
             schedule_tick();
             last_renewal_check_ = last_judgement_ = now();

@@ -1,12 +1,15 @@
 #include "node/core_loop.hpp"
 
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 
 namespace cairn::node {
 namespace {
 
 constexpr std::size_t kInputsPerTurnMax = 64;
-constexpr Microseconds kBatchDelay{5'000}; // consensus.md L3: a batch waits so long for company
+constexpr Microseconds kBatchDelay{5'000}; // consensus.md L3: a batch waits so long for company,
+constexpr Microseconds kBatchInterval{
+    25'000}; // and so long after the one before it: each costs everyone signatures and a sync
 constexpr std::size_t kBatchBytes = 256u << 10;
 constexpr std::size_t kCheckpointBytes = 64u << 20;
 constexpr Microseconds kReportInterval{1'000'000};
@@ -38,6 +41,7 @@ consensus::CoreStatus CoreLoop::status() const {
 }
 
 void CoreLoop::run() {
+    name_thread("consensus");
     auto status = turn(consensus::Tick{});
     while (status && !inbox_.closed()) {
         auto deadline = wake_at_;
@@ -58,12 +62,12 @@ Status CoreLoop::turn(std::optional<consensus::Input> first) {
     const auto now = clock_.monotonic();
     if (now >= wake_at_) step(turn, consensus::Tick{});
 
-    if (!batch_due_ && (unfinished_ || ports_.has_ready())) batch_due_ = now + kBatchDelay;
     if (batch_due_ && now >= *batch_due_) {
         batch_due_.reset();
+        batch_next_ = now + kBatchInterval;
         CRN_CHECK(pack(turn));
-        if (unfinished_ || ports_.has_ready()) batch_due_ = now + kBatchDelay;
     }
+    if (!batch_due_ && (unfinished_ || ports_.has_ready())) batch_due_ = std::max(now + kBatchDelay, batch_next_);
     CRN_CHECK(carry_out(turn));
     const std::lock_guard lock(status_mutex_);
     status_ = core_.status();
@@ -78,7 +82,7 @@ Status CoreLoop::pack(Turn& turn) {
         step(turn, again->batch);
         return {};
     }
-    auto batch = ports_.take_batch(std::min<std::size_t>(room.bytes - 4, kBatchBytes));
+    auto batch = ports_.take_batch(std::min<std::size_t>(room.bytes - 4, kBatchBytes), room.transactions);
     if (batch.transactions.empty()) return {};
     CRN_CHECK(own_batch_.write(room.next, batch));
     step(turn, std::move(batch));

@@ -22,7 +22,7 @@ public:
         std::function<void(consensus::FinalizedBlockPtr)> deliver;
         std::function<Status(const ledger::Certificate&)> certified;
         /// Transactions of at most so many body bytes for the own lane.
-        std::function<consensus::LocalBatch(std::size_t bytes)> take_batch;
+        std::function<consensus::LocalBatch(std::size_t bytes, std::size_t transactions)> take_batch;
         std::function<bool()> has_ready;
         std::function<void(Error)> on_failure;
         /// Proof against a validator, found here or by a peer.
@@ -57,7 +57,8 @@ private:
     const Ports ports_;
 
     Microseconds wake_at_{};
-    std::optional<Microseconds> batch_due_; // when waiting transactions are packed at the latest
+    std::optional<Microseconds> batch_due_; // when waiting transactions are packed
+    Microseconds batch_next_{};             // not before
     std::size_t logged_bytes_ = 0;          // since the last checkpoint
     Microseconds last_report_{};
 

@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/errors/storage.hpp"
+#include "base/thread_name.hpp"
 #include "system/parameters.hpp"
 
 #include <algorithm>
@@ -35,6 +36,7 @@ void Executor::deliver(consensus::FinalizedBlockPtr block) {
 }
 
 void Executor::run() {
+    name_thread("executor");
     auto status = catch_up();
     while (status) {
         auto block = queue_.pop();
@@ -76,24 +78,32 @@ Status Executor::catch_up() {
     return {};
 }
 
-execution::Candidates Executor::in_shares(const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
-                                          const std::vector<SharedTransaction>& decoded, Height height) {
+/// By validator: those of one organisation share its share.
+std::vector<std::uint64_t> Executor::lane_weights(Height height) {
     const auto state = chain_.state().latest();
     if (!shares_ || !shares_->is_current(*state, height)) shares_ = system::Shares::read(*state, height);
     const auto& validators = chain_.genesis().validators.members;
-    // The validators of one organisation share its share.
-    const auto weight_of = [&](ValidatorIndex lane) -> std::uint64_t {
-        const auto& name = validators[lane.value].organisation;
+    std::vector<std::uint64_t> out;
+    for (const auto& validator : validators) {
+        const auto& name = validator.organisation;
         const auto siblings = std::ranges::count(validators, name, &ledger::Validator::organisation);
+        std::uint64_t weight = 1; // it has left, its lane may still end
         for (const auto& organisation : shares_->organisations())
             if (organisation.name == name)
-                return std::max<std::uint64_t>(1, organisation.share / static_cast<std::uint64_t>(siblings));
-        return 1; // it has left, its lane may still end
-    };
+                weight = std::max<std::uint64_t>(1, organisation.share / static_cast<std::uint64_t>(siblings));
+        out.push_back(weight);
+    }
+    return out;
+}
+
+execution::Candidates Executor::in_shares(const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
+                                          const std::vector<SharedTransaction>& decoded, Height height) {
+    const auto state = chain_.state().latest();
+    const auto weights = lane_weights(height);
     std::vector<execution::LaneCandidates> out;
     std::size_t next = 0;
     for (const auto& [lane, end] : lanes) {
-        auto& candidates = out.emplace_back(weight_of(lane));
+        auto& candidates = out.emplace_back(weights[lane.value]);
         for (; next < end; ++next)
             if (decoded[next] != nullptr) candidates.transactions.push_back(decoded[next]);
     }
@@ -140,10 +150,12 @@ Status Executor::execute(const consensus::FinalizedBlock& block) {
 void Executor::announce_rules() {
     const auto next = chain_.height().next();
     const auto parameters = system::parameters_of(*chain_.state().latest(), next);
+    auto weights = std::make_shared<const std::vector<std::uint64_t>>(lane_weights(next));
     const consensus::RulesChanged rules{next, parameters.block_gas_limit,
-                                        std::chrono::milliseconds{parameters.min_block_interval_ms}};
+                                        std::chrono::milliseconds{parameters.min_block_interval_ms},
+                                        std::move(weights)};
     if (announced_ && announced_->block_gas_max == rules.block_gas_max &&
-        announced_->min_block_interval == rules.min_block_interval)
+        announced_->min_block_interval == rules.min_block_interval && *announced_->lane_weights == *rules.lane_weights)
         return;
     announced_ = rules;
     inbox_.push_own(rules);

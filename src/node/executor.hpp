@@ -29,6 +29,7 @@ private:
     Status execute(const consensus::FinalizedBlock& block);
     /// Tells the core of voted rules that begin to bind.
     void announce_rules();
+    std::vector<std::uint64_t> lane_weights(Height height);
     /// The block's candidates with the lanes' shares of its gas (execution/lane_shares.hpp).
     execution::Candidates in_shares(const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
                                     const std::vector<SharedTransaction>& decoded, Height height);

@@ -50,6 +50,8 @@ struct HotSpot {
 struct FlowStatus {
     std::vector<OrganisationFlow> organisations;
     std::vector<PeerFlow> peers;
+    std::uint64_t lane_window = 0;    // transactions that may be on their way in the own lane (lane_pacer.hpp)
+    std::uint64_t lane_in_flight = 0; // that are
     std::vector<Ban> bans;
     std::uint64_t handshakes_accepted = 0;
     std::uint64_t handshakes_throttled = 0;

@@ -2,6 +2,7 @@
 
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "crypto/hash.hpp"
 #include "ledger/account_key.hpp"
 #include "ledger/record.hpp"
@@ -118,6 +119,7 @@ Status KeyWatch::feed(Height height) {
 }
 
 void KeyWatch::run() {
+    name_thread("key index");
     for (;;) {
         Height next;
         {

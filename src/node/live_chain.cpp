@@ -5,6 +5,7 @@
 #include "base/errors/node.hpp"
 #include "base/errors/pool.hpp"
 #include "base/errors/state.hpp"
+#include "base/thread_name.hpp"
 #include "crypto/ed25519.hpp"
 #include "execution/transaction.hpp"
 #include "ledger/account_key.hpp"
@@ -137,6 +138,7 @@ void LiveChain::certified(Height height) {
 }
 
 void LiveChain::publish() {
+    name_thread("publisher");
     for (;;) {
         Height next;
         {
@@ -318,6 +320,8 @@ FlowStatus LiveChain::flow() const {
                                      .queued = organisation.queued,
                                      .refused = organisation.refused,
                                      .evicted = organisation.evicted});
+    out.lane_window = pacer_.window();
+    out.lane_in_flight = pool_.counts().in_flight;
     out.hot_spots = hot_spots_.top(16);
     return out;
 }

@@ -380,10 +380,12 @@ CoreLoop::Ports ValidatorNode::ports() {
             live_->certified(height);
             return {};
         },
-        .take_batch = [this](std::size_t bytes) -> consensus::LocalBatch {
+        .take_batch = [this](std::size_t bytes, std::size_t transactions) -> consensus::LocalBatch {
             consensus::LocalBatch batch;
-            for (const auto& transaction : live_->take_batch(
-                     {.bytes = bytes, .transactions = ledger::kBatchTransactionsMax, .gas = batch_gas_max()})) {
+            for (const auto& transaction :
+                 live_->take_batch({.bytes = bytes,
+                                    .transactions = std::min(ledger::kBatchTransactionsMax, transactions),
+                                    .gas = batch_gas_max()})) {
                 batch.transactions.push_back(transaction->raw);
                 batch.gas_limit_sum += transaction->body.gas_limit;
             }

@@ -1,5 +1,6 @@
 #include "node/transaction_cache.hpp"
 
+#include "base/thread_name.hpp"
 #include "crypto/hash.hpp"
 
 #include <atomic>
@@ -51,7 +52,11 @@ std::vector<SharedTransaction> TransactionCache::decode_all(const std::vector<By
         for (std::size_t i = next++; i < raws.size(); i = next++) out[i] = decode(raws[i]);
     };
     std::vector<std::jthread> helpers;
-    for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
+    for (std::size_t i = 1; i < threads; ++i)
+        helpers.emplace_back([&work] {
+            name_thread("signatures");
+            work();
+        });
     work();
     return out;
 }

@@ -1,5 +1,6 @@
 #include "rpc/announcer.hpp"
 
+#include "base/thread_name.hpp"
 #include "rpc/filters.hpp"
 #include "rpc/subscriptions.hpp"
 #include "rpc/sync_sends.hpp"
@@ -44,6 +45,7 @@ void Announcer::look_again() {
 }
 
 void Announcer::run() {
+    name_thread("rpc announcer");
     while (true) {
         {
             std::unique_lock lock(mutex_);

@@ -3,6 +3,7 @@
 #include "base/errors/network.hpp"
 #include "base/errors/rpc.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "rpc/access.hpp"
 #include "rpc/http_sessions.hpp"
 
@@ -307,6 +308,7 @@ public:
         }
         for (auto& acceptor : acceptors_) accept(acceptor);
         thread_ = std::thread([core = core_] {
+            name_thread("rpc io");
             ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness); // see workers.cpp
             core->io.run();
         });

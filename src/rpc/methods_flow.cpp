@@ -26,6 +26,10 @@ Answer flow(Context& context, const Parameters&) {
         out.end_object();
     }
     out.end_array();
+    out.key("lane").begin_object();
+    out.key("window").number(status.lane_window);
+    out.key("inFlight").number(status.lane_in_flight);
+    out.end_object();
     out.key("peers").begin_array();
     for (const auto& peer : status.peers) {
         out.begin_object();

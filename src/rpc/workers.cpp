@@ -1,5 +1,6 @@
 #include "rpc/workers.hpp"
 
+#include "base/thread_name.hpp"
 #include <algorithm>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -46,6 +47,7 @@ void Workers::stop() {
 }
 
 void Workers::run() {
+    name_thread("rpc worker");
     // What is decided already goes before what clients ask: consensus, network and execution keep the ordinary priority.
     ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);
     std::unique_lock lock(mutex_);

@@ -3,6 +3,7 @@
 #include "cli/dev_state.hpp"
 #include "cli/evidence_pack.hpp"
 #include "cli/files.hpp"
+#include "cli/governance.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/key_probes.hpp"
 #include "cli/keys_client.hpp"
@@ -179,17 +180,18 @@ Result<std::string> evidence_directory(const Invocation& invocation) {
     return *out;
 }
 
-/// The organisation's part of giving the account a new key, without a delay: a stopped key cannot object.
-Status approve_replacement(Case& of, const std::string& file) {
+/// Proposes the account's new key, without a delay: a stopped key cannot object.
+Status propose_replacement(Case& of, const std::string& file) {
     CRN_TRY(text, read_file(file));
     CRN_TRY(proof, possession_from_json(file, text));
-    AbiValue::List arguments{proof.account, proof.key, 0};
-    for (auto& value : signature_values(proof)) arguments.push_back(std::move(value));
-    CRN_TRY(receipt, send_keys(of.invocation, of.rpc, of.sender,
-                               "approveReset(address,address,uint64,uint8,bytes32,bytes32)", arguments));
-    of.steps.push_back({{"step", "replacement approved"},
-                        {"new_key", checksummed(proof.key)},
-                        {"transaction", text_of(receipt, "transactionHash")}});
+    CRN_TRY(call, reset_call(of.rpc, proof, 0));
+    CRN_TRY(receipt, send_proposal(of.invocation, of.rpc, ledger::kKeysContract, std::move(call),
+                                   "a new key after incident " + std::to_string(of.number)));
+    json step = {{"step", "replacement proposed"},
+                 {"new_key", checksummed(proof.key)},
+                 {"transaction", text_of(receipt, "transactionHash")}};
+    if (const auto id = proposal_in(receipt)) step["proposal"] = id->low();
+    of.steps.push_back(std::move(step));
     return {};
 }
 
@@ -228,7 +230,7 @@ Status incident_open(Invocation& invocation) {
         CRN_CHECK(of.note("impact", "impact.json"));
         CRN_CHECK(of.note("owners notified", "owners.json"));
         CRN_CHECK(of.note("probes", "probes.json"));
-        if (const auto proof = invocation.flag("proof")) CRN_CHECK(approve_replacement(of, *proof));
+        if (const auto proof = invocation.flag("proof")) CRN_CHECK(propose_replacement(of, *proof));
     }
     CRN_TRY(manifest, pack(of, directory, "open"));
     print_case(of, {{"incident", of.number},
@@ -378,7 +380,7 @@ void declare_key_incident(CommandList& out) {
              "every "
              "interface of every node, lists what it touched, notes each step on chain and writes an evidence pack. "
              "With "
-             "--proof it also approves the account's new key. `close` carries out an approved replacement, tries the "
+             "--proof it also proposes the account's new key. `close` carries out an approved replacement, tries the "
              "old "
              "key again, and closes the incident with the digest of the final pack, or says what is missing. `verify` "
              "checks a pack without a node. Send as an organisation's administrator: an owner who stops his own key "

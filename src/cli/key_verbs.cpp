@@ -1,5 +1,6 @@
 #include "base/errors/cli.hpp"
 #include "cli/files.hpp"
+#include "cli/governance.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/keys_client.hpp"
 #include "cli/keystore.hpp"
@@ -121,7 +122,7 @@ Status key_status_at(Invocation& invocation) {
     return {};
 }
 
-/// The owner's change first; if the sender is not the owner it is the approval of an organisation.
+/// At once if the sender owns the key, else by a proposal.
 Status key_state(Invocation& invocation) {
     CRN_TRY(id, parse_key_id(invocation.argument(0)));
     const auto to = ledger::key_state_of(invocation.argument(1));
@@ -132,10 +133,15 @@ Status key_state(Invocation& invocation) {
     CRN_TRY(key, read_key(rpc, id));
     CRN_TRY(acting, view_keys(rpc, "accountOf(address)", {sender.address}, "(address,uint8)"));
     const bool is_owner = acting[0].as_address() == key.head.owner;
-    CRN_TRY(receipt, send_keys(invocation, rpc, sender,
-                               is_owner ? "changeState(bytes32,uint8,uint64,string)"
-                                        : "approveState(bytes32,uint8,uint64,string)",
-                               {id, static_cast<std::uint8_t>(*to), since, invocation.flag_or("reason", "")}));
+    const auto reason = invocation.flag_or("reason", "");
+    if (!is_owner) {
+        CRN_TRY(round, view_keys(rpc, "round(bytes32)", {id}, "(uint256)"));
+        return propose_call(invocation, ledger::kKeysContract,
+                            keys_call("decideState(bytes32,uint256,uint8,uint64,string)",
+                                      {id, round[0], static_cast<std::uint8_t>(*to), since, reason}));
+    }
+    CRN_TRY(receipt, send_keys(invocation, rpc, sender, "changeState(bytes32,uint8,uint64,string)",
+                               {id, static_cast<std::uint8_t>(*to), since, reason}));
     print_receipt(invocation, receipt);
     return {};
 }
@@ -271,9 +277,10 @@ void declare_key(CommandList& out) {
     out.push_back(
         {.noun = "key",
          .verb = "state",
-         .summary = "change a key's state, or approve the change as an organisation",
+         .summary = "change a key's state, or propose the change as an organisation",
          .details = "The key's owner changes it at once, as far as the table in contracts/IKeys.sol lets him; anybody "
-                    "else must administer an organisation, and more than half of them must approve the same change.",
+                    "else must administer an organisation and proposes it: others approve the proposal (cairn proposal "
+                    "approve) until more than half have.",
          .arguments = {key,
                        {"STATE",
                         "the new state",
@@ -282,7 +289,7 @@ void declare_key(CommandList& out) {
                          "quarantined"}}},
          .flags =
              joined({{{.name = "since", .value = "HEIGHT", .help = "block of the leak, for compromised (default: now)"},
-                      {.name = "reason", .value = "TEXT", .help = "why, public for ever"}},
+                      {.name = "reason", .value = "TEXT", .help = "why, public for ever; a proposal needs one"}},
                      sender_flags(),
                      transaction_flags(),
                      rpc_flags()}),

@@ -34,7 +34,7 @@ constexpr std::pair<std::string_view, std::string_view> kReasons[] = {
     {"KeyStillSigns(bytes32)", "the quarantine would end by itself: replace the key, or let more than half confirm it"},
     {"QuarantineUsed(bytes32)", "this organisation has stopped this key alone before; now more than half must agree"},
     {"NotAuthorised(address)", "the sending account is neither the key's owner nor an organisation's administrator"},
-    {"AlreadyApproved(bytes32)", "this organisation has approved it already"}};
+    {"RoundOver(bytes32,uint256)", "something else was decided about this key; propose it anew"}};
 
 std::string reason_of(const std::string& revert_data) {
     const auto data = from_hex(revert_data);
@@ -201,6 +201,14 @@ Result<Possession> possession_from_json(const std::string& path, const std::stri
                       .version = static_cast<std::uint32_t>(*version),
                       .chain_id = *chain_id,
                       .signature = {from_big_endian(*r), from_big_endian(*s), static_cast<std::uint8_t>(*v - 27)}};
+}
+
+Result<Bytes> reset_call(RpcClient& rpc, const Possession& proof, std::uint64_t delay) {
+    CRN_TRY(current, view_keys(rpc, "keyOf(address)", {proof.account}, "(address,uint32)"));
+    CRN_TRY(round, view_keys(rpc, "round(bytes32)", {ledger::account_key_id(current[0].as_address())}, "(uint256)"));
+    AbiValue::List arguments{proof.account, round[0], proof.key, delay};
+    for (auto& value : signature_values(proof)) arguments.push_back(std::move(value));
+    return keys_call("decideReset(address,uint256,address,uint64,uint8,bytes32,bytes32)", arguments);
 }
 
 AbiValue::List signature_values(const Possession& proof) {

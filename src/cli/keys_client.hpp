@@ -59,6 +59,8 @@ Result<Possession> prove_possession(RpcClient& rpc, const Address& account, cons
 nlohmann::json to_json(const Possession& proof);
 /// CliFileInvalid.
 Result<Possession> possession_from_json(const std::string& path, const std::string& text);
+/// The governed call that gives the account this key; it is for a proposal.
+Result<Bytes> reset_call(RpcClient& rpc, const Possession& proof, std::uint64_t delay);
 /// v, r, s as the contract takes them.
 codec::AbiValue::List signature_values(const Possession& proof);
 

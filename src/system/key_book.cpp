@@ -1,7 +1,6 @@
 #include "system/key_book.hpp"
 
 #include "system/addresses.hpp"
-#include "system/approval.hpp"
 #include "system/keys.hpp"
 
 namespace cairn::system {

@@ -67,7 +67,6 @@ public:
 
     std::uint64_t round(const Hash256& id);
     void next_round(const Hash256& id);
-    static U256 approvals_slot();
     /// Organisations, one bit each, that have quarantined this key alone.
     U256 lone_quarantines(const Hash256& id);
     void store_lone_quarantines(const Hash256& id, const U256& bits);

@@ -65,6 +65,13 @@ class LeakedKey(unittest.TestCase):
         path.chmod(0o600)
         return path
 
+    def reset(self, account, proof, delay):
+        """Proposed by one organisation, approved by two more."""
+        proposed = json.loads(self.cairn("key", "reset", "propose", account, "--proof", proof, "--delay", delay, "--reason",
+                                         "drill", "--key-file", self.administrators[0], "--json"))
+        for administrator in self.administrators[1:3]:
+            self.cairn("proposal", "approve", proposed["proposal"], "--key-file", administrator)
+
     def uses_of(self, url, address, since):
         key = "0x" + "00" * 12 + address[2:].lower()
         findings = self.rpc(url, "cairn_keyImpact", key, hex(since))["result"]["findings"]
@@ -119,8 +126,7 @@ class LeakedKey(unittest.TestCase):
 
         # Three of four organisations give the account a new key.
         self.cairn("key", "reset", "prove", account, "--to-key-file", new, "--out", "proof.json")
-        for administrator in self.administrators[:3]:
-            self.cairn("key", "reset", "approve", account, "--proof", "proof.json", "--delay", 0, "--key-file", administrator)
+        self.reset(account, "proof.json", 0)
         closed = json.loads(self.cairn("key", "incident", "close", 0, "--key-file", self.administrators[0],
                                        "--old-key-file", leaked, "--out", "evidence", "--json"))
         self.assertTrue(closed["all_refused"])
@@ -154,13 +160,11 @@ class LeakedKey(unittest.TestCase):
         good = json.loads(self.cairn("key", "status-at", account, rotated["block"], "--json"))
         self.assertTrue(good["good"])
         self.cairn("key", "reset", "prove", account, "--to-key-file", second, "--out", "second.json")
-        for administrator in self.administrators[:3]:
-            self.cairn("key", "reset", "approve", account, "--proof", "second.json", "--delay", 5, "--key-file", administrator)
+        self.reset(account, "second.json", 5)
         self.assertIn("CRN-KEY-0005", self.refused(*SEND, "--key-file", first))
         self.cairn("key", "reset", "object", account, "--key-file", first)
         self.cairn(*SEND, "--key-file", first)
-        for administrator in self.administrators[:3]:
-            self.cairn("key", "reset", "approve", account, "--proof", "second.json", "--delay", 5, "--key-file", administrator)
+        self.reset(account, "second.json", 5)
         self.refused("key", "reset", "finish", account, "--from", "dev:0")
         for _ in range(5):
             self.cairn(*SEND, "--from", "dev:0")

@@ -6,7 +6,8 @@ pragma solidity >=0.8.20 <0.9.0;
 /// consortium by its id, says in which state the key is and was, and lets an account change its key while its address stays.
 ///
 /// Ids: of an account key its address as a word; of consensus and organisation keys Keccak-256 of the public key; of a
-/// certificate authority Keccak-256 of its certificate as IMembers has it; of any other key Keccak-256 of the public key or of
+/// certificate authority Keccak-256 of its certificate as IMembers has it; of TLS keys and persons' keys SHA-256 of the
+/// SubjectPublicKeyInfo in their certificates; of any other key Keccak-256 of the public key or of
 /// the key check value. An account key without entry is active and signs for the account of the same address.
 ///
 /// Classes: 1 consensus, 2 TLS, 3 account, 4 person, 5 storage root, 6 audit seal, 7 certificate authority, 8 token,
@@ -35,6 +36,7 @@ pragma solidity >=0.8.20 <0.9.0;
 ///   slot 6  Incident[], four words each: key; opener; openedAt, closedAt, since, steps (uint64 each); evidence
 ///   slot 7  mapping(bytes32 id => uint256) index plus one of the key's open incident
 ///   slot 8  mapping(bytes32 id => uint256) bit i: organisation i has quarantined this key alone
+///   slot 9  uint256 changes of state of keys that are no accounts'
 /// Calls with value, and delegatecalls, are refused.
 interface IKeys {
     struct Key {
@@ -98,7 +100,7 @@ interface IKeys {
     error KeyInUse(address key);
     /// @notice Only the account's own transaction may do this, not code that runs for it.
     error NotDirect();
-    /// @notice Too few validators would keep a key that signs.
+    /// @notice Too few validators would keep a key that signs. A proposal may do it all the same; then the chain stands still.
     error QuorumLost(uint256 remaining, uint256 needed);
     error ResetUnknown(address account);
     error ResetPending(address account);

@@ -135,6 +135,13 @@ Status key_state(Invocation& invocation) {
     const bool is_owner = acting[0].as_address() == key.head.owner;
     const auto reason = invocation.flag_or("reason", "");
     if (!is_owner) {
+        if (key.head.key_class == ledger::KeyClass::consensus && ledger::signs(key.head.state) && !ledger::signs(*to) &&
+            !invocation.has("force"))
+            if (const auto left = check_quorum_without(rpc, id); !left)
+                return fail(left.error().code,
+                            left.error().detail +
+                                ": the chain would stand still, for ever. With --force it is proposed "
+                                "all the same");
         CRN_TRY(round, view_keys(rpc, "round(bytes32)", {id}, "(uint256)"));
         return propose_call(invocation, ledger::kKeysContract,
                             keys_call("decideState(bytes32,uint256,uint8,uint64,string)",
@@ -247,7 +254,8 @@ std::vector<FlagSpec> joined(std::initializer_list<std::vector<FlagSpec>> lists)
 }
 
 void declare_key(CommandList& out) {
-    const ArgumentSpec key{"KEY", "an account's or account key's address, or a key id of 64 hex digits"};
+    const ArgumentSpec key{"KEY",
+                           "an account's or account key's address, a key id of 64 hex digits, or a certificate's file"};
     out.push_back({.noun = "key",
                    .verb = "list",
                    .summary = "list the keys that the chain has an entry for",
@@ -287,12 +295,13 @@ void declare_key(CommandList& out) {
                         Need::one,
                         {"active", "suspended", "deactivated", "compromised", "destroyed", "escrowed", "lost",
                          "quarantined"}}},
-         .flags =
-             joined({{{.name = "since", .value = "HEIGHT", .help = "block of the leak, for compromised (default: now)"},
-                      {.name = "reason", .value = "TEXT", .help = "why, public for ever; a proposal needs one"}},
-                     sender_flags(),
-                     transaction_flags(),
-                     rpc_flags()}),
+         .flags = joined(
+             {{{.name = "since", .value = "HEIGHT", .help = "block of the leak, for compromised (default: now)"},
+               {.name = "reason", .value = "TEXT", .help = "why, public for ever; a proposal needs one"},
+               {.name = "force", .help = "propose it even if the chain then stands still for want of validators"}},
+              sender_flags(),
+              transaction_flags(),
+              rpc_flags()}),
          .examples = {{"cairn key state 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 compromised --since 120 --reason "
                        "\"seen on a forum\" --key-file administrator.key",
                        ""}},

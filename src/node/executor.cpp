@@ -3,6 +3,7 @@
 #include "base/assert.hpp"
 #include "base/errors/storage.hpp"
 #include "base/thread_name.hpp"
+#include "system/keys.hpp"
 #include "system/parameters.hpp"
 
 #include <algorithm>
@@ -66,6 +67,7 @@ void Executor::run() {
 // A crash may have come between ordering and execution, or between execution and the certificate.
 Status Executor::catch_up() {
     announce_rules();
+    announce_stopped();
     for (Height h = live_.head().next(); h <= chain_.height(); h = h.next())
         inbox_.push_own(consensus::ExecutionFinished{h, chain_.blocks().hash_of(h)});
     while (chain_.height() < ordered_.tip() && !queue_.closed()) {
@@ -143,8 +145,17 @@ Status Executor::execute(const consensus::FinalizedBlock& block) {
     CRN_TRY(outcome, chain_.extend(block.block.timestamp_ms, block.digest, beneficiary, std::move(candidates)));
     inbox_.push_own(consensus::ExecutionFinished{block.block.height, outcome.block->hash});
     announce_rules();
+    announce_stopped();
     live_.executed(outcome);
     return {};
+}
+
+void Executor::announce_stopped() {
+    const auto state = chain_.state().latest();
+    const auto changes = system::key_changes_of(*state);
+    if (changes == key_changes_) return;
+    key_changes_ = changes;
+    inbox_.push_own(consensus::VotersStopped{system::stopped_keys(*state, chain_.genesis().validators.members)});
 }
 
 void Executor::announce_rules() {

@@ -231,11 +231,21 @@ void World::execute_next(Node& node) {
         after(node, between(200, static_cast<std::uint64_t>(scenario_.execution.count())),
               [this, &node] { execute_next(node); });
     step(node, consensus::ExecutionFinished{block->block.height, digest});
+    if (block->block.height.value == scenario_.stop_liars_at) announce_stopped(node, block->block.height);
     for (const auto& batch : block->batches)
         if (const auto index = first_invalid(*batch.body)) {
             ++coverage_.invalid_transactions;
             step(node, consensus::InvalidInBatch{std::make_shared<const ledger::Batch>(batch), *index});
         }
+}
+
+void World::announce_stopped(Node& node, Height height) {
+    if (scenario_.stop_liars_at == 0 || height.value < scenario_.stop_liars_at || !node.honest) return;
+    ++coverage_.stops;
+    consensus::VotersStopped stopped;
+    for (std::size_t i = scenario_.nodes - scenario_.byzantine; i < scenario_.nodes; ++i)
+        stopped.keys.push_back(set_.members[i].key);
+    step(node, std::move(stopped));
 }
 
 void World::store_blocks(Node& node) {
@@ -307,6 +317,7 @@ void World::start(Node& node) {
     node.results.clear();
     for (const auto& [height, block] : node.store) node.results[height] = node.ledger.execute(*block);
     step(node, consensus::Tick{});
+    announce_stopped(node, node.tip());
     // Results whose certificate is not known are announced again.
     const auto again = node.results;
     for (const auto& [height, digest] : again)

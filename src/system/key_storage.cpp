@@ -13,6 +13,7 @@ constexpr std::uint64_t kResetsSlot = 5;
 constexpr std::uint64_t kIncidentsSlot = 6;
 constexpr std::uint64_t kOpenIncidentSlot = 7;
 constexpr std::uint64_t kLoneQuarantinesSlot = 8;
+constexpr std::uint64_t kChangesSlot = 9;
 constexpr std::uint64_t kIncidentWords = 4;
 constexpr unsigned kAddressBits = 160;
 
@@ -109,6 +110,9 @@ std::uint64_t KeyStorage::round(const Hash256& id) { return slots_.load(ledger::
 void KeyStorage::next_round(const Hash256& id) {
     slots_.store(ledger::mapping_slot(id, kRoundsSlot), U256{round(id) + 1});
 }
+
+std::uint64_t KeyStorage::changes() { return slots_.load(kChangesSlot).low(); }
+void KeyStorage::note_change() { slots_.store(kChangesSlot, U256{changes() + 1}); }
 
 U256 KeyStorage::lone_quarantines(const Hash256& id) {
     return slots_.load(ledger::mapping_slot(id, kLoneQuarantinesSlot));

@@ -310,6 +310,35 @@ bool key_was_good_at(const ledger::StateView& view, const Hash256& id, std::uint
     return good_at(storage, id, height);
 }
 
+std::vector<crypto::ValidatorPublicKey> stopped_keys(const ledger::StateView& view,
+                                                     const std::vector<ledger::Validator>& validators) {
+    ViewSlots slots{view, kKeysAddress};
+    KeyStorage storage{slots};
+    std::vector<crypto::ValidatorPublicKey> out;
+    for (const auto& validator : validators) {
+        const auto state = storage.head(key_id(validator.key)).state;
+        if (state != KeyState::none && !ledger::signs(state)) out.push_back(validator.key);
+    }
+    return out;
+}
+
+bool is_stopped(const ledger::StateView& view, std::string_view organisation, const Hash256& id) {
+    if (is_account_key_id(id)) return false;
+    ViewSlots slots{view, kKeysAddress};
+    const auto head = KeyStorage{slots}.head(id);
+    if (head.state == KeyState::none || ledger::signs(head.state)) return false;
+    // Anybody with an organisation can register an id: it says nothing about the keys of others.
+    ViewSlots member_slots{view, kMembersAddress};
+    MemberStorage members{member_slots};
+    const auto index = members.find_organisation(organisation);
+    return index && members.account(*index) == head.owner;
+}
+
+std::uint64_t key_changes_of(const ledger::StateView& view) {
+    ViewSlots slots{view, kKeysAddress};
+    return KeyStorage{slots}.changes();
+}
+
 Hash256 key_state_topic() {
     static const Hash256 topic = ledger::event_topic(kKeyStateChanged.signature());
     return topic;

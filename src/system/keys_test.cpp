@@ -394,6 +394,33 @@ TEST_F(Keys, a_quarantine_that_leaves_no_quorum_of_validators_is_refused) {
     EXPECT_EQ(state_of(key(1)), KeyState::active);
     decide_state(key(0), KeyState::active, "found");
     send(kBeta, kOpen, {key(1), 0, ""}).values("(uint256)");
+    // More than half of the organisations may do it all the same.
+    decide_state(key(2), KeyState::quarantined, "three keys on one stolen disk");
+    EXPECT_EQ(state_of(key(2)), KeyState::quarantined);
+    EXPECT_EQ(stopped_keys(chain.state(), genesis.validators.members),
+              (std::vector{genesis.validators.members[1].key, genesis.validators.members[2].key}));
+}
+
+TEST_F(Keys, a_certificates_key_is_stopped_by_the_organisation_that_it_belongs_to_and_by_no_other) {
+    const Hash256 tls = filled<Hash256>(0xe1);
+    const Hash256 squatted = filled<Hash256>(0xe2);
+    const auto before = key_changes_of(chain.state());
+    send(kAlpha, kRegister, {tls, 2, 0, 0, 1}).values("()");
+    send(kBeta, kRegister, {squatted, 2, 0, 0, 1}).values("()"); // Alpha's as well
+    EXPECT_FALSE(is_stopped(chain.state(), "Alpha", tls));
+    send(kBeta, kOpen, {tls, 0, ""}).expect_revert("NotAuthorised(address)", {kBeta});
+    send(kAlpha, kOpen, {tls, 0, "copied"}).values("(uint256)");
+    send(kBeta, kOpen, {squatted, 0, "malice"}).values("(uint256)");
+    EXPECT_TRUE(is_stopped(chain.state(), "Alpha", tls));
+    EXPECT_FALSE(is_stopped(chain.state(), "Beta", tls));
+    EXPECT_FALSE(is_stopped(chain.state(), "Alpha", squatted));
+    EXPECT_GT(key_changes_of(chain.state()), before);
+    decide_state(tls, KeyState::active, "false alarm");
+    EXPECT_FALSE(is_stopped(chain.state(), "Alpha", tls));
+    // The voting key that genesis registered: so may the others together, too.
+    const auto voting = key_id(genesis.validators.members[0].key);
+    decide_state(voting, KeyState::quarantined, "it signed two blocks");
+    EXPECT_TRUE(is_stopped(chain.state(), "Alpha", voting));
 }
 
 TEST_F(Keys, incidents_chain_their_steps_and_close_once) {

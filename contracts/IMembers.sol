@@ -11,6 +11,7 @@ pragma solidity >=0.8.20 <0.9.0;
 ///   slot 3  mapping(string name => uint256) validator index + 1
 ///   slot 4  is not used; slot 5  uint256 changes, grows whenever a member joins or leaves
 ///   slot 6  mapping(address => uint256) index + 1 of the active organisation that this account administers
+///   slot 8  mapping(bytes32 key => uint256) algorithm of voting keys that are not Ed25519
 /// Indices are never used again: who leaves stays listed as inactive. Calls with value, and delegatecalls, are refused.
 interface IMembers {
     struct Organisation {
@@ -32,10 +33,12 @@ interface IMembers {
         /// Index of its organisation.
         uint32 organisation;
         bool active;
-        /// Ed25519 key that votes.
+        /// Ed25519 key, or the x coordinate of the SM2 point whose y is even.
         bytes32 key;
         /// "host:port" where other nodes reach it.
         string networkAddress;
+        /// What it votes with: 0 Ed25519, 1 SM2. Not part of the entry in storage, see slot 8.
+        uint8 algorithm;
     }
 
     event NetworkAddressChanged(uint256 indexed validator, string networkAddress);

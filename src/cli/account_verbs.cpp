@@ -1,4 +1,5 @@
 #include "base/errors/cli.hpp"
+#include "cli/account_secret.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
@@ -41,7 +42,15 @@ Status store(const Invocation& invocation, const crypto::AccountKey& key) {
     return {};
 }
 
-Status account_new(Invocation& invocation) { return store(invocation, new_account_key(crypto::system_random())); }
+Status account_new(Invocation& invocation) {
+    const auto file = invocation.flag("sm2-key");
+    if (!file) return store(invocation, new_account_key(crypto::system_random()));
+    const auto key = new_account_secret(ledger::Suite::national, crypto::system_random());
+    CRN_TRY(address, address_of(key));
+    CRN_CHECK(write_file(*file, text_of(key) + "\n", Access::secret, Existing::refuse));
+    print_stored(invocation, {address, *file});
+    return {};
+}
 
 Status account_import(Invocation& invocation) {
     CRN_TRY(text, read_secret_file(invocation.argument(0)));
@@ -119,16 +128,23 @@ const FlagSpec kPassphraseFile{.name = "passphrase-file",
 } // namespace
 
 void declare_account(CommandList& out) {
-    out.push_back({.noun = "account",
-                   .verb = "new",
-                   .summary = "make a new account and store its key encrypted",
-                   .details =
-                       "The key file is Web3 Secret Storage version 3 (scrypt, AES-128-CTR), as geth and wallets use "
-                       "it. The passphrase is asked for, or read from a file that only you can read.",
-                   .flags = {kKeystore, kPassphraseFile},
-                   .examples = {{"cairn account new", "asks for a passphrase"},
-                                {"cairn account new --passphrase-file pass.txt --keystore ./keys", "for scripts"}},
-                   .run = account_new});
+    out.push_back(
+        {.noun = "account",
+         .verb = "new",
+         .summary = "make a new account and store its key encrypted",
+         .details = "The key file is Web3 Secret Storage version 3 (scrypt, AES-128-CTR), as geth and wallets use "
+                    "it. The passphrase is asked for, or read from a file that only you can read.",
+         .flags = {kKeystore,
+                   kPassphraseFile,
+                   {.name = "sm2-key",
+                    .value = "FILE",
+                    .help = "make an SM2 key instead, for chains of the suite national or mixed, and write it in "
+                            "the clear into FILE, which only you can read; key files know secp256k1 alone",
+                    .completes = Completes::file}},
+         .examples = {{"cairn account new", "asks for a passphrase"},
+                      {"cairn account new --sm2-key sm2.key", "then use it with --key-file sm2.key"},
+                      {"cairn account new --passphrase-file pass.txt --keystore ./keys", "for scripts"}},
+         .run = account_new});
     out.push_back({.noun = "account",
                    .verb = "import",
                    .summary = "store an existing key encrypted",

@@ -91,7 +91,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
     U256 balance{1'000'000};
     for (int i = 0; i < 18; ++i) balance = balance * U256{10};
     for (std::size_t i = 0; i <= kDevAccounts; ++i) {
-        const auto key = new_account_key(random);
+        const auto key = new_account_secret(plan.suite, random);
         CRN_TRY(address, address_of(key));
         accounts[address].balance = balance;
         accounts[address].organisation = organisation_name(i % plan.nodes);
@@ -100,9 +100,9 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
             const auto role =
                 i + 3 < kDevAccounts ? ledger::Role::deployer : static_cast<ledger::Role>(i + 3 - kDevAccounts);
             roles[address] = mask_of(role);
-            state.accounts.push_back({checksummed(address), to_hex(key), std::string(name_of(role))});
+            state.accounts.push_back({checksummed(address), text_of(key), std::string(name_of(role))});
         } else
-            CRN_CHECK(write_file(plan.directory + "/" + std::string{kHeartbeat}, to_hex(key) + "\n", Access::secret,
+            CRN_CHECK(write_file(plan.directory + "/" + std::string{kHeartbeat}, text_of(key) + "\n", Access::secret,
                                  Existing::replace));
     }
 
@@ -123,6 +123,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         organisation.seal_cost = signer::kCostForRandomPassphrase;
         organisation.validators = {{node, "127.0.0.1:" + std::to_string(port_of(plan, i, 1))}};
         organisation.offers_officers = false;
+        organisation.suite = plan.suite;
         const auto folder = plan.directory + "/organisations/" + lower(name);
         CRN_TRY(invitation, create_organisation(folder, organisation, random, now));
         invitations.push_back(std::move(invitation));
@@ -156,6 +157,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
     }
     ledger::ChainParameters parameters;
     parameters.chain_id = plan.chain_id;
+    parameters.suite = plan.suite;
     parameters.account_binding = ledger::AccountBinding::required;
     if (plan.gas_price) {
         parameters.fee_mode = ledger::FeeMode::fixed;
@@ -217,7 +219,7 @@ std::optional<std::uint64_t> height_of(const DevNode& node) {
 
 Status nudge(const DevState& state) {
     CRN_TRY(text, read_secret_file(state.directory + "/" + std::string{kHeartbeat}));
-    CRN_TRY(key, parse_private_key(text));
+    CRN_TRY(key, parse_account_secret(text));
     CRN_TRY(address, address_of(key));
     Status last = fail(error::CliRpcUnreachable, "no node of the development network");
     for (const auto& node : state.nodes) {

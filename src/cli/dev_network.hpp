@@ -18,7 +18,8 @@ struct DevPlan {
     std::uint16_t base_port = 8545; // node i takes base + 2i for clients and base + 2i + 1 for the other nodes; behind
     // these of all n nodes, base + 2n + 2i for administrators and base + 2n + 2i + 1 for regulators
     std::uint64_t chain_id = 8020;
-    U256 gas_price; // 0: free
+    U256 gas_price;                                     // 0: free
+    ledger::Suite suite = ledger::Suite::international; // national: accounts and votes with SM2, files with SM4
     std::vector<std::string> cors_origins;
     std::optional<std::uint64_t> seed; // the same keys and addresses every time; not for secrets
 };

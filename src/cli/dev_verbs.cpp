@@ -96,6 +96,7 @@ Result<DevPlan> plan_of(const Invocation& invocation) {
     CRN_TRY(price, parse_amount(invocation.flag_or("gas-price", "0")));
     plan.gas_price = price;
     plan.cors_origins = invocation.all("cors");
+    plan.suite = *ledger::suite_from_name(invocation.flag_or("suite", "international"));
     if (invocation.has("seed")) {
         CRN_TRY(seed, invocation.number("seed", 0, 0, UINT64_MAX));
         plan.seed = seed;
@@ -135,6 +136,14 @@ Status dev_up(Invocation& invocation) {
                                                     state->nodes.front().rpc +
                                                     "); leave out --base-port, or remove it "
                                                     "first: cairn dev down --wipe");
+        if (invocation.has("suite")) {
+            CRN_TRY(text, read_file(state->genesis));
+            CRN_TRY(genesis, ledger::genesis_from_json(text));
+            if (genesis.parameters.suite != plan.suite)
+                return fail(error::CliPrecondition, plan.directory + " holds a network of the suite " +
+                                                        std::string{name_of(genesis.parameters.suite)} +
+                                                        "; remove it first: cairn dev down --wipe");
+        }
         if (!terminal.quiet) terminal.err << "Going on with the network in " << plan.directory << "\n";
     } else if (state.error().code == error::CliDevAbsent) {
         CRN_CHECK(check_plan_ports(plan));
@@ -353,6 +362,11 @@ void declare_dev(CommandList& out) {
                               .help = "node i takes ports P+2i (clients) and P+2i+1 (other nodes) (default: 8545)"},
                              {.name = "chain-id", .value = "N", .help = "the chain's number (default: 8020)"},
                              {.name = "gas-price", .value = "AMOUNT", .help = "fixed price of gas (default: free)"},
+                             {.name = "suite",
+                              .value = "SUITE",
+                              .help = "algorithms: international, or national (SM2 accounts and votes, SM4 files) "
+                                      "(default: international)",
+                              .choices = {"international", "national"}},
                              {.name = "cors",
                               .value = "ORIGIN",
                               .help = "web page that may call the nodes (repeatable)",

@@ -46,7 +46,7 @@ protected:
         ASSERT_TRUE(sealed) << sealed.error().text();
         auto secrets = signer::unseal(*sealed, as_bytes(plan.passphrase), {});
         ASSERT_TRUE(secrets) << secrets.error().text();
-        signer.emplace(crypto::ValidatorKey::from_seed(*crypto::ValidatorSeed::from(secrets->consensus_seed())), kChain);
+        signer.emplace(*crypto::VotingSecret::from(secrets->voting_algorithm(), secrets->voting_secret()), kChain);
     }
     /// Two finalize votes of one view.
     consensus::Evidence contradiction() const {

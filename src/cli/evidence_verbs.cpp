@@ -77,7 +77,7 @@ Status evidence_verify(Invocation& invocation) {
     if (proof.chain_id != chain_id)
         return fail(error::EvidenceInvalid, "it is of chain " + std::to_string(proof.chain_id) +
                                                 ", the genesis file of " + std::to_string(chain_id));
-    if (!consensus::proves_guilt(proof.evidence, chain_id, genesis.validators, consensus::ed25519_verifier()))
+    if (!consensus::proves_guilt(proof.evidence, chain_id, genesis.validators, consensus::voting_verifier()))
         return fail(error::EvidenceInvalid, "the signatures do not hold, or an honest validator may have made them");
     const auto& offender = genesis.validators.members[proof.evidence.offender.value];
     const std::string kind{kind_of(proof.evidence)};

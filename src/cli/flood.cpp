@@ -33,7 +33,7 @@ std::uint64_t rss_kb(std::int64_t pid) {
 
 Result<Sender> account(const DevState& network, std::size_t index) {
     if (index >= network.accounts.size()) return fail(error::CliNoAccount, "the network has too few funded accounts");
-    CRN_TRY(key, parse_private_key(network.accounts[index].private_key));
+    CRN_TRY(key, parse_account_secret(network.accounts[index].private_key));
     const auto address = fixed_from_hex<Address>(network.accounts[index].address);
     if (!address) return fail(error::CliNoAccount, network.accounts[index].address);
     return Sender{*address, key};

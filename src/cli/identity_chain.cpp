@@ -109,7 +109,7 @@ Result<std::string> org_directory(const Invocation& invocation) {
 Result<Sender> registrar_of(const Invocation& invocation, const std::string& directory) {
     if (invocation.has("key-file") || invocation.has("from")) return choose_sender(invocation);
     CRN_TRY(text, read_secret_file(directory + "/administrator.key"));
-    auto key = parse_private_key(text);
+    auto key = parse_account_secret(text);
     wipe(text);
     if (!key) return fail(key.error().code, directory + "/administrator.key");
     CRN_TRY(address, address_of(*key));

@@ -27,7 +27,7 @@ Result<std::set<Hash256>> known_keys(RpcClient& rpc) {
         out.insert(system::key_id(organisation.signing_key));
         out.insert(system::key_id(as_bytes(organisation.ca_certificate_pem)));
     }
-    for (const auto& validator : genesis.validators.members) out.insert(system::key_id(validator.key));
+    for (const auto& validator : genesis.validators.members) out.insert(system::key_id(validator.key.bytes));
     CRN_TRY(logs, rpc.call("eth_getLogs", {{{"address", to_hex(ledger::kKeysContract)},
                                             {"fromBlock", "0x0"},
                                             {"toBlock", "latest"},

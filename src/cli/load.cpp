@@ -32,7 +32,7 @@ const Address kParameters = *fixed_from_hex<Address>("0x000000000000000000000000
 constexpr Milliseconds kWatchPause{10};
 
 struct Account {
-    crypto::AccountKey key;
+    AccountSecret key;
     Address address;
 };
 
@@ -78,8 +78,8 @@ Result<Fees> fees_of(RpcClient& rpc) {
     return fees;
 }
 
-Result<Prepared> prepare(const Fees& fees, const crypto::AccountKey& key, std::uint64_t nonce,
-                         std::optional<Address> to, const U256& value, Bytes data, std::uint64_t gas) {
+Result<Prepared> prepare(const Fees& fees, const AccountSecret& key, std::uint64_t nonce, std::optional<Address> to,
+                         const U256& value, Bytes data, std::uint64_t gas) {
     ledger::Transaction transaction;
     transaction.type = ledger::TransactionType::dynamic_fee;
     transaction.chain_id = U256{fees.chain_id};
@@ -90,7 +90,7 @@ Result<Prepared> prepare(const Fees& fees, const crypto::AccountKey& key, std::u
     transaction.to = to;
     transaction.value = value;
     transaction.data = std::move(data);
-    CRN_CHECK(ledger::sign_transaction(transaction, key));
+    CRN_CHECK(sign_transaction(transaction, key));
     const auto raw = ledger::encode_transaction(transaction);
     return Prepared{to_hex(raw), crypto::keccak256(raw), 0};
 }
@@ -476,8 +476,11 @@ Result<LoadReport> run_load(const LoadPlan& plan, const Sender& funder, Progress
     CRN_TRY(rpc, RpcClient::open(plan.urls.front(), plan.token));
     CRN_TRY(fees, fees_of(rpc));
     std::vector<Account> accounts(plan.accounts);
+    // Of the funder's algorithm, which the chain takes.
+    const auto suite =
+        std::holds_alternative<crypto::Sm2Key>(funder.key) ? ledger::Suite::national : ledger::Suite::international;
     for (auto& account : accounts) {
-        account.key = new_account_key(crypto::system_random());
+        account.key = new_account_secret(suite, crypto::system_random());
         CRN_TRY(address, address_of(account.key));
         account.address = address;
     }

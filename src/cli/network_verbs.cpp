@@ -39,6 +39,7 @@ Status org_init(Invocation& invocation) {
     }
     CRN_TRY(days, invocation.number("days", plan.days, 1, 3650));
     plan.days = days;
+    plan.suite = *ledger::suite_from_name(invocation.flag_or("suite", "international"));
     const auto directory = absolute(invocation.flag_or("dir", plan.name));
     if (exists(directory + "/organisation.json")) return fail(error::CliFileExists, directory + "/organisation.json");
     CRN_TRY(passphrase, read_passphrase(invocation, "New passphrase for the validators' keys: ", Ask::twice));
@@ -62,7 +63,7 @@ Status org_init(Invocation& invocation) {
         {"for the others", directory + "/organisation.json"},
         {"administrator", checksummed(made.organisation.account)}};
     for (const auto& validator : made.validators)
-        fields.emplace_back("validator " + validator.name, to_hex(validator.key) + " at " + validator.address);
+        fields.emplace_back("validator " + validator.name, text_of(validator.key) + " at " + validator.address);
     print_fields(terminal, fields);
     if (!terminal.quiet)
         terminal.err << "Next: send organisation.json to whoever writes the genesis file (cairn network genesis).\n";
@@ -96,7 +97,8 @@ void print_genesis(const Invocation& invocation, const ledger::Genesis& genesis)
         for (const auto& validator : genesis.validators.members) {
             if (validator.organisation != organisation.name) continue;
             validators += (validators.empty() ? "" : ", ") + validator.name + " " + validator.address;
-            names.push_back({{"name", validator.name}, {"address", validator.address}, {"key", to_hex(validator.key)}});
+            names.push_back(
+                {{"name", validator.name}, {"address", validator.address}, {"key", text_of(validator.key)}});
         }
         table.row({organisation.name, is_signed ? "yes" : "no", checksummed(organisation.account), validators});
         list.push_back({{"name", organisation.name},
@@ -159,6 +161,7 @@ Status network_genesis(Invocation& invocation) {
     parameters.account_binding = invocation.flag_or("account-binding", "required") == "open"
                                      ? ledger::AccountBinding::open
                                      : ledger::AccountBinding::required;
+    parameters.suite = *ledger::suite_from_name(invocation.flag_or("suite", "international"));
     std::map<Address, ledger::GenesisAccount> accounts;
     for (const auto& text : invocation.all("account")) {
         const auto equals = text.find('=');
@@ -271,6 +274,11 @@ void declare_org(CommandList& out) {
                              {.name = "administrator",
                               .value = "ADDRESS",
                               .help = "account that administers the organisation on chain (default: a new key)"},
+                             {.name = "suite",
+                              .value = "SUITE",
+                              .help = "algorithms of the keys that are made: international (Ed25519 votes, secp256k1 "
+                                      "accounts) or national (SM2 for both) (default: international)",
+                              .choices = {"international", "national"}},
                              {.name = "days", .value = "N", .help = "validity of the TLS certificates (default: 90)"}},
                    .examples = {{"cairn org init Alpha --validator alpha-1=alpha.example:30300", ""},
                                 {"cairn org init Beta --dir /srv/beta --validator beta-1=10.0.0.2:30300 --validator "
@@ -302,6 +310,12 @@ void declare_network(CommandList& out) {
                .help = "a role from the first block on (repeatable; administrators that are not named come from the "
                        "organisations' files)",
                .repeatable = true},
+              {.name = "suite",
+               .value = "SUITE",
+               .help =
+                   "algorithms of accounts, votes and files: international (secp256k1, Ed25519, AES), national (SM2, "
+                   "SM2, SM4) or mixed (either, either, AES) (default: international)",
+               .choices = {"international", "national", "mixed"}},
               {.name = "account-binding",
                .value = "WHEN",
                .help = "whether accounts must be bound to an identity before they send (default: required)",

@@ -5,6 +5,7 @@
 
 #include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
+#include "cli/account_secret.hpp"
 #include "cli/files.hpp"
 #include "cli/keystore.hpp"
 #include "crypto/certificate.hpp"
@@ -35,12 +36,16 @@ Status write_secret(const std::string& path, std::string_view text) {
     return write_file(path, text, Access::secret, Existing::refuse);
 }
 
+crypto::VotingAlgorithm voting_algorithm_of(ledger::Suite suite) {
+    return suite == ledger::Suite::national ? crypto::VotingAlgorithm::sm2 : crypto::VotingAlgorithm::ed25519;
+}
+
 Result<ledger::Validator> create_validator(const std::string& directory, const OrganisationPlan& plan,
                                            const ValidatorPlan& validator, const crypto::CertifiedKey& ca,
                                            Random& random, std::int64_t now) {
     const auto folder = directory + "/validators/" + validator.name;
     CRN_CHECK(make_directory(folder, Access::secret));
-    CRN_TRY(secrets, signer::Secrets::generate(random));
+    CRN_TRY(secrets, signer::Secrets::generate(random, voting_algorithm_of(plan.suite)));
     CRN_TRY(public_keys, secrets.public_keys());
     const auto key = public_keys.consensus;
     const auto days = std::min<std::int64_t>(static_cast<std::int64_t>(plan.days), kCaDays);
@@ -79,7 +84,7 @@ std::string to_json(const Invitation& invitation) {
     json validators = json::array();
     for (const auto& validator : invitation.validators)
         validators.push_back(
-            {{"name", validator.name}, {"key", to_hex(validator.key)}, {"address", validator.address}});
+            {{"name", validator.name}, {"key", text_of(validator.key)}, {"address", validator.address}});
     json officers = json::object();
     for (const auto& [role, account] : invitation.officers) officers[ledger::name_of(role)] = checksummed(account);
     const auto& organisation = invitation.organisation;
@@ -109,9 +114,11 @@ Result<Invitation> invitation_from_json(std::string_view text, std::int64_t now)
     if (!document.contains("validators") || !document["validators"].is_array()) return malformed("no validators");
     for (const auto& entry : document["validators"]) {
         CRN_TRY(validator, text_member(entry, "name"));
-        CRN_TRY(key, hex_member<crypto::ValidatorPublicKey>(entry, "key"));
+        CRN_TRY(key_text, text_member(entry, "key"));
+        const auto key = crypto::voting_key_from_text(key_text);
+        if (!key) return malformed("key of " + validator + " is no voting key");
         CRN_TRY(address, text_member(entry, "address"));
-        out.validators.push_back({validator, name, key, address});
+        out.validators.push_back({validator, name, *key, address});
     }
     if (!document.contains("officers")) return out;
     if (!document["officers"].is_object()) return malformed("officers are no object");
@@ -142,10 +149,10 @@ Result<Invitation> create_organisation(const std::string& directory, const Organ
     if (plan.administrator) {
         out.organisation.account = *plan.administrator;
     } else {
-        const auto key = new_account_key(random);
+        const auto key = new_account_secret(plan.suite, random);
         CRN_TRY(address, address_of(key));
         out.organisation.account = address;
-        CRN_CHECK(write_secret(directory + "/administrator.key", to_hex(key) + "\n"));
+        CRN_CHECK(write_secret(directory + "/administrator.key", text_of(key) + "\n"));
     }
     for (const auto& validator : plan.validators) {
         CRN_TRY(made, create_validator(directory, plan, validator, ca, random, now));
@@ -153,10 +160,10 @@ Result<Invitation> create_organisation(const std::string& directory, const Organ
     }
     if (plan.offers_officers) {
         for (const auto role : kAdministrators) {
-            const auto key = new_account_key(random);
+            const auto key = new_account_secret(plan.suite, random);
             CRN_TRY(address, address_of(key));
             out.officers.emplace(role, address);
-            CRN_CHECK(write_secret(directory + "/" + std::string(ledger::name_of(role)) + ".key", to_hex(key) + "\n"));
+            CRN_CHECK(write_secret(directory + "/" + std::string(ledger::name_of(role)) + ".key", text_of(key) + "\n"));
         }
     }
     CRN_CHECK(write_file(directory + "/organisation.json", to_json(out), Access::shared, Existing::refuse));

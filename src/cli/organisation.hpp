@@ -35,6 +35,8 @@ struct OrganisationPlan {
     /// Seals the validators' private keys; the caller wipes it.
     std::string passphrase;
     signer::SealCost seal_cost;
+    /// Of the keys that are made: national for SM2 votes and accounts, otherwise Ed25519 and secp256k1.
+    ledger::Suite suite = ledger::Suite::international;
     std::uint64_t days = 90; // validity of the validators' certificates; the CA's is 3650
 };
 

@@ -34,7 +34,7 @@ Result<std::string> prompt_secret(std::string_view prompt) {
     return line;
 }
 
-Result<Sender> with_key(crypto::AccountKey key) {
+Result<Sender> with_key(const AccountSecret& key) {
     CRN_TRY(address, address_of(key));
     return Sender{address, key};
 }
@@ -43,7 +43,7 @@ Result<Sender> from_dev(const Invocation& invocation, std::string_view number) {
     CRN_TRY(state, read_dev_state(dev_dir(invocation)));
     if (state.accounts.empty()) return fail(error::CliNoAccount, "the development network has no accounts");
     CRN_TRY(index, parse_number("the account number after dev:", number, 0, state.accounts.size() - 1));
-    CRN_TRY(key, parse_private_key(state.accounts[index].private_key));
+    CRN_TRY(key, parse_account_secret(state.accounts[index].private_key));
     return with_key(key);
 }
 
@@ -52,7 +52,7 @@ Result<Sender> from_organisation(const Invocation& invocation, const std::string
     if (name.empty() || name.find('/') != std::string::npos || name.front() == '.')
         return fail(error::CliUsage, "\"org:" + name + "\" names no organisation");
     CRN_TRY(text, read_secret_file(dev_dir(invocation) + "/organisations/" + name + "/administrator.key"));
-    CRN_TRY(key, parse_private_key(text));
+    CRN_TRY(key, parse_account_secret(text));
     return with_key(key);
 }
 
@@ -84,7 +84,7 @@ std::vector<FlagSpec> sender_flags() {
          .completes = Completes::file},
         {.name = "key-file",
          .value = "FILE",
-         .help = "file with a private key in hex, instead of --from",
+         .help = "file with a private key in hex (an SM2 key after \"sm2:\"), instead of --from",
          .completes = Completes::file},
     };
 }
@@ -115,7 +115,7 @@ Result<std::string> read_passphrase(const Invocation& invocation, std::string_vi
 Result<Sender> choose_sender(const Invocation& invocation) {
     if (const auto file = invocation.flag("key-file")) {
         CRN_TRY(text, read_secret_file(*file));
-        auto key = parse_private_key(text);
+        auto key = parse_account_secret(text);
         wipe(text);
         if (!key) return fail(key.error().code, *file);
         return with_key(*key);

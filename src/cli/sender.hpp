@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "cli/account_secret.hpp"
 #include "cli/command.hpp"
-#include "crypto/secp256k1.hpp"
 
 #include <string>
 #include <vector>
@@ -12,7 +12,7 @@ namespace cairn::cli {
 
 struct Sender {
     Address address;
-    crypto::AccountKey key;
+    AccountSecret key;
 };
 
 /// --from, --keystore, --passphrase-file, --key-file.

@@ -153,7 +153,7 @@ Status recover(Invocation& invocation) {
     CRN_TRY(token, start_token(invocation));
     signer::ShareLabel label;
     CRN_TRY(secrets, join(invocation, label));
-    const bool token_has_keys = std::ranges::all_of(secrets.consensus_seed(), [](auto byte) { return byte == 0; });
+    const bool token_has_keys = std::ranges::all_of(secrets.voting_secret(), [](auto byte) { return byte == 0; });
     if (token_has_keys != token.has_value())
         return fail(error::CliPrecondition, token_has_keys
                                                 ? "these keys are on a token: give --module and --token as well"

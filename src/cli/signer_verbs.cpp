@@ -43,7 +43,7 @@ Status signer_show(Invocation& invocation) {
     const auto& terminal = invocation.terminal();
     const std::string where = keys.on_token() ? "PKCS#11 token \"" + keys.token_label + "\"" : "this file";
     if (terminal.json) {
-        terminal.out << json{{"consensus_key", to_hex(keys.public_keys.consensus)},
+        terminal.out << json{{"consensus_key", text_of(keys.public_keys.consensus)},
                              {"tls_key", to_hex(keys.public_keys.tls)},
                              {"audit_key", to_hex(keys.public_keys.audit)},
                              {"private_keys", where},
@@ -56,7 +56,7 @@ Status signer_show(Invocation& invocation) {
                      << '\n';
         return {};
     }
-    print_fields(terminal, {{"consensus key", to_hex(keys.public_keys.consensus)},
+    print_fields(terminal, {{"consensus key", text_of(keys.public_keys.consensus)},
                             {"TLS key", to_hex(keys.public_keys.tls)},
                             {"audit key", to_hex(keys.public_keys.audit)},
                             {"private keys", where},
@@ -83,7 +83,7 @@ Status signer_seal(Invocation& invocation) {
         signer::create_sealed_keys(absolute(out), secrets, as_bytes(passphrase), {}, crypto::system_random());
     wipe(passphrase);
     if (!keys) return std::unexpected(keys.error());
-    print_fields(invocation.terminal(), {{"consensus key", to_hex(keys->consensus)}, {"sealed keys", absolute(out)}});
+    print_fields(invocation.terminal(), {{"consensus key", text_of(keys->consensus)}, {"sealed keys", absolute(out)}});
     if (!invocation.terminal().quiet)
         invocation.terminal().err << "Next: name the file as node.keys in node.toml, then destroy " << validator_key
                                   << " and " << tls_key << ".\n";
@@ -130,6 +130,7 @@ Status signer_reset(Invocation& invocation) {
 }
 
 Status signer_token(Invocation& invocation) {
+    if (invocation.flag_or("suite", "international") == "national") return fail(error::TokenNoSm2);
     CRN_TRY(module, required(invocation, "module", "FILE"));
     CRN_TRY(label, required(invocation, "token", "LABEL"));
     CRN_TRY(out, required(invocation, "out", "FILE"));
@@ -141,7 +142,7 @@ Status signer_token(Invocation& invocation) {
     if (!keys) return std::unexpected(keys.error());
     print_fields(
         invocation.terminal(),
-        {{"consensus key", to_hex(keys->consensus)}, {"TLS key", to_hex(keys->tls)}, {"sealed keys", absolute(out)}});
+        {{"consensus key", text_of(keys->consensus)}, {"TLS key", to_hex(keys->tls)}, {"sealed keys", absolute(out)}});
     return {};
 }
 
@@ -198,6 +199,7 @@ Status signer_trial(Invocation& invocation) {
     plan.requests = requests;
     plan.kills = kills;
     plan.seed = seed;
+    if (invocation.flag_or("suite", "international") == "national") plan.voting = crypto::VotingAlgorithm::sm2;
     // Keys of a trial are worth nothing, but look like keys: they go with it, unless a folder was named.
     const bool is_kept = invocation.has("dir");
     if (is_kept) {
@@ -297,6 +299,10 @@ void declare_signer(CommandList& out) {
                .help = "the token's PKCS#11 library (required)",
                .completes = Completes::file},
               {.name = "token", .value = "LABEL", .help = "the token's label (required)"},
+              {.name = "suite",
+               .value = "SUITE",
+               .help = "of the chain: the voting key of an international one can be on a token, of a national one not",
+               .choices = {"international", "national"}},
               {.name = "out", .value = "FILE", .help = "the new keys.sealed (required)", .completes = Completes::file},
               {.name = "passphrase-file",
                .value = "FILE",
@@ -346,6 +352,10 @@ void declare_signer(CommandList& out) {
          .flags = {{.name = "requests", .value = "N", .help = "hostile requests (default: 100000)"},
                    {.name = "kills", .value = "N", .help = "kill -9 and restart (default: 100)"},
                    {.name = "seed", .value = "N", .help = "of the requests (default: 1)"},
+                   {.name = "suite",
+                    .value = "SUITE",
+                    .help = "what the signer votes with: Ed25519 (international, the default) or SM2 (national)",
+                    .choices = {"international", "national"}},
                    {.name = "dir",
                     .value = "DIR",
                     .help = "where its keys and memory go and stay (default: a temporary folder)",

@@ -84,7 +84,7 @@ Result<Hash256> submit(RpcClient& rpc, const Sender& sender, TransactionRequest 
     transaction.to = request.to;
     transaction.value = request.value;
     transaction.data = std::move(request.data);
-    CRN_CHECK(ledger::sign_transaction(transaction, sender.key));
+    CRN_CHECK(sign_transaction(transaction, sender.key));
     CRN_TRY(answer, rpc.call("eth_sendRawTransaction", {to_hex(ledger::encode_transaction(transaction))}));
     const auto hash = answer.is_string() ? fixed_from_hex<Hash256>(answer.get<std::string>()) : std::nullopt;
     if (!hash) return fail(error::CliRpcInvalid, rpc.url() + ": eth_sendRawTransaction gave no hash");

@@ -97,7 +97,7 @@ class Core {
 public:
     /// All references must outlive the core. `guards` is for tests of the invariants; leave it out.
     Core(const CoreConfig& config, const Signer& signer, const History& history,
-         const Verifier& verifier = ed25519_verifier(), const Guards* guards = nullptr);
+         const Verifier& verifier = voting_verifier(), const Guards* guards = nullptr);
     ~Core();
     Core(Core&&) noexcept;
     Core& operator=(Core&&) noexcept;

@@ -31,11 +31,11 @@ struct Consortium {
     ledger::ValidatorSet set;
     std::vector<KeySigner> signers;
 
-    explicit Consortium(std::size_t n) {
+    explicit Consortium(std::size_t n, crypto::VotingAlgorithm algorithm = crypto::VotingAlgorithm::ed25519) {
         for (std::size_t i = 0; i < n; ++i) {
             crypto::ValidatorSeed seed;
             seed[0] = static_cast<std::uint8_t>(i + 1);
-            const auto key = crypto::ValidatorKey::from_seed(seed);
+            const auto key = crypto::VotingSecret::from(algorithm, seed).value();
             set.members.push_back({"v" + std::to_string(i), "Org", key.public_key(), "127.0.0.1:1"});
             signers.emplace_back(key, kChain);
         }
@@ -274,7 +274,7 @@ TEST(Core, lane_vote_is_given_to_one_batch_per_position_only) {
     EXPECT_TRUE(votes_of(actions).empty());
     ASSERT_EQ(actions.evidence.size(), 1u);
     EXPECT_EQ(actions.evidence.front().offender, ValidatorIndex{0});
-    EXPECT_TRUE(proves_guilt(actions.evidence.front(), kChain, consortium.set, ed25519_verifier()));
+    EXPECT_TRUE(proves_guilt(actions.evidence.front(), kChain, consortium.set, voting_verifier()));
 
     // Also after a restart.
     Member restarted{consortium, 2, Memory::complete, voter.log};
@@ -357,13 +357,13 @@ TEST(Core, invalid_transaction_in_a_signed_batch_is_evidence_that_others_accept)
     auto forged = evidence;
     forged.offender = {3};
     std::get<InvalidTransaction>(forged.proof).header.lane = {3};
-    EXPECT_FALSE(proves_guilt(forged, kChain, consortium.set, ed25519_verifier()));
+    EXPECT_FALSE(proves_guilt(forged, kChain, consortium.set, voting_verifier()));
     forged = evidence;
     std::get<InvalidTransaction>(forged.proof).index = 1;
-    EXPECT_FALSE(proves_guilt(forged, kChain, consortium.set, ed25519_verifier()));
+    EXPECT_FALSE(proves_guilt(forged, kChain, consortium.set, voting_verifier()));
     forged = evidence;
     std::get<InvalidTransaction>(forged.proof).body = std::make_shared<const Bytes>(ledger::encode_batch_body({}));
-    EXPECT_FALSE(proves_guilt(forged, kChain, consortium.set, ed25519_verifier()));
+    EXPECT_FALSE(proves_guilt(forged, kChain, consortium.set, voting_verifier()));
 }
 
 TEST(Core, valid_transaction_convicts_nobody) {
@@ -468,7 +468,7 @@ TEST(Core, two_votes_in_one_view_are_evidence) {
     auto actions =
         member.receive(2, MessageType::vote, encode_vote(consortium.vote(2, ledger::VoteKind::finalize, 1, b)));
     ASSERT_EQ(actions.evidence.size(), 1u);
-    EXPECT_TRUE(proves_guilt(actions.evidence.front(), kChain, consortium.set, ed25519_verifier()));
+    EXPECT_TRUE(proves_guilt(actions.evidence.front(), kChain, consortium.set, voting_verifier()));
     // Another node is told, and believes only what is proved.
     Member other{consortium, 1};
     other.step();
@@ -479,6 +479,55 @@ TEST(Core, two_votes_in_one_view_are_evidence) {
     actions = other.receive(0, MessageType::evidence, encode_evidence(forged));
     EXPECT_TRUE(actions.evidence.empty());
     EXPECT_EQ(actions.reports.size(), 1u);
+}
+
+TEST(Core, sm2_votes_make_quorums_and_every_kind_of_evidence) {
+    const Consortium consortium{4, crypto::VotingAlgorithm::sm2};
+    Member member{consortium, 0}, other{consortium, 1};
+    member.step();
+    other.step();
+    for (std::uint16_t voter = 1; voter < 4; ++voter)
+        member.receive(voter, MessageType::vote, encode_vote(consortium.vote(voter, ledger::VoteKind::nullify, 1, {})));
+    EXPECT_EQ(member.core->status().view, View{2});
+
+    const auto& liar = consortium.signers[2];
+    VotePair votes;
+    BatchPair batches;
+    ProposalPair proposals;
+    for (const bool second : {false, true}) {
+        Hash256 digest;
+        digest[0] = second ? 1 : 2;
+        (second ? votes.second : votes.first) = consortium.vote(2, ledger::VoteKind::finalize, 5, digest);
+        auto& header = second ? batches.second : batches.first;
+        header.lane = {2};
+        header.position = Position{4};
+        header.parent[0] = 9;
+        header.body_hash = digest;
+        header.transaction_count = 1;
+        header.signature = liar.sign_batch(header).value();
+        auto& proposal = second ? proposals.second : proposals.first;
+        proposal.block.view = View{3};
+        proposal.block.leader = {2};
+        proposal.block.parent = digest;
+        proposal.signature = liar.sign_proposal(proposal.block).value();
+    }
+    for (const auto& evidence : {Evidence{{2}, votes}, Evidence{{2}, batches}, Evidence{{2}, proposals}}) {
+        EXPECT_TRUE(proves_guilt(evidence, kChain, consortium.set, voting_verifier())) << kind_of(evidence);
+        EXPECT_EQ(decode_evidence(encode_evidence(evidence)), evidence);
+        EXPECT_FALSE(proves_guilt(evidence, kChain + 1, consortium.set, voting_verifier())) << kind_of(evidence);
+        auto forged = evidence;
+        forged.offender = {1};
+        EXPECT_FALSE(proves_guilt(forged, kChain, consortium.set, voting_verifier())) << kind_of(evidence);
+        // The same keys read as Ed25519 convict nobody.
+        auto renamed = consortium.set;
+        for (auto& validator : renamed.members) validator.key.algorithm = crypto::VotingAlgorithm::ed25519;
+        EXPECT_FALSE(proves_guilt(evidence, kChain, renamed, voting_verifier())) << kind_of(evidence);
+    }
+    // SM2 signs anew each time: a statement that was signed twice is still one statement.
+    const auto again = consortium.vote(2, ledger::VoteKind::finalize, 5, votes.first.statement.digest);
+    EXPECT_NE(again.signature, votes.first.signature);
+    EXPECT_FALSE(proves_guilt(Evidence{{2}, VotePair{again, votes.first}}, kChain, consortium.set, voting_verifier()));
+    EXPECT_EQ(other.receive(0, MessageType::evidence, encode_evidence({{2}, votes})).evidence.size(), 1u);
 }
 
 TEST(Core, junk_is_reported_and_then_not_even_read) {

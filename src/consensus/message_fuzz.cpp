@@ -20,7 +20,7 @@ public:
 /// Accepts every signature: the code behind the check must be as robust as the one before it.
 class Gullible final : public Verifier {
 public:
-    bool verify(const crypto::ValidatorPublicKey&, BytesView, const crypto::Signature&) const override { return true; }
+    bool verify(const crypto::VotingKey&, BytesView, const crypto::Signature&) const override { return true; }
 };
 
 class Scribbler final : public Signer {
@@ -145,7 +145,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     config.genesis_hash[0] = 1;
     for (std::uint8_t i = 0; i < 4; ++i) {
         ledger::Validator validator;
-        validator.key[0] = i;
+        validator.key.bytes[0] = i;
         config.validators.members.push_back(validator);
     }
     const NoHistory history;

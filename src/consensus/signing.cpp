@@ -7,10 +7,9 @@
 namespace cairn::consensus {
 namespace {
 
-class Ed25519Verifier final : public Verifier {
+class VotingVerifier final : public Verifier {
 public:
-    bool verify(const crypto::ValidatorPublicKey& key, BytesView message,
-                const crypto::Signature& signature) const override {
+    bool verify(const crypto::VotingKey& key, BytesView message, const crypto::Signature& signature) const override {
         return crypto::verify(key, message, signature);
     }
 };
@@ -27,25 +26,32 @@ Bytes proposal_signed_bytes(std::uint64_t chain_id, const ledger::ConsensusBlock
     return out.take();
 }
 
+std::optional<crypto::Signature> KeySigner::sign(BytesView message) const {
+    const auto signature = key_.sign(message);
+    if (!signature) return std::nullopt;
+    return *signature;
+}
+
 std::optional<crypto::Signature> KeySigner::sign_vote(const ledger::VoteStatement& statement) const {
-    return key_.sign(ledger::signed_bytes(chain_id_, statement));
+    return sign(ledger::signed_bytes(chain_id_, statement));
 }
 
 std::optional<crypto::Signature> KeySigner::sign_batch(const ledger::BatchHeader& header) const {
-    return key_.sign(ledger::batch_signed_bytes(chain_id_, digest_of(header)));
+    return sign(ledger::batch_signed_bytes(chain_id_, digest_of(header)));
 }
 
 std::optional<crypto::Signature> KeySigner::sign_proposal(const ledger::ConsensusBlock& block) const {
-    return key_.sign(proposal_signed_bytes(chain_id_, block));
+    return sign(proposal_signed_bytes(chain_id_, block));
 }
 
 std::optional<crypto::Signature> KeySigner::sign_seal_key(const ledger::SealKeyStatement& statement) const {
-    return key_.sign(ledger::signed_bytes(statement));
+    return sign(ledger::signed_bytes(statement));
 }
+
 bool Verifier::valid_transaction(BytesView raw) const { return ledger::decode_signed_transaction(raw).has_value(); }
 
-const Verifier& ed25519_verifier() {
-    static const Ed25519Verifier instance;
+const Verifier& voting_verifier() {
+    static const VotingVerifier instance;
     return instance;
 }
 

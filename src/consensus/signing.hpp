@@ -1,7 +1,7 @@
 // How the core signs and checks signatures. Interfaces, so that keys may live in another process and simulations run fast.
 #pragma once
 
-#include "crypto/ed25519.hpp"
+#include "crypto/voting_key.hpp"
 #include "ledger/audit_statement.hpp"
 #include "ledger/consensus_block.hpp"
 #include "ledger/validators.hpp"
@@ -30,8 +30,7 @@ public:
 class Verifier {
 public:
     virtual ~Verifier() = default;
-    virtual bool verify(const crypto::ValidatorPublicKey& key, BytesView message,
-                        const crypto::Signature& signature) const = 0;
+    virtual bool verify(const crypto::VotingKey& key, BytesView message, const crypto::Signature& signature) const = 0;
     /// Whether a transaction decodes and its signature is good: what every pool checks before it accepts one.
     virtual bool valid_transaction(BytesView raw) const;
 };
@@ -42,18 +41,20 @@ Bytes proposal_signed_bytes(std::uint64_t chain_id, const ledger::ConsensusBlock
 /// Holds the key in this process: for simulations and tests. A node's key is in its signer (signer/client.hpp).
 class KeySigner final : public Signer {
 public:
-    KeySigner(crypto::ValidatorKey key, std::uint64_t chain_id) : key_(key), chain_id_(chain_id) {}
+    KeySigner(crypto::VotingSecret key, std::uint64_t chain_id) : key_(std::move(key)), chain_id_(chain_id) {}
     std::optional<crypto::Signature> sign_vote(const ledger::VoteStatement& statement) const override;
     std::optional<crypto::Signature> sign_batch(const ledger::BatchHeader& header) const override;
     std::optional<crypto::Signature> sign_proposal(const ledger::ConsensusBlock& block) const override;
     std::optional<crypto::Signature> sign_seal_key(const ledger::SealKeyStatement& statement) const override;
 
 private:
-    crypto::ValidatorKey key_;
+    std::optional<crypto::Signature> sign(BytesView message) const;
+
+    crypto::VotingSecret key_;
     std::uint64_t chain_id_;
 };
 
 /// crypto::verify.
-const Verifier& ed25519_verifier();
+const Verifier& voting_verifier();
 
 } // namespace cairn::consensus

@@ -17,6 +17,7 @@ namespace cairn::crypto {
 namespace {
 
 constexpr std::string_view kNodeUri = "cairn:node:";
+constexpr std::string_view kSm2Uri = "sm2:";
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::size_t kDerBytesMax = 8 * 1024;
 /// 9999-12-31: the last instant that GeneralizedTime can express.
@@ -81,13 +82,12 @@ Hash256 key_id_of(const X509* certificate) {
 
 std::string_view client_prefix(ClientKind kind) { return kind == ClientKind::person ? "cairn:person:" : "cairn:app:"; }
 
-std::optional<ValidatorPublicKey> parse_node_uri(std::string_view uri) {
+std::optional<VotingKey> parse_node_uri(std::string_view uri) {
     if (!uri.starts_with(kNodeUri)) return std::nullopt;
-    const auto digits = uri.substr(kNodeUri.size());
-    const bool lower =
-        std::ranges::all_of(digits, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-    if (!lower) return std::nullopt;
-    return fixed_from_hex<ValidatorPublicKey>("0x" + std::string(digits));
+    // Digits without a prefix for Ed25519, "sm2:" and digits for SM2.
+    const auto rest = uri.substr(kNodeUri.size());
+    const auto digits = rest.substr(rest.starts_with(kSm2Uri) ? kSm2Uri.size() : 0);
+    return voting_key_from_text(std::string(rest.substr(0, rest.size() - digits.size())) + "0x" + std::string(digits));
 }
 
 /// The subject alternative name, which must be one URI and nothing else.
@@ -103,7 +103,7 @@ std::optional<std::string> only_uri(const X509* certificate) {
                        static_cast<std::size_t>(ASN1_STRING_length(text)));
 }
 
-std::optional<ValidatorPublicKey> consensus_key_of(const X509* certificate) {
+std::optional<VotingKey> consensus_key_of(const X509* certificate) {
     const auto uri = only_uri(certificate);
     return uri ? parse_node_uri(*uri) : std::nullopt;
 }
@@ -351,7 +351,9 @@ Result<CertificateInfo> inspect(X509* certificate);
 Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity,
                                             const Validity& validity, Random& random) {
     const ErrorScope errors;
-    const auto uri = std::string(kNodeUri) + to_hex_digits(identity.consensus_key);
+    const auto& key = identity.consensus_key;
+    const auto uri = std::string(kNodeUri) + (key.algorithm == VotingAlgorithm::sm2 ? std::string(kSm2Uri) : "") +
+                     to_hex_digits(key.bytes);
     return issue_leaf(ca, {identity.organisation, identity.node, uri, kNodeUsageText}, validity, random, nullptr);
 }
 
@@ -441,7 +443,7 @@ Status verify_ca_certificate(std::string_view ca_pem, std::int64_t now) {
     return verify_against(ca.get(), ca.get(), now);
 }
 
-Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::string_view ca_pem, std::int64_t now) {
+Result<VotingKey> verify_node_certificate(BytesView leaf_der, std::string_view ca_pem, std::int64_t now) {
     const ErrorScope errors;
     const auto ca = parse_pem(ca_pem);
     if (!ca) return invalid("the CA's certificate is malformed");
@@ -450,7 +452,7 @@ Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::stri
     return verify_node_certificate(leaf_der, std::span{&der, 1}, now);
 }
 
-Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::span<const Bytes> cas, std::int64_t now) {
+Result<VotingKey> verify_node_certificate(BytesView leaf_der, std::span<const Bytes> cas, std::int64_t now) {
     const ErrorScope errors;
     if (leaf_der.size() > kDerBytesMax) return too_large();
     const auto leaf = parse_der(leaf_der);
@@ -480,7 +482,7 @@ std::string certificate_pem_of(BytesView der) {
     return certificate ? certificate_pem(certificate.get()) : std::string{};
 }
 
-Result<ValidatorPublicKey> claimed_consensus_key(BytesView leaf_der) {
+Result<VotingKey> claimed_consensus_key(BytesView leaf_der) {
     const ErrorScope errors;
     if (leaf_der.size() > kDerBytesMax) return too_large();
     const auto leaf = parse_der(leaf_der);

@@ -10,7 +10,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "crypto/ed25519.hpp"
+#include "crypto/voting_key.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -48,7 +48,7 @@ struct CertifiedKey {
 struct NodeIdentity {
     std::string organisation;
     std::string node;
-    ValidatorPublicKey consensus_key;
+    VotingKey consensus_key;
 };
 
 /// KeyInvalid if OpenSSL cannot make a key; CertificateInvalid for an empty or overlong name (64 bytes) or a validity that
@@ -75,10 +75,10 @@ struct CertificateInfo {
     std::string serial; // hex digits
     Validity validity;
     bool is_ca = false;
-    Hash256 fingerprint;                             // SHA-256 of the certificate
-    Hash256 key_id;                                  // SHA-256 of the subject's public key (SubjectPublicKeyInfo, DER)
-    std::optional<ValidatorPublicKey> consensus_key; // if there is exactly one well-formed node URI
-    std::optional<ClientIdentity> client;            // if there is exactly one well-formed person or app URI
+    Hash256 fingerprint;                    // SHA-256 of the certificate
+    Hash256 key_id;                         // SHA-256 of the subject's public key (SubjectPublicKeyInfo, DER)
+    std::optional<VotingKey> consensus_key; // if there is exactly one well-formed node URI
+    std::optional<ClientIdentity> client;   // if there is exactly one well-formed person or app URI
 };
 /// The first certificate of the text.
 Result<CertificateInfo> inspect_certificate(std::string_view pem);
@@ -104,14 +104,14 @@ Result<std::string> reissue_certificate(const CertifiedKey& ca, std::string_view
                                         Random& random);
 
 /// The consensus key that the certificate names, if one of these CAs (DER) issued it; otherwise as below.
-Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::span<const Bytes> cas, std::int64_t now);
+Result<VotingKey> verify_node_certificate(BytesView leaf_der, std::span<const Bytes> cas, std::int64_t now);
 /// The consensus key that the certificate names, if it was issued by exactly this CA, is valid at `now` (as is the CA),
 /// has a P-256 key, is no CA, and may serve as TLS client and server. CertificateForeign if another CA issued it,
 /// CertificateTooLarge, CertificateInvalid (malformed), CertificateUsageWrong, CertificateNameWrong, CertificateExpired,
 /// CertificateNotYetValid: each with the reason.
-Result<ValidatorPublicKey> verify_node_certificate(BytesView leaf_der, std::string_view ca_pem, std::int64_t now);
+Result<VotingKey> verify_node_certificate(BytesView leaf_der, std::string_view ca_pem, std::int64_t now);
 /// The consensus key that a certificate claims; nothing is verified. CertificateInvalid without exactly one node URI.
-Result<ValidatorPublicKey> claimed_consensus_key(BytesView leaf_der);
+Result<VotingKey> claimed_consensus_key(BytesView leaf_der);
 /// KeyInvalid unless the private key belongs to the certificate.
 Status verify_key_pair(std::string_view certificate_pem, std::string_view key_pem);
 

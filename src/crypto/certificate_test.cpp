@@ -49,7 +49,7 @@ CertifiedKey make_ca(std::string_view organisation = "Alpha") {
 CertifiedKey make_node(const CertifiedKey& ca, std::uint8_t key = 1) {
     return must(issue_node_certificate(ca, {"Alpha", "alpha-1", consensus_key(key)}, kNodeValidity, system_random()));
 }
-Result<ValidatorPublicKey> verify_node(const CertifiedKey& node, const CertifiedKey& ca, std::int64_t now = kNow) {
+Result<VotingKey> verify_node(const CertifiedKey& node, const CertifiedKey& ca, std::int64_t now = kNow) {
     return verify_node_certificate(must(certificate_der(node.certificate_pem)), ca.certificate_pem, now);
 }
 
@@ -100,6 +100,20 @@ TEST(Certificate, node_certificate_names_its_consensus_key) {
     ASSERT_TRUE(key) << key.error().text();
     EXPECT_EQ(*key, consensus_key(7));
     EXPECT_NE(*key, consensus_key(8));
+}
+
+TEST(Certificate, node_certificate_names_the_algorithm_of_its_voting_key) {
+    const auto ca = make_ca();
+    const auto key = VotingSecret::from(VotingAlgorithm::sm2, Bytes(32, 5)).value().public_key();
+    const auto node = must(issue_node_certificate(ca, {"Alpha", "alpha-1", key}, kNodeValidity, system_random()));
+    EXPECT_EQ(verify_node(node, ca).value(), key);
+    EXPECT_EQ(claimed_consensus_key(must(certificate_der(node.certificate_pem))).value(), key);
+    EXPECT_EQ(inspect_certificate(node.certificate_pem)->consensus_key, key);
+    auto renamed = key;
+    renamed.algorithm = VotingAlgorithm::ed25519;
+    EXPECT_NE(verify_node(node, ca).value(), renamed);
+    const auto other = must(issue_node_certificate(ca, {"Alpha", "alpha-1", renamed}, kNodeValidity, system_random()));
+    EXPECT_EQ(verify_node(other, ca).value(), renamed);
 }
 
 TEST(Certificate, organisation_ca_passes_its_own_check) {

@@ -121,26 +121,54 @@ Hash256 sm2_digest(const Sm2PublicKey& key, BytesView message, std::string_view 
     return sm3({z, message});
 }
 
-Result<Sm2Signature> sm2_sign(const Sm2Key& key, BytesView message, std::string_view identity) {
+std::optional<Sm2PublicKey> sm2_even_point(BytesView x) {
+    const ErrorScope errors;
+    const Workspace workspace{BN_CTX_new()};
+    const Point point{EC_POINT_new(group())};
+    const auto x_number = number(x);
+    const Number y{BN_new()};
+    CRN_ASSERT(workspace && point && y);
+    if (x.size() != 32 || BN_cmp(x_number.get(), EC_GROUP_get0_field(group())) >= 0 ||
+        EC_POINT_set_compressed_coordinates(group(), point.get(), x_number.get(), 0, workspace.get()) != 1)
+        return std::nullopt;
+    CRN_ASSERT(EC_POINT_get_affine_coordinates(group(), point.get(), nullptr, y.get(), workspace.get()) == 1);
+    Sm2PublicKey out;
+    std::copy(x.begin(), x.end(), out.bytes.begin());
+    CRN_ASSERT(BN_bn2binpad(y.get(), out.data() + 32, 32) == 32);
+    return out;
+}
+
+Result<Sm2Signer> Sm2Signer::from(const Sm2Key& key) {
     const ErrorScope errors;
     CRN_TRY(point, sm2_public_key(key));
     CRN_TRY(pair, private_key(key, point));
+    return Sm2Signer{std::shared_ptr<EVP_PKEY>(pair.release(), EVP_PKEY_free), point};
+}
+
+Result<Sm2Signature> Sm2Signer::sign(BytesView message, std::string_view identity) const {
+    const ErrorScope errors;
     const SigningContext context{EVP_MD_CTX_new()};
-    const KeyContext options{EVP_PKEY_CTX_new(pair.get(), nullptr)};
+    const KeyContext options{EVP_PKEY_CTX_new(key_.get(), nullptr)};
     CRN_ASSERT(context != nullptr && options != nullptr);
     CRN_ASSERT(EVP_PKEY_CTX_set1_id(options.get(), identity.data(), static_cast<int>(identity.size())) == 1);
     EVP_MD_CTX_set_pkey_ctx(context.get(), options.get());
     std::array<std::uint8_t, 80> der{};
     auto length = der.size();
-    if (EVP_DigestSignInit(context.get(), nullptr, EVP_sm3(), nullptr, pair.get()) != 1 ||
+    if (EVP_DigestSignInit(context.get(), nullptr, EVP_sm3(), nullptr, key_.get()) != 1 ||
         EVP_DigestSign(context.get(), der.data(), &length, message.data(), message.size()) != 1)
         return fail(error::KeyInvalid, "SM2: cannot sign");
     const auto* start = der.data();
     const DerSignature parsed{d2i_ECDSA_SIG(nullptr, &start, static_cast<long>(length))};
     CRN_ASSERT(parsed != nullptr);
     const Sm2Signature signature{value_of(ECDSA_SIG_get0_r(parsed.get())), value_of(ECDSA_SIG_get0_s(parsed.get()))};
-    if (!sm2_verify(point, message, signature, identity)) return fail(error::SignatureInvalid, "SM2: faulty signature");
+    if (!sm2_verify(public_key_, message, signature, identity))
+        return fail(error::SignatureInvalid, "SM2: faulty signature");
     return signature;
+}
+
+Result<Sm2Signature> sm2_sign(const Sm2Key& key, BytesView message, std::string_view identity) {
+    CRN_TRY(signer, Sm2Signer::from(key));
+    return signer.sign(message, identity);
 }
 
 bool sm2_verify(const Sm2PublicKey& key, BytesView message, const Sm2Signature& signature, std::string_view identity) {

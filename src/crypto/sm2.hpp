@@ -9,6 +9,10 @@
 #include "base/result.hpp"
 #include "base/u256.hpp"
 
+#include <memory>
+
+struct evp_pkey_st; // OpenSSL's EVP_PKEY
+
 namespace cairn::crypto {
 
 using Sm2Key = FixedBytes<32, struct Sm2KeyTag>; // private
@@ -30,6 +34,25 @@ inline constexpr std::string_view kSm2DefaultIdentity = "1234567812345678";
 Result<Sm2PublicKey> sm2_public_key(const Sm2Key& key);
 /// The point is on the curve.
 bool sm2_key_is_valid(const Sm2PublicKey& key);
+/// The point with this x whose y is even; nothing if x is no point's, or not below the prime.
+std::optional<Sm2PublicKey> sm2_even_point(BytesView x);
+
+/// A private key made ready to sign. Thread-safe.
+class Sm2Signer {
+public:
+    /// KeyInvalid unless 1 <= key <= order - 2.
+    static Result<Sm2Signer> from(const Sm2Key& key);
+    const Sm2PublicKey& public_key() const { return public_key_; }
+    /// As sm2_sign below.
+    Result<Sm2Signature> sign(BytesView message, std::string_view identity = kSm2DefaultIdentity) const;
+
+private:
+    Sm2Signer(std::shared_ptr<evp_pkey_st> key, const Sm2PublicKey& public_key)
+        : key_(std::move(key)), public_key_(public_key) {}
+
+    std::shared_ptr<evp_pkey_st> key_;
+    Sm2PublicKey public_key_;
+};
 /// Randomised. The signature has been verified before it is returned, so that a fault cannot leak the key. KeyInvalid.
 Result<Sm2Signature> sm2_sign(const Sm2Key& key, BytesView message, std::string_view identity = kSm2DefaultIdentity);
 /// False for points off the curve and numbers out of range. Identities longer than 8191 bytes are never accepted.

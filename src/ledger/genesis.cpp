@@ -109,7 +109,7 @@ Status check_validators(const Genesis& genesis) {
     if (all.empty() || all.size() > kValidatorsMax) return bad("validators", "must be 1 to 100");
     std::set<std::string_view> names;
     std::set<std::string_view> addresses;
-    std::set<crypto::ValidatorPublicKey> keys;
+    std::set<decltype(crypto::VotingKey::bytes)> keys;
     for (std::size_t i = 0; i < all.size(); ++i) {
         const auto path = "validators[" + std::to_string(i) + "]";
         if (!is_name(all[i].name))
@@ -117,7 +117,13 @@ Status check_validators(const Genesis& genesis) {
         if (!names.insert(all[i].name).second) return bad(path + ".name", "is another validator's");
         if (find_organisation(genesis, all[i].organisation) == nullptr)
             return bad(path + ".organisation", "is not among the organisations");
-        if (!keys.insert(all[i].key).second) return bad(path + ".key", "is another validator's");
+        if (!keys.insert(all[i].key.bytes).second) return bad(path + ".key", "is another validator's");
+        if (!may_vote(genesis.parameters.suite, all[i].key.algorithm))
+            return bad(path + ".algorithm", "is " + std::string(crypto::name_of(all[i].key.algorithm)) +
+                                                ", which the suite " + std::string(name_of(genesis.parameters.suite)) +
+                                                " does not vote with");
+        if (all[i].key.algorithm == crypto::VotingAlgorithm::sm2 && !crypto::sm2_point_of(all[i].key))
+            return bad(path + ".key", "is not the x of a point on the SM2 curve");
         if (!is_host_and_port(all[i].address)) return bad(path + ".address", "is not host:port");
         if (!addresses.insert(all[i].address).second) return bad(path + ".address", "is another validator's");
     }
@@ -167,6 +173,13 @@ void write_identities(codec::WireWriter& out, const Genesis& genesis) {
         out.text(account.organisation);
         out.u8(account.is_registrar ? 1 : 0);
     }
+}
+
+/// For the same reason only if not all vote with Ed25519.
+void write_voting_algorithms(codec::WireWriter& out, const Genesis& genesis) {
+    if (all_vote_with_ed25519(genesis.validators)) return;
+    out.text("voting-algorithms");
+    for (const auto& validator : genesis.validators.members) out.u8(static_cast<std::uint8_t>(validator.key.algorithm));
 }
 
 Status check_roles(const Genesis& genesis) {
@@ -245,7 +258,7 @@ Hash256 hash_of(const Genesis& genesis) {
     for (const auto& validator : genesis.validators.members) {
         out.text(validator.name);
         out.text(validator.organisation);
-        out.fixed(validator.key);
+        out.fixed(validator.key.bytes);
         out.text(validator.address);
     }
     out.u32(static_cast<std::uint32_t>(genesis.accounts.size()));
@@ -266,6 +279,7 @@ Hash256 hash_of(const Genesis& genesis) {
         out.u16(roles);
     }
     write_identities(out, genesis);
+    write_voting_algorithms(out, genesis);
     return crypto::keccak256(out.bytes());
 }
 

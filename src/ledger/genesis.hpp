@@ -22,6 +22,10 @@ enum class AccountBinding : std::uint8_t { open, required };
 enum class Suite : std::uint8_t { international = 1, national = 2, mixed = 3 };
 constexpr bool accepts_secp256k1(Suite suite) { return suite != Suite::national; }
 constexpr bool accepts_sm2(Suite suite) { return suite != Suite::international; }
+/// What the founding validators vote with: Ed25519 (international), SM2 (national), or either (mixed).
+constexpr bool may_vote(Suite suite, crypto::VotingAlgorithm algorithm) {
+    return algorithm == crypto::VotingAlgorithm::sm2 ? accepts_sm2(suite) : accepts_secp256k1(suite);
+}
 
 /// Rules of the chain that execution needs.
 struct ChainParameters {

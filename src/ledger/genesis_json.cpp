@@ -171,10 +171,17 @@ Result<Validator> read_validator(const Json& json, const std::string& path) {
     CRN_CHECK(in.open());
     CRN_TRY(name, in.text("name"));
     CRN_TRY(organisation, in.text("organisation"));
-    CRN_TRY(key, in.fixed<crypto::ValidatorPublicKey>("key"));
+    std::string algorithm_name = "ed25519";
+    if (in.has("algorithm")) {
+        CRN_TRY(named, in.text("algorithm"));
+        algorithm_name = named;
+    }
+    CRN_TRY(key, in.fixed<decltype(crypto::VotingKey::bytes)>("key"));
     CRN_TRY(address, in.text("address"));
     CRN_CHECK(in.finish());
-    return Validator{name, organisation, key, address};
+    const auto algorithm = crypto::voting_algorithm_from_name(algorithm_name);
+    if (!algorithm) return bad(path + ".algorithm", "is neither ed25519 nor sm2");
+    return Validator{name, organisation, {*algorithm, key}, address};
 }
 
 Result<GenesisAccount> read_account(const Json& json, const std::string& path) {
@@ -263,11 +270,14 @@ std::string to_json(const Genesis& genesis) {
                                         {"signing_key", to_hex(organisation.signing_key)},
                                         {"account", to_hex(organisation.account)}});
     out["validators"] = Json::array();
-    for (const auto& validator : genesis.validators.members)
+    for (const auto& validator : genesis.validators.members) {
         out["validators"].push_back({{"name", validator.name},
                                      {"organisation", validator.organisation},
-                                     {"key", to_hex(validator.key)},
+                                     {"key", to_hex(validator.key.bytes)},
                                      {"address", validator.address}});
+        if (validator.key.algorithm != crypto::VotingAlgorithm::ed25519)
+            out["validators"].back()["algorithm"] = crypto::name_of(validator.key.algorithm);
+    }
     out["accounts"] = Json::object();
     for (const auto& [address, account] : genesis.accounts) {
         Json storage = Json::object();

@@ -127,6 +127,35 @@ TEST(Genesis, hash_is_the_same_for_ever) {
               "0xb9b6bed06e5fa7bb667a5cab426c3764c1e1d5ba5e3b5817a045303bdca45eb9");
 }
 
+TEST(Genesis, founders_vote_with_what_the_suite_says) {
+    const auto sm2_key = [](std::uint8_t fill) {
+        return crypto::VotingSecret::from(crypto::VotingAlgorithm::sm2, Bytes(32, fill)).value().public_key();
+    };
+    auto national = four_organisations();
+    for (std::uint8_t i = 0; i < 4; ++i) national.validators.members[i].key = sm2_key(static_cast<std::uint8_t>(i + 1));
+    EXPECT_EQ(check_genesis(national).error().detail,
+              "validators[0].algorithm: is sm2, which the suite international does not vote with");
+    national.parameters.suite = Suite::national;
+    EXPECT_TRUE(check_genesis(national));
+    const auto read = genesis_from_json(to_json(national));
+    ASSERT_TRUE(read) << read.error().text();
+    EXPECT_EQ(read->validators, national.validators);
+    EXPECT_EQ(hash_of(*read), hash_of(national));
+
+    auto mixed = national;
+    mixed.validators.members[2].key = four_organisations().validators.members[2].key;
+    EXPECT_EQ(check_genesis(mixed).error().detail,
+              "validators[2].algorithm: is ed25519, which the suite national does not vote with");
+    mixed.parameters.suite = Suite::mixed;
+    EXPECT_TRUE(check_genesis(mixed));
+    // The same 32 bytes as keys of the other algorithm are another genesis.
+    auto renamed = mixed;
+    renamed.validators.members[2].key.algorithm = crypto::VotingAlgorithm::sm2;
+    EXPECT_NE(hash_of(renamed), hash_of(mixed));
+    mixed.validators.members[0].key.bytes.bytes.fill(0xff);
+    EXPECT_EQ(check_genesis(mixed).error().detail, "validators[0].key: is not the x of a point on the SM2 curve");
+}
+
 TEST(Genesis, hash_depends_on_every_field) {
     const std::vector<std::function<void(Genesis&)>> changes{
         [](Genesis& g) { g.parameters.chain_id++; },
@@ -147,7 +176,7 @@ TEST(Genesis, hash_depends_on_every_field) {
         [](Genesis& g) { g.organisations[1].account[0] ^= 1; },
         [](Genesis& g) { g.validators.members[2].name += "x"; },
         [](Genesis& g) { g.validators.members[2].organisation += "x"; },
-        [](Genesis& g) { g.validators.members[2].key[0] ^= 1; },
+        [](Genesis& g) { g.validators.members[2].key.bytes[0] ^= 1; },
         [](Genesis& g) { g.validators.members[2].address += "0"; },
         [](Genesis& g) { std::swap(g.validators.members[0], g.validators.members[1]); },
         [](Genesis& g) { g.accounts[filled<Address>(0xaa)].balance = U256{1}; },

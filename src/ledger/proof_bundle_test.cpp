@@ -28,12 +28,16 @@ T filled(std::uint8_t byte) {
 }
 
 ValidatorKey organisation_key(std::uint8_t i) { return ValidatorKey::from_seed(filled<ValidatorSeed>(i)); }
-ValidatorKey validator_key(std::uint8_t i) {
-    return ValidatorKey::from_seed(filled<ValidatorSeed>(static_cast<std::uint8_t>(i + 50)));
+/// What the validators of the next Scene vote with.
+crypto::VotingAlgorithm voting = crypto::VotingAlgorithm::ed25519;
+
+crypto::VotingSecret validator_key(std::uint8_t i) {
+    return crypto::VotingSecret::from(voting, filled<ValidatorSeed>(static_cast<std::uint8_t>(i + 50))).value();
 }
 
 Genesis signed_genesis() {
     Genesis out;
+    if (voting == crypto::VotingAlgorithm::sm2) out.parameters.suite = Suite::national;
     out.parameters.chain_id = 20260;
     out.timestamp = 1'700'000'000;
     const std::array names{"Alpha", "Beta", "Delta", "Gamma"};
@@ -78,7 +82,7 @@ std::vector<Certificate::Entry> votes_on(const VoteStatement& statement, std::ui
                                          const std::vector<std::uint8_t>& voters) {
     std::vector<Certificate::Entry> out;
     for (const auto voter : voters)
-        out.push_back({ValidatorIndex{voter}, validator_key(voter).sign(signed_bytes(chain_id, statement))});
+        out.push_back({ValidatorIndex{voter}, validator_key(voter).sign(signed_bytes(chain_id, statement)).value()});
     return out;
 }
 
@@ -204,6 +208,23 @@ TEST(ProofBundle, proves_who_recorded_what_and_when) {
         EXPECT_EQ(proven->votes, 3u);
         EXPECT_EQ(proven->validators, 4u);
     }
+}
+
+TEST(ProofBundle, proves_what_sm2_votes_certified_also_over_a_handover) {
+    voting = crypto::VotingAlgorithm::sm2;
+    Scene scene;
+    EXPECT_TRUE(scene.verify());
+    scene.hand_over();
+    EXPECT_TRUE(scene.verify());
+    auto bent = scene;
+    bent.bundle.votes[1].signature[63] ^= 1;
+    bent.expect_refused("certificate: ");
+    bent = scene;
+    bent.bundle.handovers[0].votes[1].signature[63] ^= 1;
+    bent.expect_refused("handover 0: ");
+    voting = crypto::VotingAlgorithm::ed25519;
+    // A genesis of Ed25519 keys with the same names is another one.
+    EXPECT_FALSE(verify_bundle(signed_genesis(), to_json(scene.bundle), scene.digest));
 }
 
 TEST(ProofBundle, proves_by_the_receipt_of_the_block_itself) {

@@ -6,6 +6,7 @@
 #include "codec/wire.hpp"
 #include "crypto/hash.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace cairn::ledger {
@@ -19,10 +20,15 @@ constexpr std::string_view kVoteDomain = "cairn-vote-v1";
 
 } // namespace
 
-std::optional<ValidatorIndex> ValidatorSet::index_of(const crypto::ValidatorPublicKey& key) const {
+std::optional<ValidatorIndex> ValidatorSet::index_of(const crypto::VotingKey& key) const {
     for (std::size_t i = 0; i < members.size(); ++i)
         if (members[i].key == key) return ValidatorIndex{static_cast<std::uint16_t>(i)};
     return std::nullopt;
+}
+
+bool all_vote_with_ed25519(const ValidatorSet& set) {
+    return std::ranges::all_of(
+        set.members, [](const Validator& member) { return member.key.algorithm == crypto::VotingAlgorithm::ed25519; });
 }
 
 Bytes encode_validator_set(const ValidatorSet& set) {
@@ -32,9 +38,11 @@ Bytes encode_validator_set(const ValidatorSet& set) {
     for (const auto& member : set.members) {
         out.text(member.name);
         out.text(member.organisation);
-        out.fixed(member.key);
+        out.fixed(member.key.bytes);
         out.text(member.address);
     }
+    if (!all_vote_with_ed25519(set))
+        for (const auto& member : set.members) out.u8(static_cast<std::uint8_t>(member.key.algorithm));
     return out.take();
 }
 
@@ -43,17 +51,25 @@ Result<ValidatorSet> decode_validator_set(BytesView bytes) {
     ValidatorSet set;
     set.epoch = in.number<Epoch>();
     const auto count = in.count(kValidatorsMax, kValidatorBytesMin);
-    std::set<crypto::ValidatorPublicKey> keys;
     for (std::uint32_t i = 0; i < count; ++i) {
         Validator member;
         member.name = in.text(kNameBytesMax);
         member.organisation = in.text(kNameBytesMax);
-        member.key = in.fixed<crypto::ValidatorPublicKey>();
+        member.key.bytes = in.fixed<decltype(member.key.bytes)>();
         member.address = in.text(kAddressBytesMax);
-        // One key with two seats would have two votes.
-        if (!keys.insert(member.key).second) in.set_failed();
         set.members.push_back(std::move(member));
     }
+    const bool has_algorithms = !in.rest().empty();
+    std::set<decltype(crypto::VotingKey::bytes)> keys;
+    for (auto& member : set.members) {
+        const auto algorithm = has_algorithms ? in.u8() : std::uint8_t{0};
+        if (!crypto::is_voting_algorithm(algorithm)) in.set_failed();
+        member.key.algorithm = static_cast<crypto::VotingAlgorithm>(algorithm);
+        // One key with two seats would have two votes.
+        if (!keys.insert(member.key.bytes).second) in.set_failed();
+    }
+    // One encoding for one set.
+    if (has_algorithms && all_vote_with_ed25519(set)) in.set_failed();
     CRN_CHECK(in.finish());
     if (set.members.empty()) return fail(error::WireInvalid, "validator set without members");
     return set;

@@ -4,7 +4,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
-#include "crypto/ed25519.hpp"
+#include "crypto/voting_key.hpp"
 
 #include <string>
 #include <vector>
@@ -14,8 +14,8 @@ namespace cairn::ledger {
 struct Validator {
     std::string name;         // "alpha-1"
     std::string organisation; // "Alpha"
-    crypto::ValidatorPublicKey key;
-    std::string address; // "host:port" where peers reach it
+    crypto::VotingKey key;    // the algorithms of a set may differ
+    std::string address;      // "host:port" where peers reach it
     bool operator==(const Validator&) const = default;
 };
 
@@ -27,10 +27,13 @@ struct ValidatorSet {
     std::size_t size() const { return members.size(); }
     std::size_t faults_tolerated() const { return members.empty() ? 0 : (members.size() - 1) / 3; }
     std::size_t quorum() const { return (members.size() + faults_tolerated()) / 2 + 1; }
-    std::optional<ValidatorIndex> index_of(const crypto::ValidatorPublicKey& key) const;
+    std::optional<ValidatorIndex> index_of(const crypto::VotingKey& key) const;
     bool operator==(const ValidatorSet&) const = default;
 };
+/// epoch, count, then for each: name, organisation, key (32 bytes), address; no two have the same key. Then, unless all keys are
+/// Ed25519, the algorithm of each (u8).
 Bytes encode_validator_set(const ValidatorSet& set);
+bool all_vote_with_ed25519(const ValidatorSet& set);
 Result<ValidatorSet> decode_validator_set(BytesView bytes);
 /// Keccak-256 of the encoding.
 Hash256 hash_of(const ValidatorSet& set);

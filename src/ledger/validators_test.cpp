@@ -15,20 +15,22 @@ constexpr std::uint64_t kChain = 7;
 
 struct Consortium {
     ValidatorSet set;
-    std::vector<crypto::ValidatorKey> keys;
+    std::vector<crypto::VotingSecret> keys;
 
-    explicit Consortium(std::size_t n) {
+    /// The first `sm2` vote with SM2, the others with Ed25519.
+    explicit Consortium(std::size_t n, std::size_t sm2 = 0) {
         set.epoch = Epoch{3};
         for (std::size_t i = 0; i < n; ++i) {
             crypto::ValidatorSeed seed;
             seed[0] = static_cast<std::uint8_t>(i + 1);
-            keys.push_back(crypto::ValidatorKey::from_seed(seed));
+            const auto algorithm = i < sm2 ? crypto::VotingAlgorithm::sm2 : crypto::VotingAlgorithm::ed25519;
+            keys.push_back(*crypto::VotingSecret::from(algorithm, seed));
             set.members.push_back({"v" + std::to_string(i), "Org", keys.back().public_key(), "127.0.0.1:1"});
         }
     }
     Vote vote(std::size_t voter, const VoteStatement& statement) const {
         return {statement, ValidatorIndex{static_cast<std::uint16_t>(voter)},
-                keys[voter].sign(signed_bytes(kChain, statement))};
+                keys[voter].sign(signed_bytes(kChain, statement)).value()};
     }
     Certificate certificate(const VoteStatement& statement, std::size_t votes) const {
         Certificate out{statement, {}};
@@ -60,10 +62,49 @@ TEST(ValidatorSet, quorums_are_those_of_the_table) {
 }
 
 TEST(ValidatorSet, encoding_comes_back_and_refuses_every_truncation) {
-    const Consortium c{4};
-    const auto bytes = encode_validator_set(c.set);
-    EXPECT_EQ(decode_validator_set(bytes), c.set);
-    for (std::size_t i = 0; i < bytes.size(); ++i) EXPECT_FALSE(decode_validator_set(BytesView{bytes}.first(i))) << i;
+    for (const std::size_t sm2 : {0u, 2u, 4u}) {
+        const Consortium c{4, sm2};
+        const auto bytes = encode_validator_set(c.set);
+        EXPECT_EQ(decode_validator_set(bytes), c.set);
+        // Without the algorithms at its end it would be a set that votes with Ed25519: other keys, another hash.
+        for (std::size_t i = 0; i < bytes.size(); ++i) {
+            const auto cut = decode_validator_set(BytesView{bytes}.first(i));
+            if (sm2 > 0 && i + 4 == bytes.size())
+                EXPECT_TRUE(cut && *cut != c.set);
+            else
+                EXPECT_FALSE(cut) << i;
+        }
+    }
+}
+
+TEST(ValidatorSet, algorithms_of_keys_are_hashed_and_have_one_encoding) {
+    const Consortium c{4, 1};
+    auto changed = c.set;
+    changed.members[0].key.algorithm = crypto::VotingAlgorithm::ed25519;
+    EXPECT_NE(hash_of(changed), hash_of(c.set));
+    EXPECT_NE(changed, c.set);
+    EXPECT_EQ(c.set.index_of(changed.members[0].key), std::nullopt);
+    // All Ed25519 has no list of algorithms, and a list has no other values.
+    auto bytes = encode_validator_set(changed);
+    bytes.resize(bytes.size() + 4);
+    EXPECT_FALSE(decode_validator_set(bytes));
+    auto unknown = encode_validator_set(c.set);
+    unknown.back() = 2;
+    EXPECT_FALSE(decode_validator_set(unknown));
+}
+
+TEST(Certificate, of_sm2_and_mixed_votes_is_verified_and_names_the_bad_one) {
+    for (const std::size_t sm2 : {2u, 4u}) {
+        const Consortium c{4, sm2};
+        auto certificate = c.certificate(statement(), 3);
+        EXPECT_TRUE(verify_certificate(kChain, c.set, certificate));
+        EXPECT_FALSE(verify_certificate(kChain + 1, c.set, certificate));
+        certificate.entries[1].signature[40] ^= 1;
+        const auto refused = verify_certificate(kChain, c.set, certificate);
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, error::SignatureInvalid);
+        EXPECT_EQ(refused.error().detail, "vote of validator 1");
+    }
 }
 
 TEST(ValidatorSet, one_key_cannot_have_two_seats) {
@@ -82,8 +123,7 @@ TEST(ValidatorSet, hash_covers_every_field) {
     EXPECT_NE(hash_of(changed), hash_of(c.set));
 }
 
-TEST(Vote, signature_covers_every_field_and_the_chain) {
-    const Consortium c{4};
+void expect_covered(const Consortium& c) {
     const auto vote = c.vote(1, statement());
     EXPECT_TRUE(verify_vote(kChain, c.set, vote));
     EXPECT_FALSE(verify_vote(kChain + 1, c.set, vote));
@@ -108,6 +148,9 @@ TEST(Vote, signature_covers_every_field_and_the_chain) {
     later.epoch = Epoch{4};
     EXPECT_FALSE(verify_vote(kChain, later, vote));
 }
+
+TEST(Vote, signature_covers_every_field_and_the_chain) { expect_covered(Consortium{4}); }
+TEST(Vote, sm2_signature_covers_every_field_and_the_chain) { expect_covered(Consortium{4, 4}); }
 
 TEST(Vote, signed_bytes_are_fixed_for_ever) {
     const auto bytes = signed_bytes(0x0102, VoteStatement{VoteKind::lane, Epoch{1}, 2, 3, {}});

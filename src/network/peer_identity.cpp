@@ -11,7 +11,8 @@ Result<ValidatorIndex> identify_peer(BytesView certificate_der, const ledger::Ge
                                      std::int64_t now) {
     CRN_TRY(claimed, crypto::claimed_consensus_key(certificate_der));
     const auto index = genesis.validators.index_of(claimed);
-    if (!index) return fail(error::CertificateForeign, "no validator has the consensus key " + to_hex(claimed));
+    if (!index)
+        return fail(error::CertificateForeign, "no validator has the consensus key " + crypto::text_of(claimed));
     const auto& validator = genesis.validators.members[index->value];
     CRN_TRY(verified, crypto::verify_node_certificate(certificate_der, trust.cas_of(validator.organisation), now));
     if (verified != claimed) return fail(error::CertificateForeign, "names another consensus key");

@@ -8,6 +8,7 @@
 #include "node/acts.hpp"
 #include "system/anchors.hpp"
 #include "system/members.hpp"
+#include "system/parameters.hpp"
 #include "system/system_contracts.hpp"
 
 namespace cairn::node {
@@ -166,7 +167,8 @@ Result<std::uint64_t> AuditWatch::anchor_now() {
     const std::lock_guard lock(anchor_mutex_);
     CRN_CHECK(trail_->flush());
     const auto head = trail_->sealed();
-    CRN_TRY(state, chain_->state(chain_->head()));
+    const auto height = chain_->head();
+    CRN_TRY(state, chain_->state(height));
     const auto latest = system::latest_anchor(*state, node_);
     if (latest && latest->sequence > head.sequence) {
         // The chain remembers more than the disk: somebody has put an older copy of the log in its place.
@@ -178,7 +180,9 @@ Result<std::uint64_t> AuditWatch::anchor_now() {
     // Only what matters asks for an anchor, or an idle network would anchor its own anchors for ever.
     if (trail_->last_notable() <= anchored) return anchored;
 
-    // Whoever brings it needs no authority: what counts is signed inside. So the account is made for this one purpose.
+    // Whoever brings it needs no authority: what counts is signed inside. So the account is made for this one purpose, of an
+    // algorithm that the chain takes; any 32 random bytes are a key of either.
+    const auto suite = system::parameters_of(*state, Height{height.value + 1}).suite;
     crypto::AccountKey carrier;
     crypto::system_random().fill(carrier.bytes);
     std::uint64_t nonce = 0;
@@ -189,7 +193,12 @@ Result<std::uint64_t> AuditWatch::anchor_now() {
                                         .gas_limit = kAnchorGas,
                                         .to = system::kAnchorsAddress,
                                         .data = std::move(data)};
-        CRN_CHECK(ledger::sign_transaction(transaction, carrier));
+        if (ledger::accepts_secp256k1(suite)) {
+            CRN_CHECK(ledger::sign_transaction(transaction, carrier));
+        } else {
+            transaction.type = ledger::TransactionType::sm2;
+            CRN_CHECK(ledger::sign_transaction(transaction, *crypto::Sm2Key::from(carrier)));
+        }
         CRN_TRY(hash, chain_->submit(ledger::encode_transaction(transaction)));
         (void)hash;
         return {};

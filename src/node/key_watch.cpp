@@ -75,7 +75,7 @@ std::vector<TouchEvent> touches_of(const ledger::Certificate& certificate, const
     for (const auto& entry : certificate.entries) {
         if (entry.voter.value >= validators.members.size()) continue;
         auto event = at(certificate.statement.number, Touch::signed_with,
-                        system::key_id(validators.members[entry.voter.value].key));
+                        system::key_id(validators.members[entry.voter.value].key.bytes));
         event.subject = "execution vote";
         out.push_back(std::move(event));
     }

@@ -315,7 +315,7 @@ Status ValidatorNode::start_signer(const NodeConfig& config) {
     signer_ = std::move(client);
     const auto& key = signer_->keys().consensus;
     const auto self = genesis_.validators.index_of(key);
-    if (!self) return fail(error::NotAValidator, to_hex(key) + " from " + config.keys_file);
+    if (!self) return fail(error::NotAValidator, text_of(key) + " from " + config.keys_file);
     self_ = *self;
     signer_->on_failure([this](const Error& error) { set_fatal(error); });
     log(LogLevel::info, "signer", "started",
@@ -412,7 +412,7 @@ void ValidatorNode::note_own_keys(std::string_view tls_certificate) {
     const auto note = [&](keys::Touch kind, const Hash256& key, std::string subject, const Hash256& other = {}) {
         live_->touches().record({.kind = kind, .key = key, .other = other, .subject = std::move(subject)});
     };
-    note(keys::Touch::stored, system::key_id(self.key), self.name + ": " + config_.keys_file);
+    note(keys::Touch::stored, system::key_id(self.key.bytes), self.name + ": " + config_.keys_file);
     note(keys::Touch::stored, tls_key_, self.name + ": " + config_.keys_file);
     for (const auto& organisation : genesis_.organisations)
         if (organisation.name == self.organisation)

@@ -78,8 +78,9 @@ crypto::ValidatorSeed voting_seed(const std::string& network, std::size_t i) {
     return *crypto::ValidatorSeed::from(crypto::keccak256(as_bytes("org" + std::to_string(i) + "-1" + network)));
 }
 
-void seal_keys(const std::string& path, const crypto::ValidatorSeed& seed, std::string_view tls_pem) {
-    auto secrets = signer::Secrets::generate(crypto::system_random());
+void seal_keys(const std::string& path, const crypto::ValidatorSeed& seed, std::string_view tls_pem,
+               crypto::VotingAlgorithm algorithm = crypto::VotingAlgorithm::ed25519) {
+    auto secrets = signer::Secrets::generate(crypto::system_random(), algorithm);
     ASSERT_TRUE(secrets);
     std::ranges::copy(seed, secrets->bytes().begin());
     last_tls_scalar = crypto::P256Key::from_pem(tls_pem)->scalar();
@@ -91,7 +92,7 @@ void seal_keys(const std::string& path, const crypto::ValidatorSeed& seed, std::
 
 } // namespace
 
-TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s)
+TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s, ledger::Suite suite)
     : directory_(std::filesystem::temp_directory_path() /
                  ("cairn-node-test-" + std::to_string(::getpid()) + "-" + name)),
       key_(*crypto::AccountKey::from(crypto::keccak256(as_bytes("a funded account")))) {
@@ -99,6 +100,9 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
     const auto now = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall()).count();
     const auto ports = free_ports(nodes);
     genesis_.parameters.chain_id = kChainId;
+    genesis_.parameters.suite = suite;
+    const auto algorithm =
+        suite == ledger::Suite::national ? crypto::VotingAlgorithm::sm2 : crypto::VotingAlgorithm::ed25519;
     genesis_.timestamp = static_cast<std::uint64_t>(now - 1 + genesis_delay_s);
     std::vector<crypto::ValidatorSeed> org_seeds;
     for (std::size_t i = 0; i < nodes; ++i) {
@@ -108,14 +112,14 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
         std::filesystem::create_directories(folder);
         const auto validator_seed = voting_seed(name, i);
         org_seeds.push_back(*crypto::ValidatorSeed::from(crypto::keccak256(as_bytes(organisation + name))));
-        const auto key = crypto::ValidatorKey::from_seed(validator_seed);
+        const auto key = crypto::VotingSecret::from(algorithm, validator_seed).value();
         const auto ca = crypto::create_ca(organisation, {now - 60, now + kYear}, crypto::system_random());
         EXPECT_TRUE(ca);
         const auto leaf = crypto::issue_node_certificate(*ca, {organisation, node, key.public_key()},
                                                          {now - 60, now + kYear / 2}, crypto::system_random());
         EXPECT_TRUE(leaf);
         std::ofstream{folder + "/tls.pem"} << leaf->certificate_pem << ca->certificate_pem;
-        seal_keys(folder + "/keys.sealed", validator_seed, leaf->key_pem.view());
+        seal_keys(folder + "/keys.sealed", validator_seed, leaf->key_pem.view(), algorithm);
         EXPECT_TRUE(crypto::write_secret_file(folder + "/passphrase", "a passphrase\n"));
         genesis_.organisations.push_back({.name = organisation,
                                           .ca_certificate_pem = ca->certificate_pem,
@@ -130,7 +134,9 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
                             .tls_certificate_file = folder + "/tls.pem",
                             .listen_port = ports[i]});
     }
-    const auto rich = crypto::address_of(*crypto::public_key(key_));
+    const auto rich = suite == ledger::Suite::national
+                          ? crypto::sm2_address(*crypto::sm2_public_key(*crypto::Sm2Key::from(key_)))
+                          : crypto::address_of(*crypto::public_key(key_));
     genesis_.accounts[rich].balance = U256{1} << 100;
     genesis_.roles[rich] = mask_of(ledger::Role::deployer);
     for (std::uint8_t role = 0; role < 3; ++role) {
@@ -164,7 +170,12 @@ Bytes TestNetwork::transfer(std::uint64_t nonce, std::uint64_t max_fee) const {
                                     .gas_limit = 21'000,
                                     .to = *Address::from(BytesView{crypto::keccak256(as_bytes("someone"))}.first(20)),
                                     .value = 1};
-    EXPECT_TRUE(ledger::sign_transaction(transaction, key_));
+    if (genesis_.parameters.suite == ledger::Suite::national) {
+        transaction.type = ledger::TransactionType::sm2;
+        EXPECT_TRUE(ledger::sign_transaction(transaction, *crypto::Sm2Key::from(key_)));
+    } else {
+        EXPECT_TRUE(ledger::sign_transaction(transaction, key_));
+    }
     return ledger::encode_transaction(transaction);
 }
 
@@ -235,6 +246,29 @@ TEST(Node, four_validators_agree_and_one_that_was_away_catches_up) {
     height = network.chain(2).head().value;
     ASSERT_TRUE(network.wait_for_height(height));
     expect_same_blocks(network, 4, height);
+}
+
+TEST(Node, four_validators_of_the_national_suite_vote_with_sm2_and_certify_with_it) {
+    TestNetwork network(4, "national", 0, ledger::Suite::national);
+    for (std::size_t i = 0; i < 4; ++i) {
+        const auto started = network.start(i);
+        ASSERT_TRUE(started) << started.error().text();
+    }
+    transfer_until_final(network, 0, 0, 3);
+    network.stop(2); // its memory and its votes are read again
+    transfer_until_final(network, 1, 3, 5);
+    ASSERT_TRUE(network.start(2));
+    transfer_until_final(network, 2, 5, 6);
+    const auto height = network.chain(2).head().value;
+    ASSERT_TRUE(network.wait_for_height(height));
+    expect_same_blocks(network, 4, height);
+    const auto certificate = network.chain(3).certificate(Height{height});
+    ASSERT_TRUE(certificate);
+    const auto& set = network.genesis().validators;
+    for (const auto& member : set.members) EXPECT_EQ(member.key.algorithm, crypto::VotingAlgorithm::sm2);
+    EXPECT_TRUE(ledger::verify_certificate(kChainId, set, *certificate));
+    // An account of the other algorithm is not of this chain.
+    EXPECT_FALSE(network.chain(0).submit(network.call_by_organisation(0, 0, Address{}, {})));
 }
 
 TEST(Node, two_of_four_stopped_stop_the_chain_and_nothing_acknowledged_is_lost_when_one_returns) {

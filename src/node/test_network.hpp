@@ -12,7 +12,9 @@ namespace cairn::node {
 
 class TestNetwork {
 public:
-    TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s = 0);
+    /// National: the validators vote with SM2 and the funded account is an SM2 one.
+    TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s = 0,
+                ledger::Suite suite = ledger::Suite::international);
     ~TestNetwork();
 
     /// Starts or restarts node `i`.

@@ -111,7 +111,8 @@ void write_validators(JsonWriter& out, const ledger::ValidatorSet& set) {
         out.begin_object();
         out.key("name").text(member.name);
         out.key("organisation").text(member.organisation);
-        out.key("publicKey").hex(member.key);
+        out.key("algorithm").text(crypto::name_of(member.key.algorithm));
+        out.key("publicKey").hex(member.key.bytes);
         out.key("address").text(member.address);
         out.end_object();
     }

@@ -15,7 +15,7 @@ namespace cairn::signer {
 
 class Checker {
 public:
-    Checker(const crypto::ValidatorPublicKey& key, std::uint64_t chain_id) : key_(key), chain_id_(chain_id) {}
+    Checker(const crypto::VotingKey& key, std::uint64_t chain_id) : key_(key), chain_id_(chain_id) {}
 
     /// The answer to a request for a vote, batch or proposal. Returns what is wrong with it; empty if nothing.
     std::string take(const Request& request, BytesView signature) {
@@ -58,7 +58,7 @@ private:
         return {};
     }
 
-    crypto::ValidatorPublicKey key_;
+    crypto::VotingKey key_;
     std::uint64_t chain_id_;
     std::uint64_t signatures_ = 0;
     std::set<ledger::VoteStatement> votes_;

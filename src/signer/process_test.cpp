@@ -98,6 +98,24 @@ TEST_F(SignerProcess, signs_what_a_node_needs_and_refuses_what_contradicts) {
     EXPECT_EQ((*client)->versions(KeyPurpose::storage)->size(), 2u);
 }
 
+TEST_F(SignerProcess, signs_with_sm2_inside_the_sandbox) {
+    const auto secrets = Secrets::generate(crypto::system_random(), crypto::VotingAlgorithm::sm2);
+    config_.keys_file = directory_ / "sm2.sealed";
+    const auto keys = *create_sealed_keys(config_.keys_file, *secrets, as_bytes("of the test"),
+                                          kCostForRandomPassphrase, crypto::system_random());
+    for (std::uint64_t round = 0; round < 2; ++round) {
+        const auto client = Client::start(config_);
+        ASSERT_TRUE(client) << client.error().text();
+        EXPECT_EQ((*client)->keys(), keys);
+        for (std::uint64_t view = 1; view < 20; ++view) {
+            const auto vote = (*client)->sign_vote(notarize(100 * round + view));
+            ASSERT_TRUE(vote) << view;
+            EXPECT_TRUE(crypto::verify(keys.consensus, ledger::signed_bytes(5, notarize(100 * round + view)), *vote));
+        }
+        EXPECT_FALSE((*client)->sign_vote(notarize(100 * round + 19, 2)));
+    }
+}
+
 TEST_F(SignerProcess, refuses_a_wrong_passphrase_a_missing_one_and_one_that_others_may_read) {
     const auto code = [&] {
         const auto client = Client::start(config_);

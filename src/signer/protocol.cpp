@@ -188,7 +188,8 @@ Result<Reply> decode_reply(BytesView bytes) {
 
 Bytes encode(const Started& started) {
     WireWriter out;
-    out.fixed(started.keys.consensus);
+    out.u8(static_cast<std::uint8_t>(started.keys.consensus.algorithm));
+    out.fixed(started.keys.consensus.bytes);
     out.fixed(started.keys.tls);
     out.fixed(started.keys.audit);
     out.text(started.sandbox);
@@ -198,7 +199,10 @@ Bytes encode(const Started& started) {
 Result<Started> decode_started(BytesView bytes) {
     WireReader in{bytes};
     Started out;
-    out.keys.consensus = in.fixed<crypto::ValidatorPublicKey>();
+    const auto algorithm = in.u8();
+    if (!crypto::is_voting_algorithm(algorithm)) in.set_failed();
+    out.keys.consensus.algorithm = static_cast<crypto::VotingAlgorithm>(algorithm);
+    out.keys.consensus.bytes = in.fixed<decltype(crypto::VotingKey::bytes)>();
     out.keys.tls = in.fixed<TlsPublicKey>();
     out.keys.audit = in.fixed<crypto::ValidatorPublicKey>();
     out.sandbox = in.text(kPathMax);

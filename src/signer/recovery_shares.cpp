@@ -11,7 +11,6 @@ namespace cairn::signer {
 namespace {
 
 constexpr std::string_view kTitle = "cairn recovery share 2\n";
-constexpr std::size_t kSecretBytes = Secrets::kBytes;
 
 std::uint8_t multiply(std::uint8_t a, std::uint8_t b) {
     unsigned left = a;
@@ -114,7 +113,7 @@ std::unexpected<Error> no_memory() { return fail(error::KeyInvalid, "no memory t
 crypto::KeyCheck check_value(const Secrets& secrets) {
     constexpr std::string_view kUse = "cairn-recovery-check-v1";
     std::array<std::uint8_t, crypto::SecretKey::kBytes> digest{};
-    ::crypto_generichash(digest.data(), digest.size(), secrets.view().data(), secrets.view().size(),
+    ::crypto_generichash(digest.data(), digest.size(), secrets.stored().data(), secrets.stored().size(),
                          as_bytes(kUse).data(), kUse.size());
     const auto out = crypto::SecretKey::from(digest)->check_value();
     crypto::wipe(digest);
@@ -131,20 +130,21 @@ Result<std::vector<Share>> split_secrets(const Secrets& secrets, std::uint8_t th
     CeremonyId ceremony;
     random.fill(ceremony.bytes);
     // Row j: the coefficients of x^j for all bytes, in one piece of memory; row 0 is the secret.
-    LockedBytes rows(threshold * kSecretBytes);
+    const auto secret = secrets.stored();
+    LockedBytes rows(threshold * secret.size());
     if (rows.empty()) return no_memory();
-    std::ranges::copy(secrets.view(), rows.bytes().begin());
-    random.fill(rows.bytes().subspan(kSecretBytes));
+    std::ranges::copy(secret, rows.bytes().begin());
+    random.fill(rows.bytes().subspan(secret.size()));
     const auto check = check_value(secrets);
     std::vector<Share> out;
     for (std::size_t i = 0; i < officers.size(); ++i) {
         const auto x = static_cast<std::uint8_t>(i + 1);
-        LockedBytes value(kSecretBytes);
+        LockedBytes value(secret.size());
         if (value.empty()) return no_memory();
         const auto bytes = value.bytes();
         for (std::size_t j = threshold; j-- > 0;)
-            for (std::size_t k = 0; k < kSecretBytes; ++k)
-                bytes[k] = static_cast<std::uint8_t>(multiply(bytes[k], x) ^ rows.view()[j * kSecretBytes + k]);
+            for (std::size_t k = 0; k < secret.size(); ++k)
+                bytes[k] = static_cast<std::uint8_t>(multiply(bytes[k], x) ^ rows.view()[j * secret.size() + k]);
         out.push_back({{ceremony, x, static_cast<std::uint8_t>(officers.size()), threshold, officers[i], check},
                        std::move(value)});
     }
@@ -159,7 +159,7 @@ Result<Secrets> join_shares(const std::vector<Share>& shares) {
     for (const auto& share : shares) {
         const auto& label = share.label;
         if (label.ceremony != first.ceremony || label.threshold != first.threshold || label.count != first.count ||
-            label.check != first.check)
+            label.check != first.check || share.value.view().size() != shares.front().value.view().size())
             return fail(error::ShareMixed,
                         "ceremonies " + to_hex_digits(first.ceremony) + " and " + to_hex_digits(label.ceremony));
         if (seen.insert(label.index).second) used.push_back(&share);
@@ -170,7 +170,7 @@ Result<Secrets> join_shares(const std::vector<Share>& shares) {
     used.resize(first.threshold);
     Secrets out;
     if (out.view().empty()) return no_memory();
-    const auto secret = out.bytes();
+    const auto secret = out.bytes().first(shares.front().value.view().size());
     for (const auto* share : used) {
         // Lagrange's basis at 0; in this field subtraction is addition.
         std::uint8_t basis = 1;
@@ -179,7 +179,7 @@ Result<Secrets> join_shares(const std::vector<Share>& shares) {
             const auto difference = static_cast<std::uint8_t>(other->label.index ^ share->label.index);
             basis = multiply(basis, multiply(other->label.index, inverse(difference)));
         }
-        for (std::size_t k = 0; k < kSecretBytes; ++k)
+        for (std::size_t k = 0; k < secret.size(); ++k)
             secret[k] = static_cast<std::uint8_t>(secret[k] ^ multiply(share->value.view()[k], basis));
     }
     if (check_value(out) != first.check) return damaged("the joined secrets do not have the check value of the shares");
@@ -201,8 +201,8 @@ Result<Share> open_share(std::string_view text, std::string_view passphrase) {
     CRN_TRY(parsed, parse_share(text));
     auto secret = crypto::open_with_passphrase(parsed.sealed, passphrase, as_bytes(clear_lines(parsed.label)));
     if (!secret) return damaged("share " + std::to_string(parsed.label.index) + " of " + parsed.label.officer);
-    LockedBytes value(kSecretBytes);
-    const bool fits = secret->size() == kSecretBytes;
+    const bool fits = secret->size() == Secrets::kBytesMin || secret->size() == Secrets::kBytes;
+    LockedBytes value(secret->size());
     if (fits && !value.empty()) std::ranges::copy(*secret, value.bytes().begin());
     crypto::wipe(*secret);
     if (!fits) return damaged("share " + std::to_string(parsed.label.index) + " has a wrong length");

@@ -1,7 +1,7 @@
 // Recovery shares of a validator's secrets: any K of N open them, fewer know nothing (Shamir 1979, over GF(256) with
 // x^8+x^4+x^3+x+1).
 //
-// A ceremony shares all 128 bytes of Secrets, so that a lost keys.sealed can be made again: with the root of storage the node
+// A ceremony shares Secrets::stored(), so that a lost keys.sealed can be made again: with the root of storage the node
 // reads its data and the signer its memory, with the others it is the same validator. Of keys on a token the first 64 bytes are
 // shared as zeros. The ceremony draws a random number that all its shares bear. Share i is, for every byte, the value at x = i
 // of a polynomial of degree K-1 whose constant is that byte. Arithmetic has neither branches nor table look-ups on secret
@@ -50,7 +50,7 @@ struct ShareLabel {
 
 struct Share {
     ShareLabel label;
-    LockedBytes value; // Secrets::kBytes
+    LockedBytes value; // as many as Secrets::stored()
 };
 
 /// Which secrets they are; tells nothing about them.

@@ -51,6 +51,18 @@ TEST(RecoveryShares, any_set_of_at_least_the_threshold_joins_and_any_smaller_is_
     }
 }
 
+TEST(RecoveryShares, of_sm2_keys_bring_back_the_algorithm_too) {
+    const auto root = Secrets::generate(crypto::system_random(), crypto::VotingAlgorithm::sm2);
+    const auto shares = split(*root, 3);
+    const auto joined = join_shares(chosen(shares, 0b10101));
+    ASSERT_TRUE(joined) << joined.error().text();
+    EXPECT_EQ(*joined->public_keys(), *root->public_keys());
+    // A share of other secrets that claims to be of this ceremony has another length.
+    auto mixed = chosen(shares, 0b11);
+    mixed.push_back({shares[2].label, copy(split(test_secrets(), 3)[2].value)});
+    EXPECT_EQ(join_shares(mixed).error().code, error::ShareMixed);
+}
+
 TEST(RecoveryShares, the_same_share_twice_counts_once) {
     const auto shares = split(test_secrets(), 3);
     auto two = chosen(shares, 0b11);

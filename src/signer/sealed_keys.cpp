@@ -25,7 +25,7 @@ std::unexpected<Error> invalid(const std::string& why) { return fail(error::Seal
 Bytes clear_part(const SealedKeys& keys) {
     codec::WireWriter out;
     out.text(kFormat);
-    out.fixed(keys.public_keys.consensus);
+    out.fixed(keys.public_keys.consensus.bytes); // its algorithm is in the sealed part
     out.fixed(keys.public_keys.tls);
     out.fixed(keys.public_keys.audit);
     out.u32(keys.protection.cost.passes);
@@ -101,12 +101,13 @@ Result<SealedKeys> seal(const Secrets& secrets, const PublicKeys& public_keys, B
     out.token_label = token_label;
     CRN_TRY(key, file_key(out.protection, passphrase, tpm_share));
     const auto clear = clear_part(out);
-    out.sealed.resize(kNonceBytes + Secrets::kBytes + kTagBytes);
+    const auto stored = secrets.stored();
+    out.sealed.resize(kNonceBytes + stored.size() + kTagBytes);
     random.fill({out.sealed.data(), kNonceBytes});
     unsigned long long length = 0;
-    ::crypto_aead_xchacha20poly1305_ietf_encrypt(out.sealed.data() + kNonceBytes, &length, secrets.view().data(),
-                                                 secrets.view().size(), clear.data(), clear.size(), nullptr,
-                                                 out.sealed.data(), key.view().data());
+    ::crypto_aead_xchacha20poly1305_ietf_encrypt(out.sealed.data() + kNonceBytes, &length, stored.data(), stored.size(),
+                                                 clear.data(), clear.size(), nullptr, out.sealed.data(),
+                                                 key.view().data());
     return out;
 }
 
@@ -116,7 +117,8 @@ Result<Secrets> unseal(const SealedKeys& keys, BytesView passphrase, BytesView t
     if (out.view().empty()) return fail(error::KeyInvalid, "no memory that can be locked");
     const auto clear = clear_part(keys);
     unsigned long long length = 0;
-    if (keys.sealed.size() != kNonceBytes + Secrets::kBytes + kTagBytes ||
+    const auto stored = keys.sealed.size() - std::min(keys.sealed.size(), kNonceBytes + kTagBytes);
+    if ((stored != Secrets::kBytesMin && stored != Secrets::kBytes) ||
         ::crypto_aead_xchacha20poly1305_ietf_decrypt(
             out.bytes().data(), &length, nullptr, keys.sealed.data() + kNonceBytes, keys.sealed.size() - kNonceBytes,
             clear.data(), clear.size(), keys.sealed.data(), key.view().data()) != 0)
@@ -126,7 +128,7 @@ Result<Secrets> unseal(const SealedKeys& keys, BytesView passphrase, BytesView t
 
 std::string to_json(const SealedKeys& keys) {
     json out = {{"format", kFormat},
-                {"consensus_key", to_hex(keys.public_keys.consensus)},
+                {"consensus_key", text_of(keys.public_keys.consensus)},
                 {"tls_key", to_hex(keys.public_keys.tls)},
                 {"audit_key", to_hex(keys.public_keys.audit)},
                 {"kdf",
@@ -149,10 +151,13 @@ Result<SealedKeys> sealed_keys_from_json(std::string_view text) {
     if (!document.is_object() || document.value("format", json{}) != kFormat)
         return invalid("not of the form " + std::string{kFormat});
     SealedKeys out;
-    if (!read_fixed(document, "consensus_key", out.public_keys.consensus) ||
-        !read_fixed(document, "tls_key", out.public_keys.tls) ||
+    std::string consensus;
+    const auto voting_key =
+        read_text(document, "consensus_key", consensus) ? crypto::voting_key_from_text(consensus) : std::nullopt;
+    if (!voting_key || !read_fixed(document, "tls_key", out.public_keys.tls) ||
         !read_fixed(document, "audit_key", out.public_keys.audit))
         return invalid("a public key is missing or malformed");
+    out.public_keys.consensus = *voting_key;
     const auto kdf = document.value("kdf", json{});
     auto& protection = out.protection;
     if (!kdf.is_object() || kdf.value("name", json{}) != "argon2id" || !read_fixed(kdf, "salt", protection.salt) ||

@@ -26,11 +26,12 @@ LockedBytes& LockedBytes::operator=(LockedBytes&& other) noexcept {
 
 LockedBytes::~LockedBytes() { ::sodium_free(data_); }
 
-Result<Secrets> Secrets::generate(Random& random) {
+Result<Secrets> Secrets::generate(Random& random, crypto::VotingAlgorithm algorithm) {
     Secrets out;
     if (out.all_.empty()) return fail(error::KeyInvalid, "no memory that can be locked");
     while (true) {
         random.fill(out.bytes());
+        out.bytes()[kBytesMin] = static_cast<std::uint8_t>(algorithm);
         // One in 2^32 scalars is not below the order.
         if (out.public_keys()) return out;
     }
@@ -49,7 +50,14 @@ Result<PublicKeys> Secrets::public_keys() const {
     PublicKeys out;
     LockedBytes expanded(crypto_sign_SECRETKEYBYTES);
     if (expanded.empty()) return fail(error::KeyInvalid, "no memory that can be locked");
-    ::crypto_sign_seed_keypair(out.consensus.data(), expanded.bytes().data(), consensus_seed().data());
+    if (voting_algorithm() == crypto::VotingAlgorithm::sm2) {
+        CRN_TRY(voting, crypto::VotingSecret::from(voting_algorithm(), voting_secret()));
+        out.consensus = voting.public_key();
+    } else if (voting_algorithm() == crypto::VotingAlgorithm::ed25519) {
+        ::crypto_sign_seed_keypair(out.consensus.bytes.data(), expanded.bytes().data(), voting_secret().data());
+    } else {
+        return fail(error::KeyInvalid, "the voting key is of an unknown algorithm");
+    }
     ::crypto_sign_seed_keypair(out.audit.data(), expanded.bytes().data(), audit_seed().data());
     out.tls = *TlsPublicKey::from(tls.public_point());
     return out;

@@ -79,7 +79,8 @@ Result<Opened> open_file(const SealedKeys& keys, const StartRequest& start, Byte
 Result<Opened> open_token(const SealedKeys& keys, const StartRequest& start) {
     CRN_TRY(pin, read_passphrase(passphrase_descriptor(start), "PIN of token " + keys.token_label + ": "));
     CRN_TRY(token, start_token({keys.token_module, keys.token_label}, pin.view()));
-    if (token->keys().consensus != keys.public_keys.consensus || token->keys().tls != keys.public_keys.tls)
+    if (crypto::VotingKey{token->keys().consensus} != keys.public_keys.consensus ||
+        token->keys().tls != keys.public_keys.tls)
         return fail(error::TokenKeyMissing, "the token has other keys than " + start.keys_file + " names");
     CRN_TRY(passphrase, token_passphrase(*token));
     CRN_TRY(secrets, unseal(keys, passphrase.view(), {}));

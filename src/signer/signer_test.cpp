@@ -2,6 +2,7 @@
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "crypto/hash.hpp"
+#include "signer/checker.hpp"
 #include "signer/journal.hpp"
 #include "signer/protocol.hpp"
 #include "signer/rules.hpp"
@@ -273,6 +274,34 @@ TEST_F(SignerService, puts_in_the_domain_and_the_chain) {
     EXPECT_TRUE(crypto::verify(keys_.consensus, ledger::signed_bytes(5, statement), *crypto::Signature::from(*answer)));
 }
 
+TEST_F(SignerService, signs_every_statement_with_sm2_under_the_same_rules) {
+    auto secrets = Secrets::generate(crypto::system_random(), crypto::VotingAlgorithm::sm2);
+    keys_file_ = directory_ / "sm2.sealed";
+    keys_ = *create_sealed_keys(keys_file_, *secrets, as_bytes("secret"), kCostForRandomPassphrase,
+                                crypto::system_random());
+    auto service = open();
+    ASSERT_TRUE(service) << service.error().text();
+    Checker checker{keys_.consensus, 5};
+    ledger::BatchHeader header;
+    header.position = Position{1};
+    header.transaction_count = 1;
+    ledger::ConsensusBlock block;
+    block.view = View{9};
+    for (const auto& request : {notarize(3), Request{VoteRequest{{VoteKind::execution, Epoch{0}, 2, 0, digest(1)}}},
+                                Request{BatchRequest{header}}, Request{ProposalRequest{block}}}) {
+        const auto answer = ask(**service, request);
+        ASSERT_TRUE(answer) << answer.error().text();
+        EXPECT_EQ(checker.take(request, *answer), "");
+    }
+    const auto seal_key = ask(**service, SealKeyRequest{"alpha-1"});
+    ASSERT_TRUE(seal_key);
+    EXPECT_TRUE(crypto::verify(keys_.consensus,
+                               ledger::signed_bytes(ledger::SealKeyStatement{5, "alpha-1", keys_.audit}),
+                               *crypto::Signature::from(*seal_key)));
+    EXPECT_EQ(ask(**service, notarize(3, 2)).error().code, error::SignatureContradicts);
+    EXPECT_TRUE(ask(**service, notarize(3))) << "the same statement again, with another signature";
+}
+
 TEST_F(SignerService, remembers_over_restarts_and_judges_a_group_as_a_whole) {
     {
         auto service = open();
@@ -384,18 +413,42 @@ TEST(SealedKeys, open_only_with_the_passphrase_and_unaltered) {
     EXPECT_EQ(unseal(*read, as_bytes("wrong"), {}).error().code, error::SealedKeysWrong);
     EXPECT_EQ(unseal(*read, as_bytes("right"), Bytes(32, 1)).error().code, error::SealedKeysWrong);
     auto altered = *read;
-    altered.public_keys.consensus[0] ^= 1;
+    altered.public_keys.consensus.bytes[0] ^= 1;
     EXPECT_EQ(unseal(altered, as_bytes("right"), {}).error().code, error::SealedKeysWrong);
     altered = *read;
     altered.sealed[40] ^= 1;
     EXPECT_EQ(unseal(altered, as_bytes("right"), {}).error().code, error::SealedKeysWrong);
 }
 
+TEST(SealedKeys, hold_an_sm2_voting_key_and_which_algorithm_it_is_of) {
+    const auto secrets = Secrets::generate(crypto::system_random(), crypto::VotingAlgorithm::sm2);
+    ASSERT_TRUE(secrets) << secrets.error().text();
+    Protection protection;
+    protection.cost = kCostForRandomPassphrase;
+    const auto public_keys = *secrets->public_keys();
+    EXPECT_EQ(public_keys.consensus.algorithm, crypto::VotingAlgorithm::sm2);
+    auto keys = *seal(*secrets, public_keys, as_bytes("right"), {}, protection, {}, {}, crypto::system_random());
+    const auto read = sealed_keys_from_json(to_json(keys));
+    ASSERT_TRUE(read) << read.error().text();
+    EXPECT_EQ(read->public_keys, public_keys);
+    const auto opened = unseal(*read, as_bytes("right"), {});
+    ASSERT_TRUE(opened);
+    EXPECT_TRUE(std::ranges::equal(opened->view(), secrets->view()));
+    EXPECT_EQ(*opened->public_keys(), public_keys);
+    // The clear part may call it another algorithm: what is sealed decides, and the two are compared at every start.
+    keys.public_keys.consensus.algorithm = crypto::VotingAlgorithm::ed25519;
+    EXPECT_NE(*unseal(keys, as_bytes("right"), {})->public_keys(), keys.public_keys);
+    // Ed25519 keys are sealed as they always were, without a byte for the algorithm.
+    const auto before = Secrets::generate(crypto::system_random());
+    EXPECT_EQ(before->stored().size() + 1, secrets->stored().size());
+}
+
 TEST(SealedKeys, change_the_tls_key_alone) {
     const TestDirectory folder;
     const auto path = folder.path() + "/keys.sealed";
     const auto secrets = Secrets::generate(crypto::system_random());
-    const auto before = create_sealed_keys(path, *secrets, as_bytes("right"), kCostForRandomPassphrase, crypto::system_random());
+    const auto before =
+        create_sealed_keys(path, *secrets, as_bytes("right"), kCostForRandomPassphrase, crypto::system_random());
     ASSERT_TRUE(before);
     EXPECT_EQ(replace_tls_key(path, as_bytes("wrong"), Bytes(32, 7), crypto::system_random()).error().code,
               error::SealedKeysWrong);

@@ -21,7 +21,7 @@ struct TokenSetup {
 
 /// Public keys of what is on the token; `audit` is not there and stays zero.
 struct TokenKeys {
-    crypto::ValidatorPublicKey consensus;
+    crypto::ValidatorPublicKey consensus; // Ed25519: PKCS#11 has no mechanism for SM2
     TlsPublicKey tls;
 };
 

@@ -132,9 +132,9 @@ private:
                    .chain_id = kChain,
                    .witness_file = plan_.directory + "/witness",
                    .program = plan_.program};
-        CRN_TRY(secrets, Secrets::generate(crypto::system_random()));
-        crypto::ValidatorSeed seed = *crypto::ValidatorSeed::from(secrets.consensus_seed());
-        local_ = crypto::ValidatorKey::from_seed(seed);
+        CRN_TRY(secrets, Secrets::generate(crypto::system_random(), plan_.voting));
+        CRN_TRY(local, crypto::VotingSecret::from(secrets.voting_algorithm(), secrets.voting_secret()));
+        local_ = std::move(local);
         CRN_TRY(keys, create_sealed_keys(config_.keys_file, secrets, as_bytes("of the trial"), kCostForRandomPassphrase,
                                          crypto::system_random()));
         checker_.emplace(keys.consensus, kChain);
@@ -225,7 +225,7 @@ private:
             std::optional<crypto::Signature> signature;
             time(votes, [&] { signature = client->sign_vote(statement); });
             if (!signature) return fail(error::SignerUnavailable, "a fresh vote was refused");
-            time(local, [&] { *signature = local_->sign(ledger::signed_bytes(kChain, statement)); });
+            time(local, [&] { signature = local_->sign(ledger::signed_bytes(kChain, statement)).value(); });
             time(handshakes, [&] { static_cast<void>(client->sign_handshake(crypto::sha256({}))); });
         }
         report_.vote_p50 = percentile(votes, 0.5);
@@ -239,7 +239,7 @@ private:
     const Clock& clock_;
     Hostile hostile_;
     ClientConfig config_;
-    std::optional<crypto::ValidatorKey> local_;
+    std::optional<crypto::VotingSecret> local_;
     std::optional<Checker> checker_;
     TrialReport report_;
 };

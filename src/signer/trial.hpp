@@ -10,6 +10,7 @@
 namespace cairn::signer {
 
 struct TrialPlan {
+    crypto::VotingAlgorithm voting = crypto::VotingAlgorithm::ed25519;
     std::string directory; // empty folder for keys and memory
     std::uint64_t requests = 20'000;
     std::uint64_t kills = 20;

@@ -5,12 +5,13 @@
 namespace cairn::sim {
 namespace {
 
-crypto::Signature mac(const crypto::ValidatorPublicKey& key, BytesView message) {
+crypto::Signature mac(const crypto::VotingKey& key, BytesView message) {
     std::uint64_t state = 0xcbf29ce484222325u;
     const auto mix = [&](std::uint8_t byte) {
         state = (state ^ byte) * 0x100000001b3u;
         state ^= state >> 29;
     };
+    mix(static_cast<std::uint8_t>(key.algorithm));
     for (const auto byte : key.bytes) mix(byte);
     for (const auto byte : message) mix(byte);
     crypto::Signature out;
@@ -20,8 +21,7 @@ crypto::Signature mac(const crypto::ValidatorPublicKey& key, BytesView message) 
 
 class FakeVerifier final : public consensus::Verifier {
 public:
-    bool verify(const crypto::ValidatorPublicKey& key, BytesView message,
-                const crypto::Signature& signature) const override {
+    bool verify(const crypto::VotingKey& key, BytesView message, const crypto::Signature& signature) const override {
         return mac(key, message) == signature;
     }
     bool valid_transaction(BytesView raw) const override { return decode_transfer(raw).has_value() || is_marker(raw); }

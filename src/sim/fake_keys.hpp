@@ -9,13 +9,13 @@ namespace cairn::sim {
 
 class FakeSigner final : public consensus::Signer {
 public:
-    FakeSigner(const crypto::ValidatorPublicKey& key, std::uint64_t chain_id) : key_(key), chain_id_(chain_id) {}
+    FakeSigner(const crypto::VotingKey& key, std::uint64_t chain_id) : key_(key), chain_id_(chain_id) {}
     std::optional<crypto::Signature> sign_vote(const ledger::VoteStatement& statement) const override;
     std::optional<crypto::Signature> sign_batch(const ledger::BatchHeader& header) const override;
     std::optional<crypto::Signature> sign_proposal(const ledger::ConsensusBlock& block) const override;
 
 private:
-    crypto::ValidatorPublicKey key_;
+    crypto::VotingKey key_;
     std::uint64_t chain_id_;
 };
 

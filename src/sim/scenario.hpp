@@ -26,6 +26,7 @@ struct Scenario {
     std::size_t nodes = 4;
     std::size_t byzantine = 0; // the last ones: each runs as two twins and tampers with its messages
     bool real_signatures = false;
+    std::size_t sm2_voters = 0;       // the first ones vote with SM2, the others with Ed25519
     Microseconds trouble{6'000'000};  // how long faults happen
     Microseconds healing{60'000'000}; // by then all must agree and have finalized what came after the trouble
     std::uint64_t drop_percent = 0;

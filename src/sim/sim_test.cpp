@@ -85,6 +85,32 @@ TEST(Simulation, real_signatures_give_the_same_protocol) {
     EXPECT_GT(outcome.height.value, 5u);
 }
 
+TEST(Simulation, sm2_votes_give_the_same_protocol) {
+    for (const std::size_t voters : {2u, 4u}) {
+        auto real = scenario("calm");
+        real.real_signatures = true;
+        real.sm2_voters = voters;
+        real.trouble = Microseconds{500'000};
+        const auto outcome = run(1, real);
+        EXPECT_TRUE(outcome.violations.empty()) << describe(outcome, "calm");
+        EXPECT_GT(outcome.height.value, 5u);
+    }
+}
+
+TEST(Simulation, a_liar_who_votes_with_sm2_is_named) {
+    auto real = scenario("byzantine");
+    real.real_signatures = true;
+    real.sm2_voters = real.nodes;
+    real.trouble = Microseconds{300'000};
+    std::size_t named = 0;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        const auto outcome = run(seed, real);
+        EXPECT_TRUE(outcome.violations.empty()) << describe(outcome, "byzantine");
+        named += outcome.coverage.evidence;
+    }
+    EXPECT_GT(named, 0u);
+}
+
 TEST(Simulation, invariants_hold_on_lossy_links) { all_hold("lossy", 1, 30); }
 
 TEST(Simulation, invariants_hold_through_partitions) {

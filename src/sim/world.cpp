@@ -37,11 +37,13 @@ World::World(std::uint64_t seed, const Scenario& scenario)
       blocked_(scenario.nodes, std::vector<bool>(scenario.nodes)),
       side_(scenario.nodes) {
     const auto honest = scenario.nodes - scenario.byzantine;
-    std::vector<crypto::ValidatorKey> keys;
+    std::vector<crypto::VotingSecret> keys;
     for (std::size_t i = 0; i < scenario.nodes; ++i) {
         crypto::ValidatorSeed key_seed;
         key_seed[0] = static_cast<std::uint8_t>(i + 1);
-        keys.push_back(crypto::ValidatorKey::from_seed(key_seed));
+        const auto algorithm =
+            i < scenario.sm2_voters ? crypto::VotingAlgorithm::sm2 : crypto::VotingAlgorithm::ed25519;
+        keys.push_back(*crypto::VotingSecret::from(algorithm, key_seed));
         set_.members.push_back({"v" + std::to_string(i), "Org", keys.back().public_key(), "127.0.0.1:1"});
     }
     for (std::size_t i = 0; i < honest + 2 * scenario.byzantine; ++i) {
@@ -276,7 +278,7 @@ void World::start(Node& node) {
         config.limits.delivery_window = 2;
     }
     node.core = std::make_unique<consensus::Core>(
-        config, *node.signer, node, scenario_.real_signatures ? consensus::ed25519_verifier() : fake_verifier(),
+        config, *node.signer, node, scenario_.real_signatures ? consensus::voting_verifier() : fake_verifier(),
         guards_.get());
     const auto reading = node.disk.open();
     if (reading == Disk::Reading::cut) ++coverage_.cut_logs;
@@ -451,7 +453,7 @@ void World::convict() {
             certificates.insert(certificates.end(), held->begin(), held->end());
         }
     }
-    const auto& verifier = scenario_.real_signatures ? consensus::ed25519_verifier() : fake_verifier();
+    const auto& verifier = scenario_.real_signatures ? consensus::voting_verifier() : fake_verifier();
     const auto convicted = consensus::culprits(certificates);
     for (const auto& evidence : convicted) {
         checker_.evidence({0}, evidence);

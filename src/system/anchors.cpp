@@ -7,6 +7,7 @@
 #include "system/addresses.hpp"
 #include "system/contract.hpp"
 #include "system/member_storage.hpp"
+#include "system/national.hpp"
 
 namespace cairn::system {
 namespace {
@@ -64,19 +65,19 @@ AnchorEntry unpack(const U256& word, const Hash256& head) {
 }
 
 /// The key of an active validator.
-std::optional<crypto::ValidatorPublicKey> validator_key(Call& call, std::string_view node) {
+std::optional<crypto::VotingKey> validator_key(Call& call, std::string_view node) {
     if (node.size() > kMemberNameBytesMax) return std::nullopt;
     MemberStorage members{call.of(kMembersAddress)};
     const auto index = members.find_validator(node);
     if (!index) return std::nullopt;
     const auto entry = members.validator(*index);
     if (!entry.active) return std::nullopt;
-    return crypto::ValidatorPublicKey::from(entry.key);
+    return entry.voting_key();
 }
 
 /// Charged before it is checked.
-bool verified(Call& call, const crypto::ValidatorPublicKey& key, BytesView message, const Bytes& signature) {
-    if (!call.charge(kVerifyGas)) return false;
+bool verified(Call& call, const crypto::VotingKey& key, BytesView message, const Bytes& signature) {
+    if (!call.charge(key.algorithm == crypto::VotingAlgorithm::sm2 ? kSm2Gas : kVerifyGas)) return false;
     const auto parsed = crypto::Signature::from(signature);
     return parsed && crypto::verify(key, message, *parsed);
 }

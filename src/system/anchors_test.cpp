@@ -55,7 +55,7 @@ TEST_F(Anchors, keeps_every_anchor_with_its_block) {
     EXPECT_TRUE(anchor(seal, 25).result.ok());
     const auto page = chain.send(kAnchorsAddress, kAnyone, "anchors(string,uint256,uint256)", {"Alpha-1", 0, 10})
                           .value("((uint64,uint48,uint48,bytes32)[])");
-    EXPECT_EQ(page.list(), (AbiValue::List{AbiValue::List{10, 7, 1'700'000'000, filled<Hash256>(10)},
+    EXPECT_EQ(page.list(), (AbiValue::List{AbiValue{AbiValue::List{10, 7, 1'700'000'000, filled<Hash256>(10)}},
                                            AbiValue::List{25, 9, 1'700'000'000, filled<Hash256>(25)}}));
     EXPECT_EQ(chain.send(kAnchorsAddress, kAnyone, "count(string)", {"Alpha-1"}).value("(uint256)"), AbiValue{2});
     const auto latest = latest_anchor(chain.state(), "Alpha-1");
@@ -66,6 +66,21 @@ TEST_F(Anchors, keeps_every_anchor_with_its_block) {
     EXPECT_EQ(seal_key_of(chain.state(), "Alpha-1"), seal.public_key());
     EXPECT_FALSE(latest_anchor(chain.state(), "Beta-1"));
     EXPECT_FALSE(seal_key_of(chain.state(), "Beta-1"));
+}
+
+TEST_F(Anchors, an_sm2_voting_key_introduces_the_seal_key_too) {
+    const auto voter = crypto::VotingSecret::from(crypto::VotingAlgorithm::sm2, Bytes(32, 7)).value();
+    auto genesis = four_organisations();
+    genesis.validators.members[0].key = voter.public_key();
+    TestChain national{genesis};
+    const ledger::SealKeyStatement statement{chain_id(), "Alpha-1", seal.public_key()};
+    const auto introduce_with = [&](const crypto::Signature& signature) {
+        return national.send(kAnchorsAddress, kAnyone, kIntroduce,
+                             {"Alpha-1", word(seal.public_key()), to_bytes(signature)});
+    };
+    introduce_with(seal.sign(signed_bytes(statement))).expect_revert("SignatureInvalid()", {});
+    EXPECT_TRUE(introduce_with(voter.sign(signed_bytes(statement)).value()).result.ok());
+    EXPECT_EQ(seal_key_of(national.state(), "Alpha-1"), seal.public_key());
 }
 
 TEST_F(Anchors, takes_only_what_the_node_signed) {
@@ -96,8 +111,8 @@ TEST_F(Anchors, a_new_seal_key_takes_over_and_the_old_one_is_remembered) {
     EXPECT_TRUE(anchor(next, 10).result.ok());
     const auto keys = chain.send(kAnchorsAddress, kAnyone, "sealKeys(string,uint256,uint256)", {"Alpha-1", 0, ~U256{}})
                           .value("((uint48,bytes32)[])");
-    EXPECT_EQ(keys.list(),
-              (AbiValue::List{AbiValue::List{7, word(seal.public_key())}, AbiValue::List{7, word(next.public_key())}}));
+    EXPECT_EQ(keys.list(), (AbiValue::List{AbiValue{AbiValue::List{7, word(seal.public_key())}},
+                                           AbiValue::List{7, word(next.public_key())}}));
 }
 
 } // namespace

@@ -379,7 +379,7 @@ void write_keys(Slots& slots, const ledger::Genesis& genesis) {
     for (const auto& validator : genesis.validators.members)
         for (const auto& organisation : genesis.organisations)
             if (organisation.name == validator.organisation)
-                put(validator.key, ledger::KeyClass::consensus, organisation.account);
+                put(validator.key.bytes, ledger::KeyClass::consensus, organisation.account);
 }
 
 } // namespace cairn::system

@@ -108,10 +108,10 @@ TEST_F(Keys, genesis_registers_consensus_authority_and_organisation_keys) {
         EXPECT_EQ(authority->head.state, KeyState::active);
     }
     for (const auto& validator : genesis.validators.members) {
-        const auto key = key_facts(chain.state(), key_id(validator.key), 1);
+        const auto key = key_facts(chain.state(), key_id(validator.key.bytes), 1);
         ASSERT_TRUE(key);
         EXPECT_EQ(key->head.key_class, KeyClass::consensus);
-        EXPECT_TRUE(key_was_good_at(chain.state(), key_id(validator.key), 0));
+        EXPECT_TRUE(key_was_good_at(chain.state(), key_id(validator.key.bytes), 0));
     }
     EXPECT_FALSE(key_facts(chain.state(), filled<Hash256>(0x99), 1));
 }
@@ -386,7 +386,7 @@ TEST_F(Keys, one_organisation_alone_stops_a_foreign_account_for_a_while_and_once
 }
 
 TEST_F(Keys, a_quarantine_that_leaves_no_quorum_of_validators_is_refused) {
-    const auto key = [&](std::size_t i) { return key_id(genesis.validators.members[i].key); };
+    const auto key = [&](std::size_t i) { return key_id(genesis.validators.members[i].key.bytes); };
     send(kBeta, kOpen, {key(0), 0, ""}).expect_revert("NotAuthorised(address)", {kBeta});
     send(kAlpha, kOpen, {key(0), 0, "disk stolen"}).values("(uint256)");
     EXPECT_EQ(state_of(key(0)), KeyState::quarantined);
@@ -460,7 +460,8 @@ TEST_F(Keys, an_organisation_replaces_its_own_keys_but_not_a_validators) {
     EXPECT_EQ(key_facts(chain.state(), next, height())->head.version, 2u);
     send(kAlpha, "replaceKey(bytes32,bytes32)", {seal, filled<Hash256>(0xd3)})
         .expect_revert("KeyTaken(bytes32)", {next});
-    send(kAlpha, "replaceKey(bytes32,bytes32)", {key_id(genesis.validators.members[0].key), filled<Hash256>(0xd4)})
+    send(kAlpha, "replaceKey(bytes32,bytes32)",
+         {key_id(genesis.validators.members[0].key.bytes), filled<Hash256>(0xd4)})
         .expect_revert("FieldInvalid(string)", {"keyClass"});
 }
 

@@ -15,6 +15,7 @@ constexpr std::uint64_t kOrganisationIndexSlot = 2;
 constexpr std::uint64_t kValidatorIndexSlot = 3;
 constexpr std::uint64_t kChangesSlot = 5;
 constexpr std::uint64_t kAdministratorSlot = 6;
+constexpr std::uint64_t kAlgorithmsSlot = 8;
 constexpr std::uint64_t kEntrySlots = 4;
 
 // Members of both structs, in slots from the entry's first.
@@ -32,6 +33,11 @@ U256 entry_slot(std::uint64_t array, std::uint64_t index, std::uint64_t member) 
 
 U256 account_slot(const Address& account) {
     return ledger::mapping_slot(to_big_endian(from_big_endian(account)), kAdministratorSlot);
+}
+
+/// What a voting key is for; a key of 32 zero bytes is nobody's.
+crypto::VotingAlgorithm algorithm_of(Slots& slots, const Hash256& key) {
+    return static_cast<crypto::VotingAlgorithm>(slots.load(ledger::mapping_slot(key, kAlgorithmsSlot)).low());
 }
 
 std::optional<std::uint64_t> index_in(Slots& slots, const U256& slot) {
@@ -58,11 +64,13 @@ OrganisationEntry MemberStorage::organisation(std::uint64_t index) {
 ValidatorEntry MemberStorage::validator(std::uint64_t index) {
     const auto slot = [&](std::uint64_t member) { return entry_slot(kValidatorsSlot, index, member); };
     const U256 packed = slots_.load(slot(kPacked));
+    const Hash256 key = to_big_endian(slots_.load(slot(kKey)));
     return {.name = load_text(slots_, slot(kName), kMemberNameBytesMax),
             .organisation = static_cast<std::uint32_t>(packed.low()),
             .active = static_cast<bool>(packed >> kOrganisationBits),
-            .key = to_big_endian(slots_.load(slot(kKey))),
-            .network_address = load_text(slots_, slot(kText), kNetworkAddressBytesMax)};
+            .key = key,
+            .network_address = load_text(slots_, slot(kText), kNetworkAddressBytesMax),
+            .algorithm = algorithm_of(slots_, key)};
 }
 
 bool MemberStorage::is_active(std::uint64_t organisation) {
@@ -119,6 +127,9 @@ std::uint64_t MemberStorage::append(const ValidatorEntry& entry) {
     store_text(slots_, slot(kName), entry.name);
     slots_.store(slot(kPacked), U256{entry.organisation} | U256{entry.active ? 1u : 0u} << kOrganisationBits);
     slots_.store(slot(kKey), from_big_endian(entry.key));
+    if (entry.algorithm != crypto::VotingAlgorithm::ed25519)
+        slots_.store(ledger::mapping_slot(entry.key, kAlgorithmsSlot),
+                     U256{static_cast<std::uint8_t>(entry.algorithm)});
     store_text(slots_, slot(kText), entry.network_address);
     slots_.store(ledger::mapping_slot(entry.name, kValidatorIndexSlot), U256{index + 1});
     return index;

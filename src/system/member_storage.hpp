@@ -19,6 +19,8 @@ struct ValidatorEntry {
     bool active = false;
     Hash256 key;
     std::string network_address;
+    crypto::VotingAlgorithm algorithm = crypto::VotingAlgorithm::ed25519; // of the key
+    crypto::VotingKey voting_key() const { return {algorithm, *decltype(crypto::VotingKey::bytes)::from(key)}; }
 };
 
 /// The variables of the contract over any storage. Indices must be below the counts, except in the append functions.

@@ -28,7 +28,8 @@ AbiValue value_of(const OrganisationEntry& entry) {
 }
 
 AbiValue value_of(const ValidatorEntry& entry) {
-    return AbiValue::List{entry.name, entry.organisation, entry.active, entry.key, entry.network_address};
+    return AbiValue::List{entry.name, entry.organisation,    entry.active,
+                          entry.key,  entry.network_address, static_cast<std::uint8_t>(entry.algorithm)};
 }
 
 /// Field of an organisation that is empty, too long or malformed; empty if none is.
@@ -153,7 +154,7 @@ Reply remove_organisation(Call& call, const AbiValue::List& arguments) {
 
 const Contract& members_contract() {
     constexpr std::string_view kOrganisation = "((string,address,bool,bytes32,string))";
-    constexpr std::string_view kValidator = "((string,uint32,bool,bytes32,string))";
+    constexpr std::string_view kValidator = "((string,uint32,bool,bytes32,string,uint8))";
     static const Contract contract{
         "IMembers",
         kMembersAddress,
@@ -165,7 +166,7 @@ const Contract& members_contract() {
             {"organisationOf", "(address)", "(string)", Access::view, organisation_of_account},
             {"validatorCount", "()", "(uint256)", Access::view, validator_count},
             {"validator", "(uint256)", kValidator, Access::view, validator},
-            {"validatorByName", "(string)", "(uint256,(string,uint32,bool,bytes32,string))", Access::view,
+            {"validatorByName", "(string)", "(uint256,(string,uint32,bool,bytes32,string,uint8))", Access::view,
              validator_by_name},
             {"setNetworkAddress", "(string,string)", "()", Access::write, set_network_address},
             {"addOrganisation", "(string,address,bytes32,string)", "()", Access::write, add_organisation},
@@ -203,7 +204,7 @@ ledger::ValidatorSet validators_of(const ledger::StateView& view, Epoch epoch) {
         if (!entry.active) continue;
         set.members.push_back({.name = std::move(entry.name),
                                .organisation = members.organisation(entry.organisation).name,
-                               .key = *crypto::ValidatorPublicKey::from(entry.key),
+                               .key = entry.voting_key(),
                                .address = std::move(entry.network_address)});
     }
     return set;
@@ -243,8 +244,9 @@ Status write_members(Slots& slots, const ledger::Genesis& genesis) {
         members.append(ValidatorEntry{.name = validator.name,
                                       .organisation = static_cast<std::uint32_t>(*organisation),
                                       .active = true,
-                                      .key = *Hash256::from(validator.key),
-                                      .network_address = validator.address});
+                                      .key = *Hash256::from(validator.key.bytes),
+                                      .network_address = validator.address,
+                                      .algorithm = validator.key.algorithm});
     }
     return {};
 }

@@ -14,7 +14,7 @@ using codec::AbiValue;
 constexpr std::string_view kAdd = "addOrganisation(string,address,bytes32,string)";
 constexpr std::string_view kRemove = "removeOrganisation(string)";
 constexpr std::string_view kOrganisation = "((string,address,bool,bytes32,string))";
-constexpr std::string_view kValidator = "((string,uint32,bool,bytes32,string))";
+constexpr std::string_view kValidator = "((string,uint32,bool,bytes32,string,uint8))";
 const Address kAlpha = filled<Address>(0xa0);
 const Address kBeta = filled<Address>(0xa1);
 const Address kDelta = filled<Address>(0xa2);
@@ -64,13 +64,25 @@ TEST_F(Members, getters_tell_the_same_to_contracts) {
     EXPECT_EQ(send(kStranger, "organisationByName(string)", {"Beta"})
                   .values("(uint256,(string,address,bool,bytes32,string))"),
               (AbiValue::List{1, beta}));
-    const AbiValue validator = AbiValue::List{"Beta-1", 1, 1, filled<Hash256>(0x21), "127.0.0.1:30301"};
+    const AbiValue validator = AbiValue::List{"Beta-1", 1, 1, filled<Hash256>(0x21), "127.0.0.1:30301", 0};
     EXPECT_EQ(read("validator(uint256)", {1}, kValidator), validator);
-    EXPECT_EQ(
-        send(kStranger, "validatorByName(string)", {"Beta-1"}).values("(uint256,(string,uint32,bool,bytes32,string))"),
-        (AbiValue::List{1, validator}));
+    EXPECT_EQ(send(kStranger, "validatorByName(string)", {"Beta-1"})
+                  .values("(uint256,(string,uint32,bool,bytes32,string,uint8))"),
+              (AbiValue::List{1, validator}));
     EXPECT_EQ(read("organisationOf(address)", {kDelta}, "(string)"), AbiValue{"Delta"});
     EXPECT_EQ(read("organisationOf(address)", {kStranger}, "(string)"), AbiValue{""});
+}
+
+TEST_F(Members, sm2_voting_keys_are_kept_as_such) {
+    auto founders = four_organisations();
+    founders.validators.members[1].key.algorithm = crypto::VotingAlgorithm::sm2;
+    TestChain national{founders};
+    EXPECT_EQ(validators_of(national.state(), Epoch{0}), founders.validators);
+    EXPECT_EQ(national.send(kMembersAddress, kStranger, "validator(uint256)", {1}).value(kValidator),
+              (AbiValue::List{"Beta-1", 1, 1, filled<Hash256>(0x21), "127.0.0.1:30301", 1}));
+    national.carry_out(national.propose(kAlpha, kMembersAddress, kRemove, {"Beta"}), {kDelta, kGamma});
+    EXPECT_EQ(national.send(kMembersAddress, kStranger, "validator(uint256)", {1}).value(kValidator),
+              (AbiValue::List{"Beta-1", 1, 0, filled<Hash256>(0x21), "127.0.0.1:30301", 1}));
 }
 
 TEST_F(Members, getters_refuse_what_does_not_exist) {

@@ -6,6 +6,7 @@
 #include "crypto/sm2.hpp"
 #include "crypto/sm3.hpp"
 #include "crypto/sm4.hpp"
+#include "crypto/voting_key.hpp"
 
 #include <cstdio>
 #include <ctime>
@@ -60,6 +61,10 @@ int main() {
     const auto sm2 = sm2_sign(key, message).value();
     print("SM2 sign (with its check)", measure(50, [&] { ok &= sm2_sign(key, message).has_value(); }));
     print("SM2 verify", measure(50, [&] { ok &= sm2_verify(point, message, sm2); }));
+    const auto voter = VotingSecret::from(VotingAlgorithm::sm2, key).value();
+    const auto sm2_vote = voter.sign(message).value();
+    print("SM2 vote sign (with its check)", measure(50, [&] { ok &= voter.sign(message).has_value(); }));
+    print("SM2 vote verify", measure(50, [&] { ok &= verify(voter.public_key(), message, sm2_vote); }));
 
     print("Keccak-256 of 1 KiB", measure(2'000, [&] { ok &= !keccak256(kilobyte).is_zero(); }));
     print("SHA-256 of 1 KiB", measure(2'000, [&] { ok &= !sha256(kilobyte).is_zero(); }));

@@ -30,7 +30,7 @@ def known_tests():
     for script in (ROOT / "tests").rglob("*"):
         if script.suffix in {".py", ".sh", ".ts", ".mjs"} and "node_modules" not in script.parts:
             out.add(str(script.relative_to(ROOT)))
-    for script in ("scripts/reproducible.sh", "bench/encryption_cost.sh"):
+    for script in ("scripts/reproducible.sh", "bench/switches.py"):
         assert (ROOT / script).exists()
         out.add(script)
     for page in (ROOT / "docs/how-to").glob("*.md"):

@@ -7,6 +7,7 @@
 #include "base/u256.hpp"
 
 #include <concepts>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,7 +48,13 @@ Result<AbiType> parse_abi_type(std::string_view text);
 /// A value without its type. Numbers, addresses and booleans are a U256 (negative numbers in two's complement); bytesN, bytes
 /// and string are Bytes; arrays and tuples are lists.
 struct AbiValue {
-    using List = std::vector<AbiValue>;
+    /// A list of lists is written with its elements as values: List{AbiValue{inner}}. List{inner} would be a list of one list for some
+    /// compilers and a copy of it for others (CWG 2137), so whoever writes braces around nothing but lists is stopped.
+    struct List : std::vector<AbiValue> {
+        using std::vector<AbiValue>::vector;
+        template <std::same_as<List> T>
+        List(std::initializer_list<T>) = delete;
+    };
     std::variant<U256, Bytes, List> content;
 
     AbiValue() = default;

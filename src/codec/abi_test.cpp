@@ -49,15 +49,35 @@ TEST(Abi, encodes_the_known_examples) {
 TEST(Abi, places_nested_dynamic_values_behind_offsets) {
     // The example g(uint256[][],string[]) of the Solidity documentation.
     expect_round_trip("(uint256[][],string[])",
-                      {AbiValue::List{AbiValue::List{1, 2}, AbiValue::List{3}}, AbiValue::List{"one", "two", "three"}},
+                      {AbiValue{AbiValue::List{AbiValue{AbiValue::List{1, 2}}, AbiValue{AbiValue::List{3}}}},
+                       AbiValue{AbiValue::List{"one", "two", "three"}}},
                       word(0x40) + word(0x140) + word(2) + word(0x40) + word(0xa0) + word(2) + word(1) + word(2) +
                           word(1) + word(3) + word(3) + word(0x60) + word(0xa0) + word(0xe0) + word(3) + "6f6e65" +
                           std::string(58, '0') + word(3) + "74776f" + std::string(58, '0') + word(5) + "7468726565" +
                           std::string(54, '0'));
 }
 
+template <class T>
+concept CanBeBraced = requires(T value) { T{value}; };
+
+TEST(Abi, a_list_in_braces_alone_does_not_compile_and_a_value_wraps_it_everywhere) {
+#ifndef __clang__ // which takes List{list} for a copy before it looks at any constructor
+    static_assert(!CanBeBraced<AbiValue::List>);
+#endif
+    static_assert(CanBeBraced<AbiValue>);
+    const AbiValue::List inner{1, 2};
+    const AbiValue::List outer{AbiValue{inner}};
+    ASSERT_EQ(outer.size(), 1u);
+    EXPECT_EQ(outer[0].list(), inner);
+    const AbiValue::List beside{7, inner};
+    EXPECT_EQ(beside[1].list(), inner);
+    const AbiValue::List copy = inner;
+    EXPECT_EQ(copy, inner);
+}
+
 TEST(Abi, keeps_static_tuples_and_arrays_in_place) {
-    expect_round_trip("((bool,uint8)[2],int16)", {AbiValue::List{AbiValue::List{1, 7}, AbiValue::List{0, 9}}, -2},
+    expect_round_trip("((bool,uint8)[2],int16)",
+                      {AbiValue::List{AbiValue{AbiValue::List{1, 7}}, AbiValue::List{0, 9}}, -2},
                       word(1) + word(7) + word(0) + word(9) + std::string(63, 'f') + "e");
     const auto type = parse_abi_type("((bool,uint8)[2],int16)");
     ASSERT_TRUE(type);
@@ -122,7 +142,7 @@ TEST(Abi, refuses_to_encode_values_that_do_not_fit) {
     EXPECT_FALSE(abi_encode("(bool)", {2}));
     EXPECT_FALSE(abi_encode("(address)", {U256{0, 0, 1ull << 32, 0}}));
     EXPECT_FALSE(abi_encode("(bytes4)", {Bytes(3)}));
-    EXPECT_FALSE(abi_encode("(bool[2])", {AbiValue::List{1}}));
+    EXPECT_FALSE(abi_encode("(bool[2])", {AbiValue{AbiValue::List{1}}}));
     EXPECT_FALSE(abi_encode("(bool)", {"text"}));
     EXPECT_FALSE(abi_encode("(string)", {1}));
     EXPECT_FALSE(abi_encode("(bool,bool)", {1}));
@@ -163,8 +183,9 @@ TEST(Abi, refuses_values_that_share_the_same_bytes_many_times) {
 TEST(Abi, survives_every_truncation_and_random_changes) {
     const auto type = parse_abi_type("(address,bytes32[],string,(uint8,bytes)[2])");
     ASSERT_TRUE(type);
-    const auto encoded = abi_encode(*type, {Address{}, AbiValue::List{Hash256{}, Hash256{}}, "some text",
-                                            AbiValue::List{AbiValue::List{1, Bytes(40)}, AbiValue::List{2, Bytes(3)}}});
+    const auto encoded =
+        abi_encode(*type, {Address{}, AbiValue::List{Hash256{}, Hash256{}}, "some text",
+                           AbiValue::List{AbiValue{AbiValue::List{1, Bytes(40)}}, AbiValue::List{2, Bytes(3)}}});
     ASSERT_TRUE(encoded);
     const std::size_t needed = encoded->size() - 29; // the last padding is not read
     for (std::size_t size = 0; size < needed; ++size)

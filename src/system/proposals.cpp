@@ -142,7 +142,6 @@ Reply proposal(Call& call, const AbiValue::List& arguments) {
     Case one{call, *id};
     const Proposal& it = one.proposal();
     ProposalStorage storage{call.own()};
-    // AbiValue{list}, never List{list}: compilers disagree whether that wraps the list or copies it (CWG 2137).
     return AbiValue::List{AbiValue{AbiValue::List{
         it.proposer, it.target, storage.data(*id), storage.reason(*id), static_cast<std::uint8_t>(it.matter),
         static_cast<std::uint8_t>(one.state()), it.created, it.expires, it.ready, one.approvals(), one.needed(),

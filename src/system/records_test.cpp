@@ -57,7 +57,7 @@ TEST_F(Records, appends_what_is_recorded_again) {
     EXPECT_EQ(call("get(bytes32)", {kDigest}).value(kEntry).list()[3], AbiValue{"first"});
     const auto page =
         call("history(bytes32,uint256,uint256)", {kDigest, 0, 10}).value("((address,uint48,uint48,string)[])");
-    EXPECT_EQ(page.list(), (AbiValue::List{AbiValue::List{kAlice, 7, 1'700'000'000, "first"},
+    EXPECT_EQ(page.list(), (AbiValue::List{AbiValue{AbiValue::List{kAlice, 7, 1'700'000'000, "first"}},
                                            AbiValue::List{kBob, 8, 1'700'000'000, "second"}}));
 }
 

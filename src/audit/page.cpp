@@ -27,12 +27,13 @@ std::optional<Cursor> cursor_from(std::string_view text) {
     return out;
 }
 
-Result<Page> read_page(storage::FileSystem& files, const std::string& directory, const Cursor& from,
-                       std::size_t limit) {
+Result<Page> read_page(storage::FileSystem& files, const std::string& directory, const Cursor& from, std::size_t limit,
+                       std::size_t bytes_max) {
     limit = std::clamp<std::size_t>(limit, 1, kPageRecordsMax);
     CRN_TRY(segments, list_segments(files, directory));
     if (segments.empty()) return fail(error::AuditNoSuchLog, directory);
-    Page page{.records = {}, .next = from};
+    Page page{.records = {}, .places = {}, .next = from};
+    std::size_t bytes = 0;
     auto segment = std::ranges::find_if(segments, [&](const SegmentName& one) { return one.number >= from.segment; });
     if (segment == segments.end()) return page;
     for (; segment != segments.end(); ++segment) {
@@ -55,15 +56,19 @@ Result<Page> read_page(storage::FileSystem& files, const std::string& directory,
         if (scan.damaged || (!is_last && scan.invalid_bytes != 0))
             return fail(error::AuditTampered, segment->path + " at offset " + std::to_string(scan.valid_bytes));
         const auto count = std::min(sealed, limit - std::min(limit, page.records.size()));
-        for (std::size_t i = 0; i < count; ++i) {
+        std::size_t taken = 0;
+        for (; taken < count && bytes < bytes_max; ++taken) {
+            const auto i = taken;
+            bytes += found[i].second.size();
+            page.places.push_back({segment->number, found[i].first});
             page.next = {segment->number, found[i].first + storage::kRecordHeaderBytes + found[i].second.size()};
             page.records.push_back(std::move(found[i].second));
         }
-        if (count < sealed) {
+        if (taken < sealed) {
             page.more = true;
             return page;
         }
-        if (page.records.size() >= limit) {
+        if (page.records.size() >= limit || bytes >= bytes_max) {
             page.more = !is_last;
             return page;
         }

@@ -23,6 +23,7 @@ std::optional<Cursor> cursor_from(std::string_view text);
 
 struct Page {
     std::vector<Bytes> records;
+    std::vector<Cursor> places; // where each begins
     Cursor next;
     bool more = false; // there are further sealed records
 };
@@ -31,6 +32,8 @@ inline constexpr std::size_t kPageRecordsMax = 4'096;
 
 /// Only what a seal covers: anything behind it may still be lost in a crash and written anew. A cursor before the oldest
 /// segment begins at that one. AuditNoSuchLog, AuditRecordInvalid for a cursor inside a record, AuditTampered.
-Result<Page> read_page(storage::FileSystem& files, const std::string& directory, const Cursor& from, std::size_t limit);
+/// About `bytes_max` at most.
+Result<Page> read_page(storage::FileSystem& files, const std::string& directory, const Cursor& from, std::size_t limit,
+                       std::size_t bytes_max = std::size_t{64} << 20);
 
 } // namespace cairn::audit

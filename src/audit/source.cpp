@@ -49,7 +49,7 @@ Status read_directory(storage::FileSystem& files, const std::string& path, const
         const bool is_last = i + 1 == segments.size();
         if (i > 0 && number != segments[i - 1].number + 1)
             visitor.on_missing(segment_path(path, segments[i - 1].number + 1));
-        CRN_TRY(content, read_segment(files, file));
+        CRN_TRY(content, read_segment(files, file, is_last));
         std::uint64_t offset = 0;
         if (storage::is_segment_header(content, number))
             offset = storage::kSegmentHeaderBytes;

@@ -28,7 +28,10 @@ struct SourceVisitor {
     std::function<void(const std::string& file)> on_missing;
 };
 
-/// Reads everything in order. AuditNoSuchLog; storage errors.
+/// Gives a visitor everything in order.
+using Reader = std::function<Status(const SourceVisitor& visitor)>;
+
+/// Reads everything in order. An incomplete end that a crash left in an encrypted log is cut off. AuditNoSuchLog; storage errors.
 Status read_log(storage::FileSystem& files, const std::string& path, const SourceVisitor& visitor);
 
 inline constexpr std::string_view kEvidenceMagic = "CRNAUDIT1\n";

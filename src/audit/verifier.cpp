@@ -259,22 +259,26 @@ Report ChainChecker::finish() {
 
 Result<Report> verify_log(storage::FileSystem& files, const std::string& path, const Expectation& expected,
                           const std::function<void(const Event&)>& visit) {
+    return verify_log([&](const SourceVisitor& visitor) { return read_log(files, path, visitor); }, expected, visit);
+}
+
+Result<Report> verify_log(const Reader& reader, const Expectation& expected,
+                          const std::function<void(const Event&)>& visit) {
     ChainChecker checker{expected};
     Status status;
-    CRN_CHECK(read_log(files, path,
-                       {.on_record =
-                            [&](const Place& place, BytesView record) {
-                                auto taken = checker.take(place, record);
-                                if (!taken) {
-                                    status = std::unexpected(taken.error());
-                                    return false;
-                                }
-                                if (*taken && visit) visit(**taken);
-                                return true;
-                            },
-                        .on_damage = [&](const Place& place, std::uint64_t bytes,
-                                         bool at_end) { checker.damaged(place, bytes, at_end); },
-                        .on_missing = [&](const std::string& file) { checker.missing_file(file); }}));
+    CRN_CHECK(reader({.on_record =
+                          [&](const Place& place, BytesView record) {
+                              auto taken = checker.take(place, record);
+                              if (!taken) {
+                                  status = std::unexpected(taken.error());
+                                  return false;
+                              }
+                              if (*taken && visit) visit(**taken);
+                              return true;
+                          },
+                      .on_damage = [&](const Place& place, std::uint64_t bytes,
+                                       bool at_end) { checker.damaged(place, bytes, at_end); },
+                      .on_missing = [&](const std::string& file) { checker.missing_file(file); }}));
     CRN_CHECK(status);
     return checker.finish();
 }

@@ -74,6 +74,8 @@ struct Report {
 /// wrong inside the log is in the report. `visit`, if given, sees every event.
 Result<Report> verify_log(storage::FileSystem& files, const std::string& path, const Expectation& expected,
                           const std::function<void(const Event&)>& visit = {});
+Result<Report> verify_log(const Reader& reader, const Expectation& expected,
+                          const std::function<void(const Event&)>& visit = {});
 
 /// One record after the other; what verify_log and the receiver of streams are made of.
 class ChainChecker {

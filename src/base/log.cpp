@@ -1,22 +1,52 @@
 #include "base/log.hpp"
 
 #include <memory>
-#include <spdlog/sinks/rotating_file_sink.h>
+#include <mutex>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 namespace cairn {
 namespace {
 
-constexpr std::size_t kFileBytesMax = 16u << 20;
-constexpr std::size_t kFilesMax = 5;
+class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    void take(std::function<void(std::string)> take) {
+        const std::lock_guard lock(mutex_);
+        take_ = std::move(take);
+    }
+    bool is_taken() {
+        const std::lock_guard lock(mutex_);
+        return static_cast<bool>(take_);
+    }
 
-std::shared_ptr<spdlog::logger>& logger() {
-    static std::shared_ptr<spdlog::logger> instance = [] {
-        auto made = spdlog::stderr_logger_mt("cairn");
-        made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%-7l%$ %v");
-        return made;
-    }();
+protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        if (!take_) return;
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        std::string text(line.data(), line.size());
+        while (text.ends_with('\n')) text.pop_back();
+        take_(std::move(text));
+    }
+    void flush_() override {}
+
+private:
+    std::function<void(std::string)> take_;
+};
+
+struct Loggers {
+    std::shared_ptr<LineSink> sink = std::make_shared<LineSink>();
+    std::shared_ptr<spdlog::logger> lines = std::make_shared<spdlog::logger>("cairn-lines", sink);
+    std::shared_ptr<spdlog::logger> stream = spdlog::stderr_logger_mt("cairn");
+    Loggers() {
+        stream->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%-7l%$ %v");
+        lines->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %-7l %v");
+    }
+};
+
+Loggers& loggers() {
+    static Loggers instance;
     return instance;
 }
 
@@ -33,23 +63,28 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 } // namespace
 
 void log(LogLevel level, std::string_view area, std::string_view message, std::initializer_list<LogField> fields) {
-    auto& target = *logger();
+    auto& to = loggers();
     const auto at = to_spdlog(level);
-    if (!target.should_log(at)) return;
+    if (!to.stream->should_log(at)) return;
     std::string line{area};
-    line.append(": ").append(message);
+    line.append(": ");
+    if (!to.sink->is_taken()) {
+        line.append(message);
+        for (const auto& field : fields) line.append(" ").append(field.key).append("=").append(field.value);
+        to.stream->log(at, line);
+        return;
+    }
+    to.stream->log(at, line + std::string{message.substr(0, message.find(": "))});
+    line.append(message);
     for (const auto& field : fields) line.append(" ").append(field.key).append("=").append(field.value);
-    target.log(at, line);
+    to.lines->log(at, line);
 }
 
-void set_log_level(LogLevel lowest) { logger()->set_level(to_spdlog(lowest)); }
-
-void log_to_file(const std::string& path) {
-    auto made = spdlog::rotating_logger_mt("cairn-file", path, kFileBytesMax, kFilesMax);
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %-7l %v");
-    made->flush_on(spdlog::level::info);
-    made->set_level(logger()->level());
-    logger() = made;
+void set_log_level(LogLevel lowest) {
+    loggers().stream->set_level(to_spdlog(lowest));
+    loggers().lines->set_level(to_spdlog(lowest));
 }
+
+void log_lines_to(std::function<void(std::string)> take) { loggers().sink->take(std::move(take)); }
 
 } // namespace cairn

@@ -62,6 +62,10 @@ Status admin_unlock(Invocation& invocation) {
 }
 Status admin_prune(Invocation& invocation) { return run_command(invocation, {{"days", invocation.argument(0)}}, true); }
 
+Status admin_backup(Invocation& invocation) {
+    return run_command(invocation, {{"file", invocation.argument(0)}}, true);
+}
+
 Status admin_commands(Invocation& invocation) {
     CRN_TRY(access, zone_access(invocation, "administrators"));
     CRN_TRY(answer, send_command(access, "commands", {}, {}));
@@ -157,6 +161,9 @@ void declare_admin(CommandList& out) {
         {{"cairn admin unlock bob --second-factor alice.otp", ""}});
     add("prune-audit", "delete audit records that are older than so many days", admin_prune, {{.name = "DAYS"}},
         {{"cairn admin prune-audit 400 --second-factor alice.otp", ""}});
+    add("backup", "write an encrypted backup to a new file on the node's machine", admin_backup,
+        {{.name = "FILE", .help = "absolute path there"}},
+        {{"cairn admin backup /srv/backups/alpha-1.backup --second-factor alice.otp", ""}});
     auto flags = command_flags();
     flags.push_back({.name = "out",
                      .value = "FILE",

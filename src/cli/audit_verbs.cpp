@@ -6,6 +6,7 @@
 #include "cli/audit_anchors.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
+#include "cli/node_data.hpp"
 #include "cli/rpc_client.hpp"
 #include "ledger/genesis.hpp"
 
@@ -109,7 +110,8 @@ json to_json(const audit::Report& report) {
 
 Status audit_verify(Invocation& invocation) {
     CRN_TRY(expected, expectation_of(invocation));
-    CRN_TRY(report, audit::verify_log(storage::posix_file_system(), invocation.argument(0), expected));
+    CRN_TRY(reader, audit_reader(invocation, invocation.argument(0)));
+    CRN_TRY(report, audit::verify_log(reader, expected));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
         terminal.out << to_json(report).dump(2) << '\n';
@@ -153,10 +155,10 @@ Result<audit::Report> for_each_event(const Invocation& invocation, const audit::
     audit::Expectation expected;
     expected.live = true;
     expected.node = invocation.flag("node");
-    CRN_TRY(report, audit::verify_log(storage::posix_file_system(), invocation.argument(0), expected,
-                                      [&](const audit::Event& event) {
-                                          if (filter.matches(event)) visit(event);
-                                      }));
+    CRN_TRY(reader, audit_reader(invocation, invocation.argument(0)));
+    CRN_TRY(report, audit::verify_log(reader, expected, [&](const audit::Event& event) {
+                if (filter.matches(event)) visit(event);
+            }));
     if (report.findings_total != 0)
         invocation.terminal().err << "Warning: the log is not sound: " << printable(report.findings.front().text)
                                   << "; run cairn audit verify\n";
@@ -221,26 +223,26 @@ Status audit_query(Invocation& invocation) {
 }
 
 /// Copies the records as they are, up to the last seal: what verifies there verifies here.
-Status export_evidence(const std::string& path, std::ostream& out) {
+Status export_evidence(const Invocation& invocation, std::ostream& out) {
+    const auto& path = invocation.argument(0);
+    CRN_TRY(reader, audit_reader(invocation, path));
     std::string waiting;
     std::uint64_t records = 0;
     out << audit::kEvidenceMagic;
-    const auto status = audit::read_log(storage::posix_file_system(), path,
-                                        {.on_record =
-                                             [&](const audit::Place&, BytesView record) {
-                                                 for (int i = 0; i < 4; ++i)
-                                                     waiting += static_cast<char>(record.size() >> (8 * i));
-                                                 waiting += as_text(record);
-                                                 const auto decoded = audit::decode_record(record);
-                                                 if (decoded && !std::holds_alternative<audit::Seal>(decoded->body))
-                                                     return true;
-                                                 out << waiting;
-                                                 waiting.clear();
-                                                 ++records;
-                                                 return static_cast<bool>(out);
-                                             },
-                                         .on_damage = [](const audit::Place&, std::uint64_t, bool) {},
-                                         .on_missing = [](const std::string&) {}});
+    const auto status = reader({.on_record =
+                                    [&](const audit::Place&, BytesView record) {
+                                        for (int i = 0; i < 4; ++i)
+                                            waiting += static_cast<char>(record.size() >> (8 * i));
+                                        waiting += as_text(record);
+                                        const auto decoded = audit::decode_record(record);
+                                        if (decoded && !std::holds_alternative<audit::Seal>(decoded->body)) return true;
+                                        out << waiting;
+                                        waiting.clear();
+                                        ++records;
+                                        return static_cast<bool>(out);
+                                    },
+                                .on_damage = [](const audit::Place&, std::uint64_t, bool) {},
+                                .on_missing = [](const std::string&) {}});
     CRN_CHECK(status);
     if (records == 0) return fail(error::AuditNoSuchLog, path + " has no sealed records yet");
     return {};
@@ -261,7 +263,7 @@ Status audit_export(Invocation& invocation) {
     std::uint64_t count = 0;
     if (format == "evidence") {
         if (!path) return fail(error::CliUsage, "--format evidence needs --out FILE");
-        CRN_CHECK(export_evidence(invocation.argument(0), out));
+        CRN_CHECK(export_evidence(invocation, out));
     } else {
         if (format == "csv") out << audit::csv_header() << "\r\n";
         CRN_TRY(report, for_each_event(invocation, filter, [&](const audit::Event& event) {
@@ -310,7 +312,8 @@ Status audit_receive(Invocation& invocation) {
     for (const auto& path : invocation.arguments()) {
         audit::Expectation expected;
         expected.live = true;
-        CRN_TRY(report, audit::verify_log(storage::posix_file_system(), path, expected));
+        CRN_TRY(reader, audit_reader(invocation, path));
+        CRN_TRY(report, audit::verify_log(reader, expected));
         const auto& node = report.opening.node;
         if (nodes.contains(node))
             return fail(error::CliUsage, path + " is the log of " + node + ", which is among the others already");
@@ -339,6 +342,14 @@ Status audit_receive(Invocation& invocation) {
     return {};
 }
 
+constexpr ArgumentSpec kLog{
+    .name = "LOG", .help = "a node's data_dir/audit, or an exported evidence file", .completes = Completes::file};
+constexpr FlagSpec kKeys{.name = "config",
+                         .value = "FILE",
+                         .help =
+                             "configuration of the node, to open its log with its sealed keys while it does not run",
+                         .completes = Completes::file};
+
 std::vector<FlagSpec> filter_flags() {
     return {{.name = "from", .value = "TIME", .help = "not before, e.g. 2026-11-21 or 2026-11-21T12:00:00Z"},
             {.name = "to", .value = "TIME", .help = "before"},
@@ -351,16 +362,14 @@ std::vector<FlagSpec> filter_flags() {
              .value = "RESULT",
              .help = "only events with this outcome",
              .choices = {"accepted", "refused", "failed"}},
-            {.name = "node", .value = "NAME", .help = "refuse the log of any other node"}};
+            {.name = "node", .value = "NAME", .help = "refuse the log of any other node"},
+            kKeys};
 }
 
 std::vector<FlagSpec> with(std::vector<FlagSpec> flags, std::vector<FlagSpec> more) {
     flags.insert(flags.end(), more.begin(), more.end());
     return flags;
 }
-
-constexpr ArgumentSpec kLog{
-    .name = "LOG", .help = "a node's data_dir/audit, or an exported evidence file", .completes = Completes::file};
 
 } // namespace
 
@@ -370,7 +379,11 @@ void declare_audit(CommandList& out) {
          .verb = "verify",
          .summary = "check an audit log without a node",
          .details =
-             "Finds and locates what was edited, deleted, moved or cut off. Without --anchors or --rpc, a log that was "
+             "Finds and locates what was edited, deleted, moved or cut off. An exported evidence file needs neither "
+             "node nor "
+             "key. A node's own directory is encrypted: the node reads it out while it runs, to its own user alone; "
+             "while "
+             "it does not, --config opens it with the node's sealed keys. Without --anchors or --rpc, a log that was "
              "cut back to an earlier seal looks whole: only the chain knows that there was more.",
          .arguments = {kLog},
          .flags = with({{.name = "node", .value = "NAME", .help = "refuse the log of any other node"},
@@ -383,6 +396,7 @@ void declare_audit(CommandList& out) {
                          .help = "what `cairn audit anchors` saved",
                          .completes = Completes::file},
                         {.name = "seal-key", .value = "HEX", .help = "refuse a log that another key seals"},
+                        kKeys,
                         {.name = "live", .help = "the node is running: the last half second may lack its seal"}},
                        rpc_flags()),
          .examples = {{"cairn audit verify /srv/cairn/data/audit --node alpha-1 --genesis genesis.json", ""},
@@ -435,6 +449,7 @@ void declare_audit(CommandList& out) {
                                   .help = "one evidence file or audit directory per node",
                                   .need = Need::one_or_more,
                                   .completes = Completes::file}},
+                   .flags = {kKeys},
                    .examples = {{"cairn audit receive centre/alpha-1.audit centre/beta-1.audit", ""}},
                    .run = audit_receive});
 }

@@ -73,6 +73,7 @@ void declare_account(CommandList& out);
 void declare_admin(CommandList& out); // and `org enrol`
 void declare_audit(CommandList& out);
 void declare_audit_collect(CommandList& out);
+void declare_backup(CommandList& out);
 void declare_bench(CommandList& out);
 void declare_bench_audit(CommandList& out);
 void declare_block(CommandList& out);

@@ -241,7 +241,6 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.number("audit", "retention_days", out.node.audit_retention_days, 1, 36'500);
     read.number("audit", "anchor_seconds", out.node.audit_anchor_seconds, 0, 86'400);
 
-    read.file("log", "file", out.log_file, false);
     std::string level = "info";
     read.text("log", "level", level);
     const auto* found = std::ranges::find(kLevels, level, &std::pair<std::string_view, LogLevel>::first);
@@ -304,7 +303,6 @@ std::string to_toml(const NodeSettings& settings) {
     out += "retention_days = " + std::to_string(node.audit_retention_days) + "\n";
     out += "anchor_seconds = " + std::to_string(node.audit_anchor_seconds) + "\n";
     out += "\n[log]\n";
-    if (!settings.log_file.empty()) out += "file = " + toml_text(settings.log_file) + "\n";
     for (const auto& [name, level] : kLevels)
         if (level == settings.log_level) out += "level = " + toml_text(name) + "\n";
     return out;

@@ -17,7 +17,6 @@ namespace cairn::cli {
 struct NodeSettings {
     node::NodeConfig node;
     rpc::ServerConfig rpc;
-    std::string log_file; // empty: standard error
     LogLevel log_level = LogLevel::info;
     /// Absent: the node has no such listener.
     std::optional<zone::ManagementConfig> management;

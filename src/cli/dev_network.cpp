@@ -148,7 +148,6 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
             CRN_TRY(person, enrol_person(folder, role, "developer", kDevPersonDays, now));
             static_cast<void>(person);
         }
-        settings.log_file = home + "/node.log"; // its standard error goes there too
         CRN_CHECK(make_directory(home, Access::secret));
         const auto config = home + "/node.toml";
         CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::replace));

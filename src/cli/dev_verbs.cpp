@@ -387,7 +387,8 @@ void declare_dev(CommandList& out) {
                    .run = dev_status});
     out.push_back({.noun = "dev",
                    .verb = "logs",
-                   .summary = "print the last log lines of one node or all",
+                   .summary = "print the last lines of one node's or all nodes' standard error",
+                   .details = "What happened, without the values: `cairn node log NODE` shows whole lines.",
                    .arguments = {{"NODE", "name of the node (default: all)", Need::optional, {}, Completes::dev_node}},
                    .flags = {directory,
                              {.name = "lines", .letter = 'n', .value = "N", .help = "how many (default: 20)"},

@@ -3,6 +3,8 @@
 #include "base/errors/consensus.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
+#include "cli/node_data.hpp"
+#include "cli/rpc_client.hpp"
 #include "consensus/evidence.hpp"
 #include "ledger/genesis.hpp"
 
@@ -21,9 +23,19 @@ struct Proof {
     consensus::Evidence evidence;
 };
 
-Result<Proof> read_proof(const std::string& path) {
+/// A file that somebody handed over, or one in the directory of a running node, which decrypts it.
+Result<std::string> read_evidence(const std::string& path) {
     constexpr std::size_t kProofBytesMax = 4 * consensus::kEvidenceBytesMax;
     CRN_TRY(text, read_file(path, kProofBytesMax));
+    if (!storage::has_cipher_magic(as_bytes(text))) return std::move(text);
+    const std::filesystem::path file{absolute(path)};
+    CRN_TRY(answer,
+            ask_control(file.parent_path().parent_path().string(), "evidence-file " + file.filename().string()));
+    return text_of(answer, "text");
+}
+
+Result<Proof> read_proof(const std::string& path) {
+    CRN_TRY(text, read_evidence(path));
     const auto object = json::parse(text, nullptr, false);
     if (!object.is_object() || !object.contains("evidence") || !object["evidence"].is_string() ||
         !object.contains("chain_id") || !object["chain_id"].is_number_unsigned())
@@ -47,6 +59,8 @@ Status evidence_list(Invocation& invocation) {
     if (!std::filesystem::is_directory(invocation.argument(0)))
         return fail(error::CliFileUnreadable, invocation.argument(0) + " is not a data directory");
     std::ranges::sort(paths);
+    const auto out = invocation.flag("out");
+    if (out) CRN_CHECK(make_directory(*out, Access::shared));
     json list = json::array();
     Table table{{"validator", "what it did", "file"}};
     for (const auto& path : paths) {
@@ -54,6 +68,10 @@ Status evidence_list(Invocation& invocation) {
         const std::string kind{kind_of(proof.evidence)};
         list.push_back({{"validator", proof.evidence.offender.value}, {"kind", kind}, {"file", path}});
         table.row({std::to_string(proof.evidence.offender.value), kind, path});
+        if (!out) continue;
+        CRN_TRY(text, read_evidence(path));
+        CRN_CHECK(write_file(*out + "/" + std::filesystem::path(path).filename().string(), text, Access::shared,
+                             Existing::refuse));
     }
     if (terminal.json) {
         terminal.out << json{{"evidence", list}}.dump(2) << '\n';
@@ -102,8 +120,16 @@ void declare_evidence(CommandList& out) {
     out.push_back({.noun = "evidence",
                    .verb = "list",
                    .summary = "list the proofs against validators that a node has found or been told",
+                   .details =
+                       "They lie encrypted in the node's data directory: the node must run, and reads them out to its "
+                       "own user and root. With --out they are written in the clear, for whoever is to check them.",
                    .arguments = {{"DIR", "data directory of the node", Need::one, {}, Completes::directory}},
-                   .examples = {{"cairn evidence list /srv/cairn/data", ""}},
+                   .flags = {{.name = "out",
+                              .value = "FOLDER",
+                              .help = "also copy them there, in the clear",
+                              .completes = Completes::directory}},
+                   .examples = {{"cairn evidence list /srv/cairn/data", ""},
+                                {"cairn evidence list /srv/cairn/data --out proofs", ""}},
                    .run = evidence_list});
     out.push_back(
         {.noun = "evidence",
@@ -116,7 +142,7 @@ void declare_evidence(CommandList& out) {
                     .value = "GENESIS",
                     .help = "the network's genesis file (required)",
                     .completes = Completes::file}},
-         .examples = {{"cairn evidence verify data/evidence/epoch-0-validator-2-0.json --genesis genesis.json", ""}},
+         .examples = {{"cairn evidence verify proofs/epoch-0-validator-2-0.json --genesis genesis.json", ""}},
          .run = evidence_verify});
 }
 

@@ -37,6 +37,16 @@ std::vector<std::string> nodes_of(const Invocation& invocation, const RpcClient&
     return nodes;
 }
 
+/// Where the signers of this machine's nodes can be asked.
+std::vector<std::string> data_dirs_of(const Invocation& invocation) {
+    std::vector<std::string> out;
+    const auto state = read_dev_state(dev_dir(invocation));
+    if (!state) return out;
+    for (const auto& node : state->nodes)
+        if (const auto settings = read_node_config(node.config)) out.push_back(settings->node.data_dir);
+    return out;
+}
+
 /// A copy of the stopped key, to try it with: from a file, or one of the development network's.
 Result<std::optional<crypto::AccountKey>> old_key_of(const Invocation& invocation, const Hash256& id) {
     std::optional<crypto::AccountKey> out;
@@ -142,6 +152,7 @@ Status probe(Case& of, std::uint64_t since) {
     const ProbePlan plan{.key = of.key,
                          .nodes = nodes_of(of.invocation, of.rpc),
                          .doors = doors_of(of.invocation),
+                         .data_dirs = data_dirs_of(of.invocation),
                          .old_key = old_key,
                          .old_identity = of.invocation.flag_or("old-identity", ""),
                          .since = since};

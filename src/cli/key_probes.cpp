@@ -5,6 +5,7 @@
 #include "base/errors/network.hpp"
 #include "base/errors/zone.hpp"
 #include "cli/files.hpp"
+#include "cli/node_data.hpp"
 #include "cli/zone_client.hpp"
 #include "crypto/certificate.hpp"
 #include "ledger/genesis.hpp"
@@ -251,6 +252,44 @@ void add_admin(std::vector<Probe>& out, const ProbePlan& plan, const std::string
     }
 }
 
+/// Under a leaked root every version of the storage keys, and of the backup keys, that the thief may have is out: only one that was made
+/// since may open anything. Asked of the signer itself, through the node.
+Probe probe_vault(const std::string& data_dir, const char* interface, const std::string& noun, const char* attempt) {
+    Probe out{.interface = interface,
+              .target = data_dir,
+              .attempt = attempt,
+              .outcome = ProbeOutcome::unreachable,
+              .code = {},
+              .detail = {}};
+    const auto status = ask_control(data_dir, noun + " status");
+    if (!status) {
+        out.detail = status.error().text();
+        return out;
+    }
+    std::size_t refused = 0;
+    for (const auto& version : status->value("versions", json::array())) {
+        const auto number = std::to_string(version.value("version", 0U));
+        const auto state = text_of(version, "state");
+        if (state == "current" && number != "1") continue; // made since
+        const auto tried = ask_control(data_dir, noun + " try " + number);
+        if (!tried) {
+            out.detail = tried.error().text();
+            return out;
+        }
+        if (tried->value("refused", json(false)) != true) {
+            out.outcome = ProbeOutcome::accepted;
+            out.detail =
+                "version " + number + " is " + state + " and still opens what it wraps: rotate, re-encrypt, retire";
+            return out;
+        }
+        out.code = text_of(*tried, "code");
+        ++refused;
+    }
+    out.outcome = refused == 0 ? ProbeOutcome::not_applicable : ProbeOutcome::refused;
+    out.detail = refused == 0 ? "no version was ever made" : std::to_string(refused) + " old versions open nothing";
+    return out;
+}
+
 Probe without(std::string_view interface, std::string_view attempt, ProbeOutcome outcome, std::string_view why) {
     return {.interface = std::string{interface},
             .target = {},
@@ -281,13 +320,22 @@ std::vector<Probe> probe_key(const ProbePlan& plan, const std::string& token) {
     for (const auto& url : plan.nodes) out.push_back(probe_blocks(plan, url, token));
     for (const auto& url : plan.nodes) out.push_back(probe_peers(plan, url, token));
     add_admin(out, plan, token);
-    const bool is_account = plan.key.head.key_class == ledger::KeyClass::account;
-    out.push_back(is_account ? without("storage", "opening stored files", ProbeOutcome::not_applicable,
-                                       "account keys protect no files of a node")
-                             : without("storage", "opening stored files", ProbeOutcome::not_probed,
-                                       "retired storage keys are refused by the node's own registry"));
-    out.push_back(without("restore", "restoring a backup", ProbeOutcome::not_present,
-                          "a backup is not opened through the network in this version"));
+    const bool is_storage = plan.key.head.key_class == ledger::KeyClass::storage_root;
+    struct Row {
+        const char *interface, *noun, *attempt;
+    };
+    for (const auto& [interface, noun, attempt] :
+         {Row{"storage", "storage-key", "opening stored files with an old version of the storage key"},
+          Row{"restore", "backup-key", "restoring a backup with an old version of the backup key"}}) {
+        if (!is_storage)
+            out.push_back(without(interface, attempt, ProbeOutcome::not_applicable,
+                                  "keys of this class open no files of a node and no backups"));
+        else if (plan.data_dirs.empty())
+            out.push_back(without(interface, attempt, ProbeOutcome::not_probed,
+                                  "no node of this user runs on this machine: run it where the node is"));
+        for (const auto& directory : is_storage ? plan.data_dirs : std::vector<std::string>{})
+            out.push_back(probe_vault(directory, interface, noun, attempt));
+    }
     return out;
 }
 

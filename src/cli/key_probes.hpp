@@ -44,6 +44,7 @@ struct ProbePlan {
     KeyView key;
     std::vector<std::string> nodes;            // client endpoints
     std::vector<ManagementDoor> doors;         // to the management zone
+    std::vector<std::string> data_dirs;        // of nodes on this machine, of this user
     std::optional<crypto::AccountKey> old_key; // an account's, to sign with
     std::string old_identity;                  // a person's folder: ca.pem, identity.pem, identity.key
     std::uint64_t since = 0;                   // first block that must not contain a use

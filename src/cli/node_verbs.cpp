@@ -4,7 +4,9 @@
 #include "cli/config.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
+#include "cli/node_data.hpp"
 #include "cli/node_zones.hpp"
+#include "cli/process.hpp"
 #include "cli/rpc_client.hpp"
 #include "cli/zone_files.hpp"
 #include "crypto/certificate.hpp"
@@ -14,6 +16,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <deque>
 #include <ostream>
 #include <unistd.h>
 
@@ -184,11 +187,48 @@ Status node_run(Invocation& invocation) {
     const auto config = invocation.flag("config");
     if (!config) return fail(error::CliUsage, "missing --config FILE\n" + usage_of(invocation.command()));
     CRN_TRY(settings, read_node_config(*config));
-    if (!settings.log_file.empty()) log_to_file(settings.log_file);
+    settings.node.keeps_log = true;
     set_log_level(settings.log_level);
     auto status = serve(settings, invocation.terminal());
     if (!status) log(LogLevel::error, "node", status.error().text());
     return status;
+}
+
+Status node_log(Invocation& invocation) {
+    const auto& terminal = invocation.terminal();
+    CRN_TRY(lines, invocation.number("lines", 200, 1, 10'000'000));
+    const auto name = invocation.arguments().empty() ? std::nullopt : std::optional{invocation.argument(0)};
+    CRN_TRY(config, node_config_of(invocation, name));
+    CRN_TRY(settings, read_node_config(config));
+    const bool follows = invocation.has("follow");
+    if (follows) watch_interrupts();
+    std::deque<std::string> last; // of what was there already
+    bool is_live = false;
+    const auto print = [&](const std::string& line) {
+        if (terminal.json)
+            terminal.out << json(line).dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
+        else
+            terminal.out << printable(line) << '\n';
+    };
+    const auto flush = [&] {
+        for (const auto& line : last) print(line);
+        last.clear();
+        terminal.out.flush();
+    };
+    CRN_CHECK(read_node_log(
+        settings.node,
+        [&](const std::string& line) {
+            last.push_back(line);
+            if (!is_live && last.size() > lines) last.pop_front();
+            return !interrupted();
+        },
+        [&] {
+            flush();
+            is_live = true;
+            return follows && !interrupted();
+        }));
+    flush();
+    return {};
 }
 
 } // namespace
@@ -241,6 +281,27 @@ void declare_node(CommandList& out) {
                               .completes = Completes::file}},
                    .examples = {{"cairn node run --config /srv/cairn/node.toml", ""}},
                    .run = node_run});
+    out.push_back(
+        {.noun = "node",
+         .verb = "log",
+         .summary = "show what a node wrote to its own log",
+         .details =
+             "The log is encrypted in the node's data directory. A running node reads it out, to its own user and root "
+             "alone; the log of a stopped one is opened with its sealed keys. What the node writes to standard error "
+             "while it runs is the same lines without their values. With --json each line is a JSON string.",
+         .arguments = {{.name = "NODE",
+                        .help = "node of the development network (default: its first)",
+                        .need = Need::optional,
+                        .completes = Completes::dev_node}},
+         .flags = {node_config_flag(),
+                   {.name = "dir",
+                    .value = "DIR",
+                    .help = "directory of the development network",
+                    .completes = Completes::directory},
+                   {.name = "lines", .letter = 'n', .value = "N", .help = "the last N lines (default: 200)"},
+                   {.name = "follow", .letter = 'f', .help = "go on until Ctrl-C"}},
+         .examples = {{"cairn node log alpha-1 --follow", ""}, {"cairn node log --config /srv/cairn/node.toml", ""}},
+         .run = node_log});
     out.push_back({.noun = "node",
                    .verb = "status",
                    .summary = "show what a node is doing",

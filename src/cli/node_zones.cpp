@@ -2,6 +2,7 @@
 
 #include "base/errors/zone.hpp"
 #include "node/audit_watch.hpp"
+#include "node/backup_job.hpp"
 #include "node/chain_trust.hpp"
 
 #include <nlohmann/json.hpp>
@@ -139,7 +140,7 @@ Status NodeZones::open(const std::string& zone) {
                 zone::start_regulator(
                     config,
                     {{"node-status", [this](const Arguments&) -> Result<std::string> { return status_json(); }}},
-                    storage::posix_file_system(), node_.audit().trail()));
+                    node_.files(), node_.audit().trail()));
         regulator_ = std::move(server);
         return {};
     }
@@ -242,6 +243,16 @@ std::vector<zone::Command> NodeZones::commands() {
                        CRN_CHECK(management_->reload());
                        const std::lock_guard lock(mutex_);
                        if (regulator_) CRN_CHECK(regulator_->reload());
+                       return done();
+                   }});
+    out.push_back({"backup",
+                   "writes an encrypted backup to a new file on the node's machine; `cairn backup status` there tells "
+                   "how far it is",
+                   Level::highest,
+                   {"file"},
+                   [this](const Person& person, const Arguments& arguments) -> Result<std::string> {
+                       CRN_CHECK(node_.backups().start(node::BackupJob::Task::create, argument(arguments, "file"),
+                                                       "administrator " + person.name, "management"));
                        return done();
                    }});
     for (const bool opening : {true, false})

@@ -1,14 +1,7 @@
 // `cairn storage`: rotation of the keys that protect a node's data, over the node while it runs.
 #include "base/errors/cli.hpp"
-#include "base/errors/node.hpp"
-#include "cli/config.hpp"
-#include "cli/dev_state.hpp"
 #include "cli/files.hpp"
-#include "cli/invocation.hpp"
-#include "cli/sender.hpp"
-#include "node/control.hpp"
-#include "node/data_at_rest.hpp"
-#include "node/own_signer.hpp"
+#include "cli/node_data.hpp"
 
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -20,30 +13,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kDefaultRateMib = 32;
-
-/// --config FILE, or --node NAME of the development network, or its only or first node.
-Result<std::string> config_of(const Invocation& invocation) {
-    if (const auto config = invocation.flag("config")) return absolute(*config);
-    CRN_TRY(state, read_dev_state(dev_dir(invocation)));
-    const auto name = invocation.flag("node");
-    for (const auto& node : state.nodes)
-        if (!name || node.name == *name) return node.config;
-    return fail(error::CliNotFound, "no node " + name.value_or("") + " in " + state.directory);
-}
-
-Result<json> ask(const std::string& data_dir, const std::string& line) {
-    CRN_TRY(text, node::ask_node(data_dir, line));
-    const auto answer = json::parse(text, nullptr, false);
-    if (answer.is_object() && answer.contains("result") && answer["result"].is_object()) return answer["result"];
-    if (answer.is_object() && answer.contains("error") && answer["error"].is_object()) {
-        const auto id = answer["error"].value("code", "");
-        std::size_t count = 0;
-        const auto* table = error_table(count);
-        for (std::size_t i = 0; i < count; ++i)
-            if (table[i].id == id) return fail(table[i].code, answer["error"].value("detail", ""));
-    }
-    return fail(error::NodeUnreachable, data_dir + " (the answer is not of its form)");
-}
 
 void print_status(const Terminal& terminal, const json& status) {
     if (terminal.json) {
@@ -76,13 +45,13 @@ void print_status(const Terminal& terminal, const json& status) {
 Status reencrypt(Invocation& invocation, const std::string& data_dir) {
     const auto& terminal = invocation.terminal();
     CRN_TRY(rate, invocation.number("rate", kDefaultRateMib, 1, 10'000));
-    CRN_TRY(status, ask(data_dir, "storage-key reencrypt " + std::to_string(rate)));
+    CRN_TRY(status, ask_control(data_dir, "storage-key reencrypt " + std::to_string(rate)));
     Progress progress(terminal, system_clock());
     progress.stage("re-encrypting");
     while (!invocation.has("detach") && status["reencryption"].value("running", false)) {
         progress.update(std::to_string(status["reencryption"].value("files_left", std::uint64_t{0})) + " files left");
         std::this_thread::sleep_for(std::chrono::milliseconds{200});
-        CRN_TRY(next, ask(data_dir, "storage-key status"));
+        CRN_TRY(next, ask_control(data_dir, "storage-key status"));
         status = next;
     }
     progress.done();
@@ -96,7 +65,7 @@ Status retire(Invocation& invocation, const std::string& data_dir) {
     const auto& terminal = invocation.terminal();
     CRN_TRY(version, invocation.number("version", 0, 1, 1'000'000));
     if (version == 0) return fail(error::CliUsage, "missing --version N, the version to destroy");
-    CRN_TRY(proof, ask(data_dir, "storage-key retire " + std::to_string(version)));
+    CRN_TRY(proof, ask_control(data_dir, "storage-key retire " + std::to_string(version)));
     const auto text = proof.dump(2) + "\n";
     if (const auto file = invocation.flag("proof")) {
         CRN_CHECK(write_file(*file, text, Access::shared, Existing::refuse));
@@ -107,29 +76,26 @@ Status retire(Invocation& invocation, const std::string& data_dir) {
 }
 
 Status storage_key(Invocation& invocation) {
-    CRN_TRY(config, config_of(invocation));
+    CRN_TRY(config, node_config_of(invocation));
     CRN_TRY(settings, read_node_config(config));
     const auto& data_dir = settings.node.data_dir;
     const auto& action = invocation.argument(0);
     if (action == "reencrypt") return reencrypt(invocation, data_dir);
     if (action == "retire") return retire(invocation, data_dir);
     if (action == "rotate") {
-        CRN_TRY(rotated, ask(data_dir, "storage-key rotate"));
+        CRN_TRY(rotated, ask_control(data_dir, "storage-key rotate"));
         (void)rotated;
     }
-    CRN_TRY(status, ask(data_dir, action == "rewrap" ? "storage-key rewrap" : "storage-key status"));
+    CRN_TRY(status, ask_control(data_dir, action == "rewrap" ? "storage-key rewrap" : "storage-key status"));
     print_status(invocation.terminal(), status);
     return {};
 }
 
 Status storage_read(Invocation& invocation) {
-    CRN_TRY(config, config_of(invocation));
+    CRN_TRY(config, node_config_of(invocation));
     CRN_TRY(settings, read_node_config(config));
-    CRN_TRY(text, read_file(settings.node.genesis_file));
-    CRN_TRY(genesis, ledger::genesis_from_json(text));
-    CRN_TRY(signer, node::start_own_signer(settings.node, genesis.parameters.chain_id));
-    CRN_TRY(at_rest, node::DataAtRest::open(settings.node, genesis, std::move(signer)));
-    CRN_TRY(file, at_rest->files().open(absolute(invocation.argument(0))));
+    CRN_TRY(node, open_stopped(settings.node));
+    CRN_TRY(file, node.at_rest->files().open(absolute(invocation.argument(0))));
     CRN_TRY(size, file->size());
     Bytes piece(1u << 20);
     for (std::uint64_t at = 0; at < size;) {
@@ -140,10 +106,7 @@ Status storage_read(Invocation& invocation) {
     return {};
 }
 
-const FlagSpec kConfig{.name = "config",
-                       .value = "FILE",
-                       .help = "the node's configuration (default: the development network's)",
-                       .completes = Completes::file};
+const FlagSpec kConfig = node_config_flag();
 const FlagSpec kNode{.name = "node",
                      .value = "NAME",
                      .help = "node of the development network (default: its first)",

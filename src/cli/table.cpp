@@ -28,6 +28,7 @@ const std::vector<Noun>& nouns() {
         {"admin", "commands to a node through its management zone"},
         {"audit", "verify, query and export the audit logs of nodes"},
         {"storage", "the keys of a node's data at rest"},
+        {"backup", "back up a node, verify and restore"},
         {"rpc", "call any JSON-RPC method"},
         {"bench", "measure a network"},
         {"state-test", "run Ethereum test fixtures"},
@@ -76,6 +77,7 @@ const std::vector<Command>& commands() {
         declare_audit(out);
         declare_audit_collect(out);
         declare_storage(out);
+        declare_backup(out);
         declare_shares(out);
         declare_rpc(out);
         declare_bench(out);

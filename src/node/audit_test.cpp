@@ -23,9 +23,12 @@ Bytes vote_data(std::string_view name, std::uint64_t value, std::uint64_t activa
     return data;
 }
 
-std::map<std::string, std::uint64_t> count_actions(const NodeConfig& config) {
+std::map<std::string, std::uint64_t> count_actions(const TestNetwork& network) {
     std::map<std::string, std::uint64_t> out;
-    const auto report = audit::verify_log(storage::posix_file_system(), config.data_dir + "/audit", {.live = true},
+    const auto& config = network.config(0);
+    const auto at_rest = open_at_rest(config, network.genesis());
+    EXPECT_TRUE(at_rest) << at_rest.error().text();
+    const auto report = audit::verify_log((*at_rest)->files(), config.data_dir + "/audit", {.live = true},
                                           [&](const audit::Event& event) { ++out[event.action]; });
     EXPECT_TRUE(report) << report.error().text();
     if (report && report->findings_total != 0) ADD_FAILURE() << report->findings[0].text;
@@ -60,7 +63,7 @@ TEST(Node, each_act_on_the_chain_is_one_event) {
     ASSERT_TRUE(network.start(0)); // takes what came after the last block that was examined
     ++starts;
     network.stop(0);
-    auto counts = count_actions(network.config(0));
+    auto counts = count_actions(network);
     EXPECT_GT(calls, 10u);
     EXPECT_EQ(counts["transaction.submit"], calls);
     EXPECT_EQ(counts["contract.call"], calls);
@@ -94,7 +97,9 @@ TEST(Node, an_idle_network_is_anchored_once) {
                                          .chain_id = network.genesis().parameters.chain_id,
                                          .seal_keys = {sealed_by.value()},
                                          .anchors = {{anchored.sequence, anchored.head, anchored.block_number}}};
-    const auto report = audit::verify_log(storage::posix_file_system(), config.data_dir + "/audit", expected);
+    const auto at_rest = open_at_rest(config, network.genesis());
+    ASSERT_TRUE(at_rest) << at_rest.error().text();
+    const auto report = audit::verify_log((*at_rest)->files(), config.data_dir + "/audit", expected);
     ASSERT_TRUE(report) << report.error().text();
     EXPECT_EQ(report->findings_total, 0u);
     EXPECT_EQ(report->anchors_met, 1u);

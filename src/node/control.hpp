@@ -2,7 +2,7 @@
 //
 // One line of at most kControlLineMax bytes in, one JSON document out, then the connection ends. Who asks is known from the
 // kernel (SO_PEERCRED): only the node's own user and root are answered. One connection at a time; a silent one is dropped
-// after five seconds. The commands are a closed list (storage_commands.hpp).
+// after five seconds. The commands are a closed list (control_commands.hpp).
 #pragma once
 
 #include "base/result.hpp"
@@ -13,8 +13,8 @@
 
 namespace cairn::node {
 
-inline constexpr std::size_t kControlLineMax = 256;
-inline constexpr std::size_t kControlAnswerMax = 1u << 20;
+inline constexpr std::size_t kControlLineMax = 4352; // a path and its command
+inline constexpr std::size_t kControlAnswerMax = 40u << 20;
 
 /// Stops listening when destroyed.
 class ControlSocket {

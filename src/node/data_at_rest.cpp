@@ -12,9 +12,9 @@ namespace {
 
 constexpr storage::KeyPurpose kPurpose = storage::KeyPurpose::storage;
 constexpr const char* kKeys = "/keys";
-/// What lies in the clear: the audit log, which is read by those who have no key; second factors, which are sealed by themselves; the
-/// signer's counter; the own batch, which encrypts itself.
-constexpr std::array<std::string_view, 5> kPlain{"audit", "management", "signer.witness", "consensus-own-batch",
+/// What is not encrypted here: second factors, which are sealed by themselves; the signer's counter; the own batch, which encrypts
+/// itself.
+constexpr std::array<std::string_view, 4> kPlain{"management", "signer.witness", "consensus-own-batch",
                                                  "consensus-own-batch.new"};
 
 /// A network whose validators are all on this machine.
@@ -125,6 +125,7 @@ Result<storage::KeyVersion> DataAtRest::rotate() {
     CRN_CHECK(must_be_encrypted());
     const std::lock_guard guard(change_mutex_);
     CRN_TRY(version, vault_->make_version(kPurpose));
+    ++rotations_;
     CRN_CHECK(registry_->follow_rotation());
     log(LogLevel::info, "storage", "rotated the storage key", {{"version", std::to_string(version.value)}});
     return version;

@@ -62,12 +62,16 @@ public:
     ~DataAtRest();
 
     storage::FileSystem& files();
+    /// Of new files.
+    storage::CipherSuite suite() const { return files_ ? files_->suite() : storage::CipherSuite::aes_256_gcm; }
     /// Null where encryption is off.
     storage::KeyVault* vault() { return vault_.get(); }
     /// Null where encryption is off.
     storage::CipherFileSystem* encryption() { return files_.get(); }
 
     KeyStatus status() const;
+    /// Counts the rotations since the start: who keeps a key of its own looks here whether it is still under the current version.
+    const std::atomic<std::uint64_t>& rotations() const { return rotations_; }
     /// Errors of the vault; EncryptionOffRefused where encryption is off.
     Result<storage::KeyVersion> rotate();
     Status rewrap();
@@ -90,6 +94,7 @@ private:
     std::unique_ptr<storage::KeyRegistry> registry_;
     std::unique_ptr<storage::CipherFileSystem> files_;
 
+    std::atomic<std::uint64_t> rotations_ = 0;
     std::mutex change_mutex_; // one change of keys at a time
     mutable std::mutex progress_mutex_;
     ReencryptProgress progress_; // guarded by progress_mutex_

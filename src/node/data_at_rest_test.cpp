@@ -1,6 +1,7 @@
 #include "base/errors/node.hpp"
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
+#include "base/log.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
 #include "node/control.hpp"
@@ -43,13 +44,17 @@ TEST(DataAtRest, of_a_node_shows_no_account_or_transaction_and_without_encryptio
         const bool off = kind == "plain";
         TestNetwork network(1, kind);
         network.config(0).encryption_off_for_measuring = off;
+        network.config(0).keeps_log = true;
         if (kind == "sm4") network.config(0).storage_cipher = storage::CipherSuite::sm4_gcm;
         ASSERT_TRUE(network.start(0));
         const auto transaction = network.transfer(0);
         ASSERT_TRUE(network.chain(0).submit(transaction));
         wait_until_head(network, 1);
+        log(LogLevel::warning, "test", "a line", {{"of", "a planted customer"}});
         network.stop(0);
         const auto& data = network.config(0).data_dir;
+        EXPECT_EQ(files_with(data + "/log", as_bytes("a planted customer")) != 0, off);
+        EXPECT_EQ(files_with(data + "/audit", as_bytes("configuration.load")) != 0, off);
         // The transaction's recipient stands in the block and as an account in the state.
         const auto recipient = to_bytes(BytesView{crypto::keccak256(as_bytes("someone"))}.first(20));
         const auto body = BytesView{transaction}.last(40);
@@ -211,6 +216,52 @@ TEST(DataAtRest, of_a_node_has_no_root_and_no_storage_key_in_its_files) {
     EXPECT_EQ(files_with(folder, secrets->storage_root()), 0u);
     EXPECT_EQ(files_with(folder, as_bytes(to_hex_digits(secrets->storage_root()))), 0u);
     EXPECT_FALSE(std::filesystem::exists(folder / "storage.root"));
+}
+
+TEST(DataAtRest, refuses_an_audit_log_or_a_node_s_own_log_in_which_any_byte_was_changed_or_that_is_not_encrypted) {
+    TestNetwork network(1, "flips");
+    auto& config = network.config(0);
+    config.keeps_log = true;
+    ASSERT_TRUE(network.start(0));
+    for (int i = 0; i < 20; ++i) log(LogLevel::info, "test", "a line that is long enough for several of them to count");
+    std::this_thread::sleep_for(std::chrono::milliseconds{300});
+    network.stop(0);
+    const auto& genesis = network.genesis();
+    for (const char* name : {"/audit/0000000000.seg", "/log/0000000000.seg"}) {
+        const auto path = config.data_dir + name;
+        std::ifstream in{path, std::ios::binary};
+        const std::string good{std::istreambuf_iterator<char>{in}, {}};
+        const auto put = [&](std::string_view content) {
+            std::ofstream{path, std::ios::binary | std::ios::trunc}.write(content.data(),
+                                                                          static_cast<std::streamsize>(content.size()));
+        };
+        std::string whole;
+        {
+            auto at_rest = *open_at_rest(config, genesis);
+            auto file = *at_rest->files().open(path);
+            whole.resize(*file->size());
+            ASSERT_TRUE(file->read_at(0, {reinterpret_cast<std::uint8_t*>(whole.data()), whole.size()}));
+        }
+        ASSERT_NE(whole.find(std::string_view{name}.starts_with("/audit") ? "node.start" : "several of them"),
+                  std::string::npos);
+        const auto signer = *start_own_signer(config, genesis.parameters.chain_id);
+        for (std::size_t at = 0; at < good.size(); at += 1 + good.size() / 97) {
+            auto bad = good;
+            bad[at] ^= 1;
+            put(bad);
+            auto at_rest = DataAtRest::open(config, genesis, signer);
+            if (!at_rest) continue; // refused already
+            auto file = (*at_rest)->files().open(path);
+            if (!file) continue;
+            std::string read(*(*file)->size(), ' ');
+            const auto got = (*file)->read_at(0, {reinterpret_cast<std::uint8_t*>(read.data()), read.size()});
+            ASSERT_FALSE(got.has_value()) << name << " at " << at << ": a changed byte was read as data";
+        }
+        put(whole); // as it would lie without encryption
+        EXPECT_EQ(DataAtRest::open(config, genesis, signer).error().code, error::CipherPlain) << name;
+        put(good);
+    }
+    EXPECT_TRUE(network.start(0));
 }
 
 TEST(DataAtRest, rotates_by_command_while_the_chain_runs_and_the_node_starts_without_the_old_key) {

@@ -1,7 +1,6 @@
 #include "node/evidence_store.hpp"
 
 #include "base/bytes.hpp"
-#include "storage/file.hpp"
 
 #include <filesystem>
 
@@ -25,7 +24,7 @@ std::string evidence_json(const consensus::Evidence& evidence, std::uint64_t cha
 }
 
 Status EvidenceStore::put(const consensus::Evidence& evidence, std::uint64_t chain_id) const {
-    auto& files = storage::posix_file_system();
+    auto& files = files_;
     const auto path = directory_ + "/epoch-" + std::to_string(epoch_of(evidence).value) + "-validator-" +
                       std::to_string(evidence.offender.value) + "-" + std::to_string(evidence.proof.index()) + ".json";
     if (std::filesystem::exists(path)) return {};

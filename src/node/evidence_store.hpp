@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 #include "consensus/evidence.hpp"
+#include "storage/file.hpp"
 
 #include <string>
 
@@ -11,13 +12,14 @@ namespace cairn::node {
 
 class EvidenceStore {
 public:
-    /// Nothing is written before the first proof.
-    explicit EvidenceStore(std::string directory) : directory_(std::move(directory)) {}
+    /// Nothing is written before the first proof. `files` must outlive it; a node gives its encrypted ones.
+    EvidenceStore(storage::FileSystem& files, std::string directory) : files_(files), directory_(std::move(directory)) {}
 
     /// Durable when it returns; does nothing if a proof of this kind against this offender is kept already. StorageIo.
     Status put(const consensus::Evidence& evidence, std::uint64_t chain_id) const;
 
 private:
+    storage::FileSystem& files_;
     std::string directory_;
 };
 

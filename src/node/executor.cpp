@@ -4,17 +4,12 @@
 #include "base/errors/storage.hpp"
 #include "base/thread_name.hpp"
 #include "system/keys.hpp"
-#include "system/parameters.hpp"
-
-#include <algorithm>
 
 namespace cairn::node {
 namespace {
 
 constexpr std::size_t kQueueMax = 4096;
 constexpr std::size_t kBlocksPerSyncMax = 32;
-
-std::size_t spare_threads() { return std::max(1u, std::thread::hardware_concurrency() / 2); }
 
 } // namespace
 
@@ -23,7 +18,7 @@ Executor::Executor(OrderedStore& ordered, ExecutedChain& chain, LiveChain& live,
     : ordered_(ordered),
       chain_(chain),
       live_(live),
-      cache_(cache),
+      runner_(chain, cache),
       inbox_(inbox),
       on_failure_(std::move(on_failure)),
       queue_(kQueueMax),
@@ -80,73 +75,16 @@ Status Executor::catch_up() {
     return {};
 }
 
-/// By validator: those of one organisation share its share.
-std::vector<std::uint64_t> Executor::lane_weights(Height height) {
-    const auto state = chain_.state().latest();
-    if (!shares_ || !shares_->is_current(*state, height)) shares_ = system::Shares::read(*state, height);
-    const auto& validators = chain_.genesis().validators.members;
-    std::vector<std::uint64_t> out;
-    for (const auto& validator : validators) {
-        const auto& name = validator.organisation;
-        const auto siblings = std::ranges::count(validators, name, &ledger::Validator::organisation);
-        std::uint64_t weight = 1; // it has left, its lane may still end
-        for (const auto& organisation : shares_->organisations())
-            if (organisation.name == name)
-                weight = std::max<std::uint64_t>(1, organisation.share / static_cast<std::uint64_t>(siblings));
-        out.push_back(weight);
-    }
-    return out;
-}
-
-execution::Candidates Executor::in_shares(const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
-                                          const std::vector<SharedTransaction>& decoded, Height height) {
-    const auto state = chain_.state().latest();
-    const auto weights = lane_weights(height);
-    std::vector<execution::LaneCandidates> out;
-    std::size_t next = 0;
-    for (const auto& [lane, end] : lanes) {
-        auto& candidates = out.emplace_back(weights[lane.value]);
-        for (; next < end; ++next)
-            if (decoded[next] != nullptr) candidates.transactions.push_back(decoded[next]);
-    }
-    return execution::in_shares(out, system::parameters_of(*state, height).block_gas_limit);
-}
-
 Status Executor::execute(const consensus::FinalizedBlock& block) {
-    CRN_ASSERT(block.block.height == chain_.height().next());
-    std::vector<BytesView> raws;
-    std::vector<std::size_t> ends;                             // of each batch in `raws`
-    std::vector<std::pair<ValidatorIndex, std::size_t>> lanes; // and where the lane's transactions end in `raws`
-    for (const auto& batch : block.batches) {
-        // A body that does not parse is the same for everyone, so everyone leaves it out.
-        const auto views = ledger::split_batch_body(*batch.body);
-        if (views) raws.insert(raws.end(), views->begin(), views->end());
-        ends.push_back(raws.size());
-        if (lanes.empty() || lanes.back().first != batch.header.lane) lanes.emplace_back(batch.header.lane, 0);
-        lanes.back().second = raws.size();
-    }
-    const auto decoded = cache_.decode_all(raws, spare_threads());
+    CRN_TRY(ran, runner_.run(block));
     // What does not decode or is not signed is dropped; the batch that holds it is proof against its owner.
-    for (std::size_t i = 0, begin = 0; i < ends.size(); begin = ends[i++])
-        for (auto at = begin; at < ends[i]; ++at)
-            if (!decoded[at]) {
-                inbox_.push_own(consensus::InvalidInBatch{std::make_shared<const ledger::Batch>(block.batches[i]),
-                                                          static_cast<std::uint32_t>(at - begin)});
-                break;
-            }
-    auto candidates = in_shares(lanes, decoded, block.block.height);
-
-    const auto& validators = chain_.genesis().validators.members;
-    const auto& organisations = chain_.genesis().organisations;
-    Address beneficiary;
-    for (const auto& organisation : organisations)
-        if (organisation.name == validators[block.block.leader.value].organisation) beneficiary = organisation.account;
-
-    CRN_TRY(outcome, chain_.extend(block.block.timestamp_ms, block.digest, beneficiary, std::move(candidates)));
-    inbox_.push_own(consensus::ExecutionFinished{block.block.height, outcome.block->hash});
+    for (const auto& [batch, transaction] : ran.invalid)
+        inbox_.push_own(
+            consensus::InvalidInBatch{std::make_shared<const ledger::Batch>(block.batches[batch]), transaction});
+    inbox_.push_own(consensus::ExecutionFinished{block.block.height, ran.outcome.block->hash});
     announce_rules();
     announce_stopped();
-    live_.executed(outcome);
+    live_.executed(ran.outcome);
     return {};
 }
 
@@ -161,7 +99,7 @@ void Executor::announce_stopped() {
 void Executor::announce_rules() {
     const auto next = chain_.height().next();
     const auto parameters = system::parameters_of(*chain_.state().latest(), next);
-    auto weights = std::make_shared<const std::vector<std::uint64_t>>(lane_weights(next));
+    auto weights = std::make_shared<const std::vector<std::uint64_t>>(runner_.lane_weights(next));
     const consensus::RulesChanged rules{next, parameters.block_gas_limit,
                                         std::chrono::milliseconds{parameters.min_block_interval_ms},
                                         std::move(weights)};

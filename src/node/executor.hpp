@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/bounded_queue.hpp"
-#include "execution/lane_shares.hpp"
+#include "node/block_runner.hpp"
 #include "node/inbox.hpp"
 #include "node/live_chain.hpp"
 #include "node/ordered_store.hpp"
@@ -29,22 +29,17 @@ private:
     Status execute(const consensus::FinalizedBlock& block);
     /// Tells the core of voted rules that begin to bind.
     void announce_rules();
-    std::vector<std::uint64_t> lane_weights(Height height);
     /// Tells the core whose voting keys the chain has stopped.
     void announce_stopped();
-    /// The block's candidates with the lanes' shares of its gas (execution/lane_shares.hpp).
-    execution::Candidates in_shares(const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
-                                    const std::vector<SharedTransaction>& decoded, Height height);
 
     OrderedStore& ordered_;
     ExecutedChain& chain_;
     LiveChain& live_;
-    TransactionCache& cache_;
+    BlockRunner runner_; // executor's thread only
     Inbox& inbox_;
     const std::function<void(Error)> on_failure_;
     std::optional<consensus::RulesChanged> announced_; // executor's thread only
     std::uint64_t key_changes_ = 0;                    // those that the core knows of; executor's thread only
-    std::optional<system::Shares> shares_;             // executor's thread only
     BoundedQueue<consensus::FinalizedBlockPtr> queue_;
     std::jthread thread_;
 };

@@ -10,16 +10,18 @@
 #include "consensus/messages.hpp"
 #include "crypto/certificate.hpp"
 #include "node/audit_watch.hpp"
+#include "node/backup_job.hpp"
 #include "node/chain_trust.hpp"
 #include "node/control.hpp"
+#include "node/control_commands.hpp"
 #include "node/core_loop.hpp"
 #include "node/data_at_rest.hpp"
 #include "node/divergence.hpp"
 #include "node/evidence_store.hpp"
 #include "node/executor.hpp"
+#include "node/info_log.hpp"
 #include "node/own_signer.hpp"
 #include "node/signer_sealer.hpp"
-#include "node/storage_commands.hpp"
 #include "storage/segment_log.hpp"
 #include "system/keys.hpp"
 #include "system/system_contracts.hpp"
@@ -74,6 +76,7 @@ public:
         stopping_ = true;
         disk_watch_ = {}; // ends it: it looks at the network's certificate
         control_.reset();
+        backups_.reset();
         inbox_.close();
         // Each ends before what it uses.
         if (audit_) audit_->stop();
@@ -96,6 +99,8 @@ public:
 
     Chain& chain() override { return *live_; }
     AuditWatch& audit() override { return *audit_; }
+    storage::FileSystem& files() override { return at_rest_->files(); }
+    BackupJob& backups() override { return *backups_; }
     const ChainTrust& trust() const override { return *trust_; }
     void on_trust_changed(std::function<void()> changed) override {
         const std::lock_guard lock(judging_mutex_);
@@ -138,6 +143,7 @@ private:
     TransactionCache cache_{kCachedTransactionsMax, kCachedBytesMax};
     Inbox inbox_;
     std::unique_ptr<DataAtRest> at_rest_; // before all that writes
+    std::unique_ptr<InfoLog> info_log_;   // null: config.keeps_log
     std::unique_ptr<ExecutedChain> executed_;
     std::unique_ptr<storage::RecordLog> ordered_log_, wal_;
     std::unique_ptr<OrderedStore> ordered_;
@@ -149,6 +155,7 @@ private:
     std::unique_ptr<Executor> executor_;
     std::unique_ptr<network::Network> network_;
     std::unique_ptr<CoreLoop> loop_;
+    std::unique_ptr<BackupJob> backups_;
     std::unique_ptr<ControlSocket> control_;
     Inquiry inquiry_;
     std::map<ValidatorIndex, Microseconds> last_result_request_; // network thread only
@@ -186,6 +193,10 @@ Status ValidatorNode::open(const NodeConfig& config) {
     CRN_CHECK(start_signer(config));
     CRN_TRY(at_rest, DataAtRest::open(config, genesis_, signer_));
     at_rest_ = std::move(at_rest);
+    if (config.keeps_log) {
+        CRN_TRY(info_log, InfoLog::open(at_rest_->files(), config.data_dir + "/log"));
+        info_log_ = std::move(info_log);
+    }
     CRN_TRY(executed, ExecutedChain::open(config.data_dir, genesis_, system::native_contracts(), at_rest_.get()));
     executed_ = std::move(executed);
     CRN_TRY(ordered_log, storage::open_segment_log_on(at_rest_->files(), config.data_dir + "/ordered",
@@ -193,6 +204,8 @@ Status ValidatorNode::open(const NodeConfig& config) {
     ordered_log_ = std::move(ordered_log);
     CRN_TRY(ordered, OrderedStore::open(*ordered_log_, executed_->store(), executed_->blocks()));
     ordered_ = std::move(ordered);
+    CRN_TRY(last_execution, signer_->last_execution());
+    CRN_CHECK(check_not_rolled_back(at_rest_->files(), config.data_dir, executed_->blocks(), last_execution));
     CRN_TRY(wal, storage::open_segment_log_on(at_rest_->files(), config.data_dir + "/consensus", {}));
     wal_ = std::move(wal);
     CRN_CHECK(open_audit());
@@ -250,11 +263,24 @@ Status ValidatorNode::open(const NodeConfig& config) {
                        },
                    .on_pending = {}});
     executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);
-    CRN_TRY(own_batch, OwnBatchFile::open(config.data_dir + "/consensus-own-batch", at_rest_->vault()));
+    CRN_TRY(own_batch,
+            OwnBatchFile::open(config.data_dir + "/consensus-own-batch", at_rest_->vault(), at_rest_->rotations()));
     loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, std::move(own_batch), inbox_, system_clock(), ports());
     audit_->follow(*live_, *counting_signer_);
+    backups_ = std::make_unique<BackupJob>(BackupJob::Parts{.node = genesis_.validators.members[self_.value].name,
+                                                            .genesis = genesis_,
+                                                            .ordered = *ordered_,
+                                                            .blocks = executed_->blocks(),
+                                                            .at_rest = *at_rest_,
+                                                            .trail = audit_->trail()});
     CRN_TRY(control, ControlSocket::listen(config.data_dir, [this](const std::string& line) {
-                return answer_storage_command(*at_rest_, *live_, line);
+                return answer_control_command({.data_dir = config_.data_dir,
+                                               .at_rest = *at_rest_,
+                                               .chain = *live_,
+                                               .trail = audit_->trail(),
+                                               .backups = *backups_,
+                                               .log = info_log_.get()},
+                                              line);
             }));
     control_ = std::move(control);
     ready_ = true;
@@ -271,8 +297,8 @@ Status ValidatorNode::open(const NodeConfig& config) {
 Status ValidatorNode::open_audit() {
     CRN_TRY(watch,
             AuditWatch::open(
-                storage::posix_file_system(), config_.data_dir + "/audit", std::make_unique<SignerSealer>(signer_),
-                genesis_, executed_->blocks().hash_of(Height{0}), genesis_.validators.members[self_.value],
+                at_rest_->files(), config_.data_dir + "/audit", std::make_unique<SignerSealer>(signer_), genesis_,
+                executed_->blocks().hash_of(Height{0}), genesis_.validators.members[self_.value],
                 {.retention_days = config_.audit_retention_days, .anchor_seconds = config_.audit_anchor_seconds}));
     audit_ = std::move(watch);
     CRN_TRY(certificate_text, read_file(config_.tls_certificate_file, crypto::kPemBytesMax));
@@ -395,7 +421,7 @@ CoreLoop::Ports ValidatorNode::ports() {
         .on_failure = [this](const Error& error) { set_fatal(error); },
         .on_evidence =
             [this](const consensus::Evidence& evidence) {
-                return EvidenceStore{config_.data_dir + "/evidence"}.put(evidence, genesis_.parameters.chain_id);
+                return EvidenceStore{at_rest_->files(), config_.data_dir + "/evidence"}.put(evidence, genesis_.parameters.chain_id);
             },
         .on_report =
             [this](const consensus::PeerReport& report) {

@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 #include "node/chain.hpp"
+#include "storage/file.hpp"
 #include "storage/file_cipher.hpp"
 
 #include <functional>
@@ -13,6 +14,7 @@
 namespace cairn::node {
 
 class AuditWatch;
+class BackupJob;
 
 /// All paths absolute or relative to the working directory. Private keys and the root of the storage keys stay sealed in their
 /// file: only the signer opens it.
@@ -33,7 +35,8 @@ struct NodeConfig {
     bool encryption_off_for_measuring = false;          // refused unless all validators are on this machine
     std::uint32_t audit_retention_days = 366;           // see AuditSettings
     std::uint32_t audit_anchor_seconds = 600;
-    std::string settings_digest;                  // of the file that all this comes from, for the audit log
+    bool keeps_log = false;      // the process's log lines go to data_dir/log; for one node per process
+    std::string settings_digest; // of the file that all this comes from, for the audit log
     std::uint64_t disk_reserve_bytes = 64u << 20; // the node stops before the disk is fuller than this
 };
 
@@ -49,6 +52,9 @@ public:
     virtual Chain& chain() = 0;
     /// The node's audit log.
     virtual AuditWatch& audit() = 0;
+    /// Through which its data is read.
+    virtual storage::FileSystem& files() = 0;
+    virtual BackupJob& backups() = 0;
     /// Whose certificates count.
     virtual const ChainTrust& trust() const = 0;
     /// `changed` is called from another thread when a block that changed the trust is final; null for nobody. Returns when no

@@ -62,7 +62,8 @@ crypto::AeadNonce nonce_of(std::uint64_t writes) {
 
 } // namespace
 
-Result<OwnBatchFile> OwnBatchFile::open(const std::string& path, storage::KeyVault* vault) {
+Result<OwnBatchFile> OwnBatchFile::open(const std::string& path, storage::KeyVault* vault,
+                                        const std::atomic<std::uint64_t>& rotations) {
     std::optional<Bytes> kept;
     if (const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); file >= 0) {
         OwnBatchFile old{file, vault != nullptr ? key_in(read_all(file), *vault) : std::nullopt};
@@ -75,6 +76,8 @@ Result<OwnBatchFile> OwnBatchFile::open(const std::string& path, storage::KeyVau
     OwnBatchFile out{file, std::nullopt};
     out.path_ = path;
     out.vault_ = vault;
+    out.rotations_ = &rotations;
+    out.rotation_ = rotations; // before the key is wrapped: a rotation meanwhile is followed at the next write
     Bytes header(kHeaderBytes);
     if (vault != nullptr) {
         out.key_ = storage::DataKey::generate();
@@ -82,7 +85,6 @@ Result<OwnBatchFile> OwnBatchFile::open(const std::string& path, storage::KeyVau
         codec::WireWriter head;
         head.u32(wrapped.version.value);
         head.string(wrapped.bytes);
-        out.version_ = wrapped.version;
         std::copy(head.bytes().begin(), head.bytes().end(), header.begin());
     }
     CRN_CHECK(write_all(file, header, 0));
@@ -97,14 +99,16 @@ OwnBatchFile::OwnBatchFile(OwnBatchFile&& other) noexcept
       writes_(other.writes_),
       path_(std::move(other.path_)),
       vault_(other.vault_),
-      version_(other.version_) {}
+      rotations_(other.rotations_),
+      rotation_(other.rotation_) {}
 OwnBatchFile& OwnBatchFile::operator=(OwnBatchFile&& other) noexcept {
     std::swap(file_, other.file_);
     std::swap(key_, other.key_);
     std::swap(writes_, other.writes_);
     std::swap(path_, other.path_);
     std::swap(vault_, other.vault_);
-    std::swap(version_, other.version_);
+    std::swap(rotations_, other.rotations_);
+    std::swap(rotation_, other.rotation_);
     return *this;
 }
 OwnBatchFile::~OwnBatchFile() {
@@ -112,10 +116,8 @@ OwnBatchFile::~OwnBatchFile() {
 }
 
 Status OwnBatchFile::follow_rotation() {
-    if (vault_ == nullptr) return {};
-    CRN_TRY(versions, vault_->versions(storage::KeyPurpose::storage));
-    if (versions.empty() || versions.back().version == version_) return {};
-    CRN_TRY(fresh, open(path_, vault_));
+    if (vault_ == nullptr || rotation_ == *rotations_) return {};
+    CRN_TRY(fresh, open(path_, vault_, *rotations_));
     *this = std::move(fresh);
     return {};
 }

@@ -12,6 +12,7 @@
 #include "consensus/events.hpp"
 #include "storage/key_vault.hpp"
 
+#include <atomic>
 #include <optional>
 #include <string>
 
@@ -26,8 +27,10 @@ struct OwnBatch {
 /// version is needed. One thread. The vault must outlive it.
 class OwnBatchFile {
 public:
-    /// Without a vault (encryption is off for measuring) the content lies in the clear. StorageOpen, StorageIo, errors of the vault.
-    static Result<OwnBatchFile> open(const std::string& path, storage::KeyVault* vault);
+    /// Without a vault (encryption is off for measuring) the content lies in the clear. `rotations` counts the vault's new versions and
+    /// must outlive it. StorageOpen, StorageIo, errors of the vault.
+    static Result<OwnBatchFile> open(const std::string& path, storage::KeyVault* vault,
+                                     const std::atomic<std::uint64_t>& rotations);
     OwnBatchFile(OwnBatchFile&& other) noexcept;
     OwnBatchFile& operator=(OwnBatchFile&& other) noexcept;
     ~OwnBatchFile();
@@ -48,7 +51,8 @@ private:
     std::uint64_t writes_ = 0;
     std::string path_;
     storage::KeyVault* vault_ = nullptr;
-    storage::KeyVersion version_; // that wraps key_
+    const std::atomic<std::uint64_t>* rotations_ = nullptr;
+    std::uint64_t rotation_ = 0; // when key_ was made
 };
 
 } // namespace cairn::node

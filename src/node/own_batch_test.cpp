@@ -13,10 +13,9 @@ namespace {
 class OwnBatchTest : public ::testing::Test {
 protected:
     OwnBatchTest()
-        : vault(storage::open_root_vault(storage::posix_file_system(), directory.path(), storage::test_root(),
-                                         storage::IfAbsent::create)
-                    .value()) {}
-    OwnBatchFile open() { return OwnBatchFile::open(path, vault.get()).value(); }
+        : vault(
+              storage::TestVault::open(storage::posix_file_system(), directory.path(), storage::test_root()).value()) {}
+    OwnBatchFile open() { return OwnBatchFile::open(path, vault.get(), rotations).value(); }
     static consensus::LocalBatch batch(std::string_view text) {
         consensus::LocalBatch out;
         out.gas_limit_sum = 21'000;
@@ -25,7 +24,8 @@ protected:
     }
 
     storage::TestDirectory directory;
-    std::unique_ptr<storage::RootVault> vault;
+    std::unique_ptr<storage::TestVault> vault;
+    std::atomic<std::uint64_t> rotations = 0;
     const std::string path = directory.path() + "/consensus-own-batch";
 };
 
@@ -46,6 +46,7 @@ TEST_F(OwnBatchTest, follows_a_rotation_so_that_the_old_version_may_go) {
     auto file = open();
     ASSERT_TRUE(file.write(Position{1}, batch("before")));
     ASSERT_TRUE(vault->make_version(storage::KeyPurpose::storage));
+    ++rotations;
     ASSERT_TRUE(file.write(Position{2}, batch("after")));
     ASSERT_TRUE(vault->retire(storage::KeyPurpose::storage, storage::KeyVersion{1}));
     ASSERT_TRUE(vault->destroy(storage::KeyPurpose::storage, storage::KeyVersion{1}));

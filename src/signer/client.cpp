@@ -321,4 +321,12 @@ Result<std::vector<storage::KeyVersionInfo>> Client::versions(storage::KeyPurpos
     return decode_versions(*content);
 }
 
+Result<LastExecution> Client::last_execution() const {
+    CRN_TRY(content, ask(LastExecutionRequest{}));
+    codec::WireReader in{content};
+    LastExecution out{in.u64(), in.fixed<Hash256>()};
+    if (!in.finish()) return fail(error::SignerUnavailable, "its answer is malformed");
+    return out;
+}
+
 } // namespace cairn::signer

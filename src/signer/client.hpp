@@ -64,6 +64,9 @@ public:
     Status destroy(storage::KeyPurpose purpose, storage::KeyVersion version) override;
     Result<std::vector<storage::KeyVersionInfo>> versions(storage::KeyPurpose purpose) const override;
 
+    /// What no honest data directory of this validator is behind: a result is signed only when its block is on the disk.
+    Result<LastExecution> last_execution() const;
+
     /// Any request but a start. Errors of the signer; SignerUnavailable.
     Result<Bytes> ask(const Request& request) const;
     /// Bytes that may or may not be a request.
@@ -89,7 +92,7 @@ private:
     int witness_file_ = -1;
     mutable std::uint64_t witnessed_ = 0;
     mutable Bytes buffer_;
-    mutable bool is_broken_ = false; // for good: no later reply belongs to a later request
+    mutable bool is_broken_ = false;   // for good: no later reply belongs to a later request
     mutable std::string last_refusal_; // a stuck core asks again and again
 
     mutable std::mutex handler_mutex_;

@@ -20,6 +20,7 @@ enum class Type : std::uint8_t {
     anchor = 7,
     seal_key = 8,
     vault = 9,
+    last_execution = 10,
 };
 
 void write(WireWriter& out, const StartRequest& request) {
@@ -75,6 +76,8 @@ void write(WireWriter& out, const VaultRequest& request) {
     out.string(request.context);
     out.string(request.key);
 }
+
+void write(WireWriter& out, const LastExecutionRequest&) { out.u8(static_cast<std::uint8_t>(Type::last_execution)); }
 
 StartRequest read_start(WireReader& in) {
     StartRequest out;
@@ -155,6 +158,7 @@ Result<Request> decode_request(BytesView bytes) {
     case Type::anchor: out = read_anchor(in); break;
     case Type::seal_key: out = SealKeyRequest{in.text(kNodeNameMax)}; break;
     case Type::vault: out = read_vault(in); break;
+    case Type::last_execution: out = LastExecutionRequest{}; break;
     default: return fail(error::SignerRequestInvalid, "of an unknown type");
     }
     if (const auto good = in.finish(); !good) return fail(error::SignerRequestInvalid, good.error().detail);

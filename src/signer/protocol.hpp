@@ -73,9 +73,18 @@ struct VaultRequest {
     Bytes key;                 // wrap: the key; unwrap: the wrapped key
     bool operator==(const VaultRequest&) const = default;
 };
+/// The last execution that was signed; the answer is a LastExecution.
+struct LastExecutionRequest {
+    bool operator==(const LastExecutionRequest&) const = default;
+};
+struct LastExecution {
+    std::uint64_t height = 0; // 0: none yet
+    Hash256 header;
+    bool operator==(const LastExecution&) const = default;
+};
 
 using Request = std::variant<StartRequest, VoteRequest, BatchRequest, ProposalRequest, HandshakeRequest, SealRequest,
-                             AnchorRequest, SealKeyRequest, VaultRequest>;
+                             AnchorRequest, SealKeyRequest, VaultRequest, LastExecutionRequest>;
 Bytes encode(const Request& request);
 /// SignerRequestInvalid: unknown, over a limit, not the one encoding of its value, or fields that cannot be.
 Result<Request> decode_request(BytesView bytes);

@@ -32,6 +32,11 @@ std::string name(std::uint8_t purpose, std::uint32_t version) {
 
 } // namespace
 
+crypto::SecretKey PurposeKeys::new_key(std::uint8_t purpose, std::uint32_t version) const {
+    if (purpose != static_cast<std::uint8_t>(storage::KeyPurpose::backup)) return crypto::SecretKey::generate();
+    return root_.derive("cairn-signer-backup-key-v1 " + std::to_string(version));
+}
+
 Entry PurposeKeys::make_entry(std::uint8_t purpose, std::uint32_t version, const crypto::SecretKey& key) const {
     Entry out{EntryKind::key_made, purpose, 0, version, {}};
     const auto wrapping = root_.derive("cairn-signer-purpose-keys-v1");
@@ -98,7 +103,7 @@ Result<PurposeKeys::Outcome> PurposeKeys::perform(const VaultRequest& request) c
         if (next > storage::kKeyVersionsMax) return fail(error::VaultState, "too many versions");
         codec::WireWriter out;
         out.u32(next);
-        return Outcome{out.take(), make_entry(request.purpose, next, crypto::SecretKey::generate())};
+        return Outcome{out.take(), make_entry(request.purpose, next, new_key(request.purpose, next))};
     };
     const auto known = versions.find(request.version);
     const auto unknown = [&] { return fail(error::VaultKeyUnknown, name(request.purpose, request.version)); };
@@ -125,15 +130,19 @@ Result<PurposeKeys::Outcome> PurposeKeys::perform(const VaultRequest& request) c
         return Outcome{out.take(), {}};
     }
     case Operation::unwrap: {
-        if (known == versions.end()) return unknown();
-        if (known->second.state == KeyState::retired || !known->second.key)
+        const bool is_backup = request.purpose == static_cast<std::uint8_t>(storage::KeyPurpose::backup);
+        if (known == versions.end() && (!is_backup || request.version == 0)) return unknown();
+        if (known != versions.end() && (known->second.state == KeyState::retired || !known->second.key))
             return fail(error::VaultKeyRetired, name(request.purpose, request.version));
+        const auto derived =
+            known == versions.end() ? std::optional{new_key(request.purpose, request.version)} : std::nullopt;
+        const auto& opening = derived ? *derived : *known->second.key;
         const auto data = associated(request.purpose, request.version, request.context);
         Bytes key(kKeyBytes);
         if (request.key.size() != kNonceBytes + kKeyBytes + kTagBytes ||
             ::crypto_aead_xchacha20poly1305_ietf_decrypt(key.data(), nullptr, nullptr, request.key.data() + kNonceBytes,
                                                          request.key.size() - kNonceBytes, data.data(), data.size(),
-                                                         request.key.data(), known->second.key->view().data()) != 0)
+                                                         request.key.data(), opening.view().data()) != 0)
             return fail(error::VaultKeyWrong, name(request.purpose, request.version));
         return Outcome{std::move(key), {}};
     }

@@ -1,5 +1,9 @@
 // The purpose keys of storage (storage/key_vault.hpp), held by the signer. Encrypted under the root they lie in the signer's
 // memory; a destroyed one is overwritten there.
+//
+// Those of backups are derived from the root instead of drawn: whoever recovers the root on another machine, without this memory,
+// opens the backups. Such a version that this memory has retired or destroyed is refused here all the same; what ends it for whoever has
+// the root is to delete the backups.
 #pragma once
 
 #include "crypto/secret_key.hpp"
@@ -38,6 +42,8 @@ private:
 
     Entry make_entry(std::uint8_t purpose, std::uint32_t version, const crypto::SecretKey& key) const;
     Result<crypto::SecretKey> open_entry(const Entry& entry) const;
+
+    crypto::SecretKey new_key(std::uint8_t purpose, std::uint32_t version) const;
 
     crypto::SecretKey root_;
     std::map<std::uint8_t, Versions> purposes_;

@@ -92,6 +92,11 @@ Result<Verdict> Rules::check_view(const EpochState& state, const Entry& entry) {
     return Verdict::fresh;
 }
 
+std::pair<std::uint64_t, Hash256> Rules::last_execution() const {
+    if (executions_.signed_.empty()) return {};
+    return *executions_.signed_.rbegin();
+}
+
 Result<Verdict> Rules::check(const Entry& entry) const {
     if (entry.kind == EntryKind::execution) return executions_.check(entry, false);
     if (entry.epoch < epoch_floor_)

@@ -34,6 +34,8 @@ public:
     Result<Verdict> check(const Entry& entry) const;
     /// Remembers what check() found to be fresh, and floors.
     void apply(const Entry& entry);
+    /// Number and digest of the highest execution that was admitted; 0 if there was none.
+    std::pair<std::uint64_t, Hash256> last_execution() const;
     /// Entries that make a new object like this one; bounded whatever was signed.
     std::vector<Entry> snapshot() const;
 

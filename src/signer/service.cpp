@@ -190,6 +190,15 @@ Service::Pending Service::consider(const Bytes& bytes) {
                                    return consensus(message);
                                }};
                    },
+                   [this](const LastExecutionRequest&) -> Pending {
+                       return {{}, [this]() -> Result<Bytes> {
+                                   const auto [height, header] = rules_.last_execution();
+                                   codec::WireWriter out;
+                                   out.u64(height);
+                                   out.fixed(header);
+                                   return out.take();
+                               }};
+                   },
                    [this](const VaultRequest& request_) -> Pending {
                        return {{}, [this, request_] { return vault(request_); }};
                    }},

@@ -2,25 +2,25 @@
 #pragma once
 
 #include "storage/cipher_file_system.hpp"
-#include "storage/root_vault.hpp"
+#include "storage/test_vault.hpp"
 
 #include <filesystem>
 #include <memory>
 
 namespace cairn::storage {
 
-inline RootKey test_root(std::uint8_t number = 7) { return *RootKey::from(Bytes(32, number)); }
+inline crypto::SecretKey test_root(std::uint8_t number = 7) { return *crypto::SecretKey::from(Bytes(32, number)); }
 
 class TestEncryption {
 public:
     /// Keys lie in `keys`; `paths`: all files that should be encrypted.
     static Result<std::unique_ptr<TestEncryption>> open(FileSystem& below, const std::string& keys,
                                                         const std::vector<std::string>& paths,
-                                                        RootKey root = test_root(),
+                                                        crypto::SecretKey root = test_root(),
                                                         CipherSuite suite = CipherSuite::aes_256_gcm) {
         auto out = std::unique_ptr<TestEncryption>(new TestEncryption);
         CRN_CHECK(below.make_directory(keys));
-        CRN_TRY(vault, open_root_vault(below, keys, std::move(root), IfAbsent::create));
+        CRN_TRY(vault, TestVault::open(below, keys, std::move(root)));
         out->vault = std::move(vault);
         CRN_TRY(registry, KeyRegistry::open(below, keys, *out->vault, KeyRegistry::IfAbsent::create));
         out->registry = std::move(registry);
@@ -29,7 +29,7 @@ public:
         return out;
     }
 
-    std::unique_ptr<RootVault> vault;
+    std::unique_ptr<TestVault> vault;
     std::unique_ptr<KeyRegistry> registry;
     std::unique_ptr<CipherFileSystem> files;
 

@@ -1,23 +1,25 @@
-#include "storage/root_vault.hpp"
+// A vault that keeps its keys in files under a root in this process: stands for the signer in tests of what lies above it.
+#pragma once
 
-#include "base/assert.hpp"
 #include "base/errors/storage.hpp"
 #include "codec/wire.hpp"
+#include "crypto/aead.hpp"
 #include "crypto/ed25519.hpp"
+#include "storage/key_vault.hpp"
 #include "storage/sealed_pair.hpp"
 
 #include <map>
+#include <memory>
 #include <mutex>
-#include <sodium.h>
 #include <utility>
 
 namespace cairn::storage {
-namespace {
+namespace test_vault {
 
-constexpr std::string_view kMagic{"CRNVLT1\0", 8};
-constexpr std::string_view kName = "vault";
-constexpr std::size_t kKeysMax = 5u * kKeyVersionsMax;
-constexpr std::size_t kEncodedKeyBytes = 1 + 4 + 1 + 8 + 32;
+inline constexpr std::string_view kMagic{"CRNVLT1\0", 8};
+inline constexpr std::string_view kName = "vault";
+inline constexpr std::size_t kKeysMax = 5u * kKeyVersionsMax;
+inline constexpr std::size_t kEncodedKeyBytes = 1 + 4 + 1 + 8 + 32;
 
 struct PurposeKey {
     KeyState state = KeyState::current;
@@ -26,11 +28,11 @@ struct PurposeKey {
 };
 using Keys = std::map<std::pair<KeyPurpose, KeyVersion>, PurposeKey>;
 
-std::string describe(KeyPurpose purpose, KeyVersion version) {
+inline std::string describe(KeyPurpose purpose, KeyVersion version) {
     return std::string{name_of(purpose)} + " key version " + std::to_string(version.value);
 }
 
-Bytes encode(const Keys& keys) {
+inline Bytes encode(const Keys& keys) {
     codec::WireWriter out;
     out.u32(static_cast<std::uint32_t>(keys.size()));
     for (const auto& [name, key] : keys) {
@@ -43,7 +45,7 @@ Bytes encode(const Keys& keys) {
     return out.take();
 }
 
-std::optional<Keys> decode(BytesView content) {
+inline std::optional<Keys> decode(BytesView content) {
     codec::WireReader in{content};
     Keys out;
     for (auto count = in.count(kKeysMax, kEncodedKeyBytes); count > 0; --count) {
@@ -59,7 +61,7 @@ std::optional<Keys> decode(BytesView content) {
     return out;
 }
 
-Bytes wrap_context(KeyPurpose purpose, KeyVersion version, BytesView context) {
+inline Bytes wrap_context(KeyPurpose purpose, KeyVersion version, BytesView context) {
     codec::WireWriter out;
     out.text("cairn wrapped key");
     out.u8(static_cast<std::uint8_t>(purpose));
@@ -68,20 +70,25 @@ Bytes wrap_context(KeyPurpose purpose, KeyVersion version, BytesView context) {
     return out.take();
 }
 
-class FileVault final : public RootVault {
+/// Keeps its keys in DIRECTORY/vault.a and vault.b (sealed_pair.hpp), sealed with a key from the root.
+class TestVault final : public KeyVault {
 public:
-    FileVault(FileSystem& files, std::string directory, RootKey root)
+    TestVault(FileSystem& files, std::string directory, crypto::SecretKey root)
         : files_(files), directory_(std::move(directory)), root_(std::move(root)) {}
 
-    Status open(IfAbsent absent) {
+    /// VaultDamaged, also for a wrong root. `files` must outlive it.
+    static Result<std::unique_ptr<TestVault>> open(FileSystem& files, const std::string& directory,
+                                                   crypto::SecretKey root) {
+        auto out = std::make_unique<TestVault>(files, directory, std::move(root));
+        CRN_CHECK(out->load());
+        return out;
+    }
+    Status load() {
         CRN_TRY(loaded, load_pair(
                             files_, directory_ + "/" + std::string{kName}, kMagic,
                             [this](const SealedHeader&) -> Result<crypto::SecretKey> { return sealing_key(); },
                             error::VaultDamaged));
-        if (!loaded.newest) {
-            if (absent == IfAbsent::refuse) return fail(error::VaultDamaged, directory_ + "/vault.a is missing");
-            return save();
-        }
+        if (!loaded.newest) return save();
         auto keys = decode(loaded.newest->content);
         if (!keys) return fail(error::VaultDamaged, directory_ + "/vault.a");
         keys_ = std::move(*keys);
@@ -148,14 +155,6 @@ public:
         return out;
     }
 
-    Status replace_root(RootKey root) override {
-        const std::lock_guard guard(mutex_);
-        auto old = std::exchange(root_, std::move(root));
-        auto saved = save();
-        if (!saved) root_ = std::move(old);
-        return saved;
-    }
-
 private:
     crypto::SecretKey sealing_key() const { return root_.derive("cairn vault file"); }
 
@@ -212,64 +211,13 @@ private:
     FileSystem& files_;
     const std::string directory_;
     mutable std::mutex mutex_;
-    RootKey root_;               // all guarded by mutex_
+    crypto::SecretKey root_;     // all guarded by mutex_
     std::uint64_t sequence_ = 0; // of the last save
     Keys keys_;
 };
 
-} // namespace
+} // namespace test_vault
 
-std::string_view name_of(KeyPurpose purpose) {
-    switch (purpose) {
-    case KeyPurpose::storage: return "storage";
-    case KeyPurpose::backup: return "backup";
-    case KeyPurpose::snapshot: return "snapshot";
-    case KeyPurpose::audit: return "audit";
-    case KeyPurpose::vault: return "vault";
-    }
-    return "unknown";
-}
-
-std::string_view name_of(KeyState state) {
-    switch (state) {
-    case KeyState::current: return "current";
-    case KeyState::superseded: return "superseded";
-    case KeyState::retired: return "retired";
-    case KeyState::destroyed: return "destroyed";
-    }
-    return "unknown";
-}
-
-void RootKey::Unlock::operator()(std::uint8_t* memory) const { sodium_free(memory); }
-
-RootKey::RootKey() {
-    CRN_ASSERT(sodium_init() >= 0);
-    memory_.reset(static_cast<std::uint8_t*>(sodium_malloc(crypto::SecretKey::kBytes)));
-    CRN_ASSERT(memory_ != nullptr);
-}
-
-RootKey RootKey::generate() {
-    RootKey out;
-    crypto::system_random().fill({out.memory_.get(), crypto::SecretKey::kBytes});
-    return out;
-}
-
-std::optional<RootKey> RootKey::from(BytesView bytes) {
-    if (bytes.size() != crypto::SecretKey::kBytes) return std::nullopt;
-    RootKey out;
-    std::ranges::copy(bytes, out.memory_.get());
-    return out;
-}
-
-crypto::SecretKey RootKey::derive(std::string_view use) const { return crypto::SecretKey::from(view())->derive(use); }
-
-crypto::KeyCheck RootKey::check_value() const { return crypto::SecretKey::from(view())->check_value(); }
-
-Result<std::unique_ptr<RootVault>> open_root_vault(FileSystem& files, const std::string& directory, RootKey root,
-                                                   IfAbsent absent) {
-    auto vault = std::make_unique<FileVault>(files, directory, std::move(root));
-    CRN_CHECK(vault->open(absent));
-    return vault;
-}
+using test_vault::TestVault;
 
 } // namespace cairn::storage

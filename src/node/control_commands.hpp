@@ -1,0 +1,32 @@
+// The commands that a running node takes on its control socket (control.hpp), and their answers in JSON:
+//     storage-key status | rotate | rewrap | reencrypt MIB_PER_SECOND | retire VERSION | try VERSION
+//     backup create|verify PATH, backup status, backup-key status|rotate|retire VERSION|try VERSION
+//     audit-records CURSOR     records of the audit log from there on, in hex; everything queued is sealed first
+//     evidence-file NAME       a proof that is kept, in the clear
+//     log-lines CURSOR         lines of the node's own log from there on
+// Answer: {"result": {...}} or {"error": {"code": "CRN-STO-0022", "detail": "..."}}.
+#pragma once
+
+#include "audit/trail.hpp"
+#include "node/backup_job.hpp"
+#include "node/chain.hpp"
+#include "node/data_at_rest.hpp"
+#include "node/info_log.hpp"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace cairn::node {
+
+struct ControlParts {
+    const std::string& data_dir;
+    DataAtRest& at_rest;
+    const Chain& chain;
+    audit::Trail& trail;
+    BackupJob& backups;
+    const InfoLog* log = nullptr; // null: the process keeps none
+};
+nlohmann::json to_json(const BackupReport& report);
+std::string answer_control_command(const ControlParts& parts, const std::string& line);
+
+} // namespace cairn::node

@@ -294,9 +294,18 @@ TEST(DataAtRest, rotates_by_command_while_the_chain_runs_and_the_node_starts_wit
     }
     EXPECT_NE(status.find("\"files_left\":0"), std::string::npos) << status;
     EXPECT_NE(status.find("\"failed\":null"), std::string::npos) << status;
+    EXPECT_NE(ask("storage-key try 1").find("\"refused\":false"), std::string::npos);
     const auto proof = ask("storage-key retire 1");
     EXPECT_NE(proof.find("\"files_under_version\":0"), std::string::npos) << proof;
     EXPECT_NE(proof.find("\"state\":\"destroyed\""), std::string::npos) << proof;
+    const auto tried = ask("storage-key try 1");
+    EXPECT_NE(tried.find("\"refused\":true"), std::string::npos) << tried;
+    EXPECT_NE(tried.find("CRN-STO-0008"), std::string::npos) << tried;
+    ask("backup-key rotate");
+    ask("backup-key rotate");
+    EXPECT_NE(ask("backup-key try 1").find("\"refused\":false"), std::string::npos);
+    EXPECT_NE(ask("backup-key retire 1").find("\"state\":\"retired\""), std::string::npos);
+    EXPECT_NE(ask("backup-key try 1").find("CRN-STO-0008"), std::string::npos);
     EXPECT_NE(ask("storage-key invent").find("CRN-NOD-0008"), std::string::npos);
     // Every transfer that was sent meanwhile is in the chain, and after a restart as well.
     const auto payer = crypto::address_of(*crypto::public_key(network.key()));

@@ -148,7 +148,7 @@ Result<std::set<std::string>> validators_of(RpcClient& rpc, const KeyView& key) 
     CRN_TRY(genesis, ledger::genesis_from_json(text.is_string() ? text.get<std::string>() : text.dump()));
     std::set<std::string> out;
     for (const auto& validator : genesis.validators.members)
-        if (system::key_id(validator.key) == key.id) out.insert(validator.name);
+        if (system::key_id(validator.key.bytes) == key.id) out.insert(validator.name);
     return out;
 }
 

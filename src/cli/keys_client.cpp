@@ -145,7 +145,7 @@ Status check_quorum_without(RpcClient& rpc, const Hash256& id) {
     std::size_t good = 0;
     bool is_validator = false;
     for (const auto& validator : genesis.validators.members) {
-        const auto one = system::key_id(validator.key);
+        const auto one = system::key_id(validator.key.bytes);
         is_validator |= one == id;
         CRN_TRY(key, read_key(rpc, one));
         if (one != id && ledger::signs(key.head.state)) ++good;

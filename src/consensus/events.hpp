@@ -69,7 +69,7 @@ struct RulesChanged {
 /// Keys of validators that the executed chain has stopped (quarantined, compromised, ...), all of them: nothing that they sign
 /// counts here from now on. Certificates of a quorum still do, whoever is in them. docs/decisions/0030-a-stopped-voting-key.md.
 struct VotersStopped {
-    std::vector<crypto::ValidatorPublicKey> keys;
+    std::vector<crypto::VotingKey> keys;
 };
 using Input = std::variant<Tick, MessageReceived, LocalBatch, ExecutionFinished, BlocksDurable, PeerConnected,
                            InvalidInBatch, RulesChanged, VotersStopped>;

@@ -339,7 +339,7 @@ private:
 
     std::map<std::uint64_t, Rules> rules_; // by first height; never empty
     BlockBudget budget_;
-    std::vector<crypto::ValidatorPublicKey> stopped_;
+    std::vector<crypto::VotingKey> stopped_;
 
     // peers
     std::vector<Peer> peers_;

@@ -17,7 +17,7 @@ Result<ValidatorIndex> identify_peer(BytesView certificate_der, const ledger::Ge
     CRN_TRY(verified, crypto::verify_node_certificate(certificate_der, trust.cas_of(validator.organisation), now));
     if (verified != claimed) return fail(error::CertificateForeign, "names another consensus key");
     CRN_TRY(info, crypto::inspect_certificate_der(certificate_der));
-    for (const auto& id : {info.fingerprint, info.key_id, crypto::keccak256(claimed)})
+    for (const auto& id : {info.fingerprint, info.key_id, crypto::keccak256(claimed.bytes)})
         if (trust.is_revoked(validator.organisation, id))
             return fail(error::CertificateRevoked, to_hex(id) + ", by " + validator.organisation);
     return *index;

@@ -310,13 +310,13 @@ bool key_was_good_at(const ledger::StateView& view, const Hash256& id, std::uint
     return good_at(storage, id, height);
 }
 
-std::vector<crypto::ValidatorPublicKey> stopped_keys(const ledger::StateView& view,
-                                                     const std::vector<ledger::Validator>& validators) {
+std::vector<crypto::VotingKey> stopped_keys(const ledger::StateView& view,
+                                            const std::vector<ledger::Validator>& validators) {
     ViewSlots slots{view, kKeysAddress};
     KeyStorage storage{slots};
-    std::vector<crypto::ValidatorPublicKey> out;
+    std::vector<crypto::VotingKey> out;
     for (const auto& validator : validators) {
-        const auto state = storage.head(key_id(validator.key)).state;
+        const auto state = storage.head(key_id(validator.key.bytes)).state;
         if (state != KeyState::none && !ledger::signs(state)) out.push_back(validator.key);
     }
     return out;

@@ -41,8 +41,8 @@ ledger::KeyState key_state_at(const ledger::StateView& view, const Hash256& id, 
 bool key_was_good_at(const ledger::StateView& view, const Hash256& id, std::uint64_t height);
 
 /// Those of these validators' keys that do not sign.
-std::vector<crypto::ValidatorPublicKey> stopped_keys(const ledger::StateView& view,
-                                                     const std::vector<ledger::Validator>& validators);
+std::vector<crypto::VotingKey> stopped_keys(const ledger::StateView& view,
+                                            const std::vector<ledger::Validator>& validators);
 /// Whether the organisation that owns this key, which is no account's, has stopped it, or others have.
 bool is_stopped(const ledger::StateView& view, std::string_view organisation, const Hash256& id);
 /// Rises with every change of state of keys that are no accounts'.

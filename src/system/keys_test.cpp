@@ -418,7 +418,7 @@ TEST_F(Keys, a_certificates_key_is_stopped_by_the_organisation_that_it_belongs_t
     decide_state(tls, KeyState::active, "false alarm");
     EXPECT_FALSE(is_stopped(chain.state(), "Alpha", tls));
     // The voting key that genesis registered: so may the others together, too.
-    const auto voting = key_id(genesis.validators.members[0].key);
+    const auto voting = key_id(genesis.validators.members[0].key.bytes);
     decide_state(voting, KeyState::quarantined, "it signed two blocks");
     EXPECT_TRUE(is_stopped(chain.state(), "Alpha", voting));
 }

@@ -128,9 +128,9 @@ std::vector<FlagSpec> zone_flags() {
             {.name = "dir", .value = "DIR", .help = "development network", .completes = Completes::directory}};
 }
 
-Result<ZoneAccess> zone_access(const Invocation& invocation, const std::string& kind) {
+Result<ZoneAccess> zone_access(const Invocation& invocation, const std::string& kind, const std::string& named) {
     ZoneAccess out;
-    out.node = invocation.flag_or("node", "");
+    out.node = named.empty() ? invocation.flag_or("node", "") : named;
     out.identity_directory = invocation.flag_or("identity", "");
     if (const auto at = invocation.flag("at")) {
         const auto parsed = parse_host_port(*at);

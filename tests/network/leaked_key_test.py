@@ -263,6 +263,11 @@ class LeakedKey(unittest.TestCase):
         self.assertIn("stand still", self.refused("key", "state", alpha, "quarantined", "--reason", "x", "--key-file",
                                                   self.administrators[1]))
 
+        # Every node's audit log tells the same acts, as far as it reaches.
+        joined = json.loads(self.cairn("audit", "collect", "--all", "--out", "centre", "--json"))["joined"]
+        self.assertEqual((joined["logs"], joined["differences"]), (4, []), joined)
+        self.assertGreater(joined["acts_compared"], 5)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

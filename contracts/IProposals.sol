@@ -28,6 +28,8 @@ pragma solidity >=0.8.20 <0.9.0;
 ///                                1: target 160, block of creation; 2: bit i: organisation i approves; 3: bit i: administrator i
 ///                                approves; 4: bit i: organisation i objects; 5: bytes data; 6: string reason
 ///   2 << 248 | matter            threshold 40, delay 40, expiry 40, set 1
+///   3 << 248                     dormancy 40, unused 80, set 1; unset: 50,000,000 blocks
+///   4 << 248 | account           block of the last act by a role
 /// Calls with value, and delegatecalls, are refused.
 interface IProposals {
     struct Proposal {
@@ -59,6 +61,8 @@ interface IProposals {
     event Executed(uint256 indexed id);
     event Rejected(uint256 indexed id);
     event Withdrawn(uint256 indexed id);
+    event Confirmed(address indexed account);
+    event DormancyChanged(uint256 blocks);
     event RuleChanged(uint8 indexed matter, uint256 threshold, uint256 delay, uint256 expiry);
 
     /// @notice The caller may not propose, vote or carry out in this matter.
@@ -69,6 +73,8 @@ interface IProposals {
     error WrongState(uint256 id, string state);
     error AlreadyApproved(uint256 id);
     error AlreadyObjected(uint256 id);
+    /// @notice It has a role and no use of it, for it has done nothing by it for so long: `confirm`.
+    error Dormant(address account);
     error TooEarly(uint256 id, uint256 ready);
     error FieldInvalid(string field);
     /// @notice After this change some decision could never be taken again.
@@ -95,6 +101,17 @@ interface IProposals {
     function withdraw(uint256 id) external;
     /// @notice Only the proposer and who may vote.
     function execute(uint256 id) external;
+    /// @notice An administrator or regulator who has done nothing by the role for so many blocks has no use of it until the
+    /// organisations confirm it; 0: never. An act is a proposal, an approval, or `stay`.
+    function dormancy() external view returns (uint256);
+    /// @notice Block of the last act by a role, or of its confirmation; 0: none. A change of the account's rights counts as well.
+    function lastUse(address account) external view returns (uint256);
+    /// @notice For who has nothing else to do: keeps the caller's role in use. Too late for who is dormant.
+    function stay() external;
+    /// @notice Only by a proposal (matter administrators).
+    function confirm(address account) external;
+    /// @notice Only by a proposal (matter rules). 0, or at least 1,000.
+    function setDormancy(uint256 blocks) external;
     /// @notice Only by a proposal. Threshold 0: the majority.
     function setRule(uint8 matter, uint256 threshold, uint256 delay, uint256 expiry) external;
 }

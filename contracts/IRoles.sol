@@ -14,13 +14,14 @@ pragma solidity >=0.8.20 <0.9.0;
 ///   1. its transaction's sender, its acting account or its target is frozen (also the code that the target delegates to)
 ///   2. the method is frozen
 ///   3. sender or acting account do not dominate the label of the target, or of the record that a call of Records is about
-///   4. a policy denies it to the sender or the acting account; of the policies that match the one that names most decides, and
+///   4. what the message may change (the target; the record; a new contract) does not dominate the label of sender or acting account
+///   5. a policy denies it to the sender or the acting account; of the policies that match the one that names most decides, and
 ///      among those that name equally many "deny" beats "allow"
-///   5. it deploys, or calls upgradeTo(address) or upgradeToAndCall(address,bytes), and neither sender nor acting account may: by
+///   6. it deploys, or calls upgradeTo(address) or upgradeToAndCall(address,bytes), and neither sender nor acting account may: by
 ///      the role deployer, or by a policy that allows it and names it (the contract zero for deployment, contract and method for
 ///      an upgrade); a call without a sender (eth_call from the zero address) is not asked
 /// The acting account is the message's sender; for delegatecall and callcode the contract that runs foreign code. Roles and
-/// Proposals are out of reach of 2 to 5.
+/// Proposals are out of reach of 2 to 6.
 /// @dev The node runs it natively and reads it through typed accessors. Slots (Solidity has no words for the second half, whose
 /// values are found without hashing):
 ///   slot 0  summary, bits that once set stay: 0 enforced, 1 freezes, 2 freezes of methods, 3 labels, 8 + n policies of shape n

@@ -3,6 +3,8 @@
 #include "cli/governance.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
+#include "cli/sender.hpp"
+#include "cli/transact.hpp"
 #include "ledger/role.hpp"
 #include "system/addresses.hpp"
 #include "system/subject.hpp"
@@ -93,6 +95,17 @@ Status change_role(Invocation& invocation, bool give) {
 }
 Status role_grant(Invocation& invocation) { return change_role(invocation, true); }
 Status role_revoke(Invocation& invocation) { return change_role(invocation, false); }
+
+Status role_stay(Invocation& invocation) {
+    CRN_TRY(rpc, open_rpc(invocation));
+    CRN_TRY(receipt, send_call(invocation, rpc, system::kProposalsAddress, encode_call("stay()", {})));
+    print_receipt(invocation, receipt);
+    return {};
+}
+Status role_confirm(Invocation& invocation) {
+    CRN_TRY(account, parse_address(invocation.argument(0)));
+    return propose_call(invocation, system::kProposalsAddress, encode_call("confirm(address)", {account}));
+}
 
 // Policies.
 
@@ -338,6 +351,26 @@ void declare_role(CommandList& out) {
                                  "team\" --from dev:8",
                                  ""}},
                    .run = role_grant});
+    out.push_back({.noun = "role",
+                   .verb = "stay",
+                   .summary = "keep your role in use when there is nothing else to do by it",
+                   .details = "An administrator or regulator who does nothing by the role for long "
+                              "loses the use of it. Proposing and approving keep it; so does this.",
+                   .flags = with(with(sender_flags(), transaction_flags()), rpc_flags()),
+                   .examples = {{"cairn role stay --from dev:9", ""}},
+                   .run = role_stay});
+    out.push_back(
+        {.noun = "role",
+         .verb = "confirm",
+         .summary = "propose to give an account the use of its role again",
+         .details = "For who has done nothing by the role for so long that it fell asleep. The majority of the "
+                    "organisations decides.",
+         .arguments = {account},
+         .flags = proposing_flags(),
+         .examples = {{"cairn role confirm 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --reason \"back from leave\" "
+                       "--from org:alpha",
+                       ""}},
+         .run = role_confirm});
     out.push_back(
         {.noun = "role",
          .verb = "revoke",

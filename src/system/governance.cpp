@@ -14,6 +14,8 @@ constexpr std::uint64_t kFourEyes = 2;
 
 // contracts/IProposals.sol: first byte of the slots of voting rules.
 constexpr std::uint64_t kRuleTag = 2;
+constexpr std::uint64_t kDormancyTag = 3;
+constexpr std::uint64_t kUseTag = 4;
 constexpr unsigned kTagShift = 248;
 constexpr unsigned kHeightBits = 40;
 constexpr unsigned kSetBit = 3 * kHeightBits;
@@ -29,6 +31,8 @@ constexpr std::array kGoverned{
     Governed{kMembersAddress, "removeOrganisation(string)", Matter::membership},
     Governed{kParametersAddress, "change(string,uint256,uint256)", Matter::parameters},
     Governed{kProposalsAddress, "setRule(uint8,uint256,uint256,uint256)", Matter::rules},
+    Governed{kProposalsAddress, "setDormancy(uint256)", Matter::rules},
+    Governed{kProposalsAddress, "confirm(address)", Matter::administrators},
     Governed{kRolesAddress, "grantAdministrator(address,uint8)", Matter::administrators},
     Governed{kRolesAddress, "revokeAdministrator(address,uint8)", Matter::administrators},
     Governed{kRolesAddress, "grant(address,uint8)", Matter::rights},
@@ -99,7 +103,14 @@ std::expected<void, Bytes> only_by_proposal(Call& call) {
 
 bool Electorate::holds(const Address& account, Role role) {
     const Subject subject = roles_.subject(account);
-    return subject.at(block_).has(role) && !subject.freeze.holds_at(block_);
+    return subject.at(block_).has(role) && !subject.freeze.holds_at(block_) && !is_dormant(account, subject);
+}
+
+bool Electorate::is_dormant(const Address& account, const Subject& subject) {
+    if (proposals_ == nullptr) return false;
+    const std::uint64_t limit = load_dormancy(*proposals_);
+    // Who was given a role, or lost one, was looked at then.
+    return limit != 0 && block_ > std::max(last_use(*proposals_, account), subject.since) + limit;
 }
 
 bool Electorate::may_propose(const Address& account, Matter matter) {
@@ -162,6 +173,21 @@ std::uint64_t Electorate::holders(Role role) {
     return out;
 }
 
+std::uint64_t load_dormancy(Slots& proposals) {
+    const U256 word = proposals.load(U256{kDormancyTag} << kTagShift);
+    return word ? (word.low() & kForever) : kDormancyDefault;
+}
+void store_dormancy(Slots& proposals, std::uint64_t blocks) {
+    proposals.store(U256{kDormancyTag} << kTagShift, U256{blocks} | U256{1} << kSetBit);
+}
+
+std::uint64_t last_use(Slots& proposals, const Address& account) {
+    return proposals.load(U256{kUseTag} << kTagShift | from_big_endian(account)).low();
+}
+void note_use(Slots& proposals, const Address& account, std::uint64_t block) {
+    proposals.store(U256{kUseTag} << kTagShift | from_big_endian(account), U256{block});
+}
+
 VotingRule load_rule(Slots& proposals, Matter matter) {
     const U256 word = proposals.load(rule_slot(matter));
     if (!word) return default_rule(matter);
@@ -175,7 +201,7 @@ void store_rule(Slots& proposals, Matter matter, const VotingRule& rule) {
 }
 
 std::string lock_out(Slots& members, Slots& roles, Slots& proposals, std::uint64_t block) {
-    Electorate electorate{members, roles, block};
+    Electorate electorate{members, roles, nullptr, block};
     if (RoleStorage{roles}.summary().enforced) {
         for (const auto role : {Role::system_administrator, Role::security_administrator, Role::audit_administrator})
             if (electorate.holders(role) == 0) return "no " + std::string(name_of(role)) + " would be left";

@@ -48,7 +48,9 @@ std::expected<void, Bytes> only_by_proposal(Call& call);
 /// Who takes part at a block: holders of accounts that are not frozen.
 class Electorate {
 public:
-    Electorate(Slots& members, Slots& roles, std::uint64_t block) : members_(members), roles_(roles), block_(block) {}
+    /// `proposals`: null where nobody is dormant, to ask what could be if all were confirmed.
+    Electorate(Slots& members, Slots& roles, Slots* proposals, std::uint64_t block)
+        : members_(members), roles_(roles), proposals_(proposals), block_(block) {}
 
     bool may_propose(const Address& account, Matter matter);
     /// Index of the organisation that this account votes for.
@@ -63,15 +65,27 @@ public:
     std::uint64_t count(const U256& organisations, const U256& administrators, Matter matter);
     /// Administrators that hold the role and are not frozen.
     std::uint64_t holders(ledger::Role role);
+    /// Has the role and the use of it: neither frozen nor dormant.
+    bool holds(const Address& account, ledger::Role role);
 
 private:
     bool is_frozen(const Address& account) { return roles_.subject(account).freeze.holds_at(block_); }
-    bool holds(const Address& account, ledger::Role role);
+    bool is_dormant(const Address& account, const Subject& subject);
 
     MemberStorage members_;
     RoleStorage roles_;
+    Slots* proposals_;
     std::uint64_t block_;
 };
+
+/// So many blocks without an act by its role, and an administrator or regulator has no use of it until it is confirmed; 0: never.
+inline constexpr std::uint64_t kDormancyDefault = 50'000'000;
+inline constexpr std::uint64_t kDormancyMin = 1'000;
+std::uint64_t load_dormancy(Slots& proposals);
+void store_dormancy(Slots& proposals, std::uint64_t blocks);
+/// Block of the last act by a role, or of its confirmation; 0: none yet.
+std::uint64_t last_use(Slots& proposals, const Address& account);
+void note_use(Slots& proposals, const Address& account, std::uint64_t block);
 
 VotingRule load_rule(Slots& proposals, Matter matter);
 void store_rule(Slots& proposals, Matter matter, const VotingRule& rule);

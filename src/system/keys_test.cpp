@@ -3,6 +3,7 @@
 #include "base/errors/keys.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/secp256k1.hpp"
+#include "evm/bytecode.hpp"
 #include "ledger/selector.hpp"
 #include "system/chain_test.hpp"
 #include "system/key_transitions.hpp"
@@ -463,6 +464,45 @@ TEST_F(Keys, an_organisation_replaces_its_own_keys_but_not_a_validators) {
     send(kAlpha, "replaceKey(bytes32,bytes32)",
          {key_id(genesis.validators.members[0].key.bytes), filled<Hash256>(0xd4)})
         .expect_revert("FieldInvalid(string)", {"keyClass"});
+}
+
+/// A contract that takes a signature as ERC-2612 does: ecrecover says whose key it is, Keys whether the key was good at a height.
+TEST_F(Keys, a_contract_asks_whether_the_key_that_ecrecover_found_was_good_at_a_height) {
+    using enum evm::Opcode;
+    const auto selector = ledger::selector_of("goodAt(bytes32,uint64)");
+    evm::testing::Code checker; // input: digest, v, r, s, height; output: goodAt(signer, height)
+    checker.push(128).push(0).push(0).op(CALLDATACOPY);
+    checker.push(32).push(0).push(128).push(0).push(1).op(GAS, STATICCALL, POP);
+    checker.push(from_big_endian(BytesView{selector}) << 224).push(64).op(MSTORE);
+    checker.push(0).op(MLOAD).push(68).op(MSTORE);
+    checker.push(128).op(CALLDATALOAD).push(100).op(MSTORE);
+    checker.push(32).push(160).push(68).push(64).push(kKeysAddress).op(GAS, STATICCALL, POP);
+    checker.push(32).push(160).op(RETURN);
+    const Address contract = filled<Address>(0x77);
+    auto founders = genesis;
+    founders.accounts[contract] = {.balance = {}, .nonce = 1, .code = checker, .storage = {}};
+    chain.~TestChain();
+    new (&chain) TestChain{founders};
+
+    const Address account = address(1);
+    const auto good = [&](std::uint8_t key, std::uint64_t at_height) {
+        const auto digest = filled<Hash256>(0x5a);
+        const auto signature = *crypto::sign(digest, secret(key));
+        const Bytes input = *codec::abi_encode(
+            "(bytes32,uint256,bytes32,bytes32,uint64)",
+            {digest, 27u + signature.y_parity, to_big_endian(signature.r), to_big_endian(signature.s), at_height});
+        return chain.run(TestChain::message(contract, kStranger, input)).value("(bool)").as_bool();
+    };
+    at(10);
+    EXPECT_TRUE(good(1, 10));
+    rotate(account, 2, 2).values("()");
+    at(20);
+    EXPECT_TRUE(good(1, 9)) << "what it signed while it was the account's stays good";
+    EXPECT_FALSE(good(1, 20)) << "retired";
+    EXPECT_TRUE(good(2, 20));
+    send(kAlpha, kOpen, {id(address(2)), 15, "stolen"}).values("(uint256)");
+    EXPECT_FALSE(good(2, 20)) << "in quarantine";
+    EXPECT_TRUE(good(2, 19));
 }
 
 /// Whatever is asked in whatever order: an account has exactly one key that could sign for it, a key signs for at most one

@@ -2,6 +2,7 @@
 
 #include "system/addresses.hpp"
 #include "system/call.hpp"
+#include "system/system_contracts.hpp"
 
 #include <bit>
 
@@ -136,6 +137,8 @@ private:
                     return refused;
             }
         }
+        if (summary_.labels && act_.writes && target == act_.target)
+            if (auto refused = judge_writing(subject)) return refused;
         if (summary_.shapes == 0) return std::nullopt;
         const Side contract{target, subject.in_policies_as_contract};
         if (auto refused = judge_policy({act_.origin, origin_.in_policies_as_account}, contract)) return refused;
@@ -146,6 +149,17 @@ private:
     std::optional<Refusal> judge_label(const Label& label, std::string_view whose) const {
         if (!origin_.at(block_).label.dominates(label)) return refuse(std::string(whose), act_.origin);
         if (!actor_.at(block_).label.dominates(label)) return refuse(std::string(whose), act_.actor);
+        return std::nullopt;
+    }
+
+    /// Knowledge does not flow down: declassification alone brings it there.
+    std::optional<Refusal> judge_writing(const Subject& target) {
+        if (!act_.creates && act_.target != kRecordsAddress && is_system_contract(act_.target)) return std::nullopt;
+        Label label = act_.creates ? Label{} : target.at(block_).label;
+        if (act_.target == kRecordsAddress && method_ && act_.input.size() >= method_->size() + Hash256::kSize)
+            label = roles_.record_label(*Hash256::from(act_.input.subspan(method_->size(), Hash256::kSize)), block_);
+        if (!label.dominates(origin_.at(block_).label)) return refuse("writing down", act_.origin);
+        if (!label.dominates(actor_.at(block_).label)) return refuse("writing down", act_.actor);
         return std::nullopt;
     }
 
@@ -189,6 +203,7 @@ Act act_of(const Address& origin, const evm::Message& message) {
     act.origin = origin;
     act.actor = message.sender;
     act.creates = message.kind == CallKind::create || message.kind == CallKind::create2;
+    act.writes = !message.is_static && (act.creates || message.kind == CallKind::call);
     if (act.creates) return act;
     if (message.kind == CallKind::delegate_call || message.kind == CallKind::call_code) act.actor = message.recipient;
     act.target = message.code_address;
@@ -215,6 +230,7 @@ public:
         Act act;
         act.origin = act.actor = authority;
         act.target = target.is_zero() ? authority : target;
+        act.writes = false; // but to itself
         return judge(slots, block.number, act).has_value();
     }
 

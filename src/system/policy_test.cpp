@@ -169,8 +169,8 @@ struct Reference {
     }
 
     std::optional<Denial> refuses(const Address& origin, const Address& actor, std::optional<Address> target,
-                                  std::optional<std::uint32_t> method, const Hash256& digest,
-                                  std::uint64_t block) const {
+                                  std::optional<std::uint32_t> method, const Hash256& digest, std::uint64_t block,
+                                  bool changes) const {
         if (is_frozen(origin, block)) return Denial{"account frozen", origin};
         if (is_frozen(actor, block)) return Denial{"account frozen", actor};
         std::vector<Address> targets{target.value_or(Address{})};
@@ -191,6 +191,17 @@ struct Reference {
                 for (const auto& who : {origin, actor})
                     if (record_labels.contains(digest) && below(who, record_labels.at(digest)))
                         return Denial{"label of the record", who};
+            if (changes && &one == &targets[0])
+                for (const auto& who : {origin, actor}) {
+                    const auto own = labels.contains(who) ? labels.at(who) : std::pair<unsigned, std::uint32_t>{};
+                    auto object = std::pair<unsigned, std::uint32_t>{};
+                    if (target && labels.contains(*target)) object = labels.at(*target);
+                    if (target == kRecordsAddress)
+                        object = record_labels.contains(digest) ? record_labels.at(digest)
+                                                                : std::pair<unsigned, std::uint32_t>{};
+                    if (own.first > object.first || (own.second & ~object.second) != 0)
+                        return Denial{"writing down", who};
+                }
             for (const auto& who : {origin, actor})
                 if (opinion(who, one, method).verdict == 2) return Denial{"policy: deny", who};
         }
@@ -209,11 +220,14 @@ struct Reference {
     std::optional<std::pair<Denial, std::size_t>> first_refusal(const Address& origin, const std::vector<Hop>& path,
                                                                 const Hash256& digest, std::uint64_t block) const {
         Address self = origin;
+        bool in_static = false;
         for (std::size_t i = 0; i < path.size(); ++i) {
             const auto& hop = path[i];
             const bool creates = hop.step == Step::create;
+            in_static = in_static || hop.step == Step::static_call;
+            const bool changes = !in_static && (creates || hop.step == Step::call);
             const auto refused = refuses(origin, self, creates ? std::nullopt : std::optional{hop.target},
-                                         creates ? std::nullopt : std::optional{hop.method}, digest, block);
+                                         creates ? std::nullopt : std::optional{hop.method}, digest, block, changes);
             if (refused) return std::pair{*refused, i};
             if (hop.step == Step::call || hop.step == Step::static_call) self = hop.target;
         }
@@ -394,8 +408,9 @@ TEST(Policy, random_rules_refuse_exactly_what_the_reference_refuses) {
     }
     // The run says something only if every rule was met.
     EXPECT_GT(allowed, 1000u);
-    for (const auto* kind : {"account frozen", "target frozen", "method frozen", "label of the contract",
-                             "label of the record", "policy: deny", "deployment needs", "upgrade needs"})
+    for (const auto* kind :
+         {"account frozen", "target frozen", "method frozen", "label of the contract", "label of the record",
+          "writing down", "policy: deny", "deployment needs", "upgrade needs"})
         EXPECT_GT(refused[kind], 20u) << kind;
     std::size_t sum = 0;
     for (const auto& [kind, count] : refused) sum += count;

@@ -3,6 +3,7 @@
 #include "ledger/account_key.hpp"
 #include "system/chain_test.hpp"
 #include "system/governance.hpp"
+#include "system/policy.hpp"
 #include "system/roles.hpp"
 
 #include <gtest/gtest.h>
@@ -245,6 +246,8 @@ std::vector<Action> actions() {
          "declassifyRecord(bytes32,uint8,uint32)",
          {filled<Hash256>(2), 0, 0}},
         {Matter::retirement, kSecurity, kRolesAddress, "retire(address,string)", {kContract, "replaced"}},
+        {Matter::rules, kAlpha, kProposalsAddress, "setDormancy(uint256)", {2000}},
+        {Matter::administrators, kAlpha, kProposalsAddress, "confirm(address)", {kSecurity}},
         {Matter::keys,
          kAlpha,
          kKeysAddress,
@@ -326,8 +329,8 @@ TEST_F(Powers, below_its_threshold_no_action_has_an_effect_and_at_it_each_has) {
             const auto values = answer.values("(uint256,uint256,uint256,uint256)");
             return std::pair{values[2].number(), values[3].number()};
         };
-        EXPECT_EQ(numbers(rule_after) != numbers(rule_before), action.matter == Matter::rules);
-        EXPECT_EQ(is_untouched(), action.matter == Matter::rules);
+        EXPECT_EQ(numbers(rule_after) != numbers(rule_before), action.signature.starts_with("setRule"));
+        EXPECT_EQ(is_untouched(), action.target == kProposalsAddress);
     }
 }
 
@@ -502,13 +505,92 @@ TEST_F(Powers, a_label_goes_down_only_by_declassification) {
     for (const auto& sender : {kAlpha, kSystem, kAudit, kRegulator, kStranger})
         propose(sender, "declassify(address,uint8,uint32)", {kContract, 0, 0})
             .expect_revert("NotAuthorised(address)", {sender});
-    decide("raiseLabel(address,uint8,uint32)", {kStranger, 2, 7});
+    decide("raiseLabel(address,uint8,uint32)", {kStranger, 2, 3});
     next_block();
     EXPECT_TRUE(may_call(kStranger, kContract));
     EXPECT_FALSE(may_call(kDeployer, kContract));
+    EXPECT_FALSE(may_call(kStranger, kDeployer)) << "what it knows would flow down";
     decide("declassify(address,uint8,uint32)", {kContract, 0, 0});
     next_block();
     EXPECT_TRUE(may_call(kDeployer, kContract));
+}
+
+TEST_F(Powers, who_has_a_label_writes_only_where_it_is_dominated_and_reads_below) {
+    decide("raiseLabel(address,uint8,uint32)", {kStranger, 2, 1});
+    next_block();
+    const auto act = [](const Address& target, bool writes) {
+        return Act{.origin = kStranger, .actor = kStranger, .creates = false, .writes = writes, .target = target};
+    };
+    const auto refusal = [&](const Act& one) {
+        ViewSlots slots{chain.state(), kRolesAddress};
+        return judge(slots, chain.block().number, one);
+    };
+    ASSERT_TRUE(refusal(act(kContract, true)));
+    EXPECT_EQ(refusal(act(kContract, true))->rule, "writing down");
+    EXPECT_FALSE(refusal(act(kContract, false)));
+    // The consortium's own contracts, and what has the label itself.
+    EXPECT_FALSE(refusal(act(kKeysAddress, true)));
+    decide("raiseLabel(address,uint8,uint32)", {kContract, 2, 1});
+    next_block();
+    EXPECT_FALSE(refusal(act(kContract, true)));
+    // A document goes on record under its label only.
+    const auto record = [&](std::uint8_t digest) {
+        return chain.send(kRecordsAddress, kStranger, "record(bytes32,string)", {filled<Hash256>(digest), ""})
+            .result.ok();
+    };
+    EXPECT_FALSE(record(1));
+    decide("raiseRecordLabel(bytes32,uint8,uint32)", {filled<Hash256>(1), 2, 1});
+    next_block();
+    EXPECT_TRUE(record(1));
+    // What is declassified may be written by all, and no longer by who knows more.
+    decide("declassify(address,uint8,uint32)", {kContract, 0, 0});
+    next_block();
+    EXPECT_TRUE(refusal(act(kContract, true)));
+}
+
+// Dormancy.
+
+TEST_F(Powers, an_administrator_who_does_nothing_loses_the_use_of_the_role_until_it_is_confirmed) {
+    const auto set = [&](std::uint64_t blocks) {
+        decide_by_organisations(kProposalsAddress, "setDormancy(uint256)", {blocks});
+    };
+    chain.propose(kAlpha, kProposalsAddress, "setDormancy(uint256)", {5})
+        .expect_revert("FieldInvalid(string)", {"blocks"});
+    set(1000);
+    EXPECT_EQ(vote(kStranger, "dormancy()", {}).value("(uint256)"), AbiValue{1000});
+    const auto last = [&](const Address& account) {
+        return vote(kStranger, "lastUse(address)", {account}).value("(uint256)");
+    };
+    // An act by the role keeps it; so does showing up.
+    chain.block().number = 900;
+    decide("grant(address,uint8)", {kStranger, number_of_role(Role::deployer)});
+    EXPECT_EQ(last(kSecurity), AbiValue{900});
+    vote(kStranger, "stay()", {}).expect_revert("NotAuthorised(address)", {kStranger});
+    EXPECT_TRUE(vote(kAudit, "stay()", {}).result.ok());
+    chain.block().number = 1500;
+    EXPECT_TRUE(propose(kSecurity, "freeze(address,uint256,string)", {kStranger, 9000, "x"}).result.ok());
+    propose(kRegulator, "freeze(address,uint256,string)", {kStranger, 9000, "x"})
+        .expect_revert("NotAuthorised(address)", {kRegulator});
+    // Two thousand blocks without a word: nobody has a say but the organisations.
+    chain.block().number = 3000;
+    propose(kSecurity, "grant(address,uint8)", {kSuspect, number_of_role(Role::deployer)})
+        .expect_revert("NotAuthorised(address)", {kSecurity});
+    vote(kSecurity, "stay()", {}).expect_revert("Dormant(address)", {kSecurity});
+    EXPECT_TRUE(holds(kSecurity, Role::security_administrator)) << "it has the role, and no use of it";
+    chain.propose(kSecurity, kProposalsAddress, "confirm(address)", {kSecurity})
+        .expect_revert("NotAuthorised(address)", {kSecurity});
+    decide_by_organisations(kProposalsAddress, "confirm(address)", {kSecurity});
+    EXPECT_TRUE(propose(kSecurity, "grant(address,uint8)", {kSuspect, number_of_role(Role::deployer)}).result.ok());
+    // A new holder begins afresh, however old the chain.
+    decide_by_organisations(kRolesAddress, "grantAdministrator(address,uint8)",
+                            {filled<Address>(0x70), number_of_role(Role::security_administrator)});
+    next_block();
+    EXPECT_TRUE(propose(filled<Address>(0x70), "setPolicy(address,address,bytes4,uint8,uint8)",
+                        {kStranger, kContract, Bytes{1, 2, 3, 4}, 7, 2})
+                    .result.ok());
+    set(0);
+    chain.block().number += 1'000'000;
+    EXPECT_TRUE(propose(kSecurity, "raiseLabel(address,uint8,uint32)", {kContract, 3, 1}).result.ok());
 }
 
 // The matrix: every role and every operation. Operations that need more than the one account are judged by whether it may make
@@ -599,10 +681,12 @@ std::vector<Row> matrix() {
         {"propose labels", "---y------", proposing(13)},
         {"propose declassification", "---y------", proposing(15)},
         {"propose retirement", "---y------", proposing(17)},
-        {"propose a key's state", "-y--------", proposing(18)},
-        {"propose an account's new key", "-y--------", proposing(19)},
-        {"approve a key's state", "-y--------", voting(18, "approve(uint256)")},
-        {"approve an account's new key", "-y--------", voting(19, "approve(uint256)")},
+        {"propose dormancy", "-y--------", proposing(18)},
+        {"propose a confirmation", "-y-y------", proposing(19)},
+        {"propose a key's state", "-y--------", proposing(20)},
+        {"propose an account's new key", "-y--------", proposing(21)},
+        {"approve a key's state", "-y--------", voting(20, "approve(uint256)")},
+        {"approve an account's new key", "-y--------", voting(21, "approve(uint256)")},
         {"approve membership", "-y--------", voting(0, "approve(uint256)")},
         {"approve parameters", "-y--------", voting(2, "approve(uint256)")},
         {"approve administrators", "-y--------", voting(4, "approve(uint256)")},

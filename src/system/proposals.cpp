@@ -3,6 +3,9 @@
 #include "system/contract.hpp"
 #include "system/proposal_storage.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace cairn::system {
 
 namespace {
@@ -14,6 +17,8 @@ constexpr Event kDecided{.name = "Decided", .indexed = "uint256", .data = "uint2
 constexpr Event kExecuted{.name = "Executed", .indexed = "uint256", .data = ""};
 constexpr Event kRejected{.name = "Rejected", .indexed = "uint256", .data = ""};
 constexpr Event kWithdrawn{.name = "Withdrawn", .indexed = "uint256", .data = ""};
+constexpr Event kConfirmed{.name = "Confirmed", .indexed = "address", .data = ""};
+constexpr Event kDormancyChanged{.name = "DormancyChanged", .indexed = "", .data = "uint256"};
 constexpr Event kRuleChanged{.name = "RuleChanged", .indexed = "uint8", .data = "uint256,uint256,uint256"};
 
 constexpr std::string_view kProposalUnknown = "ProposalUnknown(uint256)";
@@ -21,6 +26,7 @@ constexpr std::string_view kNotGoverned = "NotGoverned(address,bytes4)";
 constexpr std::string_view kWrongState = "WrongState(uint256,string)";
 constexpr std::string_view kAlreadyApproved = "AlreadyApproved(uint256)";
 constexpr std::string_view kAlreadyObjected = "AlreadyObjected(uint256)";
+constexpr std::string_view kDormant = "Dormant(address)";
 constexpr std::string_view kTooEarly = "TooEarly(uint256,uint256)";
 constexpr std::string_view kFieldInvalid = "FieldInvalid(string)";
 
@@ -40,7 +46,7 @@ public:
         : call_(call),
           id_(id),
           storage_(call.own()),
-          electorate_(call.of(kMembersAddress), call.of(kRolesAddress), call.block().number),
+          electorate_(call.of(kMembersAddress), call.of(kRolesAddress), &call.own(), call.block().number),
           proposal_(storage_.load(id)) {}
 
     Proposal& proposal() { return proposal_; }
@@ -71,6 +77,7 @@ public:
         const U256 own = bit(organisation ? *organisation : *person);
         if (word & own) return revert(kAlreadyApproved, {id_});
         word = word | own;
+        if (!organisation) note_use(call_.own(), call_.caller(), call_.block().number);
         if (organisation) proposal_.objections = proposal_.objections & ~own;
 
         const std::uint64_t now = approvals();
@@ -174,14 +181,14 @@ Reply rule(Call& call, const AbiValue::List& arguments) {
     const auto matter = matter_in(arguments[0]);
     if (!matter) return revert(kFieldInvalid, {"matter"});
     const VotingRule found = load_rule(call.own(), *matter);
-    Electorate electorate{call.of(kMembersAddress), call.of(kRolesAddress), call.block().number};
+    Electorate electorate{call.of(kMembersAddress), call.of(kRolesAddress), &call.own(), call.block().number};
     return AbiValue::List{electorate.needed(*matter, found), electorate.voters(*matter), found.delay, found.expiry};
 }
 
 Reply may_propose(Call& call, const AbiValue::List& arguments) {
     const auto matter = matter_in(arguments[1]);
     if (!matter) return revert(kFieldInvalid, {"matter"});
-    Electorate electorate{call.of(kMembersAddress), call.of(kRolesAddress), call.block().number};
+    Electorate electorate{call.of(kMembersAddress), call.of(kRolesAddress), &call.own(), call.block().number};
     return AbiValue::List{electorate.may_propose(arguments[0].as_address(), *matter) ? 1 : 0};
 }
 
@@ -197,8 +204,9 @@ Reply propose(Call& call, const AbiValue::List& arguments) {
         method.resize(4);
         return revert(kNotGoverned, {target, method});
     }
-    Electorate electorate{call.of(kMembersAddress), call.of(kRolesAddress), call.block().number};
+    Electorate electorate{call.of(kMembersAddress), call.of(kRolesAddress), &call.own(), call.block().number};
     if (!electorate.may_propose(call.caller(), *matter)) return revert(kNotAuthorised, {call.caller()});
+    if (!electorate.organisation(call.caller())) note_use(call.own(), call.caller(), call.block().number);
     // What could not be carried out is refused now, with its own reason.
     auto rehearsal = call.invoke(target, data, Call::Keep::nothing);
     if (!rehearsal.ok()) return std::unexpected(std::move(rehearsal.output));
@@ -281,6 +289,48 @@ Reply set_rule(Call& call, const AbiValue::List& arguments) {
     return AbiValue::List{};
 }
 
+constexpr std::array kDormantRoles{ledger::Role::system_administrator, ledger::Role::security_administrator,
+                                   ledger::Role::audit_administrator, ledger::Role::regulator};
+
+bool has_dormant_role(Call& call, const Address& account) {
+    const Subject subject = RoleStorage{call.of(kRolesAddress)}.subject(account);
+    return std::ranges::any_of(kDormantRoles,
+                               [&](ledger::Role role) { return subject.at(call.block().number).has(role); });
+}
+
+/// Whoever has a role and no act to do by it shows that he is still there.
+Reply stay(Call& call, const AbiValue::List&) {
+    if (!has_dormant_role(call, call.caller())) return revert(kNotAuthorised, {call.caller()});
+    Electorate electorate{call.of(kMembersAddress), call.of(kRolesAddress), &call.own(), call.block().number};
+    if (!std::ranges::any_of(kDormantRoles, [&](ledger::Role role) { return electorate.holds(call.caller(), role); }))
+        return revert(kDormant, {call.caller()});
+    note_use(call.own(), call.caller(), call.block().number);
+    return AbiValue::List{};
+}
+
+Reply confirm(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
+    const Address account = arguments[0].as_address();
+    if (!has_dormant_role(call, account)) return revert(kFieldInvalid, {"account"});
+    note_use(call.own(), account, call.block().number);
+    call.emit(kConfirmed, {account}, {});
+    return AbiValue::List{};
+}
+
+Reply dormancy(Call& call, const AbiValue::List&) { return AbiValue::List{load_dormancy(call.own())}; }
+Reply last_use_of(Call& call, const AbiValue::List& arguments) {
+    return AbiValue::List{last_use(call.own(), arguments[0].as_address())};
+}
+
+Reply set_dormancy(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
+    const U256& blocks = arguments[0].number();
+    if (blocks > U256{kForever} || (blocks && blocks < U256{kDormancyMin})) return revert(kFieldInvalid, {"blocks"});
+    store_dormancy(call.own(), blocks.low());
+    call.emit(kDormancyChanged, {}, {blocks});
+    return AbiValue::List{};
+}
+
 } // namespace
 
 const Contract& proposals_contract() {
@@ -296,6 +346,11 @@ const Contract& proposals_contract() {
             {"approvers", kId, "(address[])", Access::view, approvers},
             {"rule", "(uint8)", "(uint256,uint256,uint256,uint256)", Access::view, rule},
             {"mayPropose", "(address,uint8)", "(bool)", Access::view, may_propose},
+            {"dormancy", "()", kId, Access::view, dormancy},
+            {"lastUse", "(address)", kId, Access::view, last_use_of},
+            {"stay", "()", "()", Access::write, stay},
+            {"confirm", "(address)", "()", Access::write, confirm},
+            {"setDormancy", "(uint256)", "()", Access::write, set_dormancy},
             {"propose", "(address,bytes,string)", kId, Access::write, propose},
             {"approve", kId, "()", Access::write, approve},
             {"object", "(uint256,string)", "()", Access::write, object},
@@ -303,9 +358,10 @@ const Contract& proposals_contract() {
             {"execute", kId, "()", Access::write, execute},
             {"setRule", "(uint8,uint256,uint256,uint256)", "()", Access::write, set_rule},
         },
-        {kProposed, kApproved, kObjected, kDecided, kExecuted, kRejected, kWithdrawn, kRuleChanged},
-        {kNotAuthorised, kProposalUnknown, kNotGoverned, kWrongState, kAlreadyApproved, kAlreadyObjected, kTooEarly,
-         kFieldInvalid, kWouldLockOut}};
+        {kProposed, kApproved, kObjected, kDecided, kExecuted, kRejected, kWithdrawn, kRuleChanged, kConfirmed,
+         kDormancyChanged},
+        {kNotAuthorised, kDormant, kProposalUnknown, kNotGoverned, kWrongState, kAlreadyApproved, kAlreadyObjected,
+         kTooEarly, kFieldInvalid, kWouldLockOut}};
     return contract;
 }
 

@@ -57,8 +57,8 @@ public:
     }
 
     static constexpr std::uint64_t kMin = 200 * kTransactionGas;
-    static constexpr std::uint64_t kBatchMin =
-        256; // a lane alone, which packs every few blocks' time, is not held back by it
+    /// A lane alone, at one batch every 25 ms, is not held back by it.
+    static constexpr std::uint64_t kBatchMin = 256;
     static constexpr std::uint64_t kMax = 1ull << 40;
     /// One block is voted on, one executed, one certified: with more on the way they wait for each other.
     static constexpr std::uint64_t kLagMax = 4;

@@ -399,6 +399,64 @@ TEST(Core, voted_rules_bind_from_their_height) {
     EXPECT_FALSE(member.step().finalized.empty());
 }
 
+/// The cut that validator 2 proposes in view 2, when lanes 1, 3 and 0 hold one batch each with so much gas of the 500 million.
+ledger::Cut cut_of_a_leader_who_cannot_take_all(const Input& before) {
+    const Consortium consortium{4};
+    Member leader{consortium, 2};
+    leader.step();
+    leader.step(before);
+    for (const auto& [lane, gas] : {std::pair{std::uint16_t{1}, 300'000'000u}, {3, 150'000'000u}, {0, 150'000'000u}}) {
+        Member owner{consortium, lane};
+        owner.step();
+        for (const auto& message : owner.step(LocalBatch{{Bytes{1, 2, 3, 4}}, gas}).messages)
+            if (static_cast<MessageType>(message.type) == MessageType::batch)
+                leader.receive(lane, MessageType::batch, *message.payload);
+    }
+    const auto actions =
+        leader.receive(1, MessageType::certificate,
+                       encode_certificate_message(consortium.certificate(ledger::VoteKind::nullify, 1, {})));
+    for (const auto& message : actions.messages)
+        if (static_cast<MessageType>(message.type) == MessageType::proposal)
+            return (*decode_proposal(message.payload))->block().cut;
+    ADD_FAILURE() << "nothing was proposed";
+    return ledger::Cut(4);
+}
+
+TEST(Core, leader_empties_short_lanes_before_a_long_one) {
+    const auto cut = cut_of_a_leader_who_cannot_take_all(Tick{});
+    EXPECT_EQ(cut[0].position, Position{1});
+    EXPECT_EQ(cut[3].position, Position{1});
+    EXPECT_EQ(cut[1].position, Position{0}) << "first in turn, but it asks for most";
+}
+
+TEST(Core, leader_weighs_lanes_by_the_shares_of_their_owners) {
+    const auto weights = std::make_shared<const std::vector<std::uint64_t>>(std::vector<std::uint64_t>{1, 10, 1, 1});
+    const auto cut =
+        cut_of_a_leader_who_cannot_take_all(RulesChanged{Height{1}, 500'000'000, Microseconds{50'000}, weights});
+    EXPECT_EQ(cut[1].position, Position{1});
+    EXPECT_EQ(cut[0].position.value + cut[3].position.value, 1u) << "one of the others fits beside it";
+}
+
+TEST(Core, leader_takes_no_more_than_execution_keeps_up_with) {
+    constexpr std::uint64_t kGas = 10'500'000;
+    const Consortium consortium{1};
+    Member member{consortium, 0};
+    member.step();
+    const auto give = [&](std::uint8_t tag) { return member.step(LocalBatch{{Bytes{tag, 1, 2, 3}}, kGas}); };
+    const auto advice = member.core->lane_room().transactions;
+    // Nothing is executed, so each block lags one more behind; the fifth is one too many.
+    for (std::uint8_t height = 1; height <= 5; ++height) {
+        member.now += Microseconds{60'000};
+        ASSERT_EQ(give(height).finalized.size(), 1u);
+    }
+    for (std::uint8_t tag = 6; tag <= 8; ++tag) ASSERT_TRUE(give(tag).finalized.empty()) << "the interval";
+    EXPECT_LT(member.core->lane_room().transactions, advice);
+    member.now += Microseconds{60'000};
+    const auto actions = member.step();
+    ASSERT_EQ(actions.finalized.size(), 1u);
+    EXPECT_EQ(actions.finalized.front()->batches.size(), 1u) << "of the three that wait";
+}
+
 TEST(Core, delta_follows_measured_round_trips_between_its_bounds) {
     const Consortium consortium{4};
     Member member{consortium, 0};

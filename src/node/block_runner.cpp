@@ -12,10 +12,10 @@ std::size_t spare_threads() { return std::max(1u, std::thread::hardware_concurre
 
 } // namespace
 
-/// By validator: those of one organisation share its share.
-std::vector<std::uint64_t> BlockRunner::lane_weights(Height height) {
+BlockRunner::LaneWeights BlockRunner::lane_weights(Height height) {
     const auto state = chain_.state().latest();
-    if (!shares_ || !shares_->is_current(*state, height)) shares_ = system::Shares::read(*state, height);
+    if (shares_ && shares_->is_current(*state, height)) return weights_;
+    shares_ = system::Shares::read(*state, height);
     const auto& validators = chain_.genesis().validators.members;
     std::vector<std::uint64_t> out;
     for (const auto& validator : validators) {
@@ -27,7 +27,8 @@ std::vector<std::uint64_t> BlockRunner::lane_weights(Height height) {
                 weight = std::max<std::uint64_t>(1, organisation.share / static_cast<std::uint64_t>(siblings));
         out.push_back(weight);
     }
-    return out;
+    weights_ = std::make_shared<const std::vector<std::uint64_t>>(std::move(out));
+    return weights_;
 }
 
 execution::Candidates BlockRunner::in_shares(const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
@@ -37,7 +38,7 @@ execution::Candidates BlockRunner::in_shares(const std::vector<std::pair<Validat
     std::vector<execution::LaneCandidates> out;
     std::size_t next = 0;
     for (const auto& [lane, end] : lanes) {
-        auto& candidates = out.emplace_back(weights[lane.value]);
+        auto& candidates = out.emplace_back((*weights)[lane.value]);
         for (; next < end; ++next)
             if (decoded[next] != nullptr) candidates.transactions.push_back(decoded[next]);
     }

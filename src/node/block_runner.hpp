@@ -7,6 +7,7 @@
 #include "node/transaction_cache.hpp"
 #include "system/parameters.hpp"
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -25,7 +26,8 @@ public:
     /// The block must be the next one. Errors of ExecutedChain::extend.
     Result<Ran> run(const consensus::FinalizedBlock& block);
     /// Of the lanes in the block of this height, by validator: those of one organisation share its share.
-    std::vector<std::uint64_t> lane_weights(Height height);
+    using LaneWeights = std::shared_ptr<const std::vector<std::uint64_t>>;
+    LaneWeights lane_weights(Height height);
 
 private:
     /// The block's candidates with the lanes' shares of its gas (execution/lane_shares.hpp).
@@ -35,6 +37,7 @@ private:
     ExecutedChain& chain_;
     TransactionCache& cache_;
     std::optional<system::Shares> shares_;
+    LaneWeights weights_; // made of shares_
 };
 
 } // namespace cairn::node

@@ -99,10 +99,9 @@ void Executor::announce_stopped() {
 void Executor::announce_rules() {
     const auto next = chain_.height().next();
     const auto parameters = system::parameters_of(*chain_.state().latest(), next);
-    auto weights = std::make_shared<const std::vector<std::uint64_t>>(runner_.lane_weights(next));
     const consensus::RulesChanged rules{next, parameters.block_gas_limit,
                                         std::chrono::milliseconds{parameters.min_block_interval_ms},
-                                        std::move(weights)};
+                                        runner_.lane_weights(next)};
     if (announced_ && announced_->block_gas_max == rules.block_gas_max &&
         announced_->min_block_interval == rules.min_block_interval && *announced_->lane_weights == *rules.lane_weights)
         return;

@@ -67,7 +67,8 @@ protected:
 
 TEST_F(EvidenceVerbs, a_kept_proof_is_listed_and_verified_without_a_node) {
     EXPECT_NE(cairn({"evidence", "list", directory.path()}).out.find("No validator"), std::string::npos);
-    ASSERT_TRUE(node::EvidenceStore(storage::posix_file_system(), directory.file("evidence")).put(contradiction(), kChain));
+    ASSERT_TRUE(
+        node::EvidenceStore(storage::posix_file_system(), directory.file("evidence")).put(contradiction(), kChain));
     const auto listed = cairn({"evidence", "list", directory.path()});
     EXPECT_EQ(listed.exit, 0) << listed.err;
     EXPECT_NE(listed.out.find("two votes in one view"), std::string::npos);

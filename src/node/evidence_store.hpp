@@ -13,7 +13,8 @@ namespace cairn::node {
 class EvidenceStore {
 public:
     /// Nothing is written before the first proof. `files` must outlive it; a node gives its encrypted ones.
-    EvidenceStore(storage::FileSystem& files, std::string directory) : files_(files), directory_(std::move(directory)) {}
+    EvidenceStore(storage::FileSystem& files, std::string directory)
+        : files_(files), directory_(std::move(directory)) {}
 
     /// Durable when it returns; does nothing if a proof of this kind against this offender is kept already. StorageIo.
     Status put(const consensus::Evidence& evidence, std::uint64_t chain_id) const;

@@ -421,7 +421,8 @@ CoreLoop::Ports ValidatorNode::ports() {
         .on_failure = [this](const Error& error) { set_fatal(error); },
         .on_evidence =
             [this](const consensus::Evidence& evidence) {
-                return EvidenceStore{at_rest_->files(), config_.data_dir + "/evidence"}.put(evidence, genesis_.parameters.chain_id);
+                return EvidenceStore{at_rest_->files(), config_.data_dir + "/evidence"}.put(
+                    evidence, genesis_.parameters.chain_id);
             },
         .on_report =
             [this](const consensus::PeerReport& report) {

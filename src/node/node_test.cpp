@@ -462,8 +462,9 @@ TEST(Node, a_thief_with_a_validators_keys_is_cut_off_and_its_votes_count_nowhere
 
     const auto open = ledger::selector_of("openIncident(bytes32,uint64,string)");
     Bytes data{open.begin(), open.end()};
-    append(data, *codec::abi_encode("(bytes32,uint64,string)",
-                                    {system::key_id(network.genesis().validators.members[kVictim].key.bytes), 0, "stolen"}));
+    append(data,
+           *codec::abi_encode("(bytes32,uint64,string)",
+                              {system::key_id(network.genesis().validators.members[kVictim].key.bytes), 0, "stolen"}));
     const auto before = network.chain(0).head().value;
     const auto hash = network.chain(0).submit(network.call_by_organisation(kVictim, 0, system::kKeysAddress, data));
     ASSERT_TRUE(hash) << hash.error().text();

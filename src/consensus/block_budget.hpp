@@ -1,7 +1,8 @@
 // How much work the next block should hold. Ordering is faster than execution: blocks that are filled to the limit only move
 // the queue from the lanes, where owners take turns, to the blocks that are ordered and not yet executed, where everybody
-// waits behind everybody. So the budget of a block follows the lag of certified execution, up by an eighth and down by a
-// quarter. A choice of leaders alone: a block beyond the budget is as valid as any.
+// waits behind everybody. So while several lanes have data, the budget of a block follows the time from a block to its
+// certified result: down by a quarter when that takes too long, up by an eighth while it is short and the budget is used. A lane
+// alone has no budget: it waits for nobody but itself. A choice of leaders: a block beyond the budget is as valid as any.
 //
 // Pure. One caller at a time.
 #pragma once
@@ -12,7 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <utility>
+#include <optional>
 
 namespace cairn::consensus {
 
@@ -27,48 +28,69 @@ inline std::uint64_t work_of(const ledger::BatchHeader& header) {
 class BlockBudget {
 public:
     /// In gas.
-    std::uint64_t value() const { return budget_; }
+    std::uint64_t value(Microseconds now) const { return is_shared(now) ? budget_ : kMax; }
 
     /// In a batch of one of `lanes` lanes.
-    std::uint64_t batch_transactions(std::size_t lanes) const {
-        return std::max(budget_ / kTransactionGas / lanes, kBatchMin);
+    std::uint64_t batch_transactions(std::size_t lanes, Microseconds now) const {
+        return is_shared(now) ? std::max(budget_ / kTransactionGas / lanes, kBatchMin) : kBatchAlone;
     }
 
-    /// A block of so much work came, and refers to the certified result of `executed`.
-    void observe(Height height, Height executed, std::uint64_t work, Microseconds now) {
-        const auto lag = height.value - executed.value;
-        if (lag > kLagMax) {
-            // Once for each way to a certificate: what is on its way was made under the old budget.
-            if (executed >= last_cut_) {
-                budget_ = std::max(std::min(budget_, work) / 4 * 3, kMin);
-                last_cut_ = height;
+    /// A block with data of `lane` came.
+    void has_data_of(std::size_t lane, Microseconds now) {
+        if (last_lane_ && *last_lane_ != lane) shared_at_ = now;
+        last_lane_ = lane;
+    }
+
+    /// A block of so much work came.
+    void ordered(Height height, std::uint64_t work, Microseconds now) {
+        if (waiting_.size() >= kWaitingMax) waiting_.pop_front();
+        waiting_.push_back({height, work, now});
+    }
+
+    /// The result of a block was certified; it should not take longer than `target` after the block.
+    void certified(Height height, Microseconds now, Microseconds target) {
+        for (; !waiting_.empty() && waiting_.front().height <= height; waiting_.pop_front()) {
+            const auto& block = waiting_.front();
+            if (block.height != height) continue;
+            delay_ += (now - block.at - delay_) / 4; // one late block is chance
+            if (delay_ > target) {
+                // Once for each way to a certificate: what is on its way was made under the old budget.
+                if (block.at < last_cut_) continue;
+                budget_ = std::max(std::min(budget_, block.work) / 4 * 3, kMin);
+                last_cut_ = now;
+            } else if (delay_ < target / 3 * 2 && block.work >= budget_ / 2) {
+                budget_ = std::min(budget_ + budget_ / 8, kMax);
             }
-        } else if (lag < kLagMax && work >= budget_ / 2) {
-            budget_ = std::min(budget_ + budget_ / 8, kMax);
         }
-        while (!seen_.empty() && (seen_.front().first <= executed || seen_.size() >= kSeenMax)) seen_.pop_front();
-        seen_.emplace_back(height, now);
     }
 
-    /// No block above `executed` waits for its certificate for long: lanes may use what others leave of the budget.
-    bool has_slack(Height executed, Microseconds now) const {
-        return std::ranges::all_of(
-            seen_, [&](const auto& block) { return block.first <= executed || now - block.second <= kSlack; });
+    /// No block waits for its result for longer than `limit`: lanes may use what others leave of the budget.
+    bool has_slack(Microseconds now, Microseconds limit) const {
+        return std::ranges::all_of(waiting_, [&](const auto& block) { return now - block.at <= limit; });
     }
 
     static constexpr std::uint64_t kMin = 200 * kTransactionGas;
-    /// A lane alone, at one batch every 25 ms, is not held back by it.
-    static constexpr std::uint64_t kBatchMin = 256;
     static constexpr std::uint64_t kMax = 1ull << 40;
-    /// One block is voted on, one executed, one certified: with more on the way they wait for each other.
-    static constexpr std::uint64_t kLagMax = 4;
-    static constexpr Microseconds kSlack{100'000};
-    static constexpr std::size_t kSeenMax = 64;
+    static constexpr std::uint64_t kBatchMin = 64;
+    static constexpr std::uint64_t kBatchAlone = 256; // at one batch every 25 ms it is not held back by it
+    /// So long after another lane's data a lane counts as alone.
+    static constexpr Microseconds kAlone{1'000'000};
+    static constexpr std::size_t kWaitingMax = 64;
 
 private:
-    Height last_cut_;
-    std::deque<std::pair<Height, Microseconds>> seen_; // blocks above the last result, with when they came
+    struct Ordered {
+        Height height;
+        std::uint64_t work;
+        Microseconds at;
+    };
+    bool is_shared(Microseconds now) const { return shared_at_ && now - *shared_at_ < kAlone; }
+
+    std::deque<Ordered> waiting_; // for their results, by the time they came
     std::uint64_t budget_ = kMax;
+    Microseconds delay_{}; // from a block to its result, smoothed
+    Microseconds last_cut_{};
+    std::optional<std::size_t> last_lane_;
+    std::optional<Microseconds> shared_at_; // blocks held data of more than one lane
 };
 
 } // namespace cairn::consensus

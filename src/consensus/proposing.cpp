@@ -34,9 +34,11 @@ void Machine::keep_block(const ProposalPtr& proposal) {
     header_wants_.erase(proposal->digest);
     log(record_proposal(*proposal->encoded), Barrier::none);
     const auto& block = proposal->block();
-    if (const auto* parent = header(block.parent); parent != nullptr && block.height > block.executed.height)
-        if (const auto work = work_added(*parent, block))
-            budget_.observe(block.height, block.executed.height, *work, now_);
+    if (const auto* parent = header(block.parent)) {
+        for (std::uint16_t lane = 0; lane < n(); ++lane)
+            if (block.cut[lane] != parent->cut[lane]) budget_.has_data_of(lane, now_);
+        if (const auto work = work_added(*parent, block)) budget_.ordered(block.height, *work, now_);
+    }
     changed_ = true;
 }
 
@@ -79,6 +81,14 @@ ledger::ExecutionReference Machine::best_execution(const ConsensusBlock& parent)
 
 bool Machine::lag_allows(const ConsensusBlock& parent) const {
     return parent.height.value + 1 <= best_execution(parent).height.value + config_.limits.execution_lag_max;
+}
+
+/// Until when a leader waits for results before it proposes a child of `parent`: while more blocks than are voted on, executed and certified
+/// at a time are on their way, another one only waits behind them. Far shorter than others wait for a leader.
+Microseconds Machine::due_after(const ConsensusBlock& parent, const Hash256& digest) const {
+    const auto due = seen_at(digest) + rules_at(parent.height.value + 1).min_block_interval;
+    const auto lag = parent.height.value + 1 - best_execution(parent).height.value;
+    return lag > kLagInStep ? due + base_delta() / 2 : due;
 }
 
 /// How many blocks without data end the chain at `digest`, by the cuts alone and at most as many as are wanted. Genesis, and
@@ -141,11 +151,12 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
     }
     std::uint64_t weights = 0;
     for (const auto& source : sources) weights += source.weight;
-    const bool may_borrow = budget_.has_slack(best_execution(parent).height, now_);
+    const bool may_borrow = budget_.has_slack(now_, 2 * base_delta());
+    const auto budget = budget_.value(now_);
     auto cut = parent.cut;
     const auto& limits = config_.limits;
     std::uint64_t count = 0, bytes = 0, gas = 0, work = 0;
-    while (work < budget_.value()) {
+    while (work < budget) {
         Source* next = nullptr;
         for (auto& source : sources)
             if (source.waits() && (next == nullptr || source.work * next->weight < next->work * source.weight))
@@ -154,7 +165,7 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
         const auto& header = next->batches[next->taken]->header;
         if (count + 1 > limits.block_batches_max || bytes + header.body_bytes > limits.block_bytes_max ||
             (count > 0 && gas + counted_gas(header) > rules.block_gas_max) || next->taken >= limits.window_positions ||
-            (!may_borrow && next->given >= budget_.value() / weights * next->weight)) {
+            (!may_borrow && next->given >= budget / weights * next->weight)) {
             next->batches.resize(next->taken);
             continue;
         }
@@ -179,9 +190,7 @@ void Machine::propose() {
         return; // fetch_certificates() closes a gap
     }
     if (parent.skipped.size() > kSkippedViewsMax) return;
-    if (parent.block->height.value > 0 &&
-        now_ < seen_at(parent.digest) + rules_at(parent.block->height.value + 1).min_block_interval)
-        return;
+    if (parent.block->height.value > 0 && now_ < due_after(*parent.block, parent.digest)) return;
 
     ConsensusBlock block;
     block.cut = lag_allows(*parent.block) ? choose_cut(*parent.block) : parent.block->cut;

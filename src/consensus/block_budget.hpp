@@ -1,8 +1,9 @@
 // How much work the next block should hold. Ordering is faster than execution: blocks that are filled to the limit only move
 // the queue from the lanes, where owners take turns, to the blocks that are ordered and not yet executed, where everybody
-// waits behind everybody. So while several lanes have data, the budget of a block follows the time from a block to its
-// certified result: down by a quarter when that takes too long, up by an eighth while it is short and the budget is used. A lane
-// alone has no budget: it waits for nobody but itself. A choice of leaders: a block beyond the budget is as valid as any.
+// waits behind everybody. So while one lane gives much more work than another, the budget of a block follows the time from a block to
+// its certified result: down by a quarter when that takes too long, up by a sixteenth while it is short and the budget is used.
+// Lanes that give alike, or a lane alone, have no budget: nobody waits for others more than they wait for him. A choice of
+// leaders: a block beyond the budget is as valid as any.
 //
 // Pure. One caller at a time.
 #pragma once
@@ -13,7 +14,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <optional>
+#include <span>
+#include <vector>
 
 namespace cairn::consensus {
 
@@ -27,22 +29,20 @@ inline std::uint64_t work_of(const ledger::BatchHeader& header) {
 
 class BlockBudget {
 public:
+    explicit BlockBudget(std::size_t lanes) : recent_(lanes) {}
+
     /// In gas.
-    std::uint64_t value(Microseconds now) const { return is_shared(now) ? budget_ : kMax; }
+    std::uint64_t value() const { return is_uneven() ? budget_ : kMax; }
 
-    /// In a batch of one of `lanes` lanes.
-    std::uint64_t batch_transactions(std::size_t lanes, Microseconds now) const {
-        return is_shared(now) ? std::max(budget_ / kTransactionGas / lanes, kBatchMin) : kBatchAlone;
+    /// In a batch.
+    std::uint64_t batch_transactions() const {
+        return is_uneven() ? std::max(budget_ / kTransactionGas / recent_.size(), kBatchMin) : kBatchEven;
     }
 
-    /// A block with data of `lane` came.
-    void has_data_of(std::size_t lane, Microseconds now) {
-        if (last_lane_ && *last_lane_ != lane) shared_at_ = now;
-        last_lane_ = lane;
-    }
-
-    /// A block of so much work came.
-    void ordered(Height height, std::uint64_t work, Microseconds now) {
+    /// A block came, with so much work of each lane for its weight, and so much in all.
+    void ordered(Height height, std::span<const std::uint64_t> by_lane, std::uint64_t work, Microseconds now) {
+        for (std::size_t lane = 0; lane < recent_.size(); ++lane)
+            recent_[lane] = (7 * recent_[lane] + by_lane[lane]) / 8; // an idle one comes down to 0
         if (waiting_.size() >= kWaitingMax) waiting_.pop_front();
         waiting_.push_back({height, work, now});
     }
@@ -58,8 +58,8 @@ public:
                 if (block.at < last_cut_) continue;
                 budget_ = std::max(std::min(budget_, block.work) / 4 * 3, kMin);
                 last_cut_ = now;
-            } else if (delay_ < target / 3 * 2 && block.work >= budget_ / 2) {
-                budget_ = std::min(budget_ + budget_ / 8, kMax);
+            } else if (delay_ < target / 3 * 2 && block.work >= budget_ / 4 * 3) {
+                budget_ = std::min(budget_ + budget_ / 16, kMax);
             }
         }
     }
@@ -72,9 +72,7 @@ public:
     static constexpr std::uint64_t kMin = 200 * kTransactionGas;
     static constexpr std::uint64_t kMax = 1ull << 40;
     static constexpr std::uint64_t kBatchMin = 64;
-    static constexpr std::uint64_t kBatchAlone = 256; // at one batch every 25 ms it is not held back by it
-    /// So long after another lane's data a lane counts as alone.
-    static constexpr Microseconds kAlone{1'000'000};
+    static constexpr std::uint64_t kBatchEven = 256; // at one batch every 25 ms a lane is not held back by it
     static constexpr std::size_t kWaitingMax = 64;
 
 private:
@@ -83,14 +81,17 @@ private:
         std::uint64_t work;
         Microseconds at;
     };
-    bool is_shared(Microseconds now) const { return shared_at_ && now - *shared_at_ < kAlone; }
+    /// Some lane lately gave less than half as much as another.
+    bool is_uneven() const {
+        const auto most = std::ranges::max(recent_);
+        return std::ranges::any_of(recent_, [&](auto lane) { return lane > 0 && lane < most / 2; });
+    }
 
     std::deque<Ordered> waiting_; // for their results, by the time they came
     std::uint64_t budget_ = kMax;
     Microseconds delay_{}; // from a block to its result, smoothed
     Microseconds last_cut_{};
-    std::optional<std::size_t> last_lane_;
-    std::optional<Microseconds> shared_at_; // blocks held data of more than one lane
+    std::vector<std::uint64_t> recent_; // work of each lane in a block for its weight, smoothed
 };
 
 } // namespace cairn::consensus

@@ -8,21 +8,26 @@ namespace {
 constexpr std::uint64_t kWork = 100'000'000;
 constexpr Microseconds kTarget{150'000};
 
-/// Blocks of two lanes, one every 50 ms, each with its result `delay` later.
-class TwoLanes {
+/// Blocks of four lanes, of which one gives all and another next to nothing; one every 50 ms, each with its result `delay` later.
+class UnevenLanes {
 public:
     void block(std::uint64_t work, Microseconds delay) {
         now_ += Microseconds{50'000};
-        budget.has_data_of(height_ % 2, now_);
-        budget.ordered(Height{++height_}, work, now_);
+        budget.ordered(Height{++height_}, std::vector{kLittle, kLittle * 1000, std::uint64_t{0}, std::uint64_t{0}},
+                       work, now_);
         budget.certified(Height{height_}, now_ + delay, kTarget);
     }
     void blocks(int count, std::uint64_t work, Microseconds delay) {
         for (int i = 0; i < count; ++i) block(work, delay);
     }
-    std::uint64_t value() const { return budget.value(now_); }
+    /// One without a result.
+    void block_of(const std::vector<std::uint64_t>& lanes) {
+        now_ += Microseconds{50'000};
+        budget.ordered(Height{++height_}, lanes, 0, now_);
+    }
 
-    BlockBudget budget;
+    static constexpr std::uint64_t kLittle = 100'000;
+    BlockBudget budget{4};
 
 private:
     std::uint64_t height_ = 0;
@@ -30,64 +35,71 @@ private:
 };
 
 TEST(BlockBudget, is_without_bound_until_results_are_late) {
-    TwoLanes lanes;
+    UnevenLanes lanes;
     lanes.blocks(100, kWork, kTarget);
-    EXPECT_EQ(lanes.value(), BlockBudget::kMax) << "limit";
+    EXPECT_EQ(lanes.budget.value(), BlockBudget::kMax) << "limit";
     lanes.block(kWork, kTarget + Microseconds{40});
-    EXPECT_EQ(lanes.value(), kWork / 4 * 3) << "beyond: less than what was too much";
+    EXPECT_EQ(lanes.budget.value(), kWork / 4 * 3) << "beyond: less than what was too much";
 }
 
-TEST(BlockBudget, of_a_lane_alone_has_no_bound_whatever_results_take) {
-    TwoLanes lanes;
+TEST(BlockBudget, binds_only_while_lanes_give_unevenly) {
+    UnevenLanes lanes;
     lanes.blocks(20, BlockBudget::kMin, 2 * kTarget);
-    ASSERT_EQ(lanes.value(), BlockBudget::kMin);
     auto& budget = lanes.budget;
-    const Microseconds last{20 * 50'000};
-    EXPECT_EQ(budget.batch_transactions(4, last), BlockBudget::kBatchMin);
-    EXPECT_LT(budget.value(last + BlockBudget::kAlone - Microseconds{1}), kWork) << "limit";
-    EXPECT_EQ(budget.value(last + BlockBudget::kAlone), BlockBudget::kMax);
-    EXPECT_EQ(budget.batch_transactions(4, last + BlockBudget::kAlone), BlockBudget::kBatchAlone);
-    budget.has_data_of(1, 2 * last);
-    EXPECT_EQ(budget.value(2 * last), BlockBudget::kMax) << "still the lane that was last";
-    budget.has_data_of(0, 2 * last);
-    EXPECT_LT(budget.value(2 * last), kWork) << "not alone any more";
+    ASSERT_EQ(budget.value(), BlockBudget::kMin);
+    EXPECT_EQ(budget.batch_transactions(), BlockBudget::kBatchMin);
+    for (int i = 0; i < 300; ++i) lanes.block_of({kWork / 2 + 100, 0, kWork, 0});
+    EXPECT_EQ(budget.value(), BlockBudget::kMax) << "half as much as another is enough";
+    EXPECT_EQ(budget.batch_transactions(), BlockBudget::kBatchEven);
+    for (int i = 0; i < 100; ++i) lanes.block_of({kWork / 2 - 100, 0, kWork, 0});
+    EXPECT_EQ(budget.value(), BlockBudget::kMin) << "less is not";
+}
+
+TEST(BlockBudget, of_a_lane_alone_has_no_bound_some_blocks_after_the_last_data_of_others) {
+    UnevenLanes lanes;
+    lanes.blocks(20, BlockBudget::kMin, 2 * kTarget);
+    int blocks = 0;
+    for (; lanes.budget.value() == BlockBudget::kMin && blocks < 1000; ++blocks) lanes.block_of({0, kWork, 0, 0});
+    EXPECT_GT(blocks, 20);
+    EXPECT_LT(blocks, 200);
 }
 
 TEST(BlockBudget, is_cut_once_for_each_way_to_a_certificate) {
-    BlockBudget budget;
+    BlockBudget budget{2};
+    const std::vector<std::uint64_t> by_lane{1'000'000, 100'000'000};
     const Microseconds start{1'000'000}, late = start + 10 * kTarget;
-    for (std::uint64_t lane : {0, 1}) budget.has_data_of(lane, late);
-    for (std::uint64_t h = 1; h <= 4; ++h) budget.ordered(Height{h}, kWork, start);
+    for (std::uint64_t h = 1; h <= 4; ++h) budget.ordered(Height{h}, by_lane, kWork, start);
     for (std::uint64_t h = 1; h <= 4; ++h) budget.certified(Height{h}, late, kTarget);
-    const auto once = budget.value(late);
+    const auto once = budget.value();
     EXPECT_EQ(once, kWork / 4 * 3) << "four were on their way together";
-    budget.ordered(Height{5}, once, late);
+    budget.ordered(Height{5}, by_lane, once, late);
     budget.certified(Height{5}, late + 10 * kTarget, kTarget);
-    EXPECT_EQ(budget.value(late), once / 4 * 3);
+    EXPECT_EQ(budget.value(), once / 4 * 3);
 }
 
 TEST(BlockBudget, forgets_one_late_result) {
-    TwoLanes lanes;
+    UnevenLanes lanes;
     lanes.blocks(20, kWork, kTarget / 2);
     lanes.block(kWork, kTarget * 2);
-    EXPECT_EQ(lanes.value(), BlockBudget::kMax);
+    EXPECT_EQ(lanes.budget.value(), BlockBudget::kMax);
     lanes.blocks(2, kWork, kTarget * 2);
-    EXPECT_LT(lanes.value(), kWork) << "three are not chance";
+    EXPECT_LT(lanes.budget.value(), kWork) << "three are not chance";
 }
 
 TEST(BlockBudget, grows_only_while_it_is_used_and_never_falls_below_its_least) {
-    TwoLanes lanes;
+    UnevenLanes lanes;
     lanes.blocks(100, 1, 10 * kTarget);
-    EXPECT_EQ(lanes.value(), BlockBudget::kMin);
-    lanes.blocks(100, BlockBudget::kMin / 2 - 1, Microseconds{0});
-    EXPECT_EQ(lanes.value(), BlockBudget::kMin) << "not used";
-    lanes.block(BlockBudget::kMin / 2, Microseconds{0});
-    EXPECT_EQ(lanes.value(), BlockBudget::kMin + BlockBudget::kMin / 8);
+    EXPECT_EQ(lanes.budget.value(), BlockBudget::kMin);
+    lanes.blocks(100, BlockBudget::kMin / 4 * 3 - 1, Microseconds{0});
+    EXPECT_EQ(lanes.budget.value(), BlockBudget::kMin) << "not used";
+    lanes.block(BlockBudget::kMin / 4 * 3, Microseconds{0});
+    EXPECT_EQ(lanes.budget.value(), BlockBudget::kMin + BlockBudget::kMin / 16);
 }
 
 TEST(BlockBudget, has_slack_while_no_block_waits_long_for_its_result) {
-    BlockBudget budget;
-    budget.ordered(Height{1}, kWork, Microseconds{0});
+    BlockBudget budget{1};
+    const std::vector<std::uint64_t> by_lane{kWork};
+    budget.ordered(Height{1}, by_lane, kWork, Microseconds{0});
     EXPECT_TRUE(budget.has_slack(kTarget, kTarget)) << "limit";
     EXPECT_FALSE(budget.has_slack(kTarget + Microseconds{1}, kTarget)) << "limit + 1";
     budget.certified(Height{1}, kTarget, kTarget);
@@ -95,9 +107,11 @@ TEST(BlockBudget, has_slack_while_no_block_waits_long_for_its_result) {
 }
 
 TEST(BlockBudget, remembers_a_bounded_number_of_blocks_without_results) {
-    BlockBudget budget;
-    budget.ordered(Height{1}, kWork, Microseconds{0});
-    for (std::uint64_t h = 2; h <= BlockBudget::kWaitingMax + 1; ++h) budget.ordered(Height{h}, kWork, kTarget);
+    BlockBudget budget{1};
+    const std::vector<std::uint64_t> by_lane{kWork};
+    budget.ordered(Height{1}, by_lane, kWork, Microseconds{0});
+    for (std::uint64_t h = 2; h <= BlockBudget::kWaitingMax + 1; ++h)
+        budget.ordered(Height{h}, by_lane, kWork, kTarget);
     EXPECT_TRUE(budget.has_slack(kTarget, Microseconds{0})) << "the first is forgotten";
 }
 

@@ -458,13 +458,14 @@ TEST(Core, leader_waits_a_little_for_results_when_more_than_three_blocks_lack_th
     EXPECT_EQ(member.step().finalized.size(), 1u) << "but not longer";
 }
 
-/// Four validators without a way between them, of which two have batches of 10 million gas; results come `delay` after their blocks. After four
-/// seconds: the most batches that a block of the last second had, and how many transactions the next batch should have.
+/// Four validators without a way between them, of which one has batches of 10 million gas and another of `other`; results come
+/// `delay` after their blocks. After four seconds: the most batches of the first that a block of the last second had, and how
+/// many transactions its next batch should have.
 struct TwoLanes {
     std::size_t batches = 0;
     std::uint64_t transactions = 0;
 };
-TwoLanes two_lanes_with_results_after(Microseconds delay) {
+TwoLanes lane_beside(std::uint64_t other, Microseconds delay) {
     const Consortium consortium{4};
     std::deque<Member> members;
     for (std::uint16_t i = 0; i < 4; ++i) members.emplace_back(consortium, i);
@@ -483,15 +484,18 @@ TwoLanes two_lanes_with_results_after(Microseconds delay) {
         for (const auto& block : actions.finalized) {
             due.emplace(now, std::pair{self, BlocksDurable{block->block.height}});
             due.emplace(now + delay, std::pair{self, ExecutionFinished{block->block.height, {}}});
-            if (now > end - Microseconds{1'000'000}) out.batches = std::max(out.batches, block->batches.size());
+            const auto ours =
+                std::ranges::count(block->batches, 0, [](const auto& one) { return one.header.lane.value; });
+            if (now > end - Microseconds{1'000'000})
+                out.batches = std::max(out.batches, static_cast<std::size_t>(ours));
         }
     };
     for (auto now = begin; now < end; now += Microseconds{25'000}) {
         for (std::uint16_t lane = 0; lane < 2; ++lane) {
             const auto room = members[lane].core->lane_room();
             if (room.batches == 0) continue;
-            out.transactions = room.transactions;
-            act(lane, LocalBatch{{Bytes{++tag, 1, 2, 3}}, 10'000'000}, now);
+            if (lane == 0) out.transactions = room.transactions;
+            act(lane, LocalBatch{{Bytes{++tag, 1, 2, 3}}, lane == 0 ? 10'000'000 : other}, now);
         }
         for (std::uint16_t i = 0; i < 4; ++i) act(i, Tick{}, now);
         for (; !due.empty() && due.begin()->first <= now; due.erase(due.begin())) {
@@ -502,13 +506,17 @@ TwoLanes two_lanes_with_results_after(Microseconds delay) {
     return out;
 }
 
-TEST(Core, leader_takes_no_more_of_several_lanes_than_is_executed_in_time) {
-    const auto soon = two_lanes_with_results_after(Microseconds{10'000});
-    EXPECT_GE(soon.batches, 4u) << "what two lanes make in 50 ms";
+TEST(Core, leader_takes_no_more_of_a_long_lane_than_is_executed_in_time) {
+    constexpr Microseconds kSoon{10'000}, kLate{700'000};
+    const auto soon = lane_beside(100'000, kSoon);
+    EXPECT_GE(soon.batches, 2u) << "what it makes in 50 ms";
     EXPECT_GT(soon.transactions, BlockBudget::kBatchMin);
-    const auto late = two_lanes_with_results_after(Microseconds{700'000});
+    const auto late = lane_beside(100'000, kLate);
     EXPECT_EQ(late.batches, 1u);
     EXPECT_EQ(late.transactions, BlockBudget::kBatchMin);
+    const auto alike = lane_beside(10'000'000, kLate);
+    EXPECT_GE(alike.batches, 2u) << "nobody waits for another more than that one waits for him";
+    EXPECT_EQ(alike.transactions, BlockBudget::kBatchEven);
 }
 
 TEST(Core, delta_follows_measured_round_trips_between_its_bounds) {

@@ -215,7 +215,7 @@ private:
     bool justified(const Proposal& proposal) const;
     Parent find_parent(View view) const;
     ledger::Cut choose_cut(const ConsensusBlock& parent) const;
-    std::optional<std::uint64_t> work_added(const ConsensusBlock& parent, const ConsensusBlock& block) const;
+    void count_work(const ConsensusBlock& parent, const ConsensusBlock& block);
     void propose();
     void run_timers();
     void resend();
@@ -340,7 +340,7 @@ private:
     std::optional<Certificate> certified_by_;
 
     std::map<std::uint64_t, Rules> rules_; // by first height; never empty
-    BlockBudget budget_;
+    BlockBudget budget_{config_.validators.members.size()};
     std::vector<crypto::VotingKey> stopped_;
 
     // peers

@@ -34,11 +34,7 @@ void Machine::keep_block(const ProposalPtr& proposal) {
     header_wants_.erase(proposal->digest);
     log(record_proposal(*proposal->encoded), Barrier::none);
     const auto& block = proposal->block();
-    if (const auto* parent = header(block.parent)) {
-        for (std::uint16_t lane = 0; lane < n(); ++lane)
-            if (block.cut[lane] != parent->cut[lane]) budget_.has_data_of(lane, now_);
-        if (const auto work = work_added(*parent, block)) budget_.ordered(block.height, *work, now_);
-    }
+    if (const auto* parent = header(block.parent)) count_work(*parent, block);
     changed_ = true;
 }
 
@@ -112,15 +108,20 @@ std::optional<Microseconds> Machine::trailing_block_due(const ConsensusBlock& pa
     return seen_at(digest) + config_.timing.empty_block_interval;
 }
 
-/// Work of the data that `block` adds to its parent; nothing if we do not hold all of it.
-std::optional<std::uint64_t> Machine::work_added(const ConsensusBlock& parent, const ConsensusBlock& block) const {
-    std::uint64_t work = 0;
+/// What the data that `block` adds to its parent asks of execution; nothing if we do not hold all of it.
+void Machine::count_work(const ConsensusBlock& parent, const ConsensusBlock& block) {
+    const auto& rules = rules_at(block.height.value);
+    std::vector<std::uint64_t> by_lane;
+    std::uint64_t all = 0;
     for (std::uint16_t lane = 0; lane < n(); ++lane) {
         const auto added = path(parent.cut[lane], block.cut[lane]);
-        if (added.state != Path::State::complete) return std::nullopt;
+        if (added.state != Path::State::complete) return;
+        std::uint64_t work = 0;
         for (const auto* batch : added.batches) work += work_of(batch->header);
+        by_lane.push_back(work / rules.weight_of(lane));
+        all += work;
     }
-    return work;
+    budget_.ordered(block.height, by_lane, all, now_);
 }
 
 /// Per lane the highest tip that is certified, or held and not distrusted; as many batches as fit. Next comes the lane which,
@@ -152,7 +153,7 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
     std::uint64_t weights = 0;
     for (const auto& source : sources) weights += source.weight;
     const bool may_borrow = budget_.has_slack(now_, 2 * base_delta());
-    const auto budget = budget_.value(now_);
+    const auto budget = budget_.value();
     auto cut = parent.cut;
     const auto& limits = config_.limits;
     std::uint64_t count = 0, bytes = 0, gas = 0, work = 0;

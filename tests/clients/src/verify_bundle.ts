@@ -201,7 +201,8 @@ function handOver(chainId: number, set: ValidatorSet, handover: any, step: strin
     const nextHash = hexlify(reader.raw(32));
     reader.end();
     check(epoch === set.epoch, `${step}: another epoch`);
-    checkVotes(chainId, set, handover.votes, finalizeVote, view, keccak256(handover.block), step);
+    check(BigInt(handover.view) >= view, `${step}: finalized before its view`);
+    checkVotes(chainId, set, handover.votes, finalizeVote, BigInt(handover.view), keccak256(handover.block), step);
     check(keccak256(handover.validators) === nextHash, `${step}: not the validators that the block names`);
     const next = decodeValidators(getBytes(handover.validators), step);
     check(next.epoch === set.epoch + 1n, `${step}: not the next epoch`);
@@ -369,9 +370,10 @@ function parseBundle(text: string): any {
     checkVotesShape(bundle.votes);
     isArray(bundle.handovers, 1000);
     for (const handover of bundle.handovers) {
-        members(handover, ["block", "validators", "votes"]);
+        members(handover, ["block", "validators", "view", "votes"]);
         isHex(handover.block);
         isHex(handover.validators);
+        isNumber(handover.view);
         checkVotesShape(handover.votes);
     }
     const record = bundle.record;

@@ -33,6 +33,10 @@ public:
     bool is_active(std::uint64_t organisation);
     Address account(std::uint64_t organisation);
     std::uint64_t active_organisations();
+    bool validator_is_active(std::uint64_t validator);
+    std::uint64_t active_validators();
+    /// Of a validator that is active, or of any before it left or got another.
+    bool voting_key_is_taken(const Hash256& key);
 
     // By name or account; nothing if unknown.
     std::optional<std::uint64_t> find_organisation(std::string_view name);
@@ -40,7 +44,7 @@ public:
     /// Only an active organisation has an administrator.
     std::optional<std::uint64_t> administered_by(const Address& account);
 
-    /// Grows whenever a member joins or leaves: what was read before still holds while it is the same.
+    /// Grows whenever a member joins or leaves, or a voting key is replaced: what was read before still holds while it is the same.
     std::uint64_t changes();
     std::uint64_t append(const OrganisationEntry& entry);
     std::uint64_t append(const ValidatorEntry& entry);
@@ -48,8 +52,13 @@ public:
     /// The organisation and its validators become inactive, its account administers nothing.
     void remove(std::uint64_t organisation);
 
+    void remove_validator(std::uint64_t validator);
+    /// The old key.
+    Hash256 replace_voting_key(std::uint64_t validator, const Hash256& key);
+
 private:
     void note_change();
+    Hash256 retire_voting_key(std::uint64_t validator);
 
     Slots& slots_;
 };

@@ -15,10 +15,16 @@ constexpr Event kNetworkAddressChanged{.name = "NetworkAddressChanged", .indexed
 constexpr Event kOrganisationAdded{.name = "OrganisationAdded", .indexed = "uint256", .data = "string,address"};
 constexpr Event kOrganisationRemoved{.name = "OrganisationRemoved", .indexed = "uint256", .data = "string"};
 
+constexpr Event kValidatorAdded{.name = "ValidatorAdded", .indexed = "uint256", .data = "string,bytes32"};
+constexpr Event kValidatorKeyReplaced{
+    .name = "ValidatorKeyReplaced", .indexed = "uint256", .data = "string,bytes32,bytes32"};
+constexpr Event kValidatorRemoved{.name = "ValidatorRemoved", .indexed = "uint256", .data = "string"};
+
 constexpr std::string_view kOrganisationUnknown = "OrganisationUnknown(string)";
 constexpr std::string_view kValidatorUnknown = "ValidatorUnknown(string)";
 constexpr std::string_view kNameTaken = "NameTaken(string)";
 constexpr std::string_view kAccountTaken = "AccountTaken(address)";
+constexpr std::string_view kKeyTaken = "KeyTaken(bytes32)";
 constexpr std::string_view kFieldInvalid = "FieldInvalid(string)";
 constexpr std::string_view kIndexOutOfRange = "IndexOutOfRange(uint256,uint256)";
 constexpr std::string_view kLimitReached = "LimitReached()";
@@ -144,8 +150,69 @@ Reply remove_organisation(Call& call, const AbiValue::List& arguments) {
     if (members.active_organisations() == 1) return revert(kLimitReached, {});
 
     members.remove(*index);
+    if (members.active_validators() == 0) return revert(kLimitReached, {});
     if (const auto governable = keep_governable(call); !governable) return std::unexpected(governable.error());
     call.emit(kOrganisationRemoved, {*index}, {name});
+    return AbiValue::List{};
+}
+
+/// A key that may begin to vote: nobody's, now or ever before. What a former key signed may be in anyone's hands.
+std::expected<void, Bytes> key_is_free(MemberStorage& members, const Hash256& key) {
+    if (key.is_zero()) return revert(kFieldInvalid, {"key"});
+    if (members.voting_key_is_taken(key)) return revert(kKeyTaken, {key});
+    return {};
+}
+
+// The set that votes changes with the next epoch, which begins a few blocks after one of these.
+
+Reply add_validator(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
+    ValidatorEntry entry{.name = arguments[0].as_text(),
+                         .organisation = 0,
+                         .active = true,
+                         .key = arguments[2].as_hash(),
+                         .network_address = arguments[3].as_text()};
+    if (!is_name(entry.name, kMemberNameBytesMax)) return revert(kFieldInvalid, {"name"});
+    if (!is_network_address(entry.network_address)) return revert(kFieldInvalid, {"networkAddress"});
+    if (!could_be_name(arguments[1])) return revert(kFieldInvalid, {"organisation"});
+    MemberStorage members{call.own()};
+    const auto organisation = members.find_organisation(arguments[1].as_text());
+    if (!organisation || !members.is_active(*organisation)) return revert(kOrganisationUnknown, {arguments[1]});
+    if (members.find_validator(entry.name)) return revert(kNameTaken, {entry.name});
+    if (const auto free = key_is_free(members, entry.key); !free) return std::unexpected(free.error());
+    if (members.active_validators() >= ledger::kValidatorsMax || members.validator_count() >= kValidatorsEverMax)
+        return revert(kLimitReached, {});
+
+    entry.organisation = static_cast<std::uint32_t>(*organisation);
+    const std::uint64_t index = members.append(entry);
+    call.emit(kValidatorAdded, {index}, {entry.name, entry.key});
+    return AbiValue::List{};
+}
+
+Reply remove_validator(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
+    if (!could_be_name(arguments[0])) return revert(kFieldInvalid, {"name"});
+    MemberStorage members{call.own()};
+    const auto index = members.find_validator(arguments[0].as_text());
+    if (!index || !members.validator_is_active(*index)) return revert(kValidatorUnknown, {arguments[0]});
+    if (members.active_validators() == 1) return revert(kLimitReached, {});
+
+    members.remove_validator(*index);
+    call.emit(kValidatorRemoved, {*index}, {arguments[0]});
+    return AbiValue::List{};
+}
+
+Reply replace_validator_key(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
+    if (!could_be_name(arguments[0])) return revert(kFieldInvalid, {"name"});
+    const Hash256 key = arguments[1].as_hash();
+    MemberStorage members{call.own()};
+    const auto index = members.find_validator(arguments[0].as_text());
+    if (!index || !members.validator_is_active(*index)) return revert(kValidatorUnknown, {arguments[0]});
+    if (const auto free = key_is_free(members, key); !free) return std::unexpected(free.error());
+
+    const Hash256 old = members.replace_voting_key(*index, key);
+    call.emit(kValidatorKeyReplaced, {*index}, {arguments[0], old, key});
     return AbiValue::List{};
 }
 
@@ -170,9 +237,13 @@ const Contract& members_contract() {
             {"setNetworkAddress", "(string,string)", "()", Access::write, set_network_address},
             {"addOrganisation", "(string,address,bytes32,string)", "()", Access::write, add_organisation},
             {"removeOrganisation", "(string)", "()", Access::write, remove_organisation},
+            {"addValidator", "(string,string,bytes32,string)", "()", Access::write, add_validator},
+            {"removeValidator", "(string)", "()", Access::write, remove_validator},
+            {"replaceValidatorKey", "(string,bytes32)", "()", Access::write, replace_validator_key},
         },
-        {kNetworkAddressChanged, kOrganisationAdded, kOrganisationRemoved},
-        {kNotAuthorised, kOrganisationUnknown, kValidatorUnknown, kNameTaken, kAccountTaken, kFieldInvalid,
+        {kNetworkAddressChanged, kOrganisationAdded, kOrganisationRemoved, kValidatorAdded, kValidatorKeyReplaced,
+         kValidatorRemoved},
+        {kNotAuthorised, kOrganisationUnknown, kValidatorUnknown, kNameTaken, kAccountTaken, kKeyTaken, kFieldInvalid,
          kIndexOutOfRange, kLimitReached, kWouldLockOut}};
     return contract;
 }

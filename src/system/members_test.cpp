@@ -144,6 +144,75 @@ TEST_F(Members, the_last_organisation_stays) {
     propose(kAlpha, kRemove, {"Alpha"}).expect_revert("LimitReached()", {});
 }
 
+constexpr std::string_view kAddValidator = "addValidator(string,string,bytes32,string)";
+constexpr std::string_view kRemoveValidator = "removeValidator(string)";
+constexpr std::string_view kReplaceKey = "replaceValidatorKey(string,bytes32)";
+
+TEST_F(Members, validators_come_go_and_change_keys_when_the_majority_approves) {
+    const auto key = filled<Hash256>(0x77), second = filled<Hash256>(0x78);
+    chain.carry_out(propose(kAlpha, kAddValidator, {"Beta-2", "Beta", key, "10.0.0.2:30300"}), {kBeta, kGamma});
+    auto set = validators_of(chain.state(), Epoch{1});
+    ASSERT_EQ(set.size(), 5u);
+    EXPECT_EQ(set.members[4],
+              (ledger::Validator{"Beta-2", "Beta", *crypto::ValidatorPublicKey::from(key), "10.0.0.2:30300"}));
+
+    chain.carry_out(propose(kBeta, kReplaceKey, {"Beta-1", second}), {kAlpha, kGamma});
+    set = validators_of(chain.state(), Epoch{2});
+    EXPECT_EQ(set.members[1].key, *crypto::ValidatorPublicKey::from(second));
+    EXPECT_EQ(set.members[1].name, "Beta-1");
+
+    chain.carry_out(propose(kAlpha, kRemoveValidator, {"Alpha-1"}), {kBeta, kGamma});
+    set = validators_of(chain.state(), Epoch{3});
+    ASSERT_EQ(set.size(), 4u);
+    EXPECT_EQ(set.members[0].name, "Beta-1");
+    // Who left stays listed, and its name taken.
+    propose(kAlpha, kAddValidator, {"Alpha-1", "Alpha", filled<Hash256>(0x79), "h:1"})
+        .expect_revert("NameTaken(string)", {"Alpha-1"});
+    propose(kAlpha, kRemoveValidator, {"Alpha-1"}).expect_revert("ValidatorUnknown(string)", {"Alpha-1"});
+    propose(kAlpha, kReplaceKey, {"Alpha-1", filled<Hash256>(0x79)})
+        .expect_revert("ValidatorUnknown(string)", {"Alpha-1"});
+}
+
+TEST_F(Members, voting_keys_are_never_used_twice) {
+    const auto of_genesis = [&](std::size_t i) { return *Hash256::from(BytesView{genesis.validators.members[i].key}); };
+    propose(kAlpha, kReplaceKey, {"Beta-1", of_genesis(0)}).expect_revert("KeyTaken(bytes32)", {of_genesis(0)});
+    propose(kAlpha, kAddValidator, {"Beta-2", "Beta", of_genesis(1), "h:1"})
+        .expect_revert("KeyTaken(bytes32)", {of_genesis(1)});
+    propose(kAlpha, kReplaceKey, {"Beta-1", Hash256{}}).expect_revert("FieldInvalid(string)", {"key"});
+    // Neither what was replaced nor what left with its validator or organisation.
+    chain.carry_out(propose(kAlpha, kReplaceKey, {"Beta-1", filled<Hash256>(0x77)}), {kBeta, kGamma});
+    propose(kAlpha, kReplaceKey, {"Beta-1", of_genesis(1)}).expect_revert("KeyTaken(bytes32)", {of_genesis(1)});
+    chain.carry_out(propose(kAlpha, kRemoveValidator, {"Beta-1"}), {kBeta, kGamma});
+    propose(kAlpha, kReplaceKey, {"Alpha-1", filled<Hash256>(0x77)})
+        .expect_revert("KeyTaken(bytes32)", {filled<Hash256>(0x77)});
+    remove("Gamma", {kBeta, kDelta});
+    propose(kAlpha, kReplaceKey, {"Alpha-1", of_genesis(3)}).expect_revert("KeyTaken(bytes32)", {of_genesis(3)});
+}
+
+TEST_F(Members, the_last_validator_stays) {
+    for (const auto* name : {"Beta-1", "Delta-1", "Gamma-1"})
+        chain.carry_out(propose(kAlpha, kRemoveValidator, {name}), {kBeta, kGamma});
+    propose(kAlpha, kRemoveValidator, {"Alpha-1"}).expect_revert("LimitReached()", {});
+    propose(kBeta, kRemove, {"Alpha"}).expect_revert("LimitReached()", {});
+    EXPECT_EQ(validators_of(chain.state(), Epoch{1}).size(), 1u);
+}
+
+TEST_F(Members, validators_with_bad_fields_are_refused) {
+    const auto key = filled<Hash256>(0x77);
+    propose(kAlpha, kAddValidator, {"", "Beta", key, "h:1"}).expect_revert("FieldInvalid(string)", {"name"});
+    propose(kAlpha, kAddValidator, {"Beta-2", "Beta", key, "h"})
+        .expect_revert("FieldInvalid(string)", {"networkAddress"});
+    propose(kAlpha, kAddValidator, {"Beta-2", "Omega", key, "h:1"})
+        .expect_revert("OrganisationUnknown(string)", {"Omega"});
+    propose(kAlpha, kAddValidator, {"Beta-1", "Beta", key, "h:1"}).expect_revert("NameTaken(string)", {"Beta-1"});
+    for (const auto& signature : {kAddValidator, kRemoveValidator, kReplaceKey}) {
+        AbiValue::List arguments{"Beta-1"};
+        if (signature == kAddValidator) arguments = {"Beta-2", "Beta", key, "h:1"};
+        if (signature == kReplaceKey) arguments = {"Beta-1", key};
+        send(kBeta, signature, arguments).expect_revert("NotAuthorised(address)", {kBeta});
+    }
+}
+
 TEST_F(Members, additions_with_bad_fields_are_refused) {
     const Hash256 key = filled<Hash256>(1);
     for (const std::string& name : {std::string{}, std::string(65, 'x'), std::string{"a\nb"}, std::string{"\xff"}})

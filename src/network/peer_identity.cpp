@@ -6,15 +6,18 @@
 
 namespace cairn::network {
 
-Result<ValidatorIndex> identify_peer(BytesView certificate_der, const ledger::Genesis& genesis, const PeerTrust& trust,
+Result<ValidatorIndex> identify_peer(BytesView certificate_der, const ledger::ValidatorSet& set, const PeerTrust& trust,
                                      std::int64_t now) {
     CRN_TRY(claimed, crypto::claimed_consensus_key(certificate_der));
-    const auto index = genesis.validators.index_of(claimed);
+    CRN_TRY(info, crypto::inspect_certificate_der(certificate_der));
+    auto index = set.index_of(claimed);
+    for (std::uint16_t i = 0; i < set.size() && !index; ++i)
+        if (set.members[i].name == info.common_name && set.members[i].organisation == info.organisation)
+            index = ValidatorIndex{i};
     if (!index) return fail(error::CertificateForeign, "no validator has the consensus key " + to_hex(claimed));
-    const auto& validator = genesis.validators.members[index->value];
+    const auto& validator = set.members[index->value];
     CRN_TRY(verified, crypto::verify_node_certificate(certificate_der, trust.cas_of(validator.organisation), now));
     if (verified != claimed) return fail(error::CertificateForeign, "names another consensus key");
-    CRN_TRY(info, crypto::inspect_certificate_der(certificate_der));
     for (const auto& id : {info.fingerprint, info.key_id})
         if (trust.is_revoked(validator.organisation, id))
             return fail(error::CertificateRevoked, to_hex(id) + ", by " + validator.organisation);

@@ -1,8 +1,11 @@
 #include "node/executor.hpp"
 
 #include "base/assert.hpp"
+#include "base/errors/node.hpp"
 #include "base/errors/storage.hpp"
 #include "base/thread_name.hpp"
+#include "codec/wire.hpp"
+#include "system/members.hpp"
 #include "system/parameters.hpp"
 
 #include <algorithm>
@@ -17,10 +20,11 @@ std::size_t spare_threads() { return std::max(1u, std::thread::hardware_concurre
 
 } // namespace
 
-Executor::Executor(OrderedStore& ordered, ExecutedChain& chain, LiveChain& live, TransactionCache& cache, Inbox& inbox,
-                   std::function<void(Error)> on_failure)
+Executor::Executor(OrderedStore& ordered, ExecutedChain& chain, Epochs& epochs, LiveChain& live,
+                   TransactionCache& cache, Inbox& inbox, std::function<void(Error)> on_failure)
     : ordered_(ordered),
       chain_(chain),
+      epochs_(epochs),
       live_(live),
       cache_(cache),
       inbox_(inbox),
@@ -56,7 +60,7 @@ void Executor::run() {
             if (height > chain_.height())
                 status = execute(*one);
             else
-                inbox_.push_own(consensus::ExecutionFinished{height, chain_.blocks().hash_of(height)});
+                status = report(height);
             if (!status) break;
         }
     }
@@ -66,8 +70,16 @@ void Executor::run() {
 // A crash may have come between ordering and execution, or between execution and the certificate.
 Status Executor::catch_up() {
     announce_rules();
-    for (Height h = live_.head().next(); h <= chain_.height(); h = h.next())
-        inbox_.push_own(consensus::ExecutionFinished{h, chain_.blocks().hash_of(h)});
+    // Results without a certificate, and those whose states the core must know.
+    auto first = live_.head().next();
+    const auto start = epochs_.current()->start.height;
+    if (const auto tip = ordered_.block(ordered_.tip()))
+        first = std::min(first, std::max(start, tip->block.executed.height));
+    for (Height h = first; h <= chain_.height(); h = h.next()) CRN_CHECK(report(h));
+    // It may also have come between the last block of an epoch and the record of the next one.
+    if (const auto last = ordered_.block(chain_.height());
+        last && last->block.next_validators && last->block.epoch == epochs_.current()->validators.epoch)
+        CRN_CHECK(begin_epoch(*last));
     while (chain_.height() < ordered_.tip() && !queue_.closed()) {
         const auto block = ordered_.block(chain_.height().next());
         if (!block)
@@ -78,11 +90,65 @@ Status Executor::catch_up() {
     return {};
 }
 
+Result<std::optional<ledger::ValidatorSet>> Executor::asked_at(Height height, const ledger::ValidatorSet& now) const {
+    CRN_TRY(state, height == chain_.height() ? Result<std::shared_ptr<const ledger::StateView>>{chain_.state().latest()}
+                                             : chain_.state().at(height));
+    auto set = system::validators_of(*state, now.epoch.next());
+    const auto same = [](const ledger::Validator& a, const ledger::Validator& b) {
+        return a.name == b.name && a.organisation == b.organisation && a.key == b.key;
+    };
+    if (std::ranges::equal(set.members, now.members, same)) return std::nullopt;
+    // Members allows neither; a chain without validators could never get any again.
+    if (set.members.empty() || set.size() > ledger::kValidatorsMax) return std::nullopt;
+    return set;
+}
+
+Status Executor::report(Height height) {
+    CRN_TRY(asked, asked_at(height, epochs_.current()->validators));
+    consensus::ExecutionFinished done{height, chain_.blocks().hash_of(height)};
+    if (asked) done.next_validators = hash_of(*asked);
+    inbox_.push_own(done);
+    return {};
+}
+
+Status Executor::begin_epoch(const consensus::FinalizedBlock& last) {
+    const auto now = epochs_.current();
+    CRN_TRY(next, asked_at(last.block.executed.height, now->validators));
+    if (!next || hash_of(*next) != *last.block.next_validators)
+        return fail(error::HandoverDiffers, "block " + std::to_string(last.block.height.value) +
+                                                " hands over to validators that the own state does not ask for");
+    codec::WireWriter block;
+    encode(block, last.block);
+    EpochRecord record;
+    record.start = {last.block.height, last.digest, chain_.blocks().hash_of(last.block.height),
+                    last.block.timestamp_ms};
+    record.handover = {block.take(), last.certificate.statement.number, last.certificate.entries,
+                       encode_validator_set(*next)};
+    record.validators = std::move(*next);
+    CRN_CHECK(epochs_.append(std::move(record)));
+    // The core of the new epoch knows neither rules nor what the state asks for.
+    announced_.reset();
+    announce_rules();
+    return report(last.block.height);
+}
+
+/// The account of the leader's organisation: of genesis, or as the state before the block has it.
+Address Executor::beneficiary_of(const consensus::FinalizedBlock& block, const ledger::ValidatorSet& set) const {
+    const auto& name = set.members[block.block.leader.value].organisation;
+    const auto account_in = [&](const std::vector<ledger::Organisation>& organisations) -> std::optional<Address> {
+        for (const auto& organisation : organisations)
+            if (organisation.name == name) return organisation.account;
+        return std::nullopt;
+    };
+    if (const auto account = account_in(chain_.genesis().organisations)) return *account;
+    return account_in(system::organisations_of(*chain_.state().latest())).value_or(Address{});
+}
+
 /// By validator: those of one organisation share its share.
-std::vector<std::uint64_t> Executor::lane_weights(Height height) {
+std::vector<std::uint64_t> Executor::lane_weights(const ledger::ValidatorSet& set, Height height) {
     const auto state = chain_.state().latest();
     if (!shares_ || !shares_->is_current(*state, height)) shares_ = system::Shares::read(*state, height);
-    const auto& validators = chain_.genesis().validators.members;
+    const auto& validators = set.members;
     std::vector<std::uint64_t> out;
     for (const auto& validator : validators) {
         const auto& name = validator.organisation;
@@ -96,10 +162,11 @@ std::vector<std::uint64_t> Executor::lane_weights(Height height) {
     return out;
 }
 
-execution::Candidates Executor::in_shares(const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
+execution::Candidates Executor::in_shares(const ledger::ValidatorSet& set,
+                                          const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
                                           const std::vector<SharedTransaction>& decoded, Height height) {
     const auto state = chain_.state().latest();
-    const auto weights = lane_weights(height);
+    const auto weights = lane_weights(set, height);
     std::vector<execution::LaneCandidates> out;
     std::size_t next = 0;
     for (const auto& [lane, end] : lanes) {
@@ -132,16 +199,13 @@ Status Executor::execute(const consensus::FinalizedBlock& block) {
                                                           static_cast<std::uint32_t>(at - begin)});
                 break;
             }
-    auto candidates = in_shares(lanes, decoded, block.block.height);
-
-    const auto& validators = chain_.genesis().validators.members;
-    const auto& organisations = chain_.genesis().organisations;
-    Address beneficiary;
-    for (const auto& organisation : organisations)
-        if (organisation.name == validators[block.block.leader.value].organisation) beneficiary = organisation.account;
-
-    CRN_TRY(outcome, chain_.extend(block.block.timestamp_ms, block.digest, beneficiary, std::move(candidates)));
-    inbox_.push_own(consensus::ExecutionFinished{block.block.height, outcome.block->hash});
+    const auto epoch = epochs_.of(block.block.epoch);
+    CRN_ASSERT(epoch && block.block.epoch == epochs_.current()->validators.epoch);
+    auto candidates = in_shares(epoch->validators, lanes, decoded, block.block.height);
+    CRN_TRY(outcome, chain_.extend(block.block.timestamp_ms, block.digest, beneficiary_of(block, epoch->validators),
+                                   std::move(candidates)));
+    // The core of the new epoch is the first that hears of the block that ended the old one.
+    CRN_CHECK(block.block.next_validators ? begin_epoch(block) : report(block.block.height));
     announce_rules();
     live_.executed(outcome);
     return {};
@@ -150,7 +214,7 @@ Status Executor::execute(const consensus::FinalizedBlock& block) {
 void Executor::announce_rules() {
     const auto next = chain_.height().next();
     const auto parameters = system::parameters_of(*chain_.state().latest(), next);
-    auto weights = std::make_shared<const std::vector<std::uint64_t>>(lane_weights(next));
+    auto weights = std::make_shared<const std::vector<std::uint64_t>>(lane_weights(epochs_.current()->validators, next));
     const consensus::RulesChanged rules{next, parameters.block_gas_limit,
                                         std::chrono::milliseconds{parameters.min_block_interval_ms},
                                         std::move(weights)};

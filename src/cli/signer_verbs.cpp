@@ -90,6 +90,23 @@ Status signer_seal(Invocation& invocation) {
     return {};
 }
 
+Status signer_voting_key(Invocation& invocation) {
+    CRN_TRY(out, required(invocation, "out", "FILE"));
+    CRN_TRY(secrets, signer::Secrets::generate(crypto::system_random()));
+    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of the node's keys: ", Ask::twice));
+    if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
+    const auto keys =
+        signer::create_sealed_keys(absolute(out), secrets, as_bytes(passphrase), {}, crypto::system_random());
+    wipe(passphrase);
+    if (!keys) return std::unexpected(keys.error());
+    print_fields(invocation.terminal(), {{"voting key", to_hex(keys->consensus)}, {"sealed keys", absolute(out)}});
+    if (!invocation.terminal().quiet)
+        invocation.terminal().err
+            << "Next: add the file to voting_keys in section [signer] of node.toml, start the node "
+               "again, then `cairn validator replace-key`.\n";
+    return {};
+}
+
 Status signer_reset(Invocation& invocation) {
     CRN_TRY(path, required(invocation, "keys", "FILE"));
     for (const auto* flag : {"view", "position", "height"}) {
@@ -284,6 +301,18 @@ void declare_signer(CommandList& out) {
               kPassphraseFile},
          .examples = {{"cairn signer seal --validator-key validator.key --tls-key tls.key --out keys.sealed", ""}},
          .run = signer_seal});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "voting-key",
+         .summary = "make the next voting key of a validator",
+         .details =
+             "For a key that leaked or is to be rotated. The new key is sealed in a file of its own, with a memory "
+             "of its own, and serves from the epoch whose set has it; the present one serves until then. The "
+             "passphrase is that of the node's keys, which the node hands to both.",
+         .flags = {{.name = "out", .value = "FILE", .help = "the new file (required)", .completes = Completes::file},
+                   kPassphraseFile},
+         .examples = {{"cairn signer voting-key --out next.sealed", ""}},
+         .run = signer_voting_key});
     out.push_back(
         {.noun = "signer",
          .verb = "token",

@@ -100,7 +100,6 @@ void declare_state_test(CommandList& out);
 void declare_shares(CommandList& out);
 void declare_storage(CommandList& out);
 void declare_tx(CommandList& out);
-void declare_validator(CommandList& out); // and `org admit`, `org expel`
 void declare_zones(CommandList& out);
 
 } // namespace cairn::cli

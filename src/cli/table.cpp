@@ -1,6 +1,7 @@
 // The table of commands, put together from its parts.
 #include "cli/command.hpp"
 #include "cli/flow_verbs.hpp"
+#include "cli/validator_verbs.hpp"
 
 namespace cairn::cli {
 

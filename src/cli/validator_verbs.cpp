@@ -6,6 +6,7 @@
 #include "cli/governance.hpp"
 #include "cli/invocation.hpp"
 #include "cli/organisation.hpp"
+#include "cli/validator_verbs.hpp"
 #include "crypto/certificate.hpp"
 #include "signer/sealed_keys.hpp"
 #include "system/addresses.hpp"

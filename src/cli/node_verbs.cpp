@@ -102,10 +102,10 @@ Status node_init(Invocation& invocation) {
         return fail(error::CliUsage, "--join wants --listen HOST:PORT, too: genesis does not know this node");
     CRN_TRY(certificate_text, read_file(settings.node.tls_certificate_file));
     CRN_TRY(certificate, crypto::inspect_certificate(certificate_text));
-    auto name = certificate.common_name, organisation = certificate.organisation;
+    auto validator_name = certificate.common_name, organisation = certificate.organisation;
     if (index) {
         const auto& validator = genesis.validators.members[index->value];
-        name = validator.name;
+        validator_name = validator.name;
         organisation = validator.organisation;
         const auto reached_at = parse_host_port(validator.address);
         if (!reached_at) return fail(error::GenesisInvalid, validator.address);
@@ -141,9 +141,10 @@ Status node_init(Invocation& invocation) {
     CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::refuse));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out << json{{"validator", name}, {"organisation", organisation}, {"config", config}}.dump(2) << '\n';
+        terminal.out << json{{"validator", validator_name}, {"organisation", organisation}, {"config", config}}.dump(2)
+                     << '\n';
     else
-        print_fields(terminal, {{"validator", name + " of " + organisation}, {"config", config}});
+        print_fields(terminal, {{"validator", validator_name + " of " + organisation}, {"config", config}});
     if (!terminal.quiet) terminal.err << "Next: cairn node run --config " << config << "\n";
     return {};
 }

@@ -6,14 +6,15 @@ pragma solidity >=0.8.20 <0.9.0;
 /// consortium by its id, says in which state the key is and was, and lets an account change its key while its address stays.
 ///
 /// Ids: of an account key its address as a word; of consensus and organisation keys Keccak-256 of the public key; of a
-/// certificate authority Keccak-256 of its certificate as IMembers has it; of any other key Keccak-256 of the public key or of
+/// certificate authority Keccak-256 of its certificate as IMembers has it; of TLS keys and persons' keys SHA-256 of the
+/// SubjectPublicKeyInfo in their certificates; of any other key Keccak-256 of the public key or of
 /// the key check value. An account key without entry is active and signs for the account of the same address.
 ///
 /// Classes: 1 consensus, 2 TLS, 3 account, 4 person, 5 storage root, 6 audit seal, 7 certificate authority, 8 token,
 /// 9 organisation. States: 1 pre-activation, 2 active, 3 suspended, 4 deactivated, 5 compromised, 6 destroyed, 7 escrowed
 /// (active, its share set complete), 8 lost, 9 quarantined. Only active and escrowed keys sign.
 ///
-/// Allowed changes (o: the owner; g: more than half of the active organisations together; p: rotation, replacement, reset):
+/// Allowed changes (o: the owner; g: a proposal of the matter keys; p: rotation, replacement, reset):
 ///   pre-activation  active o, compromised og, destroyed og
 ///   active          suspended og, deactivated op, compromised og, escrowed o, lost ogp, quarantined og
 ///   escrowed        active o, suspended og, deactivated op, compromised og, lost ogp, quarantined og
@@ -30,12 +31,12 @@ pragma solidity >=0.8.20 <0.9.0;
 ///   slot 1  uint256 account keys that have an entry
 ///   slot 2  mapping(address account => (address key, uint32 version)); key 0: that of the same address
 ///   slot 3  mapping(bytes32 id => Change[]), one word each: by (160), from (8), to (8), unused (16), height (64)
-///   slot 4  mapping(bytes32 change => uint256) bit i: organisation i approves
-///   slot 5  mapping(bytes32 id => uint256) round, part of each change's identity
-///   slot 6  mapping(address account => (address newKey, uint64 finishAt))
-///   slot 7  Incident[], four words each: key; opener; openedAt, closedAt, since, steps (uint64 each); evidence
-///   slot 8  mapping(bytes32 id => uint256) index plus one of the key's open incident
-///   slot 9  mapping(bytes32 id => uint256) bit i: organisation i has quarantined this key alone
+///   slot 4  mapping(bytes32 id => uint256) round
+///   slot 5  mapping(address account => (address newKey, uint64 finishAt))
+///   slot 6  Incident[], four words each: key; opener; openedAt, closedAt, since, steps (uint64 each); evidence
+///   slot 7  mapping(bytes32 id => uint256) index plus one of the key's open incident
+///   slot 8  mapping(bytes32 id => uint256) bit i: organisation i has quarantined this key alone
+///   slot 9  uint256 changes of state of keys that are no accounts'
 /// Calls with value, and delegatecalls, are refused.
 interface IKeys {
     struct Key {
@@ -58,7 +59,7 @@ interface IKeys {
         uint64 height;
         uint8 from;
         uint8 to;
-        /// Who caused it; zero where a provisional quarantine ends by itself (its height may lie ahead).
+        /// Who caused it (of a decision the contract Proposals); zero where a provisional quarantine ends by itself (its height may lie ahead).
         address by;
     }
     struct Incident {
@@ -87,8 +88,6 @@ interface IKeys {
     event IncidentOpened(uint256 indexed incident, bytes32 indexed key, uint64 since, string reason);
     event IncidentStep(uint256 indexed incident, string step, bytes32 digest);
     event IncidentClosed(uint256 indexed incident, bytes32 indexed key, bytes32 manifest);
-    /// @notice `organisation` approves a change; `approvals` of `needed` active organisations now do.
-    event ChangeApproved(bytes32 indexed change, uint256 indexed organisation, uint256 approvals, uint256 needed);
 
     error KeyUnknown(bytes32 id);
     /// @notice There is an entry with this id already, or the key has been replaced by it already.
@@ -101,7 +100,7 @@ interface IKeys {
     error KeyInUse(address key);
     /// @notice Only the account's own transaction may do this, not code that runs for it.
     error NotDirect();
-    /// @notice Too few validators would keep a key that signs.
+    /// @notice Too few validators would keep a key that signs. A proposal may do it all the same; then the chain stands still.
     error QuorumLost(uint256 remaining, uint256 needed);
     error ResetUnknown(address account);
     error ResetPending(address account);
@@ -113,7 +112,8 @@ interface IKeys {
     /// @notice This organisation has quarantined this key alone before; now more than half must agree.
     error QuarantineUsed(bytes32 id);
     error NotAuthorised(address caller);
-    error AlreadyApproved(bytes32 change);
+    /// @notice Something else was decided about this key since this was proposed: propose it anew.
+    error RoundOver(bytes32 id, uint256 round);
 
     function key(bytes32 id) external view returns (Key memory);
     /// @notice The key that signs for `account`, whatever its state.
@@ -132,9 +132,7 @@ interface IKeys {
     function resetOf(address account) external view returns (address newKey, uint64 finishAt);
     function incidentCount() external view returns (uint256);
     function incident(uint256 index) external view returns (Incident memory);
-    /// @notice Active organisations that approve `change`.
-    function approvals(bytes32 change) external view returns (uint256);
-    /// @notice Number of decisions about this key so far.
+    /// @notice Number of decisions about this key so far. A decision names it.
     function round(bytes32 id) external view returns (uint256);
 
     /// @notice An organisation's administrator registers a key that is no account's.
@@ -143,20 +141,16 @@ interface IKeys {
     function replaceKey(bytes32 id, bytes32 newId) external;
     /// @notice The owner changes the state. `since`: for compromised, the block of the leak; 0: now.
     function changeState(bytes32 id, uint8 to, uint64 since, string calldata reason) external;
-    /// @notice An organisation approves the change; with more than half it is done. Approving quarantined for a key whose
-    /// quarantine would end by itself makes it last.
-    /// @return change keccak256(abi.encode(round(id), "state", id, to, since, reason))
-    function approveState(bytes32 id, uint8 to, uint64 since, string calldata reason) external returns (bytes32 change);
+    /// @notice Only by a proposal. Quarantined, for a key whose quarantine would end by itself, makes it last.
+    function decideState(bytes32 id, uint256 round, uint8 to, uint64 since, string calldata reason) external;
 
     /// @notice The calling account moves to `newKey`; its present key signs nothing any more from here on.
     function rotate(address newKey, uint8 v, bytes32 r, bytes32 s) external;
-    /// @notice An organisation approves a new key for an account whose key is lost or stopped. With more than half, a key that
-    /// still signs becomes lost, which locks the account, and after `delay` blocks (at least 5 if the key could object)
-    /// finishReset may be called.
-    /// @return change keccak256(abi.encode(round(old id), "reset", account, newKey, delay))
-    function approveReset(address account, address newKey, uint64 delay, uint8 v, bytes32 r, bytes32 s)
-        external
-        returns (bytes32 change);
+    /// @notice Only by a proposal: a new key for an account whose key is lost or stopped. A key that still signs becomes lost,
+    /// which locks the account, and after `delay` blocks (at least 5 if the key could object) finishReset may be called.
+    /// `round`: of the key that signs for the account.
+    function decideReset(address account, uint256 round, address newKey, uint64 delay, uint8 v, bytes32 r, bytes32 s)
+        external;
     /// @notice The account's old key, the one thing it may still sign: the reset is off and the account free.
     function objectReset(address account) external;
     /// @notice Anybody, once the delay is over.

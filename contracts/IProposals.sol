@@ -17,6 +17,7 @@ pragma solidity >=0.8.20 <0.9.0;
 ///   labels (7)             security administrator                   2 of the same                          0
 ///   declassification (8)   security administrator                   2 of the same                          2
 ///   retirement (9)         security administrator                   majority of organisations              2
+///   keys (10)              organisation                             majority of organisations              0
 ///
 /// Majority is more than half of the active organisations. `setRule` changes the numbers, but never below a majority or two.
 /// Proposals lapse after 50,000 blocks. More than a third of the active organisations reject by objecting. Who is frozen, or has

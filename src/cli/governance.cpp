@@ -97,19 +97,28 @@ Result<json> send_call(const Invocation& invocation, RpcClient& rpc, const Addre
     return transact(invocation, rpc, sender, std::move(request));
 }
 
+Result<json> send_proposal(const Invocation& invocation, RpcClient& rpc, const Address& contract, Bytes data,
+                           const std::string& reason) {
+    return send_call(invocation, rpc, system::kProposalsAddress,
+                     encode_call("propose(address,bytes,string)", {contract, std::move(data), reason}));
+}
+
+std::optional<U256> proposal_in(const json& receipt) {
+    const auto topic = to_hex(ledger::event_topic("Proposed(uint256,address,address,uint8,bytes,string)"));
+    for (const auto& log : receipt.value("logs", json::array()))
+        if (log.contains("topics") && log["topics"].size() == 4 && log["topics"][0] == topic)
+            if (const auto word = fixed_from_hex<Hash256>(log["topics"][1].get<std::string>()))
+                return from_big_endian(*word);
+    return std::nullopt;
+}
+
 Status propose_call(const Invocation& invocation, const Address& contract, Bytes data) {
     const auto reason = invocation.flag("reason");
     if (!reason) return fail(error::CliUsage, "missing --reason TEXT\n" + usage_of(invocation.command()));
     CRN_TRY(rpc, open_rpc(invocation));
-    CRN_TRY(receipt, send_call(invocation, rpc, system::kProposalsAddress,
-                               encode_call("propose(address,bytes,string)", {contract, std::move(data), *reason})));
+    CRN_TRY(receipt, send_proposal(invocation, rpc, contract, std::move(data), *reason));
     const auto& terminal = invocation.terminal();
-    const auto topic = to_hex(ledger::event_topic("Proposed(uint256,address,address,uint8,bytes,string)"));
-    std::optional<U256> id;
-    for (const auto& log : receipt.value("logs", json::array()))
-        if (log.contains("topics") && log["topics"].size() == 4 && log["topics"][0] == topic)
-            if (const auto word = fixed_from_hex<Hash256>(log["topics"][1].get<std::string>()))
-                id = from_big_endian(*word);
+    const auto id = proposal_in(receipt);
     if (!id) { // --async
         print_receipt(invocation, receipt);
         return {};

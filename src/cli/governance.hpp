@@ -5,6 +5,7 @@
 #include "codec/abi.hpp"
 #include "ledger/selector.hpp"
 
+#include <optional>
 #include <string>
 
 namespace cairn::cli {
@@ -21,6 +22,11 @@ std::unexpected<Error> explained(Error error, const RpcClient& rpc);
 
 /// Sends a call of a system contract; a refusal is CliReverted with its reason in words.
 Result<nlohmann::json> send_call(const Invocation& invocation, RpcClient& rpc, const Address& contract, Bytes data);
+/// Proposes a call of a governed function; the receipt.
+Result<nlohmann::json> send_proposal(const Invocation& invocation, RpcClient& rpc, const Address& contract, Bytes data,
+                                     const std::string& reason);
+/// Number of the proposal that a receipt tells of; nothing with --async.
+std::optional<U256> proposal_in(const nlohmann::json& receipt);
 /// Proposes a call of a governed function for the reason of --reason, and prints what became of it.
 Status propose_call(const Invocation& invocation, const Address& contract, Bytes data);
 

@@ -1,8 +1,10 @@
 #include "base/errors/cli.hpp"
 #include "base/errors/keys.hpp"
+#include "cli/config.hpp"
 #include "cli/dev_state.hpp"
 #include "cli/evidence_pack.hpp"
 #include "cli/files.hpp"
+#include "cli/governance.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/key_probes.hpp"
 #include "cli/keys_client.hpp"
@@ -113,18 +115,46 @@ Status find_owners(Case& of) {
     return {};
 }
 
+/// First block that must not hold a use of a key that was stopped in `block`. Whether a transaction counts is judged when its block is
+/// executed; who may vote for a block's result is known where the block of the quarantine was executed, at the latest two blocks on.
+std::uint64_t first_without_use(const KeyView& key, std::uint64_t block) {
+    return block + (key.head.key_class == ledger::KeyClass::consensus ? 3 : 1);
+}
+
+std::vector<ManagementDoor> doors_of(const Invocation& invocation) {
+    std::vector<ManagementDoor> out;
+    if (const auto state = read_dev_state(dev_dir(invocation)); state && !invocation.has("rpc"))
+        for (const auto& node : state->nodes)
+            if (const auto settings = read_node_config(node.config); settings && settings->management)
+                out.push_back(
+                    {node.name, node.organisation, settings->management->tls.address, settings->management->tls.port});
+    for (const auto& given : invocation.all("management")) {
+        const auto equals = given.find('=');
+        const auto where = equals == std::string::npos ? std::nullopt : parse_host_port(given.substr(equals + 1));
+        if (where) out.push_back({given.substr(0, equals), {}, where->host, where->port});
+    }
+    return out;
+}
+
 /// Tries until no node accepts the key any more, or patience ends.
 Status probe(Case& of, std::uint64_t since) {
     CRN_TRY(old_key, old_key_of(of.invocation, of.key.id));
-    ProbePlan plan{.key = of.key, .nodes = nodes_of(of.invocation, of.rpc), .old_key = old_key, .since = since};
+    const ProbePlan plan{.key = of.key,
+                         .nodes = nodes_of(of.invocation, of.rpc),
+                         .doors = doors_of(of.invocation),
+                         .old_key = old_key,
+                         .old_identity = of.invocation.flag_or("old-identity", ""),
+                         .since = since};
     const auto& clock = system_clock();
     const auto start = clock.monotonic();
     for (;;) {
         of.probes = probe_key(plan, {});
         const auto elapsed = clock.monotonic() - start;
-        const bool accepted =
-            std::ranges::any_of(of.probes, [](const Probe& one) { return one.outcome == ProbeOutcome::accepted; });
-        if (all_refused(of.probes) || accepted || elapsed >= kProbePatience) break;
+        // A use in a block stays; a connection is about to be cut.
+        const bool used = std::ranges::any_of(of.probes, [](const Probe& one) {
+            return one.outcome == ProbeOutcome::accepted && one.interface != "peer" && one.interface != "admin";
+        });
+        if (all_refused(of.probes) || used || elapsed >= kProbePatience) break;
         std::this_thread::sleep_for(kProbePause);
     }
     of.files["probes.json"] = {{"probes", to_json(of.probes)}, {"all_refused", all_refused(of.probes)}};
@@ -179,17 +209,18 @@ Result<std::string> evidence_directory(const Invocation& invocation) {
     return *out;
 }
 
-/// The organisation's part of giving the account a new key, without a delay: a stopped key cannot object.
-Status approve_replacement(Case& of, const std::string& file) {
+/// Proposes the account's new key, without a delay: a stopped key cannot object.
+Status propose_replacement(Case& of, const std::string& file) {
     CRN_TRY(text, read_file(file));
     CRN_TRY(proof, possession_from_json(file, text));
-    AbiValue::List arguments{proof.account, proof.key, 0};
-    for (auto& value : signature_values(proof)) arguments.push_back(std::move(value));
-    CRN_TRY(receipt, send_keys(of.invocation, of.rpc, of.sender,
-                               "approveReset(address,address,uint64,uint8,bytes32,bytes32)", arguments));
-    of.steps.push_back({{"step", "replacement approved"},
-                        {"new_key", checksummed(proof.key)},
-                        {"transaction", text_of(receipt, "transactionHash")}});
+    CRN_TRY(call, reset_call(of.rpc, proof, 0));
+    CRN_TRY(receipt, send_proposal(of.invocation, of.rpc, ledger::kKeysContract, std::move(call),
+                                   "a new key after incident " + std::to_string(of.number)));
+    json step = {{"step", "replacement proposed"},
+                 {"new_key", checksummed(proof.key)},
+                 {"transaction", text_of(receipt, "transactionHash")}};
+    if (const auto id = proposal_in(receipt)) step["proposal"] = id->low();
+    of.steps.push_back(std::move(step));
     return {};
 }
 
@@ -202,6 +233,12 @@ Status incident_open(Invocation& invocation) {
     CRN_TRY(before_text, rpc.call("eth_blockNumber"));
     CRN_TRY(before, quantity_u64(before_text, "the height"));
     const auto& clock = system_clock();
+    // A certificate's key has an entry only if somebody made one.
+    if (const auto certified = certified_key(invocation.argument(1)); certified && !read_key(rpc, id))
+        if (const auto made = send_keys(invocation, rpc, sender, "register(bytes32,uint8,uint64,uint64,bool)",
+                                        {id, static_cast<std::uint8_t>(certified->key_class), 0, 0, 1});
+            !made)
+            return std::unexpected(made.error());
     const auto start = clock.monotonic();
     CRN_TRY(receipt, send_keys(invocation, rpc, sender, "openIncident(bytes32,uint64,string)",
                                {id, since, invocation.flag_or("reason", "")}));
@@ -220,7 +257,7 @@ Status incident_open(Invocation& invocation) {
     of.steps.push_back(
         {{"step", "quarantine"}, {"block", block}, {"transaction", text_of(receipt, "transactionHash")}});
     // First that it is stopped everywhere: all else can wait.
-    CRN_CHECK(probe(of, block + 1));
+    CRN_CHECK(probe(of, first_without_use(key, block)));
     const auto effective = std::chrono::duration_cast<Milliseconds>(clock.monotonic() - start);
     CRN_CHECK(find_impact(of));
     CRN_CHECK(find_owners(of));
@@ -228,7 +265,7 @@ Status incident_open(Invocation& invocation) {
         CRN_CHECK(of.note("impact", "impact.json"));
         CRN_CHECK(of.note("owners notified", "owners.json"));
         CRN_CHECK(of.note("probes", "probes.json"));
-        if (const auto proof = invocation.flag("proof")) CRN_CHECK(approve_replacement(of, *proof));
+        if (const auto proof = invocation.flag("proof")) CRN_CHECK(propose_replacement(of, *proof));
     }
     CRN_TRY(manifest, pack(of, directory, "open"));
     print_case(of, {{"incident", of.number},
@@ -281,7 +318,7 @@ Status incident_close(Invocation& invocation) {
             of.key = again;
         }
     }
-    CRN_CHECK(probe(of, incident.opened_at + 1));
+    CRN_CHECK(probe(of, first_without_use(key, incident.opened_at)));
     CRN_CHECK(find_impact(of));
     CRN_CHECK(find_owners(of));
     CRN_TRY(manifest, pack(of, directory, "closing"));
@@ -302,6 +339,30 @@ Status incident_close(Invocation& invocation) {
                     {"manifest", to_hex(manifest)},
                     {"probes", to_json(of.probes)}});
     if (!done) return fail(error::IncidentIncomplete, directory + "/probes.json");
+    return {};
+}
+
+/// The probes alone, at any time.
+Status incident_probe(Invocation& invocation) {
+    CRN_TRY(number, parse_number("NUMBER", invocation.argument(1), 0, UINT64_MAX - 1));
+    CRN_TRY(rpc, open_rpc(invocation));
+    CRN_TRY(incident, read_incident(rpc, number));
+    CRN_TRY(key, read_key(rpc, incident.key));
+    const Sender nobody{};
+    Case of{.invocation = invocation,
+            .rpc = rpc,
+            .sender = nobody,
+            .number = number,
+            .key = key,
+            .incident = incident,
+            .files = {}};
+    CRN_CHECK(probe(of, first_without_use(key, incident.opened_at)));
+    print_case(of, {{"incident", number},
+                    {"key", key_text(key.id)},
+                    {"state", ledger::name_of(key.head.state)},
+                    {"all_refused", all_refused(of.probes)},
+                    {"probes", to_json(of.probes)}});
+    if (!all_refused(of.probes)) return fail(error::IncidentIncomplete, "see the table");
     return {};
 }
 
@@ -363,6 +424,7 @@ Status key_incident(Invocation& invocation) {
     if (action == "open") return incident_open(invocation);
     if (action == "show") return incident_show(invocation);
     if (action == "close") return incident_close(invocation);
+    if (action == "probe") return incident_probe(invocation);
     return incident_verify(invocation);
 }
 
@@ -374,17 +436,17 @@ void declare_key_incident(CommandList& out) {
          .verb = "incident",
          .summary = "answer a leaked key: stop it, find what it touched, replace it, prove that nothing accepts it",
          .details =
-             "`open` quarantines the key on chain (from that block on nothing signed by it is accepted), tries it on "
-             "every "
-             "interface of every node, lists what it touched, notes each step on chain and writes an evidence pack. "
-             "With "
-             "--proof it also approves the account's new key. `close` carries out an approved replacement, tries the "
-             "old "
-             "key again, and closes the incident with the digest of the final pack, or says what is missing. `verify` "
-             "checks a pack without a node. Send as an organisation's administrator: an owner who stops his own key "
-             "cannot note the steps that follow.",
-         .arguments = {{"ACTION", "the step", Need::one, {"open", "list", "show", "close", "verify"}},
-                       {"WHICH", "open: the key; show, close: the incident's number; verify: the directory",
+             "`open` quarantines the key on chain (from that block on nothing signed by it is accepted, and a "
+             "validator is "
+             "cut off), tries it on every interface of every node, lists what it touched, notes each step on chain and "
+             "writes an evidence pack. A TLS or person's key is named by its certificate's file, and registered if the "
+             "chain does not know it yet. With --proof it also proposes the account's new key. `probe` tries the key "
+             "again and says of each interface: used, refused, or why it has no use there. `close` carries out an "
+             "approved replacement, tries the old key again, and closes the incident with the digest of the final "
+             "pack, or says what is missing. `verify` checks a pack without a node. Send as an organisation's "
+             "administrator: an owner who stops his own account's key cannot note the steps that follow.",
+         .arguments = {{"ACTION", "the step", Need::one, {"open", "list", "show", "probe", "close", "verify"}},
+                       {"WHICH", "open: the key; show, probe, close: the incident's number; verify: the directory",
                         Need::optional}},
          .flags =
              joined({{{.name = "since", .value = "HEIGHT", .help = "open: block of the leak (default: now)"},
@@ -399,8 +461,16 @@ void declare_key_incident(CommandList& out) {
                        .repeatable = true},
                       {.name = "old-key-file",
                        .value = "FILE",
-                       .help = "a copy of the stopped key, to try it with",
+                       .help = "a copy of the stopped account key, to try it with",
                        .completes = Completes::file},
+                      {.name = "old-identity",
+                       .value = "DIR",
+                       .help = "a copy of a person's folder (ca.pem, identity.pem, identity.key), to try that key with",
+                       .completes = Completes::directory},
+                      {.name = "management",
+                       .value = "NODE=HOST:PORT",
+                       .help = "listener of a management zone to try it on (default: all of the development network)",
+                       .repeatable = true},
                       {.name = "proof",
                        .value = "FILE",
                        .help = "open: proof of the account's new key (cairn key reset prove)",

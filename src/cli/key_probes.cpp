@@ -1,9 +1,18 @@
 #include "cli/key_probes.hpp"
 
+#include "base/errors/crypto.hpp"
 #include "base/errors/keys.hpp"
+#include "base/errors/network.hpp"
+#include "base/errors/zone.hpp"
+#include "cli/files.hpp"
+#include "cli/zone_client.hpp"
+#include "crypto/certificate.hpp"
+#include "ledger/genesis.hpp"
 #include "ledger/transaction.hpp"
+#include "system/keys.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace cairn::cli {
 namespace {
@@ -42,6 +51,24 @@ Result<Bytes> probe_transaction(RpcClient& rpc, const KeyView& key, const crypto
     return ledger::encode_transaction(out);
 }
 
+/// Without a copy of the key: the state by which this node judges it, at its own head.
+Probe judged_by_state(Probe out, RpcClient& rpc, const KeyView& key, const std::string& where) {
+    out.attempt += "; no copy of the key at hand, so: what this node's state says of it";
+    const auto height = head_of(rpc);
+    const auto state = height ? view_keys(rpc, "stateAt(bytes32,uint64)", {key.id, *height}, "(uint8)")
+                              : std::unexpected(height.error());
+    if (!state) {
+        out.outcome = ProbeOutcome::unreachable;
+        out.detail = state.error().text();
+        return out;
+    }
+    out.height = *height;
+    const auto now = static_cast<ledger::KeyState>((*state)[0].number().low());
+    out.outcome = ledger::signs(now) ? ProbeOutcome::accepted : ProbeOutcome::refused;
+    out.detail = "the key is " + std::string{ledger::name_of(now)} + ", and " + where + " asks for that";
+    return out;
+}
+
 Probe probe_client(const ProbePlan& plan, const std::string& url, const std::string& token) {
     Probe out{.interface = "client",
               .target = url,
@@ -53,17 +80,13 @@ Probe probe_client(const ProbePlan& plan, const std::string& url, const std::str
         out.detail = "clients sign with account keys";
         return out;
     }
-    if (!plan.old_key) {
-        out.outcome = ProbeOutcome::not_probed;
-        out.detail = "no copy of the key: give --old-key-file";
-        return out;
-    }
     out.outcome = ProbeOutcome::unreachable;
     auto rpc = RpcClient::open(url, token, kProbeTimeoutSeconds);
     if (!rpc) {
         out.detail = rpc.error().text();
         return out;
     }
+    if (!plan.old_key) return judged_by_state(std::move(out), *rpc, plan.key, "admission");
     const auto height = head_of(*rpc);
     const auto raw = probe_transaction(*rpc, plan.key, *plan.old_key);
     if (!height || !raw) {
@@ -103,15 +126,129 @@ Probe probe_blocks(const ProbePlan& plan, const std::string& url, const std::str
         return out;
     }
     out.height = *height;
+    const auto key_class = plan.key.head.key_class;
+    if (key_class != ledger::KeyClass::account && key_class != ledger::KeyClass::consensus) {
+        out.outcome = ProbeOutcome::not_applicable;
+        out.detail = "blocks hold what account and voting keys sign";
+        return out;
+    }
     std::uint64_t uses = 0;
     for (const auto& finding : impact->value("findings", json::array()))
         if (text_of(finding, "what") == "signed-with" && text_of(finding, "via") == to_hex(plan.key.id))
             uses += finding.value("count", std::uint64_t{0});
     out.outcome = uses == 0 ? ProbeOutcome::refused : ProbeOutcome::accepted;
     out.detail = std::to_string(uses) + " uses in the node's blocks";
-    if (plan.key.head.key_class == ledger::KeyClass::consensus)
-        out.detail += "; votes by this key count until the validator set changes";
     return out;
+}
+
+/// Names of the validators whose connections the key stands for: of a voting key the one, of a TLS key all of its organisation.
+Result<std::set<std::string>> validators_of(RpcClient& rpc, const KeyView& key) {
+    CRN_TRY(text, rpc.call("cairn_getGenesis"));
+    CRN_TRY(genesis, ledger::genesis_from_json(text.is_string() ? text.get<std::string>() : text.dump()));
+    std::set<std::string> out;
+    for (const auto& validator : genesis.validators.members)
+        if (system::key_id(validator.key) == key.id) out.insert(validator.name);
+    return out;
+}
+
+/// Nodes connect to each other by certificates that name the voting key and hold the TLS key.
+Probe probe_peers(const ProbePlan& plan, const std::string& url, const std::string& token) {
+    Probe out{.interface = "peer",
+              .target = url,
+              .attempt = "a connection between nodes",
+              .outcome = ProbeOutcome::not_applicable,
+              .code = {},
+              .detail = {}};
+    const auto key_class = plan.key.head.key_class;
+    const bool is_voting = key_class == ledger::KeyClass::consensus;
+    if (!is_voting && key_class != ledger::KeyClass::tls) {
+        out.detail = "nodes connect with voting and TLS keys";
+        return out;
+    }
+    out.outcome = ProbeOutcome::unreachable;
+    auto rpc = RpcClient::open(url, token, kProbeTimeoutSeconds);
+    if (!rpc) {
+        out.detail = rpc.error().text();
+        return out;
+    }
+    if (!is_voting)
+        return judged_by_state(std::move(out), *rpc, plan.key, "every handshake, and every live connection,");
+    const auto names = validators_of(*rpc, plan.key);
+    const auto status = rpc->call("cairn_nodeStatus");
+    if (!names || !status) {
+        out.detail = (names ? status.error() : names.error()).text();
+        return out;
+    }
+    if (names->contains(text_of(*status, "name"))) {
+        out.outcome = ProbeOutcome::not_applicable;
+        out.detail = "the key is this node's own";
+        return out;
+    }
+    out.attempt = "live connections of the validator that the key belongs to (cairn_nodeStatus)";
+    for (const auto& peer : status->value("peers", json::array()))
+        if (names->contains(text_of(peer, "name")) && peer.value("connected", json(false)) == true) {
+            out.outcome = ProbeOutcome::accepted;
+            out.detail = text_of(peer, "name") + " is connected";
+            return out;
+        }
+    return judged_by_state(std::move(out), *rpc, plan.key, "every handshake");
+}
+
+/// Persons enter the management zone with the key of their certificate, and sign commands with it.
+Probe probe_admin(const ProbePlan& plan, const ManagementDoor& door) {
+    Probe out{.interface = "admin",
+              .target = door.host + ":" + std::to_string(door.port),
+              .attempt = "a signed command in the management zone",
+              .outcome = ProbeOutcome::unclear,
+              .code = {},
+              .detail = {}};
+    const auto text = read_file(plan.old_identity + "/identity.pem", crypto::kPemBytesMax);
+    const auto person =
+        text ? crypto::inspect_certificate(*text) : Result<crypto::CertificateInfo>{std::unexpected(text.error())};
+    if (person && !door.organisation.empty() && door.organisation != person->organisation) {
+        out.outcome = ProbeOutcome::not_applicable;
+        out.detail = "the nodes of " + door.organisation + " let in persons of " + door.organisation;
+        return out;
+    }
+    const auto answer =
+        send_command({.node = door.node, .host = door.host, .port = door.port, .identity_directory = plan.old_identity},
+                     "status", {}, {});
+    if (answer) {
+        out.outcome = ProbeOutcome::accepted;
+        out.detail = "it answered";
+        return out;
+    }
+    out.code = std::string{error_id(answer.error().code)};
+    out.detail = answer.error().text();
+    if (answer.error().code == error::CertificateRevoked) out.outcome = ProbeOutcome::refused;
+    if (answer.error().code == error::ZoneUnreachable) out.outcome = ProbeOutcome::unreachable;
+    return out;
+}
+
+void add_admin(std::vector<Probe>& out, const ProbePlan& plan, const std::string& token) {
+    const bool is_person = plan.key.head.key_class == ledger::KeyClass::person;
+    if (is_person && !plan.old_identity.empty()) {
+        for (const auto& door : plan.doors) out.push_back(probe_admin(plan, door));
+        if (!plan.doors.empty()) return;
+    }
+    for (const auto& url : plan.nodes) {
+        Probe one{.interface = "admin",
+                  .target = url,
+                  .attempt = "a signed command in the management zone",
+                  .outcome = ProbeOutcome::not_applicable,
+                  .code = {},
+                  .detail = "persons enter and sign with the keys of their certificates"};
+        if (!is_person) {
+            out.push_back(std::move(one));
+            continue;
+        }
+        auto rpc = RpcClient::open(url, token, kProbeTimeoutSeconds);
+        one.outcome = ProbeOutcome::unreachable;
+        if (rpc)
+            out.push_back(judged_by_state(std::move(one), *rpc, plan.key, "the zone"));
+        else
+            out.push_back(std::move(one));
+    }
 }
 
 Probe without(std::string_view interface, std::string_view attempt, ProbeOutcome outcome, std::string_view why) {
@@ -142,13 +279,9 @@ std::vector<Probe> probe_key(const ProbePlan& plan, const std::string& token) {
     std::vector<Probe> out;
     for (const auto& url : plan.nodes) out.push_back(probe_client(plan, url, token));
     for (const auto& url : plan.nodes) out.push_back(probe_blocks(plan, url, token));
+    for (const auto& url : plan.nodes) out.push_back(probe_peers(plan, url, token));
+    add_admin(out, plan, token);
     const bool is_account = plan.key.head.key_class == ledger::KeyClass::account;
-    out.push_back(is_account ? without("peer", "a connection between nodes", ProbeOutcome::not_applicable,
-                                       "an account key opens no connection between nodes")
-                             : without("peer", "a connection between nodes", ProbeOutcome::not_probed,
-                                       "this command holds no node's TLS key to try a handshake with"));
-    out.push_back(without("admin", "a management request", ProbeOutcome::not_present,
-                          "no management request is signed by keys of the contract Keys in this version"));
     out.push_back(is_account ? without("storage", "opening stored files", ProbeOutcome::not_applicable,
                                        "account keys protect no files of a node")
                              : without("storage", "opening stored files", ProbeOutcome::not_probed,

@@ -16,7 +16,7 @@ enum class ProbeOutcome {
     unclear,        // refused, but for another reason
     unreachable,    // no answer
     not_applicable, // a key of this class has no use there
-    not_probed,     // no copy of the key to try it with
+    not_probed,     // cannot be tried from here
     not_present     // this version has no such interface
 };
 std::string_view name_of(ProbeOutcome outcome);
@@ -31,10 +31,21 @@ struct Probe {
     std::uint64_t height = 0; // head of that node when it was tried
 };
 
+/// Listener of a node's management zone.
+struct ManagementDoor {
+    std::string node;
+    std::string organisation; // empty: not known
+    std::string host;
+    std::uint16_t port = 0;
+};
+
+/// Copies of the key are optional: what is tried without one asks the node's own state, by which it judges.
 struct ProbePlan {
     KeyView key;
     std::vector<std::string> nodes;            // client endpoints
-    std::optional<crypto::AccountKey> old_key; // to sign with
+    std::vector<ManagementDoor> doors;         // to the management zone
+    std::optional<crypto::AccountKey> old_key; // an account's, to sign with
+    std::string old_identity;                  // a person's folder: ca.pem, identity.pem, identity.key
     std::uint64_t since = 0;                   // first block that must not contain a use
 };
 std::vector<Probe> probe_key(const ProbePlan& plan, const std::string& token);

@@ -1,5 +1,6 @@
 #include "base/errors/cli.hpp"
 #include "cli/files.hpp"
+#include "cli/governance.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/keys_client.hpp"
 #include "cli/keystore.hpp"
@@ -121,7 +122,7 @@ Status key_status_at(Invocation& invocation) {
     return {};
 }
 
-/// The owner's change first; if the sender is not the owner it is the approval of an organisation.
+/// At once if the sender owns the key, else by a proposal.
 Status key_state(Invocation& invocation) {
     CRN_TRY(id, parse_key_id(invocation.argument(0)));
     const auto to = ledger::key_state_of(invocation.argument(1));
@@ -132,10 +133,22 @@ Status key_state(Invocation& invocation) {
     CRN_TRY(key, read_key(rpc, id));
     CRN_TRY(acting, view_keys(rpc, "accountOf(address)", {sender.address}, "(address,uint8)"));
     const bool is_owner = acting[0].as_address() == key.head.owner;
-    CRN_TRY(receipt, send_keys(invocation, rpc, sender,
-                               is_owner ? "changeState(bytes32,uint8,uint64,string)"
-                                        : "approveState(bytes32,uint8,uint64,string)",
-                               {id, static_cast<std::uint8_t>(*to), since, invocation.flag_or("reason", "")}));
+    const auto reason = invocation.flag_or("reason", "");
+    if (!is_owner) {
+        if (key.head.key_class == ledger::KeyClass::consensus && ledger::signs(key.head.state) && !ledger::signs(*to) &&
+            !invocation.has("force"))
+            if (const auto left = check_quorum_without(rpc, id); !left)
+                return fail(left.error().code,
+                            left.error().detail +
+                                ": the chain would stand still, for ever. With --force it is proposed "
+                                "all the same");
+        CRN_TRY(round, view_keys(rpc, "round(bytes32)", {id}, "(uint256)"));
+        return propose_call(invocation, ledger::kKeysContract,
+                            keys_call("decideState(bytes32,uint256,uint8,uint64,string)",
+                                      {id, round[0], static_cast<std::uint8_t>(*to), since, reason}));
+    }
+    CRN_TRY(receipt, send_keys(invocation, rpc, sender, "changeState(bytes32,uint8,uint64,string)",
+                               {id, static_cast<std::uint8_t>(*to), since, reason}));
     print_receipt(invocation, receipt);
     return {};
 }
@@ -241,7 +254,8 @@ std::vector<FlagSpec> joined(std::initializer_list<std::vector<FlagSpec>> lists)
 }
 
 void declare_key(CommandList& out) {
-    const ArgumentSpec key{"KEY", "an account's or account key's address, or a key id of 64 hex digits"};
+    const ArgumentSpec key{"KEY",
+                           "an account's or account key's address, a key id of 64 hex digits, or a certificate's file"};
     out.push_back({.noun = "key",
                    .verb = "list",
                    .summary = "list the keys that the chain has an entry for",
@@ -271,21 +285,23 @@ void declare_key(CommandList& out) {
     out.push_back(
         {.noun = "key",
          .verb = "state",
-         .summary = "change a key's state, or approve the change as an organisation",
+         .summary = "change a key's state, or propose the change as an organisation",
          .details = "The key's owner changes it at once, as far as the table in contracts/IKeys.sol lets him; anybody "
-                    "else must administer an organisation, and more than half of them must approve the same change.",
+                    "else must administer an organisation and proposes it: others approve the proposal (cairn proposal "
+                    "approve) until more than half have.",
          .arguments = {key,
                        {"STATE",
                         "the new state",
                         Need::one,
                         {"active", "suspended", "deactivated", "compromised", "destroyed", "escrowed", "lost",
                          "quarantined"}}},
-         .flags =
-             joined({{{.name = "since", .value = "HEIGHT", .help = "block of the leak, for compromised (default: now)"},
-                      {.name = "reason", .value = "TEXT", .help = "why, public for ever"}},
-                     sender_flags(),
-                     transaction_flags(),
-                     rpc_flags()}),
+         .flags = joined(
+             {{{.name = "since", .value = "HEIGHT", .help = "block of the leak, for compromised (default: now)"},
+               {.name = "reason", .value = "TEXT", .help = "why, public for ever; a proposal needs one"},
+               {.name = "force", .help = "propose it even if the chain then stands still for want of validators"}},
+              sender_flags(),
+              transaction_flags(),
+              rpc_flags()}),
          .examples = {{"cairn key state 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 compromised --since 120 --reason "
                        "\"seen on a forum\" --key-file administrator.key",
                        ""}},

@@ -1,9 +1,13 @@
 #include "cli/keys_client.hpp"
 
 #include "base/errors/cli.hpp"
+#include "cli/files.hpp"
 #include "cli/keystore.hpp"
 #include "cli/transact.hpp"
+#include "crypto/certificate.hpp"
+#include "ledger/genesis.hpp"
 #include "ledger/selector.hpp"
+#include "system/keys.hpp"
 
 #include <algorithm>
 #include <array>
@@ -25,7 +29,9 @@ constexpr std::pair<std::string_view, std::string_view> kReasons[] = {
     {"PossessionInvalid(address)", "the proof is not one by the new key for this account and version"},
     {"KeyInUse(address)", "the new key's own address has a nonce or code; take a fresh key"},
     {"NotDirect()", "only a transaction of the account itself may do this"},
-    {"QuorumLost(uint256,uint256)", "too few validators would keep a key that signs; the chain would stand still"},
+    {"QuorumLost(uint256,uint256)",
+     "too few validators would keep a key that signs, and the chain would stand still; more than half of the "
+     "organisations may do it: cairn key state KEY quarantined --force"},
     {"ResetUnknown(address)", "no reset of this account waits"},
     {"ResetPending(address)", "a reset of this account waits already"},
     {"TooEarly(uint256,uint256)", "the delay is not over"},
@@ -34,7 +40,7 @@ constexpr std::pair<std::string_view, std::string_view> kReasons[] = {
     {"KeyStillSigns(bytes32)", "the quarantine would end by itself: replace the key, or let more than half confirm it"},
     {"QuarantineUsed(bytes32)", "this organisation has stopped this key alone before; now more than half must agree"},
     {"NotAuthorised(address)", "the sending account is neither the key's owner nor an organisation's administrator"},
-    {"AlreadyApproved(bytes32)", "this organisation has approved it already"}};
+    {"RoundOver(bytes32,uint256)", "something else was decided about this key; propose it anew"}};
 
 std::string reason_of(const std::string& revert_data) {
     const auto data = from_hex(revert_data);
@@ -54,7 +60,18 @@ Result<Hash256> parse_key_id(std::string_view text) {
     const std::string word{text};
     if (const auto id = fixed_from_hex<Hash256>(word)) return *id;
     if (const auto address = parse_address(word)) return ledger::account_key_id(*address);
-    return fail(error::CliUsage, "\"" + word + "\" is neither an address nor a key id of 64 hex digits");
+    if (const auto certified = certified_key(word)) return certified->id;
+    return fail(error::CliUsage,
+                "\"" + word + "\" is neither an address, nor a key id of 64 hex digits, nor a file with a certificate");
+}
+
+std::optional<CertifiedKeyId> certified_key(const std::string& text) {
+    if (!exists(text)) return std::nullopt;
+    const auto content = read_file(text, crypto::kPemBytesMax);
+    if (!content) return std::nullopt;
+    const auto info = crypto::inspect_certificate(*content);
+    if (!info) return std::nullopt;
+    return CertifiedKeyId{info->key_id, info->consensus_key ? ledger::KeyClass::tls : ledger::KeyClass::person};
 }
 
 std::string key_text(const Hash256& id) {
@@ -120,6 +137,23 @@ json to_json(const KeyView& key) {
     if (!key.previous.is_zero()) out["previous"] = to_hex(key.previous);
     if (!key.next.is_zero()) out["next"] = to_hex(key.next);
     return out;
+}
+
+Status check_quorum_without(RpcClient& rpc, const Hash256& id) {
+    CRN_TRY(text, rpc.call("cairn_getGenesis"));
+    CRN_TRY(genesis, ledger::genesis_from_json(text.is_string() ? text.get<std::string>() : text.dump()));
+    std::size_t good = 0;
+    bool is_validator = false;
+    for (const auto& validator : genesis.validators.members) {
+        const auto one = system::key_id(validator.key);
+        is_validator |= one == id;
+        CRN_TRY(key, read_key(rpc, one));
+        if (one != id && ledger::signs(key.head.state)) ++good;
+    }
+    const auto needed = genesis.validators.quorum();
+    if (!is_validator || good >= needed) return {};
+    return fail(error::CliPrecondition, "only " + std::to_string(good) + " of the " + std::to_string(needed) +
+                                            " validators that a quorum needs would keep a voting key that signs");
 }
 
 Result<std::uint64_t> incident_count(RpcClient& rpc) {
@@ -201,6 +235,14 @@ Result<Possession> possession_from_json(const std::string& path, const std::stri
                       .version = static_cast<std::uint32_t>(*version),
                       .chain_id = *chain_id,
                       .signature = {from_big_endian(*r), from_big_endian(*s), static_cast<std::uint8_t>(*v - 27)}};
+}
+
+Result<Bytes> reset_call(RpcClient& rpc, const Possession& proof, std::uint64_t delay) {
+    CRN_TRY(current, view_keys(rpc, "keyOf(address)", {proof.account}, "(address,uint32)"));
+    CRN_TRY(round, view_keys(rpc, "round(bytes32)", {ledger::account_key_id(current[0].as_address())}, "(uint256)"));
+    AbiValue::List arguments{proof.account, round[0], proof.key, delay};
+    for (auto& value : signature_values(proof)) arguments.push_back(std::move(value));
+    return keys_call("decideReset(address,uint256,address,uint64,uint8,bytes32,bytes32)", arguments);
 }
 
 AbiValue::List signature_values(const Possession& proof) {

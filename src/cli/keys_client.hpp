@@ -7,12 +7,21 @@
 #include "codec/abi.hpp"
 #include "ledger/account_key.hpp"
 
+#include <optional>
+
 namespace cairn::cli {
 
-/// An account key's address, or an id of 64 hex digits. CliUsage.
+/// An account key's address, an id of 64 hex digits, or a file with the certificate of a TLS or person's key. CliUsage.
 Result<Hash256> parse_key_id(std::string_view text);
 /// As people know it: an address for an account key, all digits otherwise.
 std::string key_text(const Hash256& id);
+
+/// Class and id of the key in a certificate file; nothing if `text` names no such file.
+struct CertifiedKeyId {
+    Hash256 id;
+    ledger::KeyClass key_class = ledger::KeyClass::none;
+};
+std::optional<CertifiedKeyId> certified_key(const std::string& text);
 
 struct KeyView {
     Hash256 id;
@@ -35,6 +44,8 @@ struct IncidentView {
     std::uint64_t steps = 0;
     Hash256 evidence;
 };
+/// CliPrecondition if fewer validators than a quorum would keep a key that signs without this one: the chain would stand still.
+Status check_quorum_without(RpcClient& rpc, const Hash256& id);
 Result<std::uint64_t> incident_count(RpcClient& rpc);
 Result<IncidentView> read_incident(RpcClient& rpc, std::uint64_t number);
 nlohmann::json to_json(const IncidentView& incident);
@@ -59,6 +70,8 @@ Result<Possession> prove_possession(RpcClient& rpc, const Address& account, cons
 nlohmann::json to_json(const Possession& proof);
 /// CliFileInvalid.
 Result<Possession> possession_from_json(const std::string& path, const std::string& text);
+/// The governed call that gives the account this key; it is for a proposal.
+Result<Bytes> reset_call(RpcClient& rpc, const Possession& proof, std::uint64_t delay);
 /// v, r, s as the contract takes them.
 codec::AbiValue::List signature_values(const Possession& proof);
 

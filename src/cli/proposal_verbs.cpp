@@ -17,9 +17,9 @@ using nlohmann::json;
 
 constexpr std::array<std::string_view, 7> kStates{"unknown",  "open",      "approved", "executed",
                                                   "rejected", "withdrawn", "expired"};
-constexpr std::array<std::string_view, 10> kMatters{"membership",       "parameters", "administrators", "rules",
-                                                    "rights",           "policy",     "freeze",         "labels",
-                                                    "declassification", "retirement"};
+constexpr std::array<std::string_view, 11> kMatters{
+    "membership", "parameters", "administrators",   "rules",      "rights", "policy",
+    "freeze",     "labels",     "declassification", "retirement", "keys"};
 constexpr std::string_view kProposal =
     "((address,address,bytes,string,uint8,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint256))";
 

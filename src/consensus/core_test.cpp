@@ -533,6 +533,95 @@ TEST(Core, forged_vote_does_not_count_and_names_its_sender) {
     EXPECT_EQ(member.core->status().view, View{2});
 }
 
+TEST(Core, nothing_that_a_stopped_validator_signs_counts_here) {
+    using enum ledger::VoteKind;
+    const Consortium consortium{4};
+    const auto thief = consortium.set.members[3].key;
+    Hash256 digest;
+    digest[0] = 9;
+
+    // The same votes, with and without the stop: two others have given up, and the third is the thief.
+    for (const bool stopped : {false, true}) {
+        Member member{consortium, 0};
+        member.step();
+        // One of its votes is in hand already, and goes.
+        member.receive(3, MessageType::vote, encode_vote(consortium.vote(3, nullify, 1, {})));
+        if (stopped) member.step(VotersStopped{{thief}});
+        member.receive(1, MessageType::vote, encode_vote(consortium.vote(1, nullify, 1, {})));
+        EXPECT_EQ(member.core->status().view, View{stopped ? 1u : 2u});
+        member.receive(3, MessageType::vote, encode_vote(consortium.vote(3, nullify, 1, {})));
+        EXPECT_EQ(member.core->status().view, View{stopped ? 1u : 2u});
+        const auto last = member.receive(2, MessageType::vote, encode_vote(consortium.vote(2, nullify, 1, {})));
+        EXPECT_EQ(member.core->status().view, View{2});
+        for (const auto& message : last.messages) {
+            if (static_cast<MessageType>(message.type) != MessageType::certificate) continue;
+            const auto certificate = *decode_certificate_message(*message.payload);
+            for (const auto& entry : certificate.entries) EXPECT_FALSE(stopped && entry.voter == ValidatorIndex{3});
+        }
+    }
+
+    Member member{consortium, 0};
+    member.step();
+    member.step(VotersStopped{{thief}});
+    // No vote for its batches, and no word about them.
+    Member owner{consortium, 3};
+    owner.step();
+    const auto sent = owner.step(batch(1));
+    for (const auto& message : sent.messages) {
+        if (static_cast<MessageType>(message.type) != MessageType::batch) continue;
+        EXPECT_TRUE(votes_of(member.receive(3, MessageType::batch, *message.payload)).empty());
+    }
+    // Certificates of a quorum stay good, whoever is in them.
+    auto certificate = ledger::Certificate{{nullify, consortium.set.epoch, 1, 0, {}}, {}};
+    for (std::uint16_t voter = 1; voter < 4; ++voter)
+        certificate.entries.push_back({{voter}, consortium.signers[voter].sign_vote(certificate.statement).value()});
+    member.receive(1, MessageType::certificate, encode_certificate_message(certificate));
+    EXPECT_EQ(member.core->status().view, View{2});
+    // A key that is good again counts again.
+    member.step(VotersStopped{});
+    for (const std::uint16_t voter : std::initializer_list<std::uint16_t>{3, 1})
+        member.receive(voter, MessageType::vote, encode_vote(consortium.vote(voter, nullify, 2, {})));
+    EXPECT_EQ(member.core->status().view, View{3});
+}
+
+TEST(Core, execution_votes_of_a_stopped_validator_make_no_certificate) {
+    const Consortium consortium{4};
+    std::vector<FinalizedBlockPtr> blocks;
+    for (const bool stopped : {false, true}) {
+        Member member{consortium, 0};
+        member.step();
+        Hash256 result;
+        result[0] = 4;
+        std::size_t certificates = 0;
+        if (stopped) member.step(VotersStopped{{consortium.set.members[3].key}});
+        for (std::uint16_t voter = 1; voter < 4; ++voter)
+            certificates += member
+                                .receive(voter, MessageType::vote,
+                                         encode_vote(consortium.vote(voter, ledger::VoteKind::execution, 1, result)))
+                                .execution_certificates.size();
+        EXPECT_EQ(certificates, stopped ? 0u : 1u);
+    }
+}
+
+TEST(Core, a_validator_whose_own_key_is_stopped_signs_nothing_more) {
+    const Consortium consortium{4};
+    Member member{consortium, 0};
+    member.step();
+    member.step(VotersStopped{{consortium.set.members[0].key}});
+    EXPECT_EQ(member.core->lane_room().batches, 0u);
+    EXPECT_TRUE(member.step(batch(1)).batch_refused);
+    for (std::uint16_t voter = 1; voter < 3; ++voter) {
+        const auto actions = member.receive(voter, MessageType::vote,
+                                            encode_vote(consortium.vote(voter, ledger::VoteKind::nullify, 1, {})));
+        EXPECT_TRUE(votes_of(actions).empty());
+    }
+    for (int i = 0; i < 3'000; ++i) {
+        const auto actions = member.step();
+        EXPECT_TRUE(votes_of(actions).empty());
+        EXPECT_FALSE(sends(actions, MessageType::proposal) || sends(actions, MessageType::batch));
+    }
+}
+
 TEST(Core, back_pressure_refuses_batches_beyond_the_window) {
     const Consortium consortium{4};
     auto config = consortium.config(0);

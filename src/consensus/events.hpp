@@ -69,8 +69,13 @@ struct RulesChanged {
     /// Of the lanes' owners when they take turns, from 1 to 10,000, by index; null: all the same.
     std::shared_ptr<const std::vector<std::uint64_t>> lane_weights;
 };
+/// Keys of validators that the executed chain has stopped (quarantined, compromised, ...), all of them: nothing that they sign
+/// counts here from now on. Certificates of a quorum still do, whoever is in them. docs/decisions/0030-a-stopped-voting-key.md.
+struct VotersStopped {
+    std::vector<crypto::ValidatorPublicKey> keys;
+};
 using Input = std::variant<Tick, MessageReceived, LocalBatch, ExecutionFinished, BlocksDurable, PeerConnected,
-                           InvalidInBatch, RulesChanged>;
+                           InvalidInBatch, RulesChanged, VotersStopped>;
 
 struct Event {
     Microseconds now{};  // monotonic

@@ -25,7 +25,7 @@ ledger::LaneTip Machine::own_tip() const {
 }
 
 LaneRoom Machine::lane_room() const {
-    if (!is_member() || has_ended() || lane_silent_ || waiting_for_certificates_) return {};
+    if (!is_member() || has_ended() || lane_silent_ || waiting_for_certificates_ || is_stopped(self())) return {};
     const auto& lane = lanes_[self().value];
     const auto used = own_tip().position.value - committed(self().value).position.value;
     const auto& limits = config_.limits;
@@ -179,8 +179,9 @@ void Machine::vote_in_lane(std::uint16_t index) {
         const Batch batch = first->second;
         const auto digest = digest_of(batch.header);
         drop();
-        extend(index, batch, digest, !lane_silent_);
-        if (!lane_silent_) send_lane_vote(index, position, digest);
+        const bool votes = !lane_silent_ && !is_stopped({index});
+        extend(index, batch, digest, votes);
+        if (votes) send_lane_vote(index, position, digest);
     }
 }
 

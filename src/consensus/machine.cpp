@@ -4,6 +4,8 @@
 #include "base/errors/codec.hpp"
 #include "base/errors/crypto.hpp"
 
+#include <algorithm>
+
 namespace cairn::consensus {
 
 Machine::Machine(const CoreConfig& config, const Signer& signer, const History& history, const Verifier& verifier,
@@ -50,6 +52,7 @@ Actions Machine::step(const Event& event) {
             if constexpr (std::is_same_v<T, PeerConnected>) send_status(input.peer);
             if constexpr (std::is_same_v<T, InvalidInBatch>) on_invalid(input);
             if constexpr (std::is_same_v<T, RulesChanged>) on_rules(input);
+            if constexpr (std::is_same_v<T, VotersStopped>) on_stopped(input);
         },
         event.input);
     progress();
@@ -60,7 +63,7 @@ Actions Machine::step(const Event& event) {
 void Machine::on_message(const MessageReceived& message) {
     const auto from = message.from;
     if (from.value >= n() || from == self() || !message.payload) return;
-    if (now_ < peers_[from.value].muted_until) return;
+    if (is_stopped(from) || now_ < peers_[from.value].muted_until) return;
     if (message.payload->size() > kMessageBytesMax) return report(from, error::WireInvalid, "message too long");
     const auto& bytes = *message.payload;
     // Decodes, then hands on; what does not decode is reported.
@@ -208,6 +211,26 @@ void Machine::on_invalid(const InvalidInBatch& invalid) {
     if (check_.evidence(evidence)) found(std::move(evidence));
 }
 
+/// Like a crash of these validators, as far as this one is concerned: their votes in hand go, and nothing new comes in.
+void Machine::on_stopped(const VotersStopped& change) {
+    stopped_ = change.keys;
+    changed_ = true;
+    for (std::uint16_t i = 0; i < n(); ++i) {
+        const ValidatorIndex voter{i};
+        if (!is_stopped(voter)) continue;
+        peers_[i].status = {};
+        for (auto& [view, state] : views_)
+            for (auto* box : {&state.notarize, &state.nullify, &state.finalize}) box->remove(voter);
+        for (auto& [position, box] : lane_votes_) box.remove(voter);
+        for (auto& [height, execution] : executions_) execution.votes.remove(voter);
+    }
+}
+
+bool Machine::is_stopped(ValidatorIndex index) const {
+    return index.value < n() &&
+           std::ranges::find(stopped_, config_.validators.members[index.value].key) != stopped_.end();
+}
+
 void Machine::on_rules(const RulesChanged& change) {
     constexpr std::size_t kRulesMax = 64;
     rules_.insert_or_assign(change.from.value,
@@ -240,13 +263,12 @@ ValidatorIndex Machine::leader_of(View view) const {
 
 ValidatorIndex Machine::peer_after(ValidatorIndex first, std::uint32_t tries) const {
     // Every other validator once before anyone is asked again.
-    auto left = n() > 1 ? tries % (n() - 1) : 0;
+    std::vector<ValidatorIndex> others;
     for (std::size_t i = 0; i < n(); ++i) {
         const ValidatorIndex peer{static_cast<std::uint16_t>((first.value + i) % n())};
-        if (peer == self()) continue;
-        if (left-- == 0) return peer;
+        if (peer != self() && !is_stopped(peer)) others.push_back(peer);
     }
-    return self();
+    return others.empty() ? self() : others[tries % others.size()];
 }
 
 Microseconds Machine::base_delta() const {
@@ -263,7 +285,7 @@ Microseconds Machine::delta() const {
 
 std::optional<ledger::Vote> Machine::sign(VoteKind kind, std::uint64_t number, std::uint16_t lane,
                                           const Hash256& digest) const {
-    if (!is_member()) return std::nullopt;
+    if (!is_member() || is_stopped(self())) return std::nullopt;
     const ledger::VoteStatement statement{kind, config_.validators.epoch, number, lane, digest};
     const auto signature = signer_.sign_vote(statement);
     if (!signature) return std::nullopt;

@@ -172,6 +172,8 @@ private:
     const Rules& next_rules() const { return rules_at(highest_notarized().block.height.value + 1); }
     /// What a block may hold if some validators have not heard of a change yet.
     std::uint64_t gas_bound(std::uint64_t height) const;
+    void on_stopped(const VotersStopped& change);
+    bool is_stopped(ValidatorIndex index) const;
     void on_invalid(const InvalidInBatch& invalid);
     /// Nothing if the signer refuses.
     std::optional<Vote> sign(VoteKind kind, std::uint64_t number, std::uint16_t lane, const Hash256& digest) const;
@@ -346,6 +348,7 @@ private:
 
     std::map<std::uint64_t, Rules> rules_; // by first height; never empty
     BlockBudget budget_;
+    std::vector<crypto::ValidatorPublicKey> stopped_;
 
     // peers
     std::vector<Peer> peers_;

@@ -200,7 +200,7 @@ bool Machine::has_work() const {
         const auto& tip = top.cut[i];
         const auto& lane = lanes_[i];
         if (!lane.proofs.empty() && lane.proofs.rbegin()->first > tip.position.value) return true;
-        if (!lane.guilty && held_tip(i, tip) != tip) return true;
+        if (!lane.guilty && !is_stopped({i}) && held_tip(i, tip) != tip) return true;
     }
     return false;
 }
@@ -215,7 +215,8 @@ void Machine::run_timers() {
     const auto leader = leader_of(view_);
     const auto waited = now_ - *active_since_ - next_rules().min_block_interval;
     const bool silent = leader != self() && peers_[leader.value].silent_views >= kSilentViews;
-    const bool late = (!state.proposal && (silent || waited >= 2 * delta())) || waited >= 3 * delta();
+    const bool late =
+        is_stopped(leader) || (!state.proposal && (silent || waited >= 2 * delta())) || waited >= 3 * delta();
     const auto against = state.nullify.size() - (state.mine.nullify ? 1 : 0);
     const bool others_gave_up =
         against > config_.validators.faults_tolerated() || (leader != self() && state.nullify.of(leader) != nullptr);
@@ -226,6 +227,7 @@ void Machine::run_timers() {
 /// While stuck: own votes of this view, the reason to be here, and what earlier views still lack.
 void Machine::resend() {
     sent_at_ = now_;
+    if (is_stopped(self())) return;
     constexpr int kEarlierMax = 4;
     const auto again = [&](const std::optional<Vote>& vote) {
         if (vote) send(std::nullopt, Channel::consensus, MessageType::vote, encode_vote(*vote));

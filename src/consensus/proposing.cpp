@@ -141,7 +141,7 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
         const auto lane = static_cast<std::uint16_t>((parent.view.value + 1 + i) % n());
         const auto& base = parent.cut[lane];
         auto tip = certified_tip(lane, base);
-        if (!lanes_[lane].guilty && view_.value >= lanes_[lane].certified_only_until)
+        if (!lanes_[lane].guilty && !is_stopped({lane}) && view_.value >= lanes_[lane].certified_only_until)
             if (const auto optimistic = held_tip(lane, base); optimistic.position > tip.position) tip = optimistic;
         if (tip.position <= base.position) continue;
         auto& source = sources.emplace_back(lane, rules.weight_of(lane), path(base, tip).batches);
@@ -178,7 +178,7 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
 }
 
 void Machine::propose() {
-    if (leader_of(view_) != self() || !may_vote_in(view_)) return;
+    if (leader_of(view_) != self() || is_stopped(self()) || !may_vote_in(view_)) return;
     auto& state = views_[view_.value];
     if (state.proposed || state.proposal || state.mine.nullify || state.mine.notarize) return;
     const auto parent = find_parent(view_);
@@ -319,7 +319,7 @@ void Machine::consider_proposal() {
     const auto found = views_.find(view_.value);
     if (found == views_.end()) return;
     auto& state = found->second;
-    if (!state.proposal || state.refused || !may_vote_in(view_)) return;
+    if (!state.proposal || state.refused || is_stopped(state.proposal->block().leader) || !may_vote_in(view_)) return;
     if (!guards_.may_notarize(state.mine, state.proposal->digest)) return;
     switch (examine(*state.proposal)) {
     case Verdict::wait: return;

@@ -29,7 +29,7 @@ void Machine::on_execution(const ExecutionFinished& done) {
 
 void Machine::vote_for_result(std::uint64_t height, Execution& execution) {
     // A certified result needs no further vote.
-    if (execution.certificate) return;
+    if (execution.certificate || is_stopped(self())) return;
     if (!execution.mine) {
         execution.mine = sign(VoteKind::execution, height, 0, *execution.result);
         if (!execution.mine) return;

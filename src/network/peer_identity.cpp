@@ -3,6 +3,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/hash.hpp"
 
 namespace cairn::network {
 
@@ -18,7 +19,8 @@ Result<ValidatorIndex> identify_peer(BytesView certificate_der, const ledger::Va
     const auto& validator = set.members[index->value];
     CRN_TRY(verified, crypto::verify_node_certificate(certificate_der, trust.cas_of(validator.organisation), now));
     if (verified != claimed) return fail(error::CertificateForeign, "names another consensus key");
-    for (const auto& id : {info.fingerprint, info.key_id})
+    // The seat's key, not the one that the certificate names: that may have been replaced because it leaked.
+    for (const auto& id : {info.fingerprint, info.key_id, crypto::keccak256(validator.key)})
         if (trust.is_revoked(validator.organisation, id))
             return fail(error::CertificateRevoked, to_hex(id) + ", by " + validator.organisation);
     return *index;

@@ -3,6 +3,7 @@
 #include "base/errors/crypto.hpp"
 #include "crypto/certificate.hpp"
 #include "system/identities.hpp"
+#include "system/keys.hpp"
 #include "system/members.hpp"
 
 #include <fstream>
@@ -69,9 +70,13 @@ bool ChainTrust::knows(std::string_view organisation) const {
 }
 
 bool ChainTrust::is_revoked(std::string_view organisation, const Hash256& id) const {
-    return system::revocation_of(*chain_.state().latest(), organisation, id).has_value();
+    const auto state = chain_.state().latest();
+    return system::revocation_of(*state, organisation, id).has_value() || system::is_stopped(*state, organisation, id);
 }
 
-std::uint64_t ChainTrust::version() const { return system::trust_version_of(*chain_.state().latest()); }
+std::uint64_t ChainTrust::version() const {
+    const auto state = chain_.state().latest();
+    return system::trust_version_of(*state) + system::key_changes_of(*state);
+}
 
 } // namespace cairn::node

@@ -8,7 +8,7 @@
 
 namespace cairn::node {
 
-/// The CAs that an organisation has on chain (system contract Identities), the founding one among them until it is removed, and
+/// Revoked is a certificate or key that Identities has revoked, and a key that Keys has stopped. The CAs that an organisation has on chain (system contract Identities), the founding one among them until it is removed, and
 /// those of the operator's own file. That file is for the day on which the chain cannot be asked or changed any more because no
 /// certificate is valid: docs/how-to/everything-expired.md. Thread-safe.
 class ChainTrust final : public network::PeerTrust {

@@ -5,6 +5,7 @@
 #include "base/errors/storage.hpp"
 #include "base/thread_name.hpp"
 #include "codec/wire.hpp"
+#include "system/keys.hpp"
 #include "system/members.hpp"
 #include "system/parameters.hpp"
 
@@ -70,6 +71,7 @@ void Executor::run() {
 // A crash may have come between ordering and execution, or between execution and the certificate.
 Status Executor::catch_up() {
     announce_rules();
+    announce_stopped();
     // Results without a certificate, and those whose states the core must know.
     auto first = live_.head().next();
     const auto start = epochs_.current()->start.height;
@@ -128,7 +130,9 @@ Status Executor::begin_epoch(const consensus::FinalizedBlock& last) {
     CRN_CHECK(epochs_.append(std::move(record)));
     // The core of the new epoch knows neither rules nor what the state asks for.
     announced_.reset();
+    key_changes_ = 0;
     announce_rules();
+    announce_stopped();
     return report(last.block.height);
 }
 
@@ -207,14 +211,24 @@ Status Executor::execute(const consensus::FinalizedBlock& block) {
     // The core of the new epoch is the first that hears of the block that ended the old one.
     CRN_CHECK(block.block.next_validators ? begin_epoch(block) : report(block.block.height));
     announce_rules();
+    announce_stopped();
     live_.executed(outcome);
     return {};
+}
+
+void Executor::announce_stopped() {
+    const auto state = chain_.state().latest();
+    const auto changes = system::key_changes_of(*state);
+    if (changes == key_changes_) return;
+    key_changes_ = changes;
+    inbox_.push_own(consensus::VotersStopped{system::stopped_keys(*state, epochs_.current()->validators.members)});
 }
 
 void Executor::announce_rules() {
     const auto next = chain_.height().next();
     const auto parameters = system::parameters_of(*chain_.state().latest(), next);
-    auto weights = std::make_shared<const std::vector<std::uint64_t>>(lane_weights(epochs_.current()->validators, next));
+    auto weights =
+        std::make_shared<const std::vector<std::uint64_t>>(lane_weights(epochs_.current()->validators, next));
     const consensus::RulesChanged rules{next, parameters.block_gas_limit,
                                         std::chrono::milliseconds{parameters.min_block_interval_ms},
                                         std::move(weights)};

@@ -38,6 +38,8 @@ private:
     /// Tells the core of voted rules that begin to bind.
     void announce_rules();
     std::vector<std::uint64_t> lane_weights(const ledger::ValidatorSet& set, Height height);
+    /// Tells the core whose voting keys the chain has stopped.
+    void announce_stopped();
     /// The block's candidates with the lanes' shares of its gas (execution/lane_shares.hpp).
     execution::Candidates in_shares(const ledger::ValidatorSet& set,
                                     const std::vector<std::pair<ValidatorIndex, std::size_t>>& lanes,
@@ -51,6 +53,7 @@ private:
     Inbox& inbox_;
     const std::function<void(Error)> on_failure_;
     std::optional<consensus::RulesChanged> announced_; // executor's thread only
+    std::uint64_t key_changes_ = 0;                    // those that the core knows of; executor's thread only
     std::optional<system::Shares> shares_;             // executor's thread only
     BoundedQueue<consensus::FinalizedBlockPtr> queue_;
     std::jthread thread_;

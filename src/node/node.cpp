@@ -158,7 +158,7 @@ private:
     ledger::Genesis genesis_;
     NodeConfig config_;
     ledger::Validator me_; // name and organisation; the key is that of the own signer, whichever votes
-    Hash256 tls_key_;      // id in the index of keys: of the certificate, as of authorities
+    Hash256 tls_key_;      // its id in the index of keys and in the contract Keys
     TransactionCache cache_{kCachedTransactionsMax, kCachedBytesMax};
     Inbox inbox_;
     std::unique_ptr<DataAtRest> at_rest_; // before all that writes
@@ -524,7 +524,7 @@ CoreLoop::Ports ValidatorNode::ports() {
 
 /// Which keys lie here, and which authority vouches for this node.
 void ValidatorNode::note_own_keys(std::string_view tls_certificate) {
-    tls_key_ = system::key_id(as_bytes(tls_certificate));
+    if (const auto info = crypto::inspect_certificate(tls_certificate)) tls_key_ = info->key_id;
     const auto& self = me_;
     const auto note = [&](keys::Touch kind, const Hash256& key, std::string subject, const Hash256& other = {}) {
         live_->touches().record({.kind = kind, .key = key, .other = other, .subject = std::move(subject)});

@@ -3,10 +3,10 @@
 namespace cairn::sim {
 namespace {
 
-constexpr std::string_view kNames[] = {"calm",       "lossy",   "partitions", "crashes",  "power",    "byzantine",
-                                       "everything", "seven",   "flood",      "absence",  "amnesia",  "loss",
-                                       "sync",       "rot",     "tail",       "time",     "traitors", "plot",
-                                       "keys",       "members", "handover",   "forgetful"};
+constexpr std::string_view kNames[] = {"calm",       "lossy",   "partitions", "crashes",   "power",    "byzantine",
+                                       "everything", "seven",   "flood",      "absence",   "amnesia",  "loss",
+                                       "sync",       "rot",     "tail",       "time",      "traitors", "plot",
+                                       "keys",       "members", "handover",   "forgetful", "thief"};
 
 } // namespace
 
@@ -61,6 +61,13 @@ Scenario scenario(std::string_view name) {
         out.clock_jumps = out.pauses = true;
         out.drop_percent = 2;
         out.trouble = Microseconds{12'000'000};
+    }
+    if (name == "thief") {
+        out.byzantine = 1;
+        out.crashes = true;
+        out.drop_percent = 5;
+        out.tail_one_in = 50;
+        out.stop_liars_at = 10;
     }
     if (name == "traitors" || name == "plot") { // f+1 of four, 2f of seven
         out.nodes = name == "plot" ? 7 : 4;

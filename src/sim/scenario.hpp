@@ -37,21 +37,23 @@ struct Scenario {
     Microseconds healing{60'000'000}; // by then all must agree and have finalized what came after the trouble
     std::uint64_t drop_percent = 0;
     std::uint64_t duplicate_percent = 0;
-    Microseconds delay{500};             // least
-    Microseconds jitter{2'000};          // mean of what is added
-    std::uint64_t tail_one_in = 0;       // messages that take a hundred times as long
-    bool partitions = false;             // halves, one-way, isolated nodes, in turns
-    bool crashes = false;                // at any action, also during recovery; un-synced writes are lost in part
-    bool power_cuts = false;             // all nodes at once
-    bool amnesia = false;                // one node's log is lost (it counts as the faulty one)
-    bool disk_loss = false;              // with its log, node 0 loses all its blocks
-    bool sync_errors = false;            // a sync fails: the program must stop, not try again
-    bool rot_middle = false;             // a durable record of node 0's log can no longer be read, and others follow it
-    bool rot_tail = false;               // it was the last one: looks like a torn write, so node 0 counts as a liar
-    bool clock_jumps = false;            // wall clocks of up to f nodes are wrong by up to a minute, in turns
-    bool pauses = false;                 // nodes stand still for seconds and then go on
-    bool long_absence = false;           // one node is away for most of the time
-    Microseconds skew{0};                // wall clocks differ by up to this
+    Microseconds delay{500};       // least
+    Microseconds jitter{2'000};    // mean of what is added
+    std::uint64_t tail_one_in = 0; // messages that take a hundred times as long
+    bool partitions = false;       // halves, one-way, isolated nodes, in turns
+    bool crashes = false;          // at any action, also during recovery; un-synced writes are lost in part
+    bool power_cuts = false;       // all nodes at once
+    bool amnesia = false;          // one node's log is lost (it counts as the faulty one)
+    bool disk_loss = false;        // with its log, node 0 loses all its blocks
+    bool sync_errors = false;      // a sync fails: the program must stop, not try again
+    bool rot_middle = false;       // a durable record of node 0's log can no longer be read, and others follow it
+    bool rot_tail = false;         // it was the last one: looks like a torn write, so node 0 counts as a liar
+    bool clock_jumps = false;      // wall clocks of up to f nodes are wrong by up to a minute, in turns
+    bool pauses = false;           // nodes stand still for seconds and then go on
+    std::uint64_t stop_liars_at =
+        0;                     // executing this height, honest members learn that the liars' keys are stopped; 0: never
+    bool long_absence = false; // one node is away for most of the time
+    Microseconds skew{0};      // wall clocks differ by up to this
     Microseconds batch_interval{30'000}; // mean time between client batches
     Microseconds execution{4'000};       // a block takes up to this to execute
     bool small_limits = false;           // windows and blocks so small that they bind

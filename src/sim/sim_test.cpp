@@ -45,6 +45,7 @@ Coverage all_hold(std::string_view name, std::uint64_t first, std::uint64_t coun
         total.evidence += c.evidence;
         total.tampered += c.tampered;
         total.back_pressure += c.back_pressure;
+        total.stops += c.stops;
         total.sync_errors += c.sync_errors;
         total.rot += c.rot;
         total.invalid_transactions += c.invalid_transactions;
@@ -113,6 +114,11 @@ TEST(Simulation, one_liar_of_four_breaks_nothing_and_is_named) {
     EXPECT_GT(coverage.tampered, 0u);
     EXPECT_GT(coverage.evidence, 0u);
     EXPECT_GT(coverage.invalid_transactions, 0u); // in batches of liars; each is evidence too
+}
+
+// The liar is whoever has the stolen key, beside its owner: two twins that sign with it.
+TEST(Simulation, a_thief_with_a_stopped_key_breaks_nothing_and_the_others_go_on) {
+    EXPECT_GT(all_hold("thief", 1, 50).stops, 100u);
 }
 
 TEST(Simulation, invariants_hold_with_all_faults_at_once) {

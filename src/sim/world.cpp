@@ -306,12 +306,22 @@ void World::execute_next(Node& node) {
         after(node, between(200, static_cast<std::uint64_t>(scenario_.execution.count())),
               [this, &node] { execute_next(node); });
     step(node, consensus::ExecutionFinished{block->block.height, digest, asked_hash(node, block->block.height)});
+    if (block->block.height.value == scenario_.stop_liars_at) announce_stopped(node, block->block.height);
     for (const auto& batch : block->batches)
         if (const auto index = first_invalid(*batch.body)) {
             ++coverage_.invalid_transactions;
             step(node, consensus::InvalidInBatch{std::make_shared<const ledger::Batch>(batch), *index});
         }
     change_epoch(node);
+}
+
+void World::announce_stopped(Node& node, Height height) {
+    if (scenario_.stop_liars_at == 0 || height.value < scenario_.stop_liars_at || !node.honest) return;
+    ++coverage_.stops;
+    consensus::VotersStopped stopped;
+    for (std::size_t i = scenario_.nodes - scenario_.byzantine; i < scenario_.nodes; ++i)
+        if (i < node.set.size()) stopped.keys.push_back(node.set.members[i].key);
+    step(node, std::move(stopped));
 }
 
 void World::store_blocks(Node& node) {
@@ -391,6 +401,7 @@ void World::start(Node& node) {
         return crash(node);
     }
     step(node, consensus::Tick{});
+    announce_stopped(node, node.tip());
     // Results whose certificate is not known are announced again, and those whose states the core must know.
     const auto reference = node.store.empty() ? Height{} : node.store.rbegin()->second->block.executed.height;
     const auto again = node.results;

@@ -27,6 +27,7 @@ struct Coverage {
     std::array<std::uint64_t, 16> sent{};                   // by message type, honest nodes
     std::uint64_t evidence = 0, tampered = 0;
     std::uint64_t back_pressure = 0; // client batches that found no room in the lane
+    std::uint64_t stops = 0;         // an honest member heard of stopped keys
     std::uint64_t sync_errors = 0, rot = 0, invalid_transactions = 0, damaged_logs = 0, cut_logs = 0, clock_jumps = 0,
                   pauses = 0;
     std::uint64_t forks = 0, convicted = 0; // runs in which honest members disagree; liars that the chains convict
@@ -175,6 +176,8 @@ private:
     void report_durable(Node& node, std::size_t from);
     void checkpoint(Node& node);
     void execute_next(Node& node);
+    /// What the state after this height says about keys, as a node tells its core.
+    void announce_stopped(Node& node, Height height);
     void store_blocks(Node& node);
     void start(Node& node);
     void crash(Node& node);

@@ -1,7 +1,6 @@
 // An account and the key that signs for it: rotation by the account itself, and the reset of a key that is lost.
 #include "crypto/secp256k1.hpp"
 #include "system/addresses.hpp"
-#include "system/approval.hpp"
 #include "system/key_book.hpp"
 #include "system/keys.hpp"
 
@@ -105,45 +104,40 @@ Reply reset_of(Call& call, const AbiValue::List& arguments) {
     return AbiValue::List{reset.new_key, reset.finish_at};
 }
 
-Reply approve_reset(Call& call, const AbiValue::List& arguments) {
+Reply decide_reset(Call& call, const AbiValue::List& arguments) {
     KeyBook book{call};
     const Address account = arguments[0].as_address();
-    const Address new_key = arguments[1].as_address();
-    const U256 delay = arguments[2].number();
-    if (!book.members().administered_by(call.caller())) return revert(kNotAuthorised, {call.caller()});
+    const U256& round = arguments[1].number();
+    const Address new_key = arguments[2].as_address();
+    const U256 delay = arguments[3].number();
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
     if (!book.storage().reset(account).new_key.is_zero()) return revert(kResetPending, {account});
     const Hash256 old_id = ledger::account_key_id(current_key(book, account));
+    if (round != U256{book.storage().round(old_id)}) return revert(kRoundOver, {old_id, book.storage().round(old_id)});
     KeyEntry old_entry = book.entry(old_id);
     // Who can object must get the time for it.
     const bool can_object = ledger::signs(old_entry.head.state) || old_entry.head.state == KeyState::lost;
     if (delay > U256{kResetDelayMax} || (can_object && delay < U256{kResetDelayMin}))
         return revert(kFieldRefused, {"delay"});
-    if (const auto checked = check_new_key(book, account, new_key, old_entry.head.version + 1, arguments[3].number(),
-                                           arguments[4].as_hash(), arguments[5].as_hash());
+    if (const auto checked = check_new_key(book, account, new_key, old_entry.head.version + 1, arguments[4].number(),
+                                           arguments[5].as_hash(), arguments[6].as_hash());
         !checked)
         return std::unexpected(checked.error());
 
-    const Hash256 change = change_id(call, "(uint256,string,address,address,uint256)",
-                                     {book.storage().round(old_id), "reset", account, new_key, delay});
-    const auto decided = approve(call, KeyStorage::approvals_slot(), change, book.members());
-    if (!decided) return std::unexpected(decided.error());
-    if (*decided) {
-        if (ledger::signs(old_entry.head.state)) {
-            if (const auto changed = book.change(old_id, old_entry, KeyState::lost, Asker::procedure, 0, "reset");
-                !changed)
-                return std::unexpected(changed.error());
-        } else if (old_entry.quarantine.until != 0) {
-            // More than half of the organisations have looked at it: the quarantine no longer ends by itself.
-            old_entry.quarantine = {};
-            book.storage().drop_last(old_id);
-            book.store(old_id, old_entry);
-        }
-        const std::uint64_t finish_at = book.now() + delay.low();
-        book.storage().store(account, ResetEntry{.new_key = new_key, .finish_at = finish_at});
-        book.storage().next_round(old_id);
-        call.emit(kResetApproved, {account, new_key}, {finish_at});
+    if (ledger::signs(old_entry.head.state)) {
+        if (const auto changed = book.change(old_id, old_entry, KeyState::lost, Asker::procedure, 0, "reset"); !changed)
+            return std::unexpected(changed.error());
+    } else if (old_entry.quarantine.until != 0) {
+        // More than half of the organisations have looked at it: the quarantine no longer ends by itself.
+        old_entry.quarantine = {};
+        book.storage().drop_last(old_id);
+        book.store(old_id, old_entry);
     }
-    return AbiValue::List{change};
+    const std::uint64_t finish_at = book.now() + delay.low();
+    book.storage().store(account, ResetEntry{.new_key = new_key, .finish_at = finish_at});
+    book.storage().next_round(old_id);
+    call.emit(kResetApproved, {account, new_key}, {finish_at});
+    return AbiValue::List{};
 }
 
 Reply object_reset(Call& call, const AbiValue::List& arguments) {

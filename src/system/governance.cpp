@@ -46,6 +46,8 @@ constexpr std::array kGoverned{
     Governed{kRolesAddress, "declassify(address,uint8,uint32)", Matter::declassification},
     Governed{kRolesAddress, "declassifyRecord(bytes32,uint8,uint32)", Matter::declassification},
     Governed{kRolesAddress, "retire(address,string)", Matter::retirement},
+    Governed{kKeysAddress, "decideState(bytes32,uint256,uint8,uint64,string)", Matter::keys},
+    Governed{kKeysAddress, "decideReset(address,uint256,address,uint64,uint8,bytes32,bytes32)", Matter::keys},
 };
 
 U256 rule_slot(Matter matter) { return U256{kRuleTag} << kTagShift | U256{static_cast<std::uint64_t>(matter)}; }
@@ -56,7 +58,9 @@ bool bit(const U256& word, std::uint64_t index) { return ((word >> static_cast<u
 
 VotingRule default_rule(Matter matter) {
     switch (matter) {
-    case Matter::parameters: return {.threshold = 0, .delay = 0, .expiry = kExpiry}; // names its own height
+    case Matter::parameters: // names its own height
+    case Matter::keys:
+        return {.threshold = 0, .delay = 0, .expiry = kExpiry}; // a thief does not wait; a reset has a delay of its own
     case Matter::membership:
     case Matter::administrators:
     case Matter::rules:
@@ -104,7 +108,8 @@ bool Electorate::holds(const Address& account, Role role) {
 bool Electorate::may_propose(const Address& account, Matter matter) {
     switch (matter) {
     case Matter::membership:
-    case Matter::rules: return organisation(account).has_value();
+    case Matter::rules:
+    case Matter::keys: return organisation(account).has_value();
     case Matter::parameters: return organisation(account).has_value() || holds(account, Role::system_administrator);
     case Matter::administrators:
         return organisation(account).has_value() || holds(account, Role::security_administrator);

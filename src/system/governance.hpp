@@ -22,10 +22,11 @@ enum class Matter : std::uint8_t {
     labels,           // upwards
     declassification, // any other change of a label
     retirement,       // a contract is frozen for ever
+    keys,             // a state that the owner may not give his key alone, and a new key for an account
 };
-inline constexpr std::array<std::string_view, 10> kMatterNames{
-    "membership", "parameters", "administrators",   "rules",     "rights", "policy",
-    "freeze",     "labels",     "declassification", "retirement"};
+inline constexpr std::array<std::string_view, 11> kMatterNames{
+    "membership", "parameters", "administrators",   "rules",      "rights", "policy",
+    "freeze",     "labels",     "declassification", "retirement", "keys"};
 
 /// Threshold 0: more than half of the active organisations. Delay and expiry in blocks.
 struct VotingRule {

@@ -1,7 +1,6 @@
 #include "system/key_book.hpp"
 
 #include "system/addresses.hpp"
-#include "system/approval.hpp"
 #include "system/keys.hpp"
 
 namespace cairn::system {
@@ -43,7 +42,9 @@ Done KeyBook::change(const Hash256& id, KeyEntry& entry, KeyState to, Asker aske
     const bool is_account = entry.head.key_class == ledger::KeyClass::account;
     if (!(is_account ? is_allowed_for_account_key(from, to, asker) : is_allowed(from, to, asker)))
         return revert(kTransitionRefused, {static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to)});
-    if (entry.head.key_class == ledger::KeyClass::consensus && ledger::signs(from) && !ledger::signs(to))
+    // More than half of the organisations may bring the chain to a stand: better than a chain that thieves decide.
+    if (entry.head.key_class == ledger::KeyClass::consensus && asker != Asker::organisations && ledger::signs(from) &&
+        !ledger::signs(to))
         if (auto quorum = check_quorum(id); !quorum) return quorum;
 
     entry.head.state = to;
@@ -56,6 +57,7 @@ Done KeyBook::change(const Hash256& id, KeyEntry& entry, KeyState to, Asker aske
     // A quarantine's end that has not come yet will not come.
     if (const auto length = storage_.history_length(id); length != 0 && storage_.change(id, length - 1).height > now())
         storage_.drop_last(id);
+    if (!is_account) storage_.note_change();
     storage_.append(id, {.height = now(), .from = from, .to = to, .by = call_.caller()});
     call_.emit(kKeyStateChanged, {id, entry.head.owner},
                {static_cast<std::uint8_t>(entry.head.key_class), static_cast<std::uint8_t>(from),

@@ -4,6 +4,7 @@
 
 #include "system/addresses.hpp"
 #include "system/call.hpp"
+#include "system/governance.hpp"
 #include "system/key_storage.hpp"
 #include "system/key_transitions.hpp"
 #include "system/member_storage.hpp"
@@ -35,6 +36,7 @@ inline constexpr std::string_view kTooEarly = "TooEarly(uint256,uint256)";
 inline constexpr std::string_view kIncidentUnknown = "IncidentUnknown(uint256)";
 inline constexpr std::string_view kIncidentOpen = "IncidentIsOpen(uint256)";
 inline constexpr std::string_view kStillSigns = "KeyStillSigns(bytes32)";
+inline constexpr std::string_view kRoundOver = "RoundOver(bytes32,uint256)";
 inline constexpr std::string_view kQuarantineUsed = "QuarantineUsed(bytes32)";
 
 using Done = std::expected<void, Bytes>;
@@ -73,7 +75,7 @@ Address address_of_id(const Hash256& id);
 bool is_reason(const AbiValue& value, std::size_t limit);
 
 // The functions of the contract, by what they are about.
-Reply approve_reset(Call& call, const AbiValue::List& arguments);
+Reply decide_reset(Call& call, const AbiValue::List& arguments);
 Reply object_reset(Call& call, const AbiValue::List& arguments);
 Reply finish_reset(Call& call, const AbiValue::List& arguments);
 Reply reset_of(Call& call, const AbiValue::List& arguments);

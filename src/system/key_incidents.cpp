@@ -1,7 +1,6 @@
 // Incidents: a key is stopped at once, what was done about it is chained together, and the end names the evidence.
 #include "crypto/hash.hpp"
 #include "system/addresses.hpp"
-#include "system/approval.hpp"
 #include "system/key_book.hpp"
 #include "system/keys.hpp"
 

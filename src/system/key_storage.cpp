@@ -8,12 +8,12 @@ namespace {
 // contracts/IKeys.sol; slots 0 and 1 stand in ledger/account_key.hpp.
 constexpr std::uint64_t kAccountsSlot = 2;
 constexpr std::uint64_t kHistorySlot = 3;
-constexpr std::uint64_t kApprovalsSlot = 4;
-constexpr std::uint64_t kRoundsSlot = 5;
-constexpr std::uint64_t kResetsSlot = 6;
-constexpr std::uint64_t kIncidentsSlot = 7;
-constexpr std::uint64_t kOpenIncidentSlot = 8;
-constexpr std::uint64_t kLoneQuarantinesSlot = 9;
+constexpr std::uint64_t kRoundsSlot = 4;
+constexpr std::uint64_t kResetsSlot = 5;
+constexpr std::uint64_t kIncidentsSlot = 6;
+constexpr std::uint64_t kOpenIncidentSlot = 7;
+constexpr std::uint64_t kLoneQuarantinesSlot = 8;
+constexpr std::uint64_t kChangesSlot = 9;
 constexpr std::uint64_t kIncidentWords = 4;
 constexpr unsigned kAddressBits = 160;
 
@@ -110,7 +110,9 @@ std::uint64_t KeyStorage::round(const Hash256& id) { return slots_.load(ledger::
 void KeyStorage::next_round(const Hash256& id) {
     slots_.store(ledger::mapping_slot(id, kRoundsSlot), U256{round(id) + 1});
 }
-U256 KeyStorage::approvals_slot() { return kApprovalsSlot; }
+
+std::uint64_t KeyStorage::changes() { return slots_.load(kChangesSlot).low(); }
+void KeyStorage::note_change() { slots_.store(kChangesSlot, U256{changes() + 1}); }
 
 U256 KeyStorage::lone_quarantines(const Hash256& id) {
     return slots_.load(ledger::mapping_slot(id, kLoneQuarantinesSlot));

@@ -67,7 +67,9 @@ public:
 
     std::uint64_t round(const Hash256& id);
     void next_round(const Hash256& id);
-    static U256 approvals_slot();
+    /// Grows with every change of the state of a key that is no account's: what was read before still holds while it is the same.
+    std::uint64_t changes();
+    void note_change();
     /// Organisations, one bit each, that have quarantined this key alone.
     U256 lone_quarantines(const Hash256& id);
     void store_lone_quarantines(const Hash256& id, const U256& bits);

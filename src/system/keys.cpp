@@ -3,7 +3,6 @@
 
 #include "crypto/hash.hpp"
 #include "system/addresses.hpp"
-#include "system/approval.hpp"
 #include "system/contract.hpp"
 #include "system/key_book.hpp"
 
@@ -98,12 +97,6 @@ Reply history(Call& call, const AbiValue::List& arguments) {
     return out;
 }
 
-Reply approvals(Call& call, const AbiValue::List& arguments) {
-    KeyBook book{call};
-    return AbiValue::List{
-        approvals_of(call.own(), KeyStorage::approvals_slot(), arguments[0].as_hash(), book.members())};
-}
-
 Reply round(Call& call, const AbiValue::List& arguments) {
     return AbiValue::List{KeyStorage{call.own()}.round(arguments[0].as_hash())};
 }
@@ -179,13 +172,16 @@ struct StateRequest {
     std::string reason;
 };
 
-std::expected<StateRequest, Bytes> state_request(const KeyBook& book, const AbiValue::List& arguments) {
-    if (arguments[1].number() >= U256{ledger::kKeyStates}) return revert(kFieldRefused, {"to"});
-    if (!is_reason(arguments[3], kKeyReasonBytesMax)) return revert(kFieldRefused, {"reason"});
+/// `to`, `since` and `reason`, from `first` on.
+std::expected<StateRequest, Bytes> state_request(const KeyBook& book, const AbiValue::List& arguments,
+                                                 std::size_t first) {
+    const U256& to = arguments[first].number();
+    if (to >= U256{ledger::kKeyStates}) return revert(kFieldRefused, {"to"});
+    if (!is_reason(arguments[first + 2], kKeyReasonBytesMax)) return revert(kFieldRefused, {"reason"});
     StateRequest out{.id = arguments[0].as_hash(),
-                     .to = static_cast<KeyState>(arguments[1].number().low()),
-                     .since = arguments[2].number().low(),
-                     .reason = arguments[3].as_text()};
+                     .to = static_cast<KeyState>(to.low()),
+                     .since = arguments[first + 1].number().low(),
+                     .reason = arguments[first + 2].as_text()};
     if (out.since > book.now()) return revert(kFieldRefused, {"since"});
     if (out.since == 0) out.since = std::max<std::uint64_t>(book.now(), 1);
     return out;
@@ -193,7 +189,7 @@ std::expected<StateRequest, Bytes> state_request(const KeyBook& book, const AbiV
 
 Reply change_state(Call& call, const AbiValue::List& arguments) {
     KeyBook book{call};
-    const auto request = state_request(book, arguments);
+    const auto request = state_request(book, arguments, 1);
     if (!request) return std::unexpected(request.error());
     KeyEntry entry = book.entry(request->id);
     if (entry.head.state == KeyState::none) return revert(kKeyUnknown, {request->id});
@@ -209,38 +205,29 @@ Reply change_state(Call& call, const AbiValue::List& arguments) {
     return AbiValue::List{};
 }
 
-Reply approve_state(Call& call, const AbiValue::List& arguments) {
+/// What the owner may not do alone. A round is over with each decision about the key: what was approved for one situation does
+/// not count in the next.
+Reply decide_state(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
     KeyBook book{call};
-    const auto request = state_request(book, arguments);
+    const auto request = state_request(book, arguments, 2);
     if (!request) return std::unexpected(request.error());
     KeyEntry entry = book.entry(request->id);
     if (entry.head.state == KeyState::none) return revert(kKeyUnknown, {request->id});
-    const bool confirms = request->to == KeyState::quarantined && entry.quarantine.until != 0;
-    const bool is_account = entry.head.key_class == ledger::KeyClass::account;
-    const bool allowed = is_account ? is_allowed_for_account_key(entry.head.state, request->to, Asker::organisations)
-                                    : is_allowed(entry.head.state, request->to, Asker::organisations);
-    if (!confirms && !allowed)
-        return revert(kTransitionRefused,
-                      {static_cast<std::uint8_t>(entry.head.state), static_cast<std::uint8_t>(request->to)});
-    const Hash256 change = change_id(call, "(uint256,string,bytes32,uint8,uint64,string)",
-                                     {book.storage().round(request->id), "state", request->id, number_of(request->to),
-                                      arguments[2], request->reason});
-    const auto decided = approve(call, KeyStorage::approvals_slot(), change, book.members());
-    if (!decided) return std::unexpected(decided.error());
-    if (*decided) {
-        book.storage().next_round(request->id);
-        book.storage().store_lone_quarantines(request->id, {});
-        if (confirms) {
-            entry.quarantine = {};
-            book.storage().drop_last(request->id);
-            book.store(request->id, entry);
-        } else if (const auto changed = book.change(request->id, entry, request->to, Asker::organisations,
-                                                    request->since, request->reason);
-                   !changed) {
-            return std::unexpected(changed.error());
-        }
+    const std::uint64_t round = book.storage().round(request->id);
+    if (arguments[1].number() != U256{round}) return revert(kRoundOver, {request->id, round});
+    if (request->to == KeyState::quarantined && entry.quarantine.until != 0) { // it lasts
+        entry.quarantine = {};
+        book.storage().drop_last(request->id);
+        book.store(request->id, entry);
+    } else if (const auto changed =
+                   book.change(request->id, entry, request->to, Asker::organisations, request->since, request->reason);
+               !changed) {
+        return std::unexpected(changed.error());
     }
-    return AbiValue::List{change};
+    book.storage().next_round(request->id);
+    book.storage().store_lone_quarantines(request->id, {});
+    return AbiValue::List{};
 }
 
 std::optional<Hash256> topic_at(const ledger::Log& log, std::size_t index) {
@@ -267,15 +254,14 @@ const Contract& keys_contract() {
             {"incidentCount", "()", "(uint256)", Access::view, incident_count},
             {"incident", "(uint256)", "((bytes32,address,uint64,uint64,uint64,uint64,bytes32))", Access::view,
              incident},
-            {"approvals", "(bytes32)", "(uint256)", Access::view, approvals},
             {"round", "(bytes32)", "(uint256)", Access::view, round},
             {"register", "(bytes32,uint8,uint64,uint64,bool)", "()", Access::write, register_key},
             {"replaceKey", "(bytes32,bytes32)", "()", Access::write, replace_key},
             {"changeState", "(bytes32,uint8,uint64,string)", "()", Access::write, change_state},
-            {"approveState", "(bytes32,uint8,uint64,string)", "(bytes32)", Access::write, approve_state},
+            {"decideState", "(bytes32,uint256,uint8,uint64,string)", "()", Access::write, decide_state},
             {"rotate", "(address,uint8,bytes32,bytes32)", "()", Access::write, rotate},
-            {"approveReset", "(address,address,uint64,uint8,bytes32,bytes32)", "(bytes32)", Access::write,
-             approve_reset},
+            {"decideReset", "(address,uint256,address,uint64,uint8,bytes32,bytes32)", "()", Access::write,
+             decide_reset},
             {"objectReset", "(address)", "()", Access::write, object_reset},
             {"finishReset", "(address)", "()", Access::write, finish_reset},
             {"openIncident", "(bytes32,uint64,string)", "(uint256)", Access::write, open_incident},
@@ -283,10 +269,10 @@ const Contract& keys_contract() {
             {"closeIncident", "(uint256,bytes32)", "()", Access::write, close_incident},
         },
         {kKeyRegistered, kKeyStateChanged, kKeyReplaced, kResetApproved, kResetObjected, kIncidentOpened, kIncidentStep,
-         kIncidentClosed, kChangeApproved},
+         kIncidentClosed},
         {kKeyUnknown, kKeyTaken, kTransitionRefused, kFieldRefused, kPossessionInvalid, kKeyInUse, kNotDirect,
          kQuorumLost, kResetUnknown, kResetPending, kTooEarly, kIncidentUnknown, kIncidentOpen, kStillSigns,
-         kQuarantineUsed, kNotAuthorised, kAlreadyApproved}};
+         kQuarantineUsed, kRoundOver, kNotAuthorised}};
     return contract;
 }
 
@@ -322,6 +308,35 @@ bool key_was_good_at(const ledger::StateView& view, const Hash256& id, std::uint
     ViewSlots slots{view, kKeysAddress};
     KeyStorage storage{slots};
     return good_at(storage, id, height);
+}
+
+std::vector<crypto::ValidatorPublicKey> stopped_keys(const ledger::StateView& view,
+                                                     const std::vector<ledger::Validator>& validators) {
+    ViewSlots slots{view, kKeysAddress};
+    KeyStorage storage{slots};
+    std::vector<crypto::ValidatorPublicKey> out;
+    for (const auto& validator : validators) {
+        const auto state = storage.head(key_id(validator.key)).state;
+        if (state != KeyState::none && !ledger::signs(state)) out.push_back(validator.key);
+    }
+    return out;
+}
+
+bool is_stopped(const ledger::StateView& view, std::string_view organisation, const Hash256& id) {
+    if (is_account_key_id(id)) return false;
+    ViewSlots slots{view, kKeysAddress};
+    const auto head = KeyStorage{slots}.head(id);
+    if (head.state == KeyState::none || ledger::signs(head.state)) return false;
+    // Anybody with an organisation can register an id: it says nothing about the keys of others.
+    ViewSlots member_slots{view, kMembersAddress};
+    MemberStorage members{member_slots};
+    const auto index = members.find_organisation(organisation);
+    return index && members.account(*index) == head.owner;
+}
+
+std::uint64_t key_changes_of(const ledger::StateView& view) {
+    ViewSlots slots{view, kKeysAddress};
+    return KeyStorage{slots}.changes();
 }
 
 Hash256 key_state_topic() {

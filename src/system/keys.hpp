@@ -8,6 +8,8 @@
 #include "system/slots.hpp"
 
 #include <optional>
+#include <string_view>
+#include <vector>
 
 namespace cairn::system {
 
@@ -37,6 +39,14 @@ Address key_of_account(const ledger::StateView& view, const Address& account);
 ledger::KeyState key_state_at(const ledger::StateView& view, const Hash256& id, std::uint64_t height);
 /// True if a signature by this key that block `height` contains is good: see goodAt in IKeys.sol.
 bool key_was_good_at(const ledger::StateView& view, const Hash256& id, std::uint64_t height);
+
+/// Those of these validators' keys that do not sign.
+std::vector<crypto::ValidatorPublicKey> stopped_keys(const ledger::StateView& view,
+                                                     const std::vector<ledger::Validator>& validators);
+/// Whether the organisation that owns this key, which is no account's, has stopped it, or others have.
+bool is_stopped(const ledger::StateView& view, std::string_view organisation, const Hash256& id);
+/// Rises with every change of state of keys that are no accounts'.
+std::uint64_t key_changes_of(const ledger::StateView& view);
 
 /// Topic 0 of KeyStateChanged.
 Hash256 key_state_topic();

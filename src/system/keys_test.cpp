@@ -18,9 +18,9 @@ using codec::AbiValue;
 using ledger::KeyClass;
 
 constexpr std::string_view kRotate = "rotate(address,uint8,bytes32,bytes32)";
-constexpr std::string_view kApproveReset = "approveReset(address,address,uint64,uint8,bytes32,bytes32)";
+constexpr std::string_view kDecideReset = "decideReset(address,uint256,address,uint64,uint8,bytes32,bytes32)";
 constexpr std::string_view kChangeState = "changeState(bytes32,uint8,uint64,string)";
-constexpr std::string_view kApproveState = "approveState(bytes32,uint8,uint64,string)";
+constexpr std::string_view kDecideState = "decideState(bytes32,uint256,uint8,uint64,string)";
 constexpr std::string_view kOpen = "openIncident(bytes32,uint64,string)";
 constexpr std::string_view kRegister = "register(bytes32,uint8,uint64,uint64,bool)";
 const Address kAlpha = filled<Address>(0xa0);
@@ -58,11 +58,31 @@ protected:
         for (auto& part : proof(account, key, version)) arguments.push_back(part);
         return send(account, kRotate, arguments);
     }
-    Answer approve_reset(const Address& organisation, const Address& account, std::uint8_t key, std::uint32_t version,
-                         std::uint64_t delay) {
-        AbiValue::List arguments{account, address(key), delay};
+    std::uint64_t round(const Hash256& key) {
+        return send(kStranger, "round(bytes32)", {key}).value("(uint256)").number().low();
+    }
+    AbiValue::List reset_arguments(const Address& account, std::uint8_t key, std::uint32_t version,
+                                   std::uint64_t delay) {
+        AbiValue::List arguments{account, round(id(key_of_account(chain.state(), account))), address(key), delay};
         for (auto& part : proof(account, key, version)) arguments.push_back(part);
-        return send(organisation, kApproveReset, arguments);
+        return arguments;
+    }
+    Answer propose_reset(const Address& proposer, const Address& account, std::uint8_t key, std::uint32_t version,
+                         std::uint64_t delay) {
+        return chain.propose(proposer, kKeysAddress, kDecideReset, reset_arguments(account, key, version, delay));
+    }
+    void reset(const Address& account, std::uint8_t key, std::uint32_t version, std::uint64_t delay) {
+        chain.carry_out(propose_reset(kAlpha, account, key, version, delay), {kBeta, kDelta});
+    }
+    Answer propose_state(const Address& proposer, const Hash256& key, KeyState to, std::string_view reason) {
+        return chain.propose(proposer, kKeysAddress, kDecideState,
+                             {key, round(key), number(to), 0, std::string{reason}});
+    }
+    void decide_state(const Hash256& key, KeyState to, std::string_view reason) {
+        chain.carry_out(propose_state(kAlpha, key, to, reason), {kBeta, kDelta});
+    }
+    Answer approve(const Address& organisation, const AbiValue& proposal) {
+        return chain.send(kProposalsAddress, organisation, "approve(uint256)", {proposal});
     }
     Result<Address> account_of(const Address& key) const {
         return ledger::account_of_key(key, nullptr, height(), chain.state());
@@ -281,12 +301,15 @@ TEST_F(Keys, a_key_signs_only_within_its_originators_span) {
 TEST_F(Keys, a_reset_needs_more_than_half_locks_the_account_and_waits) {
     const Address account = address(1);
     at(100);
-    approve_reset(kStranger, account, 2, 2, 10).expect_revert("NotAuthorised(address)", {kStranger});
-    approve_reset(kAlpha, account, 2, 2, 4).expect_revert("FieldInvalid(string)", {"delay"});
-    approve_reset(kAlpha, account, 2, 2, 10).values("(bytes32)");
-    approve_reset(kBeta, account, 2, 2, 10).values("(bytes32)");
+    for (const auto& sender : {kStranger, kAlpha, account})
+        send(sender, kDecideReset, reset_arguments(account, 2, 2, 10))
+            .expect_revert("NotAuthorised(address)", {sender});
+    propose_reset(kStranger, account, 2, 2, 10).expect_revert("NotAuthorised(address)", {kStranger});
+    propose_reset(kAlpha, account, 2, 2, 4).expect_revert("FieldInvalid(string)", {"delay"});
+    const auto id = propose_reset(kAlpha, account, 2, 2, 10).value("(uint256)");
+    approve(kBeta, id).values("()");
     EXPECT_EQ(account_of(account), account);
-    approve_reset(kDelta, account, 2, 2, 10).values("(bytes32)");
+    approve(kDelta, id).values("()");
     EXPECT_EQ(account_of(account).error().code, error::AccountLocked);
     at(109);
     send(kStranger, "finishReset(address)", {account}).expect_revert("TooEarly(uint256,uint256)", {109, 110});
@@ -299,7 +322,10 @@ TEST_F(Keys, a_reset_needs_more_than_half_locks_the_account_and_waits) {
 
 TEST_F(Keys, the_old_key_objects_and_the_account_is_free_again) {
     const Address account = address(1);
-    for (const auto& organisation : {kAlpha, kBeta, kDelta}) approve_reset(organisation, account, 2, 2, 10);
+    // Two proposals of the same: one is carried out, and objected to.
+    const auto spare = propose_reset(kBeta, account, 2, 2, 10).value("(uint256)");
+    approve(kAlpha, spare).values("()");
+    reset(account, 2, 2, 10);
     ledger::Transaction objection;
     objection.to = kKeysAddress;
     objection.data = TestChain::call_data(ledger::kObjectReset, {account});
@@ -312,7 +338,9 @@ TEST_F(Keys, the_old_key_objects_and_the_account_is_free_again) {
     at(1000);
     send(kStranger, "finishReset(address)", {account}).expect_revert("ResetUnknown(address)", {account});
     // The approvals of before do not count again.
-    approve_reset(kAlpha, account, 2, 2, 10).values("(bytes32)");
+    approve(kDelta, spare).expect_revert("RoundOver(bytes32,uint256)", {id(account), 2});
+    EXPECT_EQ(account_of(account), account);
+    propose_reset(kAlpha, account, 2, 2, 10).value("(uint256)");
     EXPECT_EQ(account_of(account), account);
 }
 
@@ -320,8 +348,7 @@ TEST_F(Keys, a_quarantined_key_cannot_object_and_its_reset_need_not_wait) {
     const Address account = address(1);
     send(account, kOpen, {id(account), 0, "stolen laptop"}).values("(uint256)");
     EXPECT_EQ(account_of(account).error().code, error::KeyQuarantined);
-    for (const auto& organisation : {kAlpha, kBeta, kDelta})
-        approve_reset(organisation, account, 2, 2, 0).values("(bytes32)");
+    reset(account, 2, 2, 0);
     ledger::Transaction objection;
     objection.to = kKeysAddress;
     objection.data = TestChain::call_data(ledger::kObjectReset, {account});
@@ -350,13 +377,11 @@ TEST_F(Keys, one_organisation_alone_stops_a_foreign_account_for_a_while_and_once
     send(kAlpha, kOpen, {id(account), 0, ""}).expect_revert("QuarantineUsed(bytes32)", {id(account)});
     send(kBeta, kOpen, {id(account), 0, ""}).values("(uint256)");
     // Confirmed by more than half it lasts; and the same number ends it.
-    for (const auto& organisation : {kAlpha, kBeta, kDelta})
-        send(organisation, kApproveState, {id(account), number(KeyState::quarantined), 0, "confirmed"});
+    decide_state(id(account), KeyState::quarantined, "confirmed");
     at(10'000);
     EXPECT_EQ(account_of(account).error().code, error::KeyQuarantined);
     EXPECT_EQ(key_state_at(chain.state(), id(account), 9'000), KeyState::quarantined);
-    for (const auto& organisation : {kAlpha, kBeta, kDelta})
-        send(organisation, kApproveState, {id(account), number(KeyState::active), 0, "false alarm"});
+    decide_state(id(account), KeyState::active, "false alarm");
     EXPECT_EQ(account_of(account), account);
 }
 
@@ -367,9 +392,35 @@ TEST_F(Keys, a_quarantine_that_leaves_no_quorum_of_validators_is_refused) {
     EXPECT_EQ(state_of(key(0)), KeyState::quarantined);
     send(kBeta, kOpen, {key(1), 0, ""}).expect_revert("QuorumLost(uint256,uint256)", {2, 3});
     EXPECT_EQ(state_of(key(1)), KeyState::active);
-    for (const auto& organisation : {kAlpha, kBeta, kDelta})
-        send(organisation, kApproveState, {key(0), number(KeyState::active), 0, "found"});
+    decide_state(key(0), KeyState::active, "found");
     send(kBeta, kOpen, {key(1), 0, ""}).values("(uint256)");
+    // More than half of the organisations may do it all the same.
+    decide_state(key(2), KeyState::quarantined, "three keys on one stolen disk");
+    EXPECT_EQ(state_of(key(2)), KeyState::quarantined);
+    EXPECT_EQ(stopped_keys(chain.state(), genesis.validators.members),
+              (std::vector{genesis.validators.members[1].key, genesis.validators.members[2].key}));
+}
+
+TEST_F(Keys, a_certificates_key_is_stopped_by_the_organisation_that_it_belongs_to_and_by_no_other) {
+    const Hash256 tls = filled<Hash256>(0xe1);
+    const Hash256 squatted = filled<Hash256>(0xe2);
+    const auto before = key_changes_of(chain.state());
+    send(kAlpha, kRegister, {tls, 2, 0, 0, 1}).values("()");
+    send(kBeta, kRegister, {squatted, 2, 0, 0, 1}).values("()"); // Alpha's as well
+    EXPECT_FALSE(is_stopped(chain.state(), "Alpha", tls));
+    send(kBeta, kOpen, {tls, 0, ""}).expect_revert("NotAuthorised(address)", {kBeta});
+    send(kAlpha, kOpen, {tls, 0, "copied"}).values("(uint256)");
+    send(kBeta, kOpen, {squatted, 0, "malice"}).values("(uint256)");
+    EXPECT_TRUE(is_stopped(chain.state(), "Alpha", tls));
+    EXPECT_FALSE(is_stopped(chain.state(), "Beta", tls));
+    EXPECT_FALSE(is_stopped(chain.state(), "Alpha", squatted));
+    EXPECT_GT(key_changes_of(chain.state()), before);
+    decide_state(tls, KeyState::active, "false alarm");
+    EXPECT_FALSE(is_stopped(chain.state(), "Alpha", tls));
+    // The voting key that genesis registered: so may the others together, too.
+    const auto voting = key_id(genesis.validators.members[0].key);
+    decide_state(voting, KeyState::quarantined, "it signed two blocks");
+    EXPECT_TRUE(is_stopped(chain.state(), "Alpha", voting));
 }
 
 TEST_F(Keys, incidents_chain_their_steps_and_close_once) {
@@ -430,17 +481,22 @@ TEST_F(Keys, random_histories_never_revive_a_key_or_share_an_account) {
             const Address key = key_of_account(chain.state(), account);
             const Address organisation = std::array{kAlpha, kBeta, kDelta}[random() % 3];
             const auto version = versions.try_emplace(account, 1).first->second + 1;
-            switch (random() % 7) {
+            switch (random() % 8) {
             case 0:
                 if (account_of(key) == account) rotate(account, next_key++, version);
                 break;
-            case 1: approve_reset(organisation, account, static_cast<std::uint8_t>(100 + version), version, 5); break;
+            case 1: propose_reset(organisation, account, static_cast<std::uint8_t>(100 + version), version, 5); break;
             case 2: send(kStranger, "finishReset(address)", {account}); break;
             case 3: send(organisation, kOpen, {id(key), 0, ""}); break;
-            case 4:
-                send(organisation, kApproveState, {id(key), number(static_cast<KeyState>(random() % 10)), 0, "vote"});
-                break;
+            case 4: propose_state(organisation, id(key), static_cast<KeyState>(random() % 10), "vote"); break;
             case 5: send(account, ledger::kObjectReset, {account}); break;
+            case 6: {
+                const auto proposals = chain.send(kProposalsAddress, kStranger, "count()", {}).value("(uint256)");
+                if (const auto count = proposals.number().low(); count != 0)
+                    for (const auto& voter : {kAlpha, kBeta, kDelta})
+                        approve(voter, count - random() % std::min<std::uint64_t>(count, 4));
+                break;
+            }
             default: send(account, kChangeState, {id(key), random() % 10, 0, "owner"}); break;
             }
             const Address now = key_of_account(chain.state(), account);

@@ -1,4 +1,6 @@
 // Who can do what: roles, decisions and their thresholds, the matrix of roles and operations.
+#include "crypto/secp256k1.hpp"
+#include "ledger/account_key.hpp"
 #include "system/chain_test.hpp"
 #include "system/governance.hpp"
 #include "system/roles.hpp"
@@ -180,6 +182,16 @@ TEST_F(Powers, the_last_administrator_of_a_kind_stays) {
 
 // Decisions.
 
+constexpr std::string_view kDecideReset = "decideReset(address,uint256,address,uint64,uint8,bytes32,bytes32)";
+AbiValue::List reset_arguments() {
+    crypto::AccountKey secret;
+    secret.bytes[31] = 9;
+    const auto key = crypto::address_of(*crypto::public_key(secret));
+    const auto message = ledger::possession_message(evm::BlockEnvironment{}.chain_id.low(), kSuspect, key, 2);
+    const auto signature = *crypto::sign(ledger::personal_digest(message), secret);
+    return {kSuspect, 0, key, 10, 27u + signature.y_parity, to_big_endian(signature.r), to_big_endian(signature.s)};
+}
+
 /// Every governed function with arguments that work, and who proposes it.
 struct Action {
     Matter matter;
@@ -233,6 +245,13 @@ std::vector<Action> actions() {
          "declassifyRecord(bytes32,uint8,uint32)",
          {filled<Hash256>(2), 0, 0}},
         {Matter::retirement, kSecurity, kRolesAddress, "retire(address,string)", {kContract, "replaced"}},
+        {Matter::keys,
+         kAlpha,
+         kKeysAddress,
+         "decideState(bytes32,uint256,uint8,uint64,string)",
+         {ledger::account_key_id(kSuspect), 0, static_cast<std::uint8_t>(ledger::KeyState::compromised), 0,
+          "found on a forum"}},
+        {Matter::keys, kAlpha, kKeysAddress, kDecideReset, reset_arguments()},
     };
 }
 
@@ -580,6 +599,10 @@ std::vector<Row> matrix() {
         {"propose labels", "---y------", proposing(13)},
         {"propose declassification", "---y------", proposing(15)},
         {"propose retirement", "---y------", proposing(17)},
+        {"propose a key's state", "-y--------", proposing(18)},
+        {"propose an account's new key", "-y--------", proposing(19)},
+        {"approve a key's state", "-y--------", voting(18, "approve(uint256)")},
+        {"approve an account's new key", "-y--------", voting(19, "approve(uint256)")},
         {"approve membership", "-y--------", voting(0, "approve(uint256)")},
         {"approve parameters", "-y--------", voting(2, "approve(uint256)")},
         {"approve administrators", "-y--------", voting(4, "approve(uint256)")},

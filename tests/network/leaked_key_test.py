@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A leaked account key on four real validators: one command stops it, and nothing that it signs is accepted afterwards by any
-node, in any block; the account goes on under a new key with its address, nonce and balance."""
+"""A leaked key on four real validators - of an account, of a person, a validator's TLS or voting key: one command stops it, and
+afterwards no interface of any node accepts it. The account goes on under a new key with its address, nonce and balance; the chain
+goes on without the validator."""
 import json
 import os
 import pathlib
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+import tomllib
 import unittest
 import urllib.request
 
@@ -65,6 +68,13 @@ class LeakedKey(unittest.TestCase):
         path.chmod(0o600)
         return path
 
+    def reset(self, account, proof, delay):
+        """Proposed by one organisation, approved by two more."""
+        proposed = json.loads(self.cairn("key", "reset", "propose", account, "--proof", proof, "--delay", delay, "--reason",
+                                         "drill", "--key-file", self.administrators[0], "--json"))
+        for administrator in self.administrators[1:3]:
+            self.cairn("proposal", "approve", proposed["proposal"], "--key-file", administrator)
+
     def uses_of(self, url, address, since):
         key = "0x" + "00" * 12 + address[2:].lower()
         findings = self.rpc(url, "cairn_keyImpact", key, hex(since))["result"]["findings"]
@@ -114,14 +124,13 @@ class LeakedKey(unittest.TestCase):
         for url in self.nodes:
             self.assertIn("CRN-KEY-0002", self.refused(*SEND, "--key-file", leaked, "--rpc", url))
             self.assertEqual(self.uses_of(url, account, block + 1), 0)
-        self.refused("key", "incident", "close", 0, "--key-file", self.administrators[0], "--old-key-file", leaked,
+        self.refused("key", "incident", "close", opened["incident"], "--key-file", self.administrators[0], "--old-key-file", leaked,
                      "--out", "too-early")  # the quarantine is provisional and nothing has replaced the key
 
         # Three of four organisations give the account a new key.
         self.cairn("key", "reset", "prove", account, "--to-key-file", new, "--out", "proof.json")
-        for administrator in self.administrators[:3]:
-            self.cairn("key", "reset", "approve", account, "--proof", "proof.json", "--delay", 0, "--key-file", administrator)
-        closed = json.loads(self.cairn("key", "incident", "close", 0, "--key-file", self.administrators[0],
+        self.reset(account, "proof.json", 0)
+        closed = json.loads(self.cairn("key", "incident", "close", opened["incident"], "--key-file", self.administrators[0],
                                        "--old-key-file", leaked, "--out", "evidence", "--json"))
         self.assertTrue(closed["all_refused"])
         self.assertGreater(closed["closed_in_block"], block)
@@ -141,7 +150,7 @@ class LeakedKey(unittest.TestCase):
         for url in self.nodes:
             self.assertEqual(self.uses_of(url, account, block + 1), 0)
         listed = json.loads(self.cairn("key", "incident", "list", "--json"))
-        self.assertEqual(listed[0]["closed_at"], closed["closed_in_block"])
+        self.assertEqual(listed[opened["incident"]]["closed_at"], closed["closed_in_block"])
 
     def test_an_owner_rotates_and_a_lost_key_is_reset_with_time_to_object(self):
         account = self.state["accounts"][5]["address"]
@@ -154,13 +163,11 @@ class LeakedKey(unittest.TestCase):
         good = json.loads(self.cairn("key", "status-at", account, rotated["block"], "--json"))
         self.assertTrue(good["good"])
         self.cairn("key", "reset", "prove", account, "--to-key-file", second, "--out", "second.json")
-        for administrator in self.administrators[:3]:
-            self.cairn("key", "reset", "approve", account, "--proof", "second.json", "--delay", 5, "--key-file", administrator)
+        self.reset(account, "second.json", 5)
         self.assertIn("CRN-KEY-0005", self.refused(*SEND, "--key-file", first))
         self.cairn("key", "reset", "object", account, "--key-file", first)
         self.cairn(*SEND, "--key-file", first)
-        for administrator in self.administrators[:3]:
-            self.cairn("key", "reset", "approve", account, "--proof", "second.json", "--delay", 5, "--key-file", administrator)
+        self.reset(account, "second.json", 5)
         self.refused("key", "reset", "finish", account, "--from", "dev:0")
         for _ in range(5):
             self.cairn(*SEND, "--from", "dev:0")
@@ -168,6 +175,93 @@ class LeakedKey(unittest.TestCase):
         receipt = json.loads(self.cairn(*SEND, "--key-file", second, "--json"))
         self.assertEqual(receipt["from"].lower(), account.lower())
         self.assertIn("CRN-KEY-0001", self.refused(*SEND, "--key-file", first))
+
+    def key_of(self, organisation, key_class):
+        genesis = self.rpc(self.nodes[0], "cairn_getGenesis")["result"]
+        genesis = json.loads(genesis) if isinstance(genesis, str) else genesis
+        owner = next(o["account"] for o in genesis["organisations"] if o["name"].lower() == organisation)
+        listed = json.loads(self.cairn("key", "list", "--json"))
+        return next(k["id"] for k in listed if k["class"] == key_class and k["owner"].lower() == owner.lower())
+
+    def is_connected(self, url, name):
+        peers = self.rpc(url, "cairn_nodeStatus")["result"]["peers"]
+        return next(p["connected"] for p in peers if p["name"] == name)
+
+    def wait(self, condition, what, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if condition():
+                return
+            time.sleep(0.05)
+        self.fail(what)
+
+    def assert_matrix(self, probes, used):
+        """Every interface is stated; `used` are those where a key of this class has a use, and all of them refuse it."""
+        for name in ("client", "peer", "admin", "consensus", "storage", "restore"):
+            outcomes = {p["outcome"] for p in probes if p["interface"] == name}
+            self.assertTrue(outcomes, name)
+            self.assertLessEqual(outcomes, {"refused", "not applicable"} if name in used else
+                                 {"not applicable", "not present", "not probed"}, (name, probes))
+            self.assertEqual("refused" in outcomes, name in used, (name, probes))
+
+    def test_a_persons_key_opens_no_management_zone_any_more(self):
+        stolen = self.folder / "stolen"
+        shutil.copytree(self.folder / "net/organisations/alpha/administrators/developer", stolen)
+        self.cairn("admin", "status", "--node", "alpha-1", "--identity", stolen)
+        opened = json.loads(self.cairn("key", "incident", "open", stolen / "identity.pem", "--reason", "laptop stolen",
+                                       "--key-file", self.administrators[0], "--old-identity", stolen, "--out", "person",
+                                       "--json"))
+        self.assertTrue(opened["all_refused"], opened)
+        self.assertLessEqual(opened["blocks_until_stopped"], 4)
+        self.assertLess(opened["milliseconds_until_refused_everywhere"], 3000)
+        self.assert_matrix(opened["probes"], {"admin"})
+        self.assertIn("revoked", self.refused("admin", "status", "--node", "alpha-1", "--identity", stolen))
+        self.cairn("key", "incident", "probe", opened["incident"], "--old-identity", stolen)
+
+    def test_z_a_validators_keys_are_stopped_and_the_others_go_on(self):
+        victim = next(n for n in self.state["nodes"] if n["organisation"].lower() == "delta")
+        delta = next(a for a in self.administrators if a.parent.name == "delta")
+        others = [n["rpc"] for n in self.state["nodes"] if n is not victim]
+        settings = self.folder / "net/nodes" / victim["name"] / "node.toml"
+        certificate = settings.parent / tomllib.loads(settings.read_text())["network"]["tls_certificate"]
+
+        # Its TLS key: cut off by all, and back when more than half call it a false alarm.
+        opened = json.loads(self.cairn("key", "incident", "open", certificate, "--reason", "disk sold", "--key-file", delta,
+                                       "--out", "tls", "--json"))
+        self.assertTrue(opened["all_refused"], opened)
+        self.assert_matrix(opened["probes"], {"peer"})
+        for url in others:
+            self.wait(lambda: not self.is_connected(url, victim["name"]), "still connected", 3)
+        proposed = json.loads(self.cairn("key", "state", opened["key"], "active", "--reason", "false alarm", "--key-file",
+                                         self.administrators[0], "--json"))["proposal"]
+        for administrator in self.administrators[1:3]:
+            self.cairn("proposal", "approve", proposed, "--key-file", administrator)
+        for url in others:
+            self.wait(lambda: self.is_connected(url, victim["name"]), "not connected again")
+
+        # Its voting key.
+        voting = self.key_of("delta", "consensus")
+        opened = json.loads(self.cairn("key", "incident", "open", voting, "--reason", "disk sold", "--key-file", delta, "--out",
+                                       "voting", "--json"))
+        self.assertTrue(opened["all_refused"], opened)
+        self.assert_matrix(opened["probes"], {"peer", "consensus"})
+        self.assertLessEqual(opened["blocks_until_stopped"], 2)
+        self.assertLess(opened["milliseconds_until_refused_everywhere"], 3000)
+        block = opened["stopped_in_block"]
+        for url in others:
+            self.assertFalse(self.is_connected(url, victim["name"]))
+        for url in others:
+            self.cairn(*SEND, "--from", "dev:1", "--rpc", url)
+        for url in others:
+            findings = self.rpc(url, "cairn_keyImpact", voting, hex(block + 3))["result"]["findings"]
+            self.assertEqual([f for f in findings if f["what"] == "signed-with"], [])
+
+        # One more would be one too many.
+        alpha = self.key_of("alpha", "consensus")
+        self.assertIn("stand still", self.refused("key", "incident", "open", alpha, "--reason", "x", "--key-file",
+                                                  self.administrators[0], "--out", "no"))
+        self.assertIn("stand still", self.refused("key", "state", alpha, "quarantined", "--reason", "x", "--key-file",
+                                                  self.administrators[1]))
 
 
 if __name__ == "__main__":

@@ -37,10 +37,10 @@ Status validator_list(Invocation& invocation) {
     CRN_TRY(epoch, quantity_u64(set.value("epoch", json{}), "the epoch"));
     CRN_TRY(quorum, quantity_u64(set.value("quorum", json{}), "the quorum"));
     terminal.out << "Epoch " << epoch << ": " << set["members"].size() << " validators, quorum " << quorum << "\n\n";
-    Table table({"VALIDATOR", "ORGANISATION", "VOTING KEY", "ADDRESS"});
+    Table table({"VALIDATOR", "ORGANISATION", "ALGORITHM", "VOTING KEY", "ADDRESS"});
     for (const auto& member : set["members"])
-        table.row({text_of(member, "name"), text_of(member, "organisation"), text_of(member, "publicKey"),
-                   text_of(member, "address")});
+        table.row({text_of(member, "name"), text_of(member, "organisation"), text_of(member, "algorithm"),
+                   text_of(member, "publicKey"), text_of(member, "address")});
     table.print(terminal);
     return {};
 }

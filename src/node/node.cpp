@@ -23,6 +23,7 @@
 #include "node/info_log.hpp"
 #include "node/own_signer.hpp"
 #include "node/signer_sealer.hpp"
+#include "node/voting_keys.hpp"
 #include "storage/segment_log.hpp"
 #include "system/keys.hpp"
 #include "system/system_contracts.hpp"
@@ -315,7 +316,7 @@ Status ValidatorNode::find_identity(const NodeConfig& config) {
         }
         if (set.epoch == genesis_.validators.epoch) break;
     }
-    const auto key = text_of(signer_->keys().consensus);
+    const auto key = crypto::text_of(signer_->keys().consensus);
     if (!config.join) return fail(error::NotAValidator, key + " from " + config.keys_file);
     CRN_TRY(text, read_file(config.tls_certificate_file, kCertificateBytesMax));
     CRN_TRY(certificate, crypto::inspect_certificate(text));

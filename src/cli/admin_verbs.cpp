@@ -38,54 +38,99 @@ void print_object(const Terminal& terminal, const json& document) {
     print_fields(terminal, fields);
 }
 
+/// Of the development network, if --identity names nobody else.
+const std::string kSystem = "administrators/system-1", kSecurity = "administrators/security-1",
+                  kAudit = "administrators/audit-1";
+
+enum class Needs : std::uint8_t { certificate, code };
+
 /// The verb is the command's name.
-Status run_command(Invocation& invocation, const std::map<std::string, std::string>& arguments, bool highest) {
-    CRN_TRY(access, zone_access(invocation, "administrators"));
-    CRN_TRY(code, one_time_code(invocation, highest));
+Status run_command(Invocation& invocation, const std::map<std::string, std::string>& arguments, Needs needs,
+                   const std::string& person) {
+    CRN_TRY(access, zone_access(invocation, person));
+    CRN_TRY(code, one_time_code(invocation, needs == Needs::code));
     CRN_TRY(answer, send_command(access, std::string{invocation.command().verb}, arguments, code));
     const auto& terminal = invocation.terminal();
+    if (const auto file = invocation.flag("out"))
+        CRN_CHECK(write_file(*file, answer.dump(2) + "\n", Access::shared, Existing::refuse));
     if (terminal.json)
         terminal.out << answer.dump(2) << '\n';
     else
         print_object(terminal, answer);
+    if (const auto digest = text_of(answer, "waits"); !digest.empty() && !terminal.quiet)
+        terminal.err << "Next, within ten minutes, by a second administrator of the same kind: cairn admin confirm "
+                     << digest << "\n";
     return {};
 }
 
-Status admin_plain(Invocation& invocation) { return run_command(invocation, {}, false); }
-Status admin_highest(Invocation& invocation) { return run_command(invocation, {}, true); }
-Status admin_zone(Invocation& invocation) { return run_command(invocation, {{"zone", invocation.argument(0)}}, true); }
+Status admin_status(Invocation& invocation) { return run_command(invocation, {}, Needs::certificate, kSystem); }
+Status admin_stop(Invocation& invocation) { return run_command(invocation, {}, Needs::code, kSystem); }
+Status admin_anchor(Invocation& invocation) { return run_command(invocation, {}, Needs::certificate, kAudit); }
+Status admin_rotate(Invocation& invocation) { return run_command(invocation, {}, Needs::certificate, kSecurity); }
+Status admin_zone(Invocation& invocation) {
+    return run_command(invocation, {{"zone", invocation.argument(0)}}, Needs::code, kSecurity);
+}
 Status admin_level(Invocation& invocation) {
-    return run_command(invocation, {{"level", invocation.argument(0)}}, false);
+    return run_command(invocation, {{"level", invocation.argument(0)}}, Needs::certificate, kSystem);
 }
 Status admin_unlock(Invocation& invocation) {
-    return run_command(invocation, {{"name", invocation.argument(0)}}, true);
+    return run_command(invocation, {{"name", invocation.argument(0)}}, Needs::code, kSecurity);
 }
-Status admin_prune(Invocation& invocation) { return run_command(invocation, {{"days", invocation.argument(0)}}, true); }
+Status admin_prune(Invocation& invocation) {
+    return run_command(invocation, {{"days", invocation.argument(0)}}, Needs::code, kAudit);
+}
+Status admin_retire(Invocation& invocation) {
+    return run_command(invocation, {{"version", invocation.argument(0)}}, Needs::code, kSecurity);
+}
+Status admin_confirm(Invocation& invocation) {
+    return run_command(invocation, {{"digest", invocation.argument(0)}}, Needs::code, "administrators/system-2");
+}
 
 Status admin_backup(Invocation& invocation) {
-    return run_command(invocation, {{"file", invocation.argument(0)}}, true);
+    return run_command(invocation, {{"file", invocation.argument(0)}}, Needs::code, kSystem);
 }
 
-Status admin_commands(Invocation& invocation) {
-    CRN_TRY(access, zone_access(invocation, "administrators"));
-    CRN_TRY(answer, send_command(access, "commands", {}, {}));
+/// What is of a list.
+Status print_list(Invocation& invocation, std::vector<std::string> titles, const std::vector<const char*>& members) {
+    CRN_TRY(access, zone_access(invocation, kSystem));
+    CRN_TRY(answer, send_command(access, std::string{invocation.command().verb}, {}, {}));
     const auto& terminal = invocation.terminal();
     if (terminal.json) {
         terminal.out << answer.dump(2) << '\n';
         return {};
     }
-    Table table({"COMMAND", "LEVEL", "WHAT"});
-    for (const auto& command : answer)
-        table.row({text_of(command, "name"), text_of(command, "level"), text_of(command, "summary")});
+    Table table(std::move(titles));
+    for (const auto& item : answer) {
+        std::vector<std::string> row;
+        for (const auto* member : members) {
+            const auto found = item.find(member);
+            if (found == item.end())
+                row.emplace_back();
+            else if (found->is_array()) {
+                std::string all;
+                for (const auto& one : *found) all += (all.empty() ? "" : ", ") + printable(one.get<std::string>());
+                row.push_back(all);
+            } else
+                row.push_back(printable(found->is_string() ? found->get<std::string>() : found->dump()));
+        }
+        table.row(std::move(row));
+    }
     table.print(terminal);
     return {};
+}
+
+Status admin_commands(Invocation& invocation) {
+    return print_list(invocation, {"COMMAND", "LEVEL", "BY", "WHAT"}, {"name", "level", "by", "summary"});
+}
+Status admin_pending(Invocation& invocation) {
+    return print_list(invocation, {"REQUEST", "COMMAND", "ARGUMENTS", "BY"}, {"digest", "command", "arguments", "by"});
 }
 
 Status admin_enrol(Invocation& invocation) {
     const auto out = invocation.flag("out");
     if (!out) return fail(error::CliUsage, "missing --out FILE\n" + usage_of(invocation.command()));
     if (exists(*out)) return fail(error::CliFileExists, *out);
-    CRN_TRY(access, zone_access(invocation, "administrators"));
+    CRN_TRY(access, zone_access(invocation, kSystem));
     CRN_TRY(code, one_time_code(invocation, false));
     CRN_TRY(answer, send_command(access, "enrol-second-factor", {}, code));
     const auto uri = text_of(answer, "authenticator");
@@ -101,17 +146,20 @@ Status admin_enrol(Invocation& invocation) {
 }
 
 Status org_enrol(Invocation& invocation) {
-    const auto role = invocation.flag_or("role", "administrator");
+    const auto role = invocation.flag("role");
+    if (!role) return fail(error::CliUsage, "missing --role ROLE\n" + usage_of(invocation.command()));
+    auto kind = crypto::ZoneRole::regulator;
+    for (const auto administrator : crypto::kAdministrators)
+        if (*role == crypto::name_of(administrator)) kind = administrator;
     CRN_TRY(days, invocation.number("days", 365, 1, 3650));
     const auto now = system_clock().wall().count() / 1000;
-    CRN_TRY(folder, enrol_person(invocation.flag_or("dir", "."),
-                                 role == "regulator" ? crypto::ZoneRole::regulator : crypto::ZoneRole::administrator,
-                                 invocation.argument(0), static_cast<std::int64_t>(days), now));
+    CRN_TRY(folder, enrol_person(invocation.flag_or("dir", "."), kind, invocation.argument(0),
+                                 static_cast<std::int64_t>(days), now));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out << json{{"role", role}, {"name", invocation.argument(0)}, {"folder", folder}}.dump(2) << '\n';
+        terminal.out << json{{"role", *role}, {"name", invocation.argument(0)}, {"folder", folder}}.dump(2) << '\n';
     else
-        print_fields(terminal, {{"role", role}, {"name", invocation.argument(0)}, {"folder", folder}});
+        print_fields(terminal, {{"role", *role}, {"name", invocation.argument(0)}, {"folder", folder}});
     if (!terminal.quiet) terminal.err << "Next: hand the folder to the person, and only to them; remove it here\n";
     return {};
 }
@@ -129,25 +177,30 @@ std::vector<FlagSpec> command_flags() {
 
 void declare_admin(CommandList& out) {
     const auto add = [&](std::string_view verb, std::string_view summary, Status (*run)(Invocation&),
-                         std::vector<ArgumentSpec> arguments, std::vector<Example> examples) {
+                         std::vector<ArgumentSpec> arguments, std::vector<Example> examples,
+                         std::string_view details = {}) {
         out.push_back({.noun = "admin",
                        .verb = verb,
                        .summary = summary,
+                       .details = details,
                        .arguments = std::move(arguments),
                        .flags = command_flags(),
                        .examples = std::move(examples),
                        .run = run});
     };
-    add("status", "what a node is doing, as its administrators see it", admin_plain, {},
+    add("status", "what a node is doing, as its administrators see it", admin_status, {},
         {{"cairn admin status", "first node of the development network"},
          {"cairn admin status --node alpha-1 --at 10.0.0.2:8600 --identity ~/alice", ""}});
     add("commands", "the closed list of commands that a node takes", admin_commands, {},
         {{"cairn admin commands", ""}});
-    add("stop", "stop a node cleanly", admin_highest, {},
-        {{"cairn admin stop --second-factor alice.otp", "from a script"}, {"cairn admin stop", "asks for the code"}});
-    add("anchor", "anchor the audit log on the chain now", admin_plain, {}, {{"cairn admin anchor", ""}});
-    add("rotate-certificate", "take the certificates of the management and regulator listeners from their files again",
-        admin_plain, {}, {{"cairn admin rotate-certificate", ""}});
+    add("pending", "requests that wait for a second person", admin_pending, {}, {{"cairn admin pending", ""}});
+    add("stop", "stop a node cleanly, once a second person has confirmed", admin_stop, {},
+        {{"cairn admin stop --second-factor alice.otp", "from a script"}, {"cairn admin stop", "asks for the code"}},
+        "By two system administrators: the answer is a digest for `cairn admin confirm`.");
+    add("anchor", "anchor the audit log on the chain now", admin_anchor, {}, {{"cairn admin anchor", ""}});
+    add("rotate-certificate",
+        "take the certificates of the client, management and regulator listeners from their files again", admin_rotate,
+        {}, {{"cairn admin rotate-certificate", ""}});
     add("set-log-level", "how much the node writes to its log, until its next start", admin_level,
         {{.name = "LEVEL", .choices = {"debug", "info", "warning", "error"}}},
         {{"cairn admin set-log-level debug", ""}});
@@ -164,6 +217,25 @@ void declare_admin(CommandList& out) {
     add("backup", "write an encrypted backup to a new file on the node's machine", admin_backup,
         {{.name = "FILE", .help = "absolute path there"}},
         {{"cairn admin backup /srv/backups/alpha-1.backup --second-factor alice.otp", ""}});
+    add("retire-storage-key", "destroy an old version of the storage keys, once a second person has confirmed",
+        admin_retire, {{.name = "VERSION"}},
+        {{"cairn admin retire-storage-key 1 --second-factor alice.otp", "after `cairn storage key reencrypt`"}},
+        "By two security administrators: the answer is a digest for `cairn admin confirm`, whose answer is a proof of "
+        "completion for `cairn record add`. Refused while anything is under the version.");
+    auto confirm_flags = command_flags();
+    confirm_flags.push_back({.name = "out",
+                             .value = "FILE",
+                             .help = "also write the command's answer to a file",
+                             .completes = Completes::file});
+    out.push_back({.noun = "admin",
+                   .verb = "confirm",
+                   .summary = "as the second person, let the node do what another administrator asked for",
+                   .details = "Of the same kind as the first, with a code of their own, within ten minutes. Look at "
+                              "`cairn admin pending` first: it shows what is asked for, and by whom.",
+                   .arguments = {{.name = "DIGEST", .help = "as the first person's command printed it"}},
+                   .flags = std::move(confirm_flags),
+                   .examples = {{"cairn admin confirm 0x5d1f... --identity ~/bob --second-factor bob.otp", ""}},
+                   .run = admin_confirm});
     auto flags = command_flags();
     flags.push_back({.name = "out",
                      .value = "FILE",
@@ -182,7 +254,10 @@ void declare_admin(CommandList& out) {
         {.noun = "org",
          .verb = "enrol",
          .summary = "issue the certificate of an administrator or a regulator",
-         .details = "Needs the organisation's CA key. There are no default persons: a new organisation has none.",
+         .details =
+             "Needs the organisation's CA key. There are no default persons: a new organisation has none. System, "
+             "security and audit administrator are three powers, and nobody has two; the highest commands take "
+             "two persons of one kind.",
          .arguments = {{"NAME", "letters, digits, '-', '_' and '.'"}},
          .flags = {{.name = "dir",
                     .value = "DIR",
@@ -190,10 +265,10 @@ void declare_admin(CommandList& out) {
                     .completes = Completes::directory},
                    {.name = "role",
                     .value = "ROLE",
-                    .help = "default: administrator",
-                    .choices = {"administrator", "regulator"}},
+                    .help = "which power (required)",
+                    .choices = {"system-administrator", "security-administrator", "audit-administrator", "regulator"}},
                    {.name = "days", .value = "N", .help = "validity (default: 365)"}},
-         .examples = {{"cairn org enrol alice --dir Alpha", ""},
+         .examples = {{"cairn org enrol alice --dir Alpha --role system-administrator", ""},
                       {"cairn org enrol supervisor --dir Alpha --role regulator", ""}},
          .run = org_enrol});
 }

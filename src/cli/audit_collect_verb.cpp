@@ -110,11 +110,11 @@ Status audit_collect(Invocation& invocation) {
     if (invocation.has("all")) {
         CRN_TRY(state, read_dev_state(invocation.flag_or("dir", default_dev_dir())));
         for (const auto& node : state.nodes) {
-            CRN_TRY(access, zone_access(invocation, "regulators", node.name));
+            CRN_TRY(access, zone_access(invocation, "regulators/developer", node.name));
             nodes.push_back(std::move(access));
         }
     } else {
-        CRN_TRY(access, zone_access(invocation, "regulators"));
+        CRN_TRY(access, zone_access(invocation, "regulators/developer"));
         nodes.push_back(std::move(access));
     }
     json collected = json::array();

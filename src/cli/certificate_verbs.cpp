@@ -298,7 +298,7 @@ void declare_certificates(CommandList& out) {
          .summary = "renew one certificate of the organisation",
          .details = "A running node takes new certificates of its own and of its listeners into use by itself within "
                     "a second; connections stay.",
-         .arguments = {{"NAME", "validator, label of a person or application, VALIDATOR/management, "
+         .arguments = {{"NAME", "validator, label of a person or application, VALIDATOR/client, VALIDATOR/management, "
                                 "VALIDATOR/regulation, administrators/NAME "
                                 "or regulators/NAME"}},
          .flags = {org_flag(), kDays, kKeepKey},
@@ -326,10 +326,10 @@ void declare_certificates(CommandList& out) {
         {.noun = "org",
          .verb = "renew",
          .summary = "renew the organisation's certificates that end soon",
-         .details =
-             "Of validators, their listeners for administrators and regulators, and all persons and applications. "
-             "For a timer: it does nothing as long as nothing ends within the given days. With --days 0 the new "
-             "certificates end at once, to rehearse the day on which everything has expired.",
+         .details = "Of validators, their listeners for clients, administrators and regulators, and all persons and "
+                    "applications. "
+                    "For a timer: it does nothing as long as nothing ends within the given days. With --days 0 the new "
+                    "certificates end at once, to rehearse the day on which everything has expired.",
          .flags = {org_flag(),
                    kDays,
                    kKeepKey,

@@ -42,10 +42,11 @@ Result<std::vector<CertificateFolder>> certificate_folders(const std::string& di
         bool named_by_kind; // persons of the zones, whose names others may have too
     };
     std::vector<CertificateFolder> out;
-    for (const auto& kind : {Kind{"validators", "tls", "", false}, Kind{"identities", "tls", "", false},
-                             Kind{"validators", "management", "/management", false},
-                             Kind{"validators", "regulation", "/regulation", false},
-                             Kind{"administrators", "identity", "", true}, Kind{"regulators", "identity", "", true}}) {
+    for (const auto& kind :
+         {Kind{"validators", "tls", "", false}, Kind{"identities", "tls", "", false},
+          Kind{"validators", "client", "/client", false}, Kind{"validators", "management", "/management", false},
+          Kind{"validators", "regulation", "/regulation", false}, Kind{"administrators", "identity", "", true},
+          Kind{"regulators", "identity", "", true}}) {
         std::error_code problem;
         for (const auto& entry : fs::directory_iterator(directory + "/" + kind.folder, problem)) {
             const auto own_name = entry.path().filename().string();

@@ -25,7 +25,7 @@ protected:
         plan.seal_cost = signer::kCostForRandomPassphrase;
         const auto made = create_organisation(alpha_, plan, crypto::system_random(), kNow);
         ASSERT_TRUE(made) << made.error().text();
-        for (const auto role : {crypto::ZoneRole::administrator, crypto::ZoneRole::regulator}) {
+        for (const auto role : {crypto::ZoneRole::system_administrator, crypto::ZoneRole::regulator}) {
             const auto person = enrol_person(alpha_, role, "alice", 90, kNow);
             ASSERT_TRUE(person) << person.error().text();
         }
@@ -41,8 +41,8 @@ protected:
 TEST_F(Certificates, those_of_listeners_and_of_who_enters_are_found) {
     std::vector<std::string> names;
     for (const auto& folder : folders()) names.push_back(folder.name);
-    EXPECT_EQ(names, (std::vector<std::string>{"administrators/alice", "regulators/alice", "alpha-1/management",
-                                               "alpha-1/regulation", "alpha-1"}));
+    EXPECT_EQ(names, (std::vector<std::string>{"administrators/alice", "regulators/alice", "alpha-1/client",
+                                               "alpha-1/management", "alpha-1/regulation", "alpha-1"}));
 }
 
 TEST_F(Certificates, renewal_keeps_holder_purpose_and_hosts_and_replaces_the_key) {

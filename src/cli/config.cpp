@@ -3,8 +3,10 @@
 #include "audit/trail.hpp"
 #include "base/errors/audit.hpp"
 #include "base/errors/cli.hpp"
+#include "base/errors/rpc.hpp"
 #include "cli/files.hpp"
 #include "crypto/hash.hpp"
+#include "zone/listeners.hpp"
 
 #define TOML_HEADER_ONLY 0
 #include <toml++/toml.h>
@@ -150,22 +152,23 @@ std::string host_port(const std::string& host, std::uint16_t port) {
 }
 
 /// What the two zones with certificates have in common. False if the section is not there.
-bool read_zone(Reader& read, const toml::table& root, const char* section, zone::TlsServerConfig& tls,
-               std::vector<std::string>& origins) {
+bool read_zone(Reader& read, const toml::table& root, const char* section, crypto::ZoneRole role,
+               zone::TlsServerConfig& tls, std::vector<std::string>& origins) {
     if (!root.contains(section)) return false;
-    tls.name = section;
+    tls.files.zone = section;
+    tls.files.role = role;
     read.address(section, "listen", tls.address, tls.port, true);
-    read.file(section, "certificate", tls.certificate_file, true);
-    read.file(section, "key", tls.key_file, true);
-    read.file(section, "client_ca", tls.client_ca_file, true);
+    read.file(section, "certificate", tls.files.certificate, true);
+    read.file(section, "key", tls.files.key, true);
+    read.file(section, "client_ca", tls.files.authorities, true);
     read.list(section, "origins", origins);
     return true;
 }
 
 std::string zone_toml(const char* section, const zone::TlsServerConfig& tls, const std::vector<std::string>& origins) {
     return std::string{"\n["} + section + "]\nlisten = " + toml_text(host_port(tls.address, tls.port)) +
-           "\ncertificate = " + toml_text(tls.certificate_file) + "\nkey = " + toml_text(tls.key_file) +
-           "\nclient_ca = " + toml_text(tls.client_ca_file) + "\norigins = " + toml_list(origins) +
+           "\ncertificate = " + toml_text(tls.files.certificate) + "\nkey = " + toml_text(tls.files.key) +
+           "\nclient_ca = " + toml_text(tls.files.authorities) + "\norigins = " + toml_list(origins) +
            "\nidle_seconds = " + std::to_string(tls.idle_seconds) + "\n";
 }
 
@@ -184,6 +187,11 @@ std::optional<HostPort> parse_host_port(std::string_view text) {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
     if (error != std::errc{} || end != digits.data() + digits.size() || host.empty()) return std::nullopt;
     return out;
+}
+
+std::string client_url(const rpc::ServerConfig& config) {
+    const auto host = config.address == "0.0.0.0" ? "127.0.0.1" : config.address == "::" ? "::1" : config.address;
+    return (config.tls ? "https://" : "http://") + host_port(host, config.port);
 }
 
 Result<NodeSettings> parse_node_config(std::string_view text, const std::string& path) {
@@ -231,19 +239,25 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.number("rpc", "websocket_port", websocket, 0, 65'535);
     if (websocket >= 0) out.rpc.websocket_port = static_cast<std::uint16_t>(websocket);
     read.file("rpc", "token_file", out.rpc.token_file, false);
+    zone::ListenerFilesConfig tls{.zone = "rpc", .role = crypto::ZoneRole::client};
+    const bool any = root["rpc"]["certificate"] || root["rpc"]["key"] || root["rpc"]["ca"];
+    read.file("rpc", "certificate", tls.certificate, any);
+    read.file("rpc", "key", tls.key, any);
+    read.file("rpc", "ca", tls.authorities, any);
+    if (any) out.rpc.tls = std::move(tls);
     read.list("rpc", "cors_origins", out.rpc.cors_origins);
     read.list("rpc", "host_names", out.rpc.host_names);
     read.truth("rpc", "traces", out.rpc.rpc.traces);
 
     zone::ManagementConfig management;
-    if (read_zone(read, root, "management", management.tls, management.origins)) {
+    if (read_zone(read, root, "management", crypto::ZoneRole::management, management.tls, management.origins)) {
         read.number("management", "idle_seconds", management.tls.idle_seconds, 1, 60);
         read.number("management", "attempts", management.attempts, 1, 100);
         read.number("management", "lock_minutes", management.lock_minutes, 1, 1'440);
         out.management = std::move(management);
     }
     zone::RegulatorConfig regulator;
-    if (read_zone(read, root, "regulator", regulator.tls, regulator.origins)) {
+    if (read_zone(read, root, "regulator", crypto::ZoneRole::regulation, regulator.tls, regulator.origins)) {
         read.number("regulator", "idle_seconds", regulator.tls.idle_seconds, 1, 60);
         out.regulator = std::move(regulator);
     }
@@ -261,6 +275,8 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     if (out.node.audit_retention_days < audit::kRetentionDaysMin)
         return fail(error::AuditRetention,
                     path + ": audit.retention_days = " + std::to_string(out.node.audit_retention_days));
+    if (!out.rpc.tls && !zone::is_loopback(out.rpc.address))
+        return fail(error::RpcPlainText, path + ": rpc.listen = " + out.rpc.address);
     out.node.settings_digest = "sha256 " + to_hex(crypto::sha256(as_bytes(text)));
     out.node.rpc_address = out.rpc.address;
     out.node.rpc_port = out.rpc.port;
@@ -301,6 +317,9 @@ std::string to_toml(const NodeSettings& settings) {
     out += "listen = " + toml_text(host_port(rpc.address, rpc.port)) + "\n";
     if (rpc.websocket_port) out += "websocket_port = " + std::to_string(*rpc.websocket_port) + "\n";
     if (!rpc.token_file.empty()) out += "token_file = " + toml_text(rpc.token_file) + "\n";
+    if (rpc.tls)
+        out += "certificate = " + toml_text(rpc.tls->certificate) + "\nkey = " + toml_text(rpc.tls->key) +
+               "\nca = " + toml_text(rpc.tls->authorities) + "\n";
     out += "cors_origins = " + toml_list(rpc.cors_origins) + "\n";
     out += "host_names = " + toml_list(rpc.host_names) + "\n";
     if (rpc.rpc.traces) out += "traces = true\n";

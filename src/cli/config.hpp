@@ -29,6 +29,9 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
 /// The text of a file that reads back as these settings.
 std::string to_toml(const NodeSettings& settings);
 
+/// Where this machine reaches the listener for clients: "https://127.0.0.1:8545".
+std::string client_url(const rpc::ServerConfig& config);
+
 struct HostPort {
     std::string host;
     std::uint16_t port = 0;

@@ -27,6 +27,12 @@ constexpr const char* kNames[] = {"Alpha", "Beta",  "Gamma",  "Delta",   "Epsilo
                                   "Rho",   "Sigma", "Tau",    "Upsilon", "Phi",     "Chi",  "Psi",     "Omega"};
 constexpr std::string_view kHeartbeat = "heartbeat.key";
 constexpr std::int64_t kDevPersonDays = 365;
+/// Two of each kind of administrator, because the highest commands take two.
+const std::pair<crypto::ZoneRole, std::vector<const char*>> kDevPersons[] = {
+    {crypto::ZoneRole::system_administrator, {"system-1", "system-2"}},
+    {crypto::ZoneRole::security_administrator, {"security-1", "security-2"}},
+    {crypto::ZoneRole::audit_administrator, {"audit-1", "audit-2"}},
+    {crypto::ZoneRole::regulator, {"developer"}}};
 constexpr std::string_view kPassphrase = "signer.passphrase";
 
 /// The same bytes for the same seed: SHA-256 of seed and counter.
@@ -138,21 +144,27 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         settings.node.tls_certificate_file = keys + "/tls.pem";
         settings.node.listen_port = port_of(plan, i, 1);
         settings.rpc.port = port_of(plan, i, 0);
+        if (plan.tls) settings.rpc.tls = listener_files(keys, crypto::ZoneRole::client);
         settings.rpc.cors_origins = plan.cors_origins;
         settings.rpc.rpc.traces = true;
         settings.management.emplace();
-        settings.management->tls = zone_tls(keys, "management", zone_port_of(plan, i, 0));
+        settings.management->tls = {.port = zone_port_of(plan, i, 0),
+                                    .files = listener_files(keys, crypto::ZoneRole::management)};
         settings.regulator.emplace();
-        settings.regulator->tls = zone_tls(keys, "regulation", zone_port_of(plan, i, 1));
-        for (const auto role : {crypto::ZoneRole::administrator, crypto::ZoneRole::regulator}) {
-            CRN_TRY(person, enrol_person(folder, role, "developer", kDevPersonDays, now));
-            static_cast<void>(person);
-        }
+        settings.regulator->tls = {.port = zone_port_of(plan, i, 1),
+                                   .files = listener_files(keys, crypto::ZoneRole::regulation)};
+        for (const auto& [role, names] : kDevPersons)
+            for (const auto* person : names) CRN_CHECK(enrol_person(folder, role, person, kDevPersonDays, now));
         CRN_CHECK(make_directory(home, Access::secret));
         const auto config = home + "/node.toml";
         CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::replace));
         const auto endpoint = "127.0.0.1:" + std::to_string(settings.rpc.port);
-        state.nodes.push_back({node, name, "http://" + endpoint, "ws://" + endpoint, config, home + "/node.log", 0, 0});
+        state.nodes.push_back({.name = node,
+                               .organisation = name,
+                               .rpc = client_url(settings.rpc),
+                               .ws = (plan.tls ? "wss://" : "ws://") + endpoint,
+                               .config = config,
+                               .log = home + "/node.log"});
     }
     ledger::ChainParameters parameters;
     parameters.chain_id = plan.chain_id;

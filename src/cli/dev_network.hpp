@@ -21,6 +21,7 @@ struct DevPlan {
     U256 gas_price;                                     // 0: free
     ledger::Suite suite = ledger::Suite::international; // national: accounts and votes with SM2, files with SM4
     std::vector<std::string> cors_origins;
+    bool tls = false;                  // for clients too
     std::optional<std::uint64_t> seed; // the same keys and addresses every time; not for secrets
 };
 

@@ -3,9 +3,12 @@
 #include "base/errors/cli.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
+#include "cli/rpc_trust.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cctype>
 #include <sstream>
 
 namespace cairn::cli {
@@ -16,6 +19,17 @@ using nlohmann::json;
 constexpr int kStateVersion = 1;
 
 std::string path_of(const std::string& directory) { return directory + "/state.json"; }
+
+/// The CA of each node's organisation lies in the network's directory.
+void trust_nodes(const DevState& state) {
+    for (const auto& node : state.nodes) {
+        auto folder = node.organisation;
+        std::ranges::transform(folder, folder.begin(),
+                               [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        if (node.rpc.starts_with("https://"))
+            trust_at(node.rpc, state.directory + "/organisations/" + folder + "/ca.pem");
+    }
+}
 
 } // namespace
 
@@ -54,6 +68,7 @@ Result<DevState> read_dev_state(const std::string& directory) {
         for (const auto& entry : document.at("accounts"))
             state.accounts.push_back({entry.at("address").get<std::string>(),
                                       entry.at("private_key").get<std::string>(), entry.value("role", std::string{})});
+        trust_nodes(state);
         return state;
     } catch (const json::exception& exception) {
         return fail(error::CliFileInvalid, path + ": " + exception.what());
@@ -61,6 +76,7 @@ Result<DevState> read_dev_state(const std::string& directory) {
 }
 
 Status write_dev_state(const DevState& state) {
+    trust_nodes(state);
     json nodes = json::array(), accounts = json::array();
     for (const auto& node : state.nodes)
         nodes.push_back({{"name", node.name},

@@ -97,6 +97,7 @@ Result<DevPlan> plan_of(const Invocation& invocation) {
     plan.gas_price = price;
     plan.cors_origins = invocation.all("cors");
     plan.suite = *ledger::suite_from_name(invocation.flag_or("suite", "international"));
+    plan.tls = invocation.has("tls");
     if (invocation.has("seed")) {
         CRN_TRY(seed, invocation.number("seed", 0, 0, UINT64_MAX));
         plan.seed = seed;
@@ -371,6 +372,7 @@ void declare_dev(CommandList& out) {
                               .value = "ORIGIN",
                               .help = "web page that may call the nodes (repeatable)",
                               .repeatable = true},
+                             {.name = "tls", .help = "JSON-RPC over TLS, with the nodes' own certificates"},
                              {.name = "seed",
                               .value = "N",
                               .help = "the same accounts and keys every time, for documents and tests"},

@@ -8,6 +8,7 @@
 #include "cli/invocation.hpp"
 #include "cli/process.hpp"
 #include "cli/rpc_client.hpp"
+#include "cli/rpc_trust.hpp"
 #include "cli/sender.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/p256_key.hpp"
@@ -98,10 +99,17 @@ void Doctor::look_at_machine() {
         good("clock", "synchronised");
 }
 
+/// Of the listener for clients, whose CA the configuration names.
+std::string trusted_url(const rpc::ServerConfig& config) {
+    const auto url = client_url(config);
+    if (config.tls) trust_at(url, config.tls->authorities);
+    return url;
+}
+
 /// CAs that the organisation has added since genesis, if the node answers.
 std::vector<Bytes> cas_on_chain(const NodeSettings& settings, const std::string& organisation) {
     std::vector<Bytes> out;
-    auto rpc = RpcClient::open("http://" + settings.rpc.address + ":" + std::to_string(settings.rpc.port), {}, 2);
+    auto rpc = RpcClient::open(trusted_url(settings.rpc), {}, 2);
     if (!rpc) return out;
     const auto index = organisation_index(*rpc, organisation);
     if (!index) return out;
@@ -295,9 +303,7 @@ Status doctor(Invocation& invocation) {
             if (!settings->rpc.token_file.empty())
                 if (const auto text = read_secret_file(settings->rpc.token_file))
                     token = text->substr(0, text->find('\n'));
-            const auto url = "http://" +
-                             (settings->rpc.address == "0.0.0.0" ? std::string{"127.0.0.1"} : settings->rpc.address) +
-                             ":" + std::to_string(settings->rpc.port);
+            const auto url = trusted_url(settings->rpc);
             if (auto rpc = RpcClient::open(url, token, 5)) doctor.look_at_rpc(url, *rpc);
         }
     }

@@ -129,12 +129,16 @@ Status node_init(Invocation& invocation) {
     };
     CRN_CHECK(address_flag("listen", settings.node.listen_address, settings.node.listen_port));
     CRN_CHECK(address_flag("rpc", settings.rpc.address, settings.rpc.port));
+    if (invocation.has("rpc-tls") || !zone::is_loopback(settings.rpc.address))
+        settings.rpc.tls = listener_files(*keys, crypto::ZoneRole::client);
     if (exists(*keys + "/management.pem")) {
         // Loopback until somebody decides from which terminals the node is managed.
         settings.management.emplace();
-        settings.management->tls = zone_tls(*keys, "management", behind(settings.rpc.port, 55));
+        settings.management->tls = {.port = behind(settings.rpc.port, 55),
+                                    .files = listener_files(*keys, crypto::ZoneRole::management)};
         settings.regulator.emplace();
-        settings.regulator->tls = zone_tls(*keys, "regulation", behind(settings.rpc.port, 65));
+        settings.regulator->tls = {.port = behind(settings.rpc.port, 65),
+                                   .files = listener_files(*keys, crypto::ZoneRole::regulation)};
         CRN_CHECK(address_flag("management", settings.management->tls.address, settings.management->tls.port));
         CRN_CHECK(address_flag("regulator", settings.regulator->tls.address, settings.regulator->tls.port));
     }
@@ -165,18 +169,20 @@ Status serve(const NodeSettings& settings, const Terminal& terminal) {
 
     CRN_TRY(node, node::Node::start(settings.node));
     CRN_TRY(zones, NodeZones::start(settings, *node));
-    const auto url = settings.rpc.address + ":" + std::to_string(zones->rpc_port());
+    auto served = settings.rpc;
+    served.port = zones->rpc_port();
+    const auto url = client_url(served);
     log(LogLevel::info, "node", "ready",
-        {{"version", CAIRN_VERSION}, {"rpc", "http://" + url}, {"pid", std::to_string(::getpid())}});
+        {{"version", CAIRN_VERSION}, {"rpc", url}, {"pid", std::to_string(::getpid())}});
     if (terminal.out_is_tty) {
         const auto status = node->chain().status();
-        print_fields(terminal,
-                     {{"validator", status.name + " of " + status.organisation},
-                      {"chain id", std::to_string(node->chain().genesis().parameters.chain_id)},
-                      {"rpc", "http://" + url},
-                      {"websocket", "ws://" + settings.rpc.address + ":" + std::to_string(zones->websocket_port())},
-                      {"data", settings.node.data_dir},
-                      {"stop", "Ctrl-C"}});
+        print_fields(terminal, {{"validator", status.name + " of " + status.organisation},
+                                {"chain id", std::to_string(node->chain().genesis().parameters.chain_id)},
+                                {"rpc", url},
+                                {"websocket", (settings.rpc.tls ? "wss://" : "ws://") + settings.rpc.address + ":" +
+                                                  std::to_string(zones->websocket_port())},
+                                {"data", settings.node.data_dir},
+                                {"stop", "Ctrl-C"}});
         terminal.out.flush();
     }
     while (true) {
@@ -265,7 +271,10 @@ void declare_node(CommandList& out) {
               {.name = "join",
                .help = "the node is not in genesis: it follows until the chain has made it a validator"},
               {.name = "listen", .value = "HOST:PORT", .help = "for the other validators (default: as genesis says)"},
-              {.name = "rpc", .value = "HOST:PORT", .help = "for clients (default: 127.0.0.1:8545)"},
+              {.name = "rpc",
+               .value = "HOST:PORT",
+               .help = "for clients (default: 127.0.0.1:8545); beyond loopback over TLS"},
+              {.name = "rpc-tls", .help = "TLS for clients on loopback too"},
               {.name = "management",
                .value = "HOST:PORT",
                .help = "for administrators (default: loopback, 55 above the port for clients)"},

@@ -20,6 +20,15 @@ std::string argument(const Arguments& arguments, const std::string& name) {
     return found == arguments.end() ? std::string{} : found->second;
 }
 
+Result<std::uint32_t> number(const Arguments& arguments, const std::string& name) {
+    const auto text = argument(arguments, name);
+    std::uint32_t out = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (error != std::errc{} || end != text.data() + text.size())
+        return fail(error::ZoneRequestInvalid, name + ": \"" + text + "\" is no number");
+    return out;
+}
+
 /// What the node knows, as the zones ask for it.
 class NodeTrust final : public zone::CertificateTrust {
 public:
@@ -50,17 +59,18 @@ std::vector<zone::Listener> listeners_of(const NodeSettings& settings) {
                    .port = settings.node.listen_port,
                    .protocol = "TLS 1.3, Cairn frames",
                    .authentication = "validators of the chain"});
+    const std::string tls = settings.rpc.tls ? "TLS 1.3, " : "";
     const auto* client = settings.rpc.token_file.empty() ? "none" : "bearer token";
     out.push_back({.zone = "client",
                    .address = settings.rpc.address,
                    .port = settings.rpc.port,
-                   .protocol = "HTTP, WebSocket: JSON-RPC",
+                   .protocol = tls + "HTTP, WebSocket: JSON-RPC",
                    .authentication = client});
     if (settings.rpc.websocket_port)
         out.push_back({.zone = "client",
                        .address = settings.rpc.address,
                        .port = *settings.rpc.websocket_port,
-                       .protocol = "WebSocket: JSON-RPC",
+                       .protocol = tls + "WebSocket: JSON-RPC",
                        .authentication = client});
     if (settings.management)
         out.push_back({.zone = "management",
@@ -92,7 +102,7 @@ Result<std::unique_ptr<NodeZones>> NodeZones::start(const NodeSettings& settings
         config.node = status.name;
         config.organisation = status.organisation;
         config.directory = settings.node.data_dir + "/management";
-        config.tls.trust = std::make_shared<NodeTrust>(node.trust());
+        config.tls.files.trust = std::make_shared<NodeTrust>(node.trust());
         CRN_TRY(management, zone::start_management(config, out->commands(), node.audit().trail(), system_clock()));
         out->management_ = std::move(management);
     }
@@ -114,10 +124,11 @@ NodeZones::~NodeZones() {
 }
 
 Status NodeZones::open(const std::string& zone) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard changing(changes_);
     if (zone == "client") {
         if (rpc_) return {};
         auto config = settings_.rpc;
+        if (config.tls) config.tls->trust = std::make_shared<NodeTrust>(node_.trust());
         config.on_refused = [this](const std::string& remote, const std::string& reason) {
             node_.audit().note({.subject = "unknown",
                                 .origin = "client " + remote,
@@ -127,6 +138,7 @@ Status NodeZones::open(const std::string& zone) {
                                 .reason = reason});
         };
         CRN_TRY(server, rpc::start_server(config, node_.chain()));
+        const std::lock_guard lock(mutex_);
         rpc_ = std::move(server);
         return {};
     }
@@ -135,12 +147,13 @@ Status NodeZones::open(const std::string& zone) {
         auto config = *settings_.regulator;
         config.node = node_.chain().status().name;
         config.audit_directory = settings_.node.data_dir + "/audit";
-        config.tls.trust = std::make_shared<NodeTrust>(node_.trust());
+        config.tls.files.trust = std::make_shared<NodeTrust>(node_.trust());
         CRN_TRY(server,
                 zone::start_regulator(
                     config,
                     {{"node-status", [this](const Arguments&) -> Result<std::string> { return status_json(); }}},
                     node_.files(), node_.audit().trail()));
+        const std::lock_guard lock(mutex_);
         regulator_ = std::move(server);
         return {};
     }
@@ -148,13 +161,19 @@ Status NodeZones::open(const std::string& zone) {
 }
 
 Status NodeZones::close(const std::string& zone) {
-    const std::lock_guard lock(mutex_);
-    if (zone == "client")
-        rpc_.reset();
-    else if (zone == "regulator" && settings_.regulator)
-        regulator_.reset();
-    else
+    const std::lock_guard changing(changes_);
+    if (zone != "client" && (zone != "regulator" || !settings_.regulator))
         return fail(error::ZoneRequestInvalid, "zone \"" + zone + "\" is none that can be opened and closed");
+    // Its end waits for its connections, up to seconds: not under the lock that the publisher of blocks takes.
+    std::unique_ptr<rpc::Server> rpc;
+    std::unique_ptr<zone::RegulatorServer> regulator;
+    {
+        const std::lock_guard lock(mutex_);
+        if (zone == "client")
+            rpc.swap(rpc_);
+        else
+            regulator.swap(regulator_);
+    }
     return {};
 }
 
@@ -191,17 +210,22 @@ Result<std::string> NodeZones::status_json() const {
 std::vector<zone::Command> NodeZones::commands() {
     using zone::Level;
     using zone::Person;
+    using Roles = std::vector<crypto::ZoneRole>;
+    const Roles system{crypto::ZoneRole::system_administrator}, security{crypto::ZoneRole::security_administrator},
+        audit{crypto::ZoneRole::audit_administrator};
+    const Roles all(std::begin(crypto::kAdministrators), std::end(crypto::kAdministrators));
     std::vector<zone::Command> out;
-    out.push_back({"status", "what the node is doing", Level::read, {}, [this](const Person&, const Arguments&) {
+    out.push_back({"status", "what the node is doing", Level::read, all, {}, [this](const Person&, const Arguments&) {
                        return status_json();
                    }});
-    out.push_back({"stop", "stops the node cleanly", Level::highest, {}, [this](const Person&, const Arguments&) {
+    out.push_back({"stop", "stops the node cleanly", Level::two, system, {}, [this](const Person&, const Arguments&) {
                        stop_wanted_ = true;
                        return Result<std::string>{done()};
                    }});
     out.push_back({"anchor",
                    "anchors the audit log on the chain now",
                    Level::act,
+                   audit,
                    {},
                    [this](const Person&, const Arguments&) -> Result<std::string> {
                        CRN_TRY(sequence, node_.audit().anchor_now());
@@ -210,19 +234,17 @@ std::vector<zone::Command> NodeZones::commands() {
     out.push_back({"prune-audit",
                    "deletes audit records that are older than so many days",
                    Level::highest,
+                   audit,
                    {"days"},
                    [this](const Person&, const Arguments& arguments) -> Result<std::string> {
-                       const auto text = argument(arguments, "days");
-                       std::uint32_t days = 0;
-                       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), days);
-                       if (error != std::errc{} || end != text.data() + text.size())
-                           return fail(error::ZoneRequestInvalid, "days: \"" + text + "\" is no number");
+                       CRN_TRY(days, number(arguments, "days"));
                        CRN_TRY(first, node_.audit().trail().prune(days));
                        return done({{"first_event", first}});
                    }});
     out.push_back({"set-log-level",
                    "debug, info, warning or error, until the next start",
                    Level::act,
+                   system,
                    {"level"},
                    [](const Person&, const Arguments& arguments) -> Result<std::string> {
                        const auto level = argument(arguments, "level");
@@ -236,30 +258,43 @@ std::vector<zone::Command> NodeZones::commands() {
                        return fail(error::ZoneRequestInvalid, "level \"" + level + "\"");
                    }});
     out.push_back({"rotate-certificate",
-                   "takes the certificates of the management and regulator listeners from their files again",
+                   "takes the certificates of the client, management and regulator listeners from their files again",
                    Level::act,
+                   security,
                    {},
                    [this](const Person&, const Arguments&) -> Result<std::string> {
                        CRN_CHECK(management_->reload());
-                       const std::lock_guard lock(mutex_);
+                       const std::lock_guard lock(changes_);
                        if (regulator_) CRN_CHECK(regulator_->reload());
+                       if (rpc_) CRN_CHECK(rpc_->reload());
                        return done();
                    }});
     out.push_back({"backup",
                    "writes an encrypted backup to a new file on the node's machine; `cairn backup status` there tells "
                    "how far it is",
                    Level::highest,
+                   system,
                    {"file"},
                    [this](const Person& person, const Arguments& arguments) -> Result<std::string> {
                        CRN_CHECK(node_.backups().start(node::BackupJob::Task::create, argument(arguments, "file"),
                                                        "administrator " + person.name, "management"));
                        return done();
                    }});
+    out.push_back({"retire-storage-key",
+                   "destroys an old version of the storage keys, under which nothing is left",
+                   Level::two,
+                   security,
+                   {"version"},
+                   [this](const Person&, const Arguments& arguments) -> Result<std::string> {
+                       CRN_TRY(version, number(arguments, "version"));
+                       return node_.retire_storage_key(version);
+                   }});
     for (const bool opening : {true, false})
         out.push_back({opening ? "open-zone" : "close-zone",
                        opening ? "opens a listener that was closed: client or regulator"
                                : "closes a listener and its connections: client or regulator",
                        Level::highest,
+                       security,
                        {"zone"},
                        [this, opening](const Person&, const Arguments& arguments) -> Result<std::string> {
                            const auto zone = argument(arguments, "zone");

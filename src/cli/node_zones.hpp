@@ -40,9 +40,10 @@ private:
     node::Node& node_;
     std::atomic<bool> stop_wanted_ = false;
     std::uint16_t rpc_port_ = 0, websocket_port_ = 0;
-    mutable std::mutex mutex_;
-    std::unique_ptr<rpc::Server> rpc_;                 // guarded by mutex_
-    std::unique_ptr<zone::RegulatorServer> regulator_; // guarded by mutex_
+    std::mutex changes_;               // of the two below: opening and closing take their time, one after the other
+    mutable std::mutex mutex_;         // taken within changes_; never held for long
+    std::unique_ptr<rpc::Server> rpc_; // written under both
+    std::unique_ptr<zone::RegulatorServer> regulator_; // written under both
     std::unique_ptr<zone::ManagementServer> management_;
 };
 

@@ -1,10 +1,12 @@
 #include "cli/rpc_client.hpp"
 
 #include "base/errors/cli.hpp"
+#include "base/errors/network.hpp"
 #include "cli/dev_state.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/rpc_answer.hpp"
+#include "cli/rpc_trust.hpp"
 #include "cli/sender.hpp"
 
 #include <httplib.h>
@@ -49,6 +51,12 @@ Result<RpcClient> RpcClient::open(const std::string& url, std::string token, int
     auto connection = std::make_unique<Connection>(
         url, origin, path_at == std::string::npos ? "/" : url.substr(path_at), std::move(token));
     if (!connection->client.is_valid()) return fail(error::CliUsage, "\"" + url + "\" is not a valid URL");
+    if (scheme == "https") {
+        const auto ca = ca_file_for(origin);
+        if (!ca.empty() && !exists(ca)) return fail(error::CliFileUnreadable, ca);
+        if (!ca.empty()) connection->client.set_ca_cert_path(ca.c_str());
+    }
+    connection->client.enable_server_certificate_verification(true);
     connection->client.set_keep_alive(true);
     connection->client.set_tcp_nodelay(true);
     connection->client.set_connection_timeout(5, 0);
@@ -71,8 +79,13 @@ Result<std::string> RpcClient::post(const std::string& body) {
         return true;
     };
     const auto result = connection_->client.send(request);
-    if (!result)
+    if (!result) {
+        if (result.error() == httplib::Error::SSLServerVerification ||
+            result.error() == httplib::Error::SSLLoadingCerts)
+            return fail(error::CertificateForeign,
+                        connection_->url + ": name the CA of the node's organisation with --rpc-ca FILE");
         return fail(error::CliRpcUnreachable, connection_->url + " (" + httplib::to_string(result.error()) + ")");
+    }
     if (answer.empty()) answer = result->body;
     if (result->status == 401 || result->status == 403)
         return fail(error::CliRpcRefused, connection_->url + " answers HTTP " + std::to_string(result->status) +
@@ -111,6 +124,10 @@ std::vector<FlagSpec> rpc_flags() {
          .value = "D",
          .help = "directory of the development network to use",
          .completes = Completes::directory},
+        {.name = "rpc-ca",
+         .value = "FILE",
+         .help = "for https: the CA of the node's organisation (default: the development network's)",
+         .completes = Completes::file},
         {.name = "rpc-token-file",
          .value = "FILE",
          .help = "file with the node's access token",
@@ -126,11 +143,10 @@ Result<RpcClient> open_rpc(const Invocation& invocation) {
     }
     auto url = invocation.flag("rpc");
     if (!url) url = environment("CAIRN_RPC");
-    if (!url) {
-        if (const auto state = read_dev_state(dev_dir(invocation)))
-            for (const auto& node : state->nodes)
-                if (!url && is_running(node)) url = node.rpc;
-    }
+    // Read in any case: who names a node of it by its URL gets its CA too.
+    if (const auto state = read_dev_state(dev_dir(invocation)))
+        for (const auto& node : state->nodes)
+            if (!url && is_running(node)) url = node.rpc;
     return RpcClient::open(url.value_or("http://127.0.0.1:8545"), token);
 }
 

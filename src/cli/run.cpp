@@ -1,6 +1,7 @@
 #include "base/errors/cli.hpp"
 #include "cli/help.hpp"
 #include "cli/invocation.hpp"
+#include "cli/rpc_trust.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -57,6 +58,7 @@ int run(const std::vector<std::string>& words, Terminal& terminal) {
         terminal.out << command_help(terminal, *found->command);
         return 0;
     }
+    if (const auto file = invocation->flag("rpc-ca")) trust_alone(*file);
     Status status;
     try {
         status = found->command->run(*invocation);

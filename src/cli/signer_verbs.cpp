@@ -14,6 +14,7 @@
 #include "ledger/validators.hpp"
 #include "signer/client.hpp"
 #include "signer/journal.hpp"
+#include "signer/reseal.hpp"
 #include "signer/sealed_keys.hpp"
 #include "signer/serve.hpp"
 #include "signer/token.hpp"
@@ -246,6 +247,28 @@ Status signer_renew_tls_key(Invocation& invocation) {
     return {};
 }
 
+Status signer_change_passphrase(Invocation& invocation) {
+    CRN_TRY(path, required(invocation, "keys", "FILE"));
+    const auto keys = absolute(path);
+    CRN_TRY(old, read_passphrase(invocation, "Passphrase of " + keys + ": ", Ask::once));
+    CRN_TRY(fresh, read_passphrase(invocation, "New passphrase: ", Ask::twice, "new-passphrase-file"));
+    if (fresh.empty()) return fail(error::CliUsage, "the new passphrase is empty");
+    const auto changed = signer::change_passphrase(keys, as_bytes(old), as_bytes(fresh), {}, crypto::system_random());
+    wipe(old);
+    wipe(fresh);
+    if (!changed) return changed;
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << json{{"keys", keys}, {"changed", true}}.dump(2) << '\n';
+    else
+        print_fields(terminal, {{"sealed anew", keys}});
+    if (!terminal.quiet)
+        terminal.err
+            << "Next: put the new passphrase where the node reads it at its start. Backups of the file still open "
+               "with the old one: destroy them\n";
+    return {};
+}
+
 Status signer_trial(Invocation& invocation) {
     signer::TrialPlan plan;
     CRN_TRY(requests, invocation.number("requests", 100'000, 0, 1'000'000'000));
@@ -442,6 +465,23 @@ void declare_signer(CommandList& out) {
                    kPassphraseFile},
          .examples = {{"cairn signer renew-tls-key --keys Alpha/validators/alpha-1 --org Alpha", ""}},
          .run = signer_renew_tls_key});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "change-passphrase",
+         .summary = "seal a validator's keys under another passphrase",
+         .details =
+             "The same keys, with a new salt and the usual cost of a guess. The file is replaced as a whole, and the "
+             "old "
+             "one overwritten; a copy beside it that `cairn signer tpm` left is changed too. A node that runs is "
+             "not disturbed: it asks for the passphrase at its next start.",
+         .flags = {kKeys,
+                   kPassphraseFile,
+                   {.name = "new-passphrase-file",
+                    .value = "FILE",
+                    .help = "file of mode 0600 whose first line is the new passphrase (default: ask twice)",
+                    .completes = Completes::file}},
+         .examples = {{"cairn signer change-passphrase --keys Alpha/validators/alpha-1/keys.sealed", ""}},
+         .run = signer_change_passphrase});
     out.push_back(
         {.noun = "signer",
          .verb = "trial",

@@ -61,27 +61,12 @@ Status reencrypt(Invocation& invocation, const std::string& data_dir) {
     return {};
 }
 
-Status retire(Invocation& invocation, const std::string& data_dir) {
-    const auto& terminal = invocation.terminal();
-    CRN_TRY(version, invocation.number("version", 0, 1, 1'000'000));
-    if (version == 0) return fail(error::CliUsage, "missing --version N, the version to destroy");
-    CRN_TRY(proof, ask_control(data_dir, "storage-key retire " + std::to_string(version)));
-    const auto text = proof.dump(2) + "\n";
-    if (const auto file = invocation.flag("proof")) {
-        CRN_CHECK(write_file(*file, text, Access::shared, Existing::refuse));
-        if (!terminal.quiet) terminal.err << "Next: cairn record add " << *file << "   puts the proof on the chain\n";
-    }
-    terminal.out << text;
-    return {};
-}
-
 Status storage_key(Invocation& invocation) {
     CRN_TRY(config, node_config_of(invocation));
     CRN_TRY(settings, read_node_config(config));
     const auto& data_dir = settings.node.data_dir;
     const auto& action = invocation.argument(0);
     if (action == "reencrypt") return reencrypt(invocation, data_dir);
-    if (action == "retire") return retire(invocation, data_dir);
     if (action == "rotate") {
         CRN_TRY(rotated, ask_control(data_dir, "storage-key rotate"));
         (void)rotated;
@@ -125,25 +110,19 @@ void declare_storage(CommandList& out) {
              "A rotation is: rotate (new data gets keys under a new version), rewrap (the keys of old files are "
              "wrapped "
              "by it; no data is rewritten), reencrypt (old files get new keys, in the background at a limited rate), "
-             "retire (the old version is destroyed; refused while anything is under it). Retire prints a proof of "
-             "completion for `cairn record add`. Run as the node's user on the node's machine.",
+             "and then `cairn admin retire-storage-key`, with which two administrators destroy the old version. Run as "
+             "the node's user on the node's machine.",
          .arguments = {{.name = "ACTION",
-                        .help = "status, rotate, rewrap, reencrypt or retire",
-                        .choices = {"status", "rotate", "rewrap", "reencrypt", "retire"}}},
+                        .help = "status, rotate, rewrap or reencrypt",
+                        .choices = {"status", "rotate", "rewrap", "reencrypt"}}},
          .flags = {kConfig,
                    kNode,
                    kDir,
-                   {.name = "version", .value = "N", .help = "retire: the version to destroy"},
-                   {.name = "proof",
-                    .value = "FILE",
-                    .help = "retire: also write the proof to a file",
-                    .completes = Completes::file},
                    {.name = "rate", .value = "MIB", .help = "reencrypt: at most so many MiB per second (default: 32)"},
                    {.name = "detach", .help = "reencrypt: do not wait for the end"}},
          .examples = {{"cairn storage key status --config /srv/cairn/node.toml", ""},
                       {"cairn storage key rotate", "the first node of the development network"},
-                      {"cairn storage key reencrypt --rate 64", ""},
-                      {"cairn storage key retire --version 1 --proof retired-1.json", ""}},
+                      {"cairn storage key reencrypt --rate 64", ""}},
          .run = storage_key});
     out.push_back(
         {.noun = "storage",

@@ -128,7 +128,7 @@ std::vector<FlagSpec> zone_flags() {
             {.name = "dir", .value = "DIR", .help = "development network", .completes = Completes::directory}};
 }
 
-Result<ZoneAccess> zone_access(const Invocation& invocation, const std::string& kind, const std::string& named) {
+Result<ZoneAccess> zone_access(const Invocation& invocation, const std::string& person, const std::string& named) {
     ZoneAccess out;
     out.node = named.empty() ? invocation.flag_or("node", "") : named;
     out.identity_directory = invocation.flag_or("identity", "");
@@ -148,15 +148,16 @@ Result<ZoneAccess> zone_access(const Invocation& invocation, const std::string& 
     out.node = node->name;
     if (out.port == 0) {
         CRN_TRY(settings, read_node_config(node->config));
-        const bool manages = kind == "administrators";
+        const bool manages = person.starts_with("administrators");
         if (manages ? !settings.management : !settings.regulator)
-            return fail(error::CliPrecondition, node->config + " has no listener for " + kind);
+            return fail(error::CliPrecondition,
+                        node->config + " has no listener for " + person.substr(0, person.find('/')));
         const auto& tls = manages ? settings.management->tls : settings.regulator->tls;
         out.host = tls.address;
         out.port = tls.port;
     }
     if (out.identity_directory.empty())
-        out.identity_directory = directory + "/organisations/" + lower(node->organisation) + "/" + kind + "/developer";
+        out.identity_directory = directory + "/organisations/" + lower(node->organisation) + "/" + person;
     return out;
 }
 

@@ -20,9 +20,8 @@ struct ZoneAccess {
 };
 
 /// --at HOST:PORT, --node NAME, --identity DIR; what is left out is taken from the development network.
-/// `kind` is "administrators" or "regulators".
-/// `node`, if given, goes before --node.
-Result<ZoneAccess> zone_access(const Invocation& invocation, const std::string& kind, const std::string& node = {});
+/// `person` is a folder of its organisations: "administrators/NAME" or "regulators/NAME". `node`, if given, goes before --node.
+Result<ZoneAccess> zone_access(const Invocation& invocation, const std::string& person, const std::string& node = {});
 std::vector<FlagSpec> zone_flags();
 
 /// Errors: ZoneUnreachable; the node's own code if it refuses.

@@ -34,7 +34,7 @@ Status issue_node_zones(const std::string& organisation_directory, const std::st
     std::vector<std::string> hosts{"127.0.0.1", "::1", "localhost"};
     if (!host.empty() && std::ranges::find(hosts, host) == hosts.end()) hosts.push_back(host);
     CRN_TRY(validity, validity_for(ca, days, now));
-    for (const auto role : {crypto::ZoneRole::management, crypto::ZoneRole::regulation}) {
+    for (const auto role : {crypto::ZoneRole::client, crypto::ZoneRole::management, crypto::ZoneRole::regulation}) {
         CRN_TRY(pair, crypto::issue_zone_certificate(
                           ca, {.role = role, .organisation = organisation, .name = node, .hosts = hosts}, validity,
                           crypto::system_random()));
@@ -43,13 +43,13 @@ Status issue_node_zones(const std::string& organisation_directory, const std::st
     return write_file(folder + "/ca.pem", ca.certificate_pem, Access::shared, Existing::refuse);
 }
 
-zone::TlsServerConfig zone_tls(const std::string& validator_folder, const std::string& stem, std::uint16_t port) {
-    const auto file = absolute(validator_folder + "/" + stem);
-    return {.name = stem,
-            .port = port,
-            .certificate_file = file + ".pem",
-            .key_file = file + ".key",
-            .client_ca_file = absolute(validator_folder + "/ca.pem")};
+zone::ListenerFilesConfig listener_files(const std::string& validator_folder, crypto::ZoneRole role) {
+    const auto file = absolute(validator_folder + "/" + std::string{crypto::name_of(role)});
+    return {.zone = std::string{crypto::name_of(role)},
+            .role = role,
+            .certificate = file + ".pem",
+            .key = file + ".key",
+            .authorities = absolute(validator_folder + "/ca.pem")};
 }
 
 Result<std::string> enrol_person(const std::string& organisation_directory, crypto::ZoneRole role,
@@ -65,7 +65,9 @@ Result<std::string> enrol_person(const std::string& organisation_directory, cryp
     CRN_TRY(pair, crypto::issue_zone_certificate(
                       ca, {.role = role, .organisation = invitation.organisation.name, .name = name, .hosts = {}},
                       validity, crypto::system_random()));
-    const auto kind = organisation_directory + "/" + std::string{crypto::name_of(role)} + "s";
+    // All administrators in one place: nobody is two kinds of them.
+    const auto kind =
+        organisation_directory + (role == crypto::ZoneRole::regulator ? "/regulators" : "/administrators");
     const auto folder = kind + "/" + name;
     if (exists(folder)) return fail(error::CliFileExists, folder);
     CRN_CHECK(make_directory(kind, Access::secret));

@@ -1,6 +1,6 @@
 // Certificates of an organisation for the zones of its nodes and for the persons who may enter them.
 //
-//     validators/NODE/{ca.pem,management.pem,management.key,regulation.pem,regulation.key}     for the node's machine
+//     validators/NODE/{ca.pem,client.pem,client.key}, and management and regulation likewise     for the node's machine
 //     administrators/NAME/ or regulators/NAME/: {ca.pem,identity.pem,identity.key}             for the person
 #pragma once
 
@@ -16,10 +16,11 @@ Status issue_node_zones(const std::string& organisation_directory, const std::st
                         const std::string& node, const std::string& host, const crypto::CertifiedKey& ca,
                         std::int64_t days, std::int64_t now);
 
-/// A listener on loopback with the files that issue_node_zones wrote; `stem` is "management" or "regulation".
-zone::TlsServerConfig zone_tls(const std::string& validator_folder, const std::string& stem, std::uint16_t port);
+/// The files that issue_node_zones wrote for the listener of this kind.
+zone::ListenerFilesConfig listener_files(const std::string& validator_folder, crypto::ZoneRole role);
 
-/// Folder made for the person. CliFileExists if there is one of this name; CliFileUnreadable without the CA's key.
+/// Folder made for the person: a regulator or one of the three administrators. CliFileExists if there is one of this name, of
+/// whichever kind of administrator; CliFileUnreadable without the CA's key.
 Result<std::string> enrol_person(const std::string& organisation_directory, crypto::ZoneRole role,
                                  const std::string& name, std::int64_t days, std::int64_t now);
 

@@ -1,7 +1,9 @@
 // How much work the next block should hold. Ordering is faster than execution: blocks that are filled to the limit only move
 // the queue from the lanes, where owners take turns, to the blocks that are ordered and not yet executed, where everybody
-// waits behind everybody. So the budget of a block follows the lag of certified execution, up by an eighth and down by a
-// quarter. A choice of leaders alone: a block beyond the budget is as valid as any.
+// waits behind everybody. So while one lane gives much more work than another, the budget of a block follows the time from a block to
+// its certified result: down by a quarter when that takes too long, up by a sixteenth while it is short and the budget is used.
+// Lanes that give alike, or a lane alone, have no budget: nobody waits for others more than they wait for him. A choice of
+// leaders: a block beyond the budget is as valid as any.
 //
 // Pure. One caller at a time.
 #pragma once
@@ -12,7 +14,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <utility>
+#include <span>
+#include <vector>
 
 namespace cairn::consensus {
 
@@ -26,49 +29,69 @@ inline std::uint64_t work_of(const ledger::BatchHeader& header) {
 
 class BlockBudget {
 public:
+    explicit BlockBudget(std::size_t lanes) : recent_(lanes) {}
+
     /// In gas.
-    std::uint64_t value() const { return budget_; }
+    std::uint64_t value() const { return is_uneven() ? budget_ : kMax; }
 
-    /// In a batch of one of `lanes` lanes.
-    std::uint64_t batch_transactions(std::size_t lanes) const {
-        return std::max(budget_ / kTransactionGas / lanes, kBatchMin);
+    /// In a batch.
+    std::uint64_t batch_transactions() const {
+        return is_uneven() ? std::max(budget_ / kTransactionGas / recent_.size(), kBatchMin) : kBatchEven;
     }
 
-    /// A block of so much work came, and refers to the certified result of `executed`.
-    void observe(Height height, Height executed, std::uint64_t work, Microseconds now) {
-        const auto lag = height.value - executed.value;
-        if (lag > kLagMax) {
-            // Once for each way to a certificate: what is on its way was made under the old budget.
-            if (executed >= last_cut_) {
-                budget_ = std::max(std::min(budget_, work) / 4 * 3, kMin);
-                last_cut_ = height;
+    /// A block came, with so much work of each lane for its weight, and so much in all.
+    void ordered(Height height, std::span<const std::uint64_t> by_lane, std::uint64_t work, Microseconds now) {
+        for (std::size_t lane = 0; lane < recent_.size(); ++lane)
+            recent_[lane] = (7 * recent_[lane] + by_lane[lane]) / 8; // an idle one comes down to 0
+        if (waiting_.size() >= kWaitingMax) waiting_.pop_front();
+        waiting_.push_back({height, work, now});
+    }
+
+    /// The result of a block was certified; it should not take longer than `target` after the block.
+    void certified(Height height, Microseconds now, Microseconds target) {
+        for (; !waiting_.empty() && waiting_.front().height <= height; waiting_.pop_front()) {
+            const auto& block = waiting_.front();
+            if (block.height != height) continue;
+            delay_ += (now - block.at - delay_) / 4; // one late block is chance
+            if (delay_ > target) {
+                // Once for each way to a certificate: what is on its way was made under the old budget.
+                if (block.at < last_cut_) continue;
+                budget_ = std::max(std::min(budget_, block.work) / 4 * 3, kMin);
+                last_cut_ = now;
+            } else if (delay_ < target / 3 * 2 && block.work >= budget_ / 4 * 3) {
+                budget_ = std::min(budget_ + budget_ / 16, kMax);
             }
-        } else if (lag < kLagMax && work >= budget_ / 2) {
-            budget_ = std::min(budget_ + budget_ / 8, kMax);
         }
-        while (!seen_.empty() && (seen_.front().first <= executed || seen_.size() >= kSeenMax)) seen_.pop_front();
-        seen_.emplace_back(height, now);
     }
 
-    /// No block above `executed` waits for its certificate for long: lanes may use what others leave of the budget.
-    bool has_slack(Height executed, Microseconds now) const {
-        return std::ranges::all_of(
-            seen_, [&](const auto& block) { return block.first <= executed || now - block.second <= kSlack; });
+    /// No block waits for its result for longer than `limit`: lanes may use what others leave of the budget.
+    bool has_slack(Microseconds now, Microseconds limit) const {
+        return std::ranges::all_of(waiting_, [&](const auto& block) { return now - block.at <= limit; });
     }
 
     static constexpr std::uint64_t kMin = 200 * kTransactionGas;
-    /// A lane alone, at one batch every 25 ms, is not held back by it.
-    static constexpr std::uint64_t kBatchMin = 256;
     static constexpr std::uint64_t kMax = 1ull << 40;
-    /// One block is voted on, one executed, one certified: with more on the way they wait for each other.
-    static constexpr std::uint64_t kLagMax = 4;
-    static constexpr Microseconds kSlack{100'000};
-    static constexpr std::size_t kSeenMax = 64;
+    static constexpr std::uint64_t kBatchMin = 64;
+    static constexpr std::uint64_t kBatchEven = 256; // at one batch every 25 ms a lane is not held back by it
+    static constexpr std::size_t kWaitingMax = 64;
 
 private:
-    Height last_cut_;
-    std::deque<std::pair<Height, Microseconds>> seen_; // blocks above the last result, with when they came
+    struct Ordered {
+        Height height;
+        std::uint64_t work;
+        Microseconds at;
+    };
+    /// Some lane lately gave less than half as much as another.
+    bool is_uneven() const {
+        const auto most = std::ranges::max(recent_);
+        return std::ranges::any_of(recent_, [&](auto lane) { return lane > 0 && lane < most / 2; });
+    }
+
+    std::deque<Ordered> waiting_; // for their results, by the time they came
     std::uint64_t budget_ = kMax;
+    Microseconds delay_{}; // from a block to its result, smoothed
+    Microseconds last_cut_{};
+    std::vector<std::uint64_t> recent_; // work of each lane in a block for its weight, smoothed
 };
 
 } // namespace cairn::consensus

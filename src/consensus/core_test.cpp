@@ -1,5 +1,6 @@
 // Single steps of the core, with real signatures. Whole networks are tested by the simulator.
 #include "base/errors/consensus.hpp"
+#include "consensus/block_budget.hpp"
 #include "consensus/core.hpp"
 
 #include "consensus/log.hpp"
@@ -437,24 +438,85 @@ TEST(Core, leader_weighs_lanes_by_the_shares_of_their_owners) {
     EXPECT_EQ(cut[0].position.value + cut[3].position.value, 1u) << "one of the others fits beside it";
 }
 
-TEST(Core, leader_takes_no_more_than_execution_keeps_up_with) {
-    constexpr std::uint64_t kGas = 10'500'000;
+TEST(Core, leader_waits_a_little_for_results_when_more_than_three_blocks_lack_theirs) {
     const Consortium consortium{1};
     Member member{consortium, 0};
+    const auto wait = consortium.config(0).timing.delta / 2;
     member.step();
-    const auto give = [&](std::uint8_t tag) { return member.step(LocalBatch{{Bytes{tag, 1, 2, 3}}, kGas}); };
-    const auto advice = member.core->lane_room().transactions;
-    // Nothing is executed, so each block lags one more behind; the fifth is one too many.
-    for (std::uint8_t height = 1; height <= 5; ++height) {
-        member.now += Microseconds{60'000};
-        ASSERT_EQ(give(height).finalized.size(), 1u);
+    for (std::uint8_t height = 1; height <= 3; ++height) {
+        member.now += Microseconds{50'000};
+        ASSERT_EQ(member.step(batch(height)).finalized.size(), 1u);
     }
-    for (std::uint8_t tag = 6; tag <= 8; ++tag) ASSERT_TRUE(give(tag).finalized.empty()) << "the interval";
-    EXPECT_LT(member.core->lane_room().transactions, advice);
-    member.now += Microseconds{60'000};
-    const auto actions = member.step();
-    ASSERT_EQ(actions.finalized.size(), 1u);
-    EXPECT_EQ(actions.finalized.front()->batches.size(), 1u) << "of the three that wait";
+    member.now += Microseconds{50'000};
+    EXPECT_TRUE(member.step(batch(4)).finalized.empty());
+    EXPECT_EQ(member.step(ExecutionFinished{Height{1}, {}}).finalized.size(), 1u) << "three lack theirs";
+    member.now += Microseconds{50'000};
+    auto actions = member.step(batch(5));
+    EXPECT_TRUE(actions.finalized.empty());
+    EXPECT_LE(actions.wake_at, member.now + wait);
+    member.now += wait;
+    EXPECT_EQ(member.step().finalized.size(), 1u) << "but not longer";
+}
+
+/// Four validators without a way between them, of which one has batches of 10 million gas and another of `other`; results come
+/// `delay` after their blocks. After four seconds: the most batches of the first that a block of the last second had, and how
+/// many transactions its next batch should have.
+struct TwoLanes {
+    std::size_t batches = 0;
+    std::uint64_t transactions = 0;
+};
+TwoLanes lane_beside(std::uint64_t other, Microseconds delay) {
+    const Consortium consortium{4};
+    std::deque<Member> members;
+    for (std::uint16_t i = 0; i < 4; ++i) members.emplace_back(consortium, i);
+    std::multimap<Microseconds, std::pair<std::size_t, Input>> due;
+    TwoLanes out;
+    std::uint8_t tag = 0;
+    const auto begin = members.front().now, end = begin + Microseconds{4'000'000};
+    const auto act = [&](std::uint16_t self, Input input, Microseconds now) {
+        auto& member = members[self];
+        member.now = std::max(member.now, now);
+        const auto actions = member.step(std::move(input));
+        for (const auto& message : actions.messages)
+            for (std::uint16_t to = 0; to < 4; ++to)
+                if (to != self && (!message.to || message.to->value == to))
+                    due.emplace(now, std::pair{to, MessageReceived{{self}, message.type, message.payload}});
+        for (const auto& block : actions.finalized) {
+            due.emplace(now, std::pair{self, BlocksDurable{block->block.height}});
+            due.emplace(now + delay, std::pair{self, ExecutionFinished{block->block.height, {}}});
+            const auto ours =
+                std::ranges::count(block->batches, 0, [](const auto& one) { return one.header.lane.value; });
+            if (now > end - Microseconds{1'000'000})
+                out.batches = std::max(out.batches, static_cast<std::size_t>(ours));
+        }
+    };
+    for (auto now = begin; now < end; now += Microseconds{25'000}) {
+        for (std::uint16_t lane = 0; lane < 2; ++lane) {
+            const auto room = members[lane].core->lane_room();
+            if (room.batches == 0) continue;
+            if (lane == 0) out.transactions = room.transactions;
+            act(lane, LocalBatch{{Bytes{++tag, 1, 2, 3}}, lane == 0 ? 10'000'000 : other}, now);
+        }
+        for (std::uint16_t i = 0; i < 4; ++i) act(i, Tick{}, now);
+        for (; !due.empty() && due.begin()->first <= now; due.erase(due.begin())) {
+            const auto [to, input] = due.begin()->second;
+            act(static_cast<std::uint16_t>(to), input, now);
+        }
+    }
+    return out;
+}
+
+TEST(Core, leader_takes_no_more_of_a_long_lane_than_is_executed_in_time) {
+    constexpr Microseconds kSoon{10'000}, kLate{700'000};
+    const auto soon = lane_beside(100'000, kSoon);
+    EXPECT_GE(soon.batches, 2u) << "what it makes in 50 ms";
+    EXPECT_GT(soon.transactions, BlockBudget::kBatchMin);
+    const auto late = lane_beside(100'000, kLate);
+    EXPECT_EQ(late.batches, 1u);
+    EXPECT_EQ(late.transactions, BlockBudget::kBatchMin);
+    const auto alike = lane_beside(10'000'000, kLate);
+    EXPECT_GE(alike.batches, 2u) << "nobody waits for another more than that one waits for him";
+    EXPECT_EQ(alike.transactions, BlockBudget::kBatchEven);
 }
 
 TEST(Core, delta_follows_measured_round_trips_between_its_bounds) {

@@ -32,7 +32,7 @@ LaneRoom Machine::lane_room() const {
     if (used >= limits.window_positions || lane.bytes >= limits.window_bytes) return {};
     return {limits.window_positions - used,
             std::min<std::uint64_t>(ledger::kBatchBytesMax, limits.window_bytes - lane.bytes),
-            own_tip().position.next(), budget_.batch_transactions(n())};
+            own_tip().position.next(), budget_.batch_transactions()};
 }
 
 void Machine::on_local_batch(const LocalBatch& local) {

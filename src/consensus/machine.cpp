@@ -149,7 +149,11 @@ Microseconds Machine::next_wake() const {
         sooner(*active_since_ + 3 * delta() + interval);
         sooner(*active_since_ + delta());
         sooner(sent_at_ + 2 * delta());
-        if (leader_of(view_) == self()) sooner(seen_at(highest_notarized().digest) + interval);
+        if (leader_of(view_) == self()) {
+            const auto [top, digest] = highest_notarized();
+            sooner(seen_at(digest) + interval);
+            sooner(due_after(top, digest));
+        }
     }
     if (const auto [top, digest] = highest_notarized(); const auto due = trailing_block_due(top, digest)) sooner(*due);
     if (proof_due_) sooner(*proof_due_);

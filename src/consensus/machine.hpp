@@ -20,6 +20,7 @@ inline constexpr std::uint64_t kViewsAhead = 32;      // votes for views further
 inline constexpr std::uint64_t kViewsKept = 4096;     // without any finalization
 inline constexpr std::uint64_t kVoteBoxesKept = 128;  // views behind the current one whose single votes are kept
 inline constexpr std::uint64_t kExecutionWindow = 64; // heights delivered beyond the own execution
+inline constexpr std::uint64_t kLagInStep = 3;        // one block is voted on, one executed, one certified
 inline constexpr std::size_t kWantsMax = 1024;        // batches asked for at a time
 inline constexpr std::size_t kPendingMax = 256;       // finalized blocks waiting for bodies
 inline constexpr std::size_t kBroadcastAlways = 16;   // up to this many validators, every entry certificate goes to all
@@ -219,7 +220,7 @@ private:
     bool justified(const Proposal& proposal) const;
     Parent find_parent(View view) const;
     ledger::Cut choose_cut(const ConsensusBlock& parent) const;
-    std::optional<std::uint64_t> work_added(const ConsensusBlock& parent, const ConsensusBlock& block) const;
+    void count_work(const ConsensusBlock& parent, const ConsensusBlock& block);
     void propose();
     void vote_for_end();
     bool end_is_due(const ConsensusBlock& parent) const;
@@ -228,6 +229,7 @@ private:
     bool has_work() const;
     ledger::ExecutionReference best_execution(const ConsensusBlock& parent) const;
     bool lag_allows(const ConsensusBlock& parent) const;
+    Microseconds due_after(const ConsensusBlock& parent, const Hash256& digest) const;
     std::uint64_t trailing_empty(Hash256 digest) const;
     std::optional<Microseconds> trailing_block_due(const ConsensusBlock& parent, const Hash256& digest) const;
     struct Top {
@@ -347,7 +349,7 @@ private:
     std::optional<Certificate> certified_by_;
 
     std::map<std::uint64_t, Rules> rules_; // by first height; never empty
-    BlockBudget budget_;
+    BlockBudget budget_{config_.validators.members.size()};
     std::vector<crypto::VotingKey> stopped_;
 
     // peers

@@ -34,9 +34,7 @@ void Machine::keep_block(const ProposalPtr& proposal) {
     header_wants_.erase(proposal->digest);
     log(record_proposal(*proposal->encoded), Barrier::none);
     const auto& block = proposal->block();
-    if (const auto* parent = header(block.parent); parent != nullptr && block.height > block.executed.height)
-        if (const auto work = work_added(*parent, block))
-            budget_.observe(block.height, block.executed.height, *work, now_);
+    if (const auto* parent = header(block.parent)) count_work(*parent, block);
     changed_ = true;
 }
 
@@ -88,6 +86,14 @@ bool Machine::end_is_due(const ConsensusBlock& parent) const {
     return asked != asked_.end() && asked->second;
 }
 
+/// Until when a leader waits for results before it proposes a child of `parent`: while more blocks than are voted on, executed and certified
+/// at a time are on their way, another one only waits behind them. Far shorter than others wait for a leader.
+Microseconds Machine::due_after(const ConsensusBlock& parent, const Hash256& digest) const {
+    const auto due = seen_at(digest) + rules_at(parent.height.value + 1).min_block_interval;
+    const auto lag = parent.height.value + 1 - best_execution(parent).height.value;
+    return lag > kLagInStep ? due + base_delta() / 2 : due;
+}
+
 /// How many blocks without data end the chain at `digest`, by the cuts alone and at most as many as are wanted. Genesis, and
 /// what is not known, needs none to follow.
 std::uint64_t Machine::trailing_empty(Hash256 digest) const {
@@ -110,15 +116,20 @@ std::optional<Microseconds> Machine::trailing_block_due(const ConsensusBlock& pa
     return seen_at(digest) + config_.timing.empty_block_interval;
 }
 
-/// Work of the data that `block` adds to its parent; nothing if we do not hold all of it.
-std::optional<std::uint64_t> Machine::work_added(const ConsensusBlock& parent, const ConsensusBlock& block) const {
-    std::uint64_t work = 0;
+/// What the data that `block` adds to its parent asks of execution; nothing if we do not hold all of it.
+void Machine::count_work(const ConsensusBlock& parent, const ConsensusBlock& block) {
+    const auto& rules = rules_at(block.height.value);
+    std::vector<std::uint64_t> by_lane;
+    std::uint64_t all = 0;
     for (std::uint16_t lane = 0; lane < n(); ++lane) {
         const auto added = path(parent.cut[lane], block.cut[lane]);
-        if (added.state != Path::State::complete) return std::nullopt;
+        if (added.state != Path::State::complete) return;
+        std::uint64_t work = 0;
         for (const auto* batch : added.batches) work += work_of(batch->header);
+        by_lane.push_back(work / rules.weight_of(lane));
+        all += work;
     }
-    return work;
+    budget_.ordered(block.height, by_lane, all, now_);
 }
 
 /// Per lane the highest tip that is certified, or held and not distrusted; as many batches as fit. Next comes the lane which,
@@ -149,11 +160,12 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
     }
     std::uint64_t weights = 0;
     for (const auto& source : sources) weights += source.weight;
-    const bool may_borrow = budget_.has_slack(best_execution(parent).height, now_);
+    const bool may_borrow = budget_.has_slack(now_, 2 * base_delta());
+    const auto budget = budget_.value();
     auto cut = parent.cut;
     const auto& limits = config_.limits;
     std::uint64_t count = 0, bytes = 0, gas = 0, work = 0;
-    while (work < budget_.value()) {
+    while (work < budget) {
         Source* next = nullptr;
         for (auto& source : sources)
             if (source.waits() && (next == nullptr || source.work * next->weight < next->work * source.weight))
@@ -162,7 +174,7 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
         const auto& header = next->batches[next->taken]->header;
         if (count + 1 > limits.block_batches_max || bytes + header.body_bytes > limits.block_bytes_max ||
             (count > 0 && gas + counted_gas(header) > rules.block_gas_max) || next->taken >= limits.window_positions ||
-            (!may_borrow && next->given >= budget_.value() / weights * next->weight)) {
+            (!may_borrow && next->given >= budget / weights * next->weight)) {
             next->batches.resize(next->taken);
             continue;
         }
@@ -188,9 +200,7 @@ void Machine::propose() {
     }
     if (parent.skipped.size() > kSkippedViewsMax) return;
     if (parent.block->next_validators) return; // nothing follows it: vote_for_end()
-    if (parent.block->height.value > 0 &&
-        now_ < seen_at(parent.digest) + rules_at(parent.block->height.value + 1).min_block_interval)
-        return;
+    if (parent.block->height.value > 0 && now_ < due_after(*parent.block, parent.digest)) return;
 
     ConsensusBlock block;
     const bool ends = end_is_due(*parent.block);

@@ -15,10 +15,14 @@
 namespace cairn::crypto {
 namespace {
 
-constexpr std::pair<ZoneRole, std::string_view> kRoles[] = {{ZoneRole::management, "management"},
-                                                            {ZoneRole::regulation, "regulation"},
-                                                            {ZoneRole::administrator, "administrator"},
-                                                            {ZoneRole::regulator, "regulator"}};
+constexpr std::pair<ZoneRole, std::string_view> kRoles[] = {
+    {ZoneRole::client, "client"},
+    {ZoneRole::management, "management"},
+    {ZoneRole::regulation, "regulation"},
+    {ZoneRole::system_administrator, "system-administrator"},
+    {ZoneRole::security_administrator, "security-administrator"},
+    {ZoneRole::audit_administrator, "audit-administrator"},
+    {ZoneRole::regulator, "regulator"}};
 constexpr std::string_view kScheme = "cairn:";
 constexpr std::size_t kNameMax = 64;
 constexpr std::size_t kDerMax = 8 * 1024;
@@ -32,7 +36,9 @@ bool is_name(std::string_view name) {
     });
 }
 
-bool is_server(ZoneRole role) { return role == ZoneRole::management || role == ZoneRole::regulation; }
+bool is_server(ZoneRole role) {
+    return role == ZoneRole::client || role == ZoneRole::management || role == ZoneRole::regulation;
+}
 
 Certificate from_pem(std::string_view pem) {
     const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));

@@ -1,8 +1,9 @@
 // Certificates for the zones of a node and for the persons who may enter them, and signatures with their keys (P-256).
 //
 // The subject alternative name of type URI says what a certificate is for, and for nothing else:
-//     cairn:management:NODE   cairn:regulation:NODE       a node's listeners (also with its host names)
-//     cairn:administrator:NAME   cairn:regulator:NAME     persons
+//     cairn:client:NODE   cairn:management:NODE   cairn:regulation:NODE   a node's listeners (also with its host names)
+//     cairn:system-administrator:NAME   cairn:security-administrator:NAME   cairn:audit-administrator:NAME
+//     cairn:regulator:NAME                                                                  persons
 #pragma once
 
 #include "crypto/certificate.hpp"
@@ -12,11 +13,21 @@
 
 namespace cairn::crypto {
 
-enum class ZoneRole : std::uint8_t { management, regulation, administrator, regulator };
+enum class ZoneRole : std::uint8_t {
+    client,
+    management,
+    regulation,
+    system_administrator,
+    security_administrator,
+    audit_administrator,
+    regulator
+};
+inline constexpr ZoneRole kAdministrators[] = {ZoneRole::system_administrator, ZoneRole::security_administrator,
+                                               ZoneRole::audit_administrator};
 std::string_view name_of(ZoneRole role);
 
 struct ZoneIdentity {
-    ZoneRole role = ZoneRole::administrator;
+    ZoneRole role = ZoneRole::regulator;
     std::string organisation;
     std::string name;               // letters, digits, '-', '_', '.'; at most 64
     std::vector<std::string> hosts; // of a listener: DNS names or numeric addresses

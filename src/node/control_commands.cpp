@@ -128,7 +128,6 @@ Result<json> backup_key(storage::KeyVault* vault, const std::string& verb, std::
 
 Result<json> run(const ControlParts& parts, const std::string& line) {
     auto& at_rest = parts.at_rest;
-    const auto& chain = parts.chain;
     std::istringstream in{line};
     std::string noun, verb, word;
     in >> noun >> verb >> word;
@@ -158,22 +157,6 @@ Result<json> run(const ControlParts& parts, const std::string& line) {
         CRN_CHECK(at_rest.reencrypt(std::uint64_t{number} << 20));
         return status_json(at_rest.status());
     }
-    if (noun == "storage-key" && verb == "retire" && has_number) {
-        CRN_TRY(proof, at_rest.retire({number}));
-        return json{{"title", "storage key destroyed"},
-                    {"node", chain.status().name},
-                    {"chain_id", chain.genesis().parameters.chain_id},
-                    {"height", chain.head().value},
-                    {"purpose", "storage"},
-                    {"version", proof.retired.value},
-                    {"check", to_hex_digits(proof.retired_check)},
-                    {"state", "destroyed"},
-                    {"current_version", proof.current.value},
-                    {"current_check", to_hex_digits(proof.current_check)},
-                    {"files", proof.files},
-                    {"files_under_version", proof.files_under_retired},
-                    {"registry", to_hex(proof.registry_hash)}};
-    }
     return fail(error::ControlUnknown, line);
 }
 
@@ -195,6 +178,24 @@ std::string answer_control_command(const ControlParts& parts, const std::string&
         result ? json{{"result", *result}}
                : json{{"error", {{"code", error_id(result.error().code)}, {"detail", result.error().detail}}}};
     return answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Result<std::string> retire_storage_key(DataAtRest& at_rest, const Chain& chain, std::uint32_t version) {
+    CRN_TRY(proof, at_rest.retire({version}));
+    return json{{"title", "storage key destroyed"},
+                {"node", chain.status().name},
+                {"chain_id", chain.genesis().parameters.chain_id},
+                {"height", chain.head().value},
+                {"purpose", "storage"},
+                {"version", proof.retired.value},
+                {"check", to_hex_digits(proof.retired_check)},
+                {"state", "destroyed"},
+                {"current_version", proof.current.value},
+                {"current_check", to_hex_digits(proof.current_check)},
+                {"files", proof.files},
+                {"files_under_version", proof.files_under_retired},
+                {"registry", to_hex(proof.registry_hash)}}
+        .dump();
 }
 
 } // namespace cairn::node

@@ -1,5 +1,5 @@
 // The commands that a running node takes on its control socket (control.hpp), and their answers in JSON:
-//     storage-key status | rotate | rewrap | reencrypt MIB_PER_SECOND | retire VERSION | try VERSION
+//     storage-key status | rotate | rewrap | reencrypt MIB_PER_SECOND | try VERSION
 //     backup create|verify PATH, backup status, backup-key status|rotate|retire VERSION|try VERSION
 //     audit-records CURSOR     records of the audit log from there on, in hex; everything queued is sealed first
 //     evidence-file NAME       a proof that is kept, in the clear
@@ -21,12 +21,15 @@ namespace cairn::node {
 struct ControlParts {
     const std::string& data_dir;
     DataAtRest& at_rest;
-    const Chain& chain;
     audit::Trail& trail;
     BackupJob& backups;
     const InfoLog* log = nullptr; // null: the process keeps none
 };
 nlohmann::json to_json(const BackupReport& report);
 std::string answer_control_command(const ControlParts& parts, const std::string& line);
+
+/// Destroys a version of the storage keys; the proof of completion in JSON. Two administrators have asked for it
+/// (zone/management.hpp), so it is not among the commands above.
+Result<std::string> retire_storage_key(DataAtRest& at_rest, const Chain& chain, std::uint32_t version);
 
 } // namespace cairn::node

@@ -106,6 +106,9 @@ public:
     storage::FileSystem& files() override { return at_rest_->files(); }
     BackupJob& backups() override { return *backups_; }
     const ChainTrust& trust() const override { return *trust_; }
+    Result<std::string> retire_storage_key(std::uint32_t version) override {
+        return node::retire_storage_key(*at_rest_, *live_, version);
+    }
     void on_trust_changed(std::function<void()> changed) override {
         const std::lock_guard lock(judging_mutex_);
         trust_changed_ = std::move(changed);
@@ -283,7 +286,6 @@ Status ValidatorNode::open(const NodeConfig& config) {
     CRN_TRY(control, ControlSocket::listen(config.data_dir, [this](const std::string& line) {
                 return answer_control_command({.data_dir = config_.data_dir,
                                                .at_rest = *at_rest_,
-                                               .chain = *live_,
                                                .trail = audit_->trail(),
                                                .backups = *backups_,
                                                .log = info_log_.get()},

@@ -26,6 +26,7 @@
 #include "signer/memory_search.hpp"
 #include "signer/sealed_keys.hpp"
 #include "signer/serve.hpp"
+#include "storage/segment_log.hpp"
 #include "system/addresses.hpp"
 #include "system/keys.hpp"
 #include "system/system_contracts.hpp"

@@ -63,7 +63,7 @@ void Overload::close_interval(Microseconds now) {
 }
 
 Flow::Client Flow::fresh(Microseconds now) const {
-    Client out{TokenBucket(limits_.body_bytes, now), {}, now};
+    Client out{TokenBucket(limits_.body_bytes, now), TokenBucket(limits_.handshakes, now), {}, now};
     for (const auto& rate : limits_.requests) out.kinds.emplace_back(rate, now);
     return out;
 }
@@ -82,6 +82,13 @@ Flow::Client& Flow::client(const std::string& name, Microseconds now) {
         return *others_;
     }
     return clients_.emplace(name, fresh(now)).first->second;
+}
+
+bool Flow::admit_handshake(const std::string& name, Microseconds now) {
+    const std::lock_guard lock(mutex_);
+    if (client(name, now).handshakes.take(1, now)) return true;
+    ++counters_.handshakes_throttled;
+    return false;
 }
 
 std::optional<Throttle> Flow::admit_body(const std::string& name, std::size_t bytes, Microseconds now) {

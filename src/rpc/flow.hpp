@@ -1,7 +1,7 @@
 // Flow control of JSON-RPC: what one client may ask in a second, by kind of method, and what the server stops doing first when
 // it cannot keep up. Knows neither sockets nor threads; time comes in as a parameter. Thread-safe.
 //
-// Order at the entrance, from cheap to dear: bytes and requests of the client (before parsing), kind of method (after parsing),
+// Order at the entrance, from cheap to dear: TLS handshakes, bytes and requests of the client (before parsing), kind of method (after parsing),
 // overload, then the work itself; a transaction goes on with duplicate filter, room in the pool, signature, state.
 #pragma once
 
@@ -55,6 +55,8 @@ class Flow {
 public:
     explicit Flow(const FlowLimits& limits) : limits_(limits), overload_(limits_) {}
 
+    /// Before a byte of TLS is read.
+    bool admit_handshake(const std::string& client, Microseconds now);
     /// Before the body is parsed.
     std::optional<Throttle> admit_body(const std::string& client, std::size_t bytes, Microseconds now);
     /// After it is parsed: `count` requests of one kind.
@@ -69,6 +71,7 @@ public:
         std::array<std::uint64_t, kMethodClasses> throttled{}; // the client's budget
         std::array<std::uint64_t, kMethodClasses> shed{};      // overload
         std::uint64_t bodies_throttled = 0;
+        std::uint64_t handshakes_throttled = 0;
         unsigned overload_level = 0;
         std::size_t clients = 0;
     };
@@ -77,6 +80,7 @@ public:
 private:
     struct Client {
         TokenBucket bytes;
+        TokenBucket handshakes;
         std::vector<TokenBucket> kinds;
         Microseconds seen{};
     };

@@ -17,6 +17,7 @@ struct FlowLimits {
     std::array<Rate, kMethodClasses> requests{Rate{50'000, 100'000}, Rate{50'000, 200'000}, Rate{50'000, 100'000},
                                               Rate{5'000, 20'000},   Rate{2'000, 10'000},   Rate{100, 1'000},
                                               Rate{500, 5'000}};
+    Rate handshakes{200, 1'000};     // of TLS, of one client address: about 0.1 ms of the server's thread each
     std::size_t clients_max = 4'096; // remembered; when all are busy, new ones share one budget
     /// A transaction that is refused because the pool is full was parsed and its signature recovered for nothing: so many
     /// tokens in all. A client that goes on sending to a full pool is soon refused before that work.

@@ -6,6 +6,7 @@
 #include "base/thread_name.hpp"
 #include "rpc/access.hpp"
 #include "rpc/http_sessions.hpp"
+#include "zone/listener_files.hpp"
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -39,8 +40,8 @@ std::string_view view(beast::string_view text) { return {text.data(), text.size(
 /// One HTTP connection. All members belong to the I/O thread.
 class HttpSession final : public Session, public std::enable_shared_from_this<HttpSession> {
 public:
-    HttpSession(std::shared_ptr<HttpCore> core, Slot slot, tcp::socket&& socket)
-        : core_(std::move(core)), slot_(std::move(slot)), stream_(std::move(socket)) {}
+    HttpSession(std::shared_ptr<HttpCore> core, Slot slot, tcp::socket&& socket, asio::ssl::context* tls)
+        : core_(std::move(core)), slot_(std::move(slot)), stream_(std::move(socket), tls) {}
     ~HttpSession() override {
         release_body();
         core_->answer_bytes -= std::exchange(answer_bytes_, 0);
@@ -51,7 +52,15 @@ public:
         beast::error_code ignored;
         stream_.socket().set_option(tcp::no_delay(true), ignored);
         id_ = core_->enter(weak_from_this());
-        read_header();
+        if (!stream_.is_tls()) return read_header();
+        stream_.expires_after(core_->config.limits.handshake);
+        stream_.async_handshake([self = shared_from_this()](beast::error_code error) {
+            if (!error) return self->read_header();
+            // Who merely went away, or was too slow, was not refused.
+            if (error.category() == asio::error::get_ssl_category() && self->core_->handler.on_refused)
+                self->core_->handler.on_refused(self->slot_->client(), "TLS: " + error.message());
+            self->stream_.close();
+        });
     }
     void stop() override { stream_.close(); }
 
@@ -227,18 +236,25 @@ private:
     /// A socket that is closed while the client still sends is reset, and the client may never see the answer. So the
     /// rest is read and thrown away for a moment.
     void linger() {
-        beast::error_code ignored;
-        stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
         buffer_.clear();
         stream_.expires_after(kLinger);
+        if (!stream_.is_tls()) return end_sending();
+        // Its outcome does not matter: a client that still sends is not one that says goodbye.
+        stream_.async_shutdown([self = shared_from_this()](beast::error_code) { self->end_sending(); });
+    }
+    void end_sending() {
+        beast::error_code ignored;
+        stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
         drain(kLingerBytes);
     }
+    /// Below TLS: nobody looks at these bytes.
     void drain(std::size_t bytes_left) {
-        stream_.async_read_some(buffer_.prepare(kDrainBytes),
-                                [self = shared_from_this(), bytes_left](beast::error_code error, std::size_t count) {
-                                    if (error || count >= bytes_left) return self->close();
-                                    self->drain(bytes_left - count);
-                                });
+        stream_.next_layer().async_read_some(
+            buffer_.prepare(kDrainBytes),
+            [self = shared_from_this(), bytes_left](beast::error_code error, std::size_t count) {
+                if (error || count >= bytes_left) return self->close();
+                self->drain(bytes_left - count);
+            });
     }
 
     void close() {
@@ -258,7 +274,7 @@ private:
     std::size_t body_bytes_ = 0;   // reserved
     std::size_t answer_bytes_ = 0; // being written
     std::chrono::seconds retry_after_{0};
-    beast::tcp_stream stream_;
+    ClientStream stream_;
     beast::flat_buffer buffer_;
     std::optional<http::request_parser<http::string_body>> parser_;
     Response response_;
@@ -288,6 +304,17 @@ public:
 
     Status open() {
         beast::error_code error;
+        if (core_->config.certificate != nullptr) {
+            auto* const context = tls_.emplace(asio::ssl::context::tlsv13_server).native_handle();
+            if (!zone::set_up_tls(context)) return fail(error::RpcServerFailed, "OpenSSL refuses the rules of TLS");
+            // Each connection gets the files as they are at its hello.
+            SSL_CTX_set_cert_cb(
+                context,
+                [](SSL* ssl, void* files) {
+                    return static_cast<const zone::WatchedFiles*>(files)->current()->serve(ssl) ? 1 : 0;
+                },
+                const_cast<zone::WatchedFiles*>(core_->config.certificate));
+        }
         const auto address = asio::ip::make_address(core_->config.address, error);
         if (error) return fail(error::RpcAddressInvalid, core_->config.address);
         for (const auto port : core_->config.ports) {
@@ -340,11 +367,13 @@ private:
         const auto endpoint = socket.remote_endpoint(gone);
         if (gone) return;
         auto client = endpoint.address().to_string();
+        if (tls_ && core_->handler.on_handshake && !core_->handler.on_handshake(client)) return;
         if (!core_->connect(client)) return;
         auto slot = std::make_shared<const ConnectionSlot>(core_, std::move(client));
-        std::make_shared<HttpSession>(core_, std::move(slot), std::move(socket))->start();
+        std::make_shared<HttpSession>(core_, std::move(slot), std::move(socket), tls_ ? &*tls_ : nullptr)->start();
     }
 
+    std::optional<asio::ssl::context> tls_;
     std::shared_ptr<HttpCore> core_;
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     asio::steady_timer pause_;

@@ -14,6 +14,10 @@
 #include <string>
 #include <vector>
 
+namespace cairn::zone {
+class WatchedFiles;
+}
+
 namespace cairn::rpc {
 
 using SharedText = std::shared_ptr<const std::string>;
@@ -46,7 +50,9 @@ struct HttpHandler {
     std::function<void(const std::string& client, std::string body, Reply reply, Refuse refuse)> on_request;
     std::function<void(const std::shared_ptr<WsConnection>&, std::string text, Reply reply)> on_message;
     std::function<void(std::uint64_t connection)> on_close;
-    /// A request was refused by the rules of access.
+    /// Before a byte of TLS is read: whether the client may begin another handshake.
+    std::function<bool(const std::string& client)> on_handshake = {};
+    /// A request was refused by the rules of access, or a handshake failed.
     std::function<void(const std::string& remote, const std::string& reason)> on_refused = {};
 };
 
@@ -57,6 +63,8 @@ struct HttpConfig {
     std::vector<std::string> cors_origins;
     std::vector<std::string> host_names;
     HttpLimits limits;
+    /// TLS with this certificate; null: in the clear. Must outlive the server.
+    const zone::WatchedFiles* certificate = nullptr;
 };
 
 class HttpServer {
@@ -66,7 +74,7 @@ public:
     virtual std::size_t connections() const = 0;
 };
 
-/// PortInUse, RpcAddressInvalid, RpcServerFailed.
+/// PortInUse, RpcAddressInvalid, RpcServerFailed (also if OpenSSL refuses TLS as it is meant to be).
 Result<std::unique_ptr<HttpServer>> start_http_server(const HttpConfig& config, HttpHandler handler);
 
 /// True for 127.0.0.0/8 and ::1 in numeric form.

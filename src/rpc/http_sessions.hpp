@@ -1,11 +1,11 @@
 // Shared by the two files that know Boost: what all sessions of one server have in common.
 #pragma once
 
+#include "rpc/client_stream.hpp"
 #include "rpc/http_server.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
@@ -126,7 +126,7 @@ private:
 using Slot = std::shared_ptr<const ConnectionSlot>;
 
 /// Takes the connection over after an upgrade request that passed all checks.
-void start_websocket(std::shared_ptr<HttpCore> core, Slot slot, boost::beast::tcp_stream&& stream,
+void start_websocket(std::shared_ptr<HttpCore> core, Slot slot, ClientStream&& stream,
                      boost::beast::http::request<boost::beast::http::string_body>&& upgrade);
 
 } // namespace cairn::rpc

@@ -44,10 +44,11 @@ struct HttpLimits {
     std::size_t body_memory_max = 256u << 20;
     std::size_t answer_memory_max = 512u << 20; // answers that their readers have not taken yet
     std::size_t websocket_memory_max =
-        256u << 20;                 // unsent WebSocket messages of all; above it the fullest readers are cut off
-    std::chrono::seconds idle{60};  // keep-alive without a request
-    std::chrono::seconds read{20};  // from the first byte of a request to its last
-    std::chrono::seconds write{20}; // until a reader has taken an answer
+        256u << 20;                    // unsent WebSocket messages of all; above it the fullest readers are cut off
+    std::chrono::seconds handshake{5}; // of TLS
+    std::chrono::seconds idle{60};     // keep-alive without a request
+    std::chrono::seconds read{20};     // from the first byte of a request to its last
+    std::chrono::seconds write{20};    // until a reader has taken an answer
     std::chrono::seconds websocket_idle{300};          // without an answer to a ping
     std::size_t websocket_queue_bytes_max = 16u << 20; // unsent; above it the reader is cut off
     std::size_t websocket_requests_max = 32; // in work for one connection; more are not read until one is done

@@ -1,4 +1,4 @@
-// For tests: a small blocking client of HTTP and WebSocket on plain sockets, able to misbehave.
+// For tests: a small blocking client of HTTP and WebSocket on plain sockets or TLS, able to misbehave.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -9,6 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
+#include <csignal>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -21,9 +25,13 @@ struct HttpAnswer {
     std::string body;
 };
 
+enum class Transport : std::uint8_t { plain, tls };
+
 class LoopbackClient {
 public:
-    explicit LoopbackClient(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    /// Takes any certificate. A server that ends the connection before its handshake is one that has closed.
+    explicit LoopbackClient(std::uint16_t port, Transport transport = Transport::plain)
+        : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
@@ -34,6 +42,12 @@ public:
         ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
             throw std::runtime_error("cannot connect");
+        if (transport == Transport::plain) return;
+        std::signal(SIGPIPE, SIG_IGN);
+        context_.reset(SSL_CTX_new(TLS_client_method()));
+        session_.reset(SSL_new(context_.get()));
+        SSL_set_fd(session_.get(), socket_);
+        shaken_ = SSL_connect(session_.get()) == 1;
     }
     ~LoopbackClient() { ::close(socket_); }
     LoopbackClient(const LoopbackClient&) = delete;
@@ -41,16 +55,15 @@ public:
 
     /// False once the server has closed.
     bool write(std::string_view text) {
+        if (session_)
+            return shaken_ &&
+                   (text.empty() || SSL_write(session_.get(), text.data(), static_cast<int>(text.size())) > 0);
         while (!text.empty()) {
             const auto sent = ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
             if (sent <= 0) return false;
             text.remove_prefix(static_cast<std::size_t>(sent));
         }
         return true;
-    }
-    /// Without waiting; false if the server takes no more now.
-    bool write_some(std::string_view text) {
-        return ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
     }
     HttpAnswer read_answer() {
         HttpAnswer out;
@@ -131,8 +144,13 @@ public:
 private:
     bool receive() {
         char part[65536];
-        const auto count = ::recv(socket_, part, sizeof part, 0);
-        if (count < 0 && errno == EAGAIN) throw std::runtime_error("no answer");
+        if (session_ && !shaken_) return false;
+        const auto count =
+            session_ ? SSL_read(session_.get(), part, sizeof part) : ::recv(socket_, part, sizeof part, 0);
+        const bool late =
+            session_ ? count <= 0 && SSL_get_error(session_.get(), static_cast<int>(count)) == SSL_ERROR_WANT_READ
+                     : count < 0 && errno == EAGAIN;
+        if (late) throw std::runtime_error("no answer");
         if (count <= 0) return false;
         buffer_.append(part, static_cast<std::size_t>(count));
         return true;
@@ -146,6 +164,9 @@ private:
     }
 
     const int socket_;
+    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{nullptr, SSL_CTX_free};
+    std::unique_ptr<SSL, decltype(&SSL_free)> session_{nullptr, SSL_free};
+    bool shaken_ = false;
     std::string buffer_;
 };
 

@@ -8,6 +8,7 @@
 #include "rpc/json_writer.hpp"
 #include "rpc/service.hpp"
 #include "rpc/workers.hpp"
+#include "zone/listener_files.hpp"
 
 #include <atomic>
 
@@ -35,8 +36,14 @@ public:
         http_.reset();
     }
 
-    Status start(const HttpConfig& config) {
+    Status start(HttpConfig config, const std::optional<zone::ListenerFilesConfig>& tls) {
+        if (tls) {
+            CRN_TRY(files, zone::WatchedFiles::open(*tls));
+            certificate_ = std::move(files);
+            config.certificate = certificate_.get();
+        }
         HttpHandler handler;
+        handler.on_handshake = [this](const std::string& client) { return flow_.admit_handshake(client, now()); };
         handler.on_request = [this](const std::string& client, std::string body, Reply reply, Refuse refuse) {
             answer(std::move(body), std::make_shared<Job>(Job{client, nullptr, std::move(reply), std::move(refuse)}));
         };
@@ -52,6 +59,7 @@ public:
 
     std::uint16_t port() const override { return http_->ports().front(); }
     std::uint16_t websocket_port() const override { return http_->ports().back(); }
+    Status reload() override { return certificate_ ? certificate_->reload() : Status{}; }
 
 private:
     /// One body on its way: whose it is, and where the answer goes.
@@ -138,6 +146,7 @@ private:
         out.key("clients").number(static_cast<std::uint64_t>(counters.clients));
         out.key("connections").number(static_cast<std::uint64_t>(http_->connections()));
         out.key("bodiesThrottled").number(counters.bodies_throttled);
+        out.key("handshakesThrottled").number(counters.handshakes_throttled);
         out.key("classes").begin_array();
         for (std::size_t i = 0; i < kMethodClasses; ++i) {
             out.begin_object();
@@ -156,6 +165,7 @@ private:
     std::atomic<unsigned> level_ = 0;
     std::unique_ptr<Service> service_;
     std::unique_ptr<Workers> workers_;
+    std::unique_ptr<zone::WatchedFiles> certificate_; // null: in the clear
     std::unique_ptr<HttpServer> http_;
 };
 
@@ -175,10 +185,11 @@ Result<std::unique_ptr<Server>> start_server(const ServerConfig& config, node::C
     } else if (!is_loopback(config.address)) {
         return fail(error::RpcTokenMissing, config.address);
     }
+    if (!config.tls && !is_loopback(config.address)) return fail(error::RpcPlainText, config.address);
     auto server = std::make_unique<ServiceServer>(config, chain);
-    CRN_CHECK(server->start(http));
+    CRN_CHECK(server->start(std::move(http), config.tls));
     log(LogLevel::info, "rpc", "serving JSON-RPC",
-        {{"address", config.address}, {"port", std::to_string(server->port())}});
+        {{"address", config.address}, {"port", std::to_string(server->port())}, {"tls", config.tls ? "1.3" : "none"}});
     return server;
 }
 

@@ -18,7 +18,7 @@ namespace websocket = boost::beast::websocket;
 
 class WsSession final : public Session, public WsConnection, public std::enable_shared_from_this<WsSession> {
 public:
-    WsSession(std::shared_ptr<HttpCore> core, Slot slot, beast::tcp_stream&& stream)
+    WsSession(std::shared_ptr<HttpCore> core, Slot slot, ClientStream&& stream)
         : core_(std::move(core)), slot_(std::move(slot)), stream_(std::move(stream)) {}
     ~WsSession() override {
         core_->websocket_bytes -= queued_bytes_;
@@ -141,7 +141,7 @@ private:
     const Slot slot_;
     std::uint64_t id_ = 0;
     // I/O thread only:
-    websocket::stream<beast::tcp_stream> stream_;
+    websocket::stream<ClientStream> stream_;
     beast::flat_buffer buffer_;
     SharedText current_;
     std::size_t in_work_ = 0;
@@ -157,7 +157,7 @@ private:
 
 } // namespace
 
-void start_websocket(std::shared_ptr<HttpCore> core, Slot slot, beast::tcp_stream&& stream,
+void start_websocket(std::shared_ptr<HttpCore> core, Slot slot, ClientStream&& stream,
                      http::request<http::string_body>&& upgrade) {
     std::make_shared<WsSession>(std::move(core), std::move(slot), std::move(stream))->start(std::move(upgrade));
 }

@@ -21,6 +21,7 @@
 #include <fstream>
 #include <functional>
 #include <gtest/gtest.h>
+#include <map>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -457,6 +458,42 @@ TEST(SignerSandbox, refuses_files_sockets_processes_programs_and_executable_memo
     EXPECT_EQ(refused([] { return ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0; }), 0);
     // And it does sign there: memory, random numbers and an open file stay.
     EXPECT_EQ(refused([] { return crypto::ValidatorKey::from_seed({}).sign(as_bytes("x")).is_zero(); }), 0);
+}
+
+TEST(SignerSandbox, has_namespaces_of_its_own_or_says_that_it_has_not) {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    const auto child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        ::close(ends[0]); // the end of the other side ends this one
+        const auto report = enter_sandbox(Sandbox::strict).value_or("refused");
+        (void)!::write(ends[1], report.data(), report.size());
+        char byte = 0;
+        ::recv(ends[1], &byte, 1, 0);
+        ::_exit(0);
+    }
+    ::close(ends[1]);
+    char text[1024];
+    const auto length = ::read(ends[0], text, sizeof text);
+    const std::string report(text, static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+    std::map<std::string, bool> differs;
+    for (const std::string kind : {"net", "ipc", "mnt", "uts"}) {
+        std::error_code error;
+        const auto own = std::filesystem::read_symlink("/proc/self/ns/" + kind);
+        const auto other = std::filesystem::read_symlink("/proc/" + std::to_string(child) + "/ns/" + kind, error);
+        // A process that is not dumpable shows itself to the privileged alone; to others the refusal is all there is to see.
+        if (error)
+            EXPECT_EQ(error, std::errc::permission_denied) << error.message();
+        else
+            differs[kind] = own != other;
+    }
+    ::close(ends[0]);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    const bool claims = report.find(", namespaces of its own") != std::string::npos;
+    EXPECT_NE(claims, report.find("WARNING: in the machine's namespaces") != std::string::npos) << report;
+    for (const auto& [kind, different] : differs) EXPECT_EQ(different, claims) << kind << ": " << report;
 }
 
 TEST(SignerSandbox, no_program_runs_in_it) {

@@ -66,6 +66,14 @@ Result<int> restrict_paths() {
     return abi;
 }
 
+/// No network device, no System V memory or message queue, no mount and no host name of the machine. With privilege by itself;
+/// without, inside a user namespace of its own, where the site's kernel lets an ordinary user make one. A privileged process
+/// does not take that way: it would lose the right to lock its memory.
+bool leave_namespaces() {
+    constexpr int kOwn = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWUTS;
+    return ::unshare(kOwn) == 0 || (::geteuid() != 0 && ::unshare(CLONE_NEWUSER | kOwn) == 0);
+}
+
 void limit(int resource, rlim_t value) {
     const rlimit both{value, value};
     ::setrlimit(static_cast<__rlimit_resource>(resource), &both);
@@ -169,6 +177,8 @@ Result<std::string> enter_sandbox(Sandbox sandbox) {
     std::string report = "no new privileges, not dumpable";
     report += lock_memory() ? ", all memory locked" : ", only the keys locked in memory (raise RLIMIT_MEMLOCK)";
     if (sandbox == Sandbox::strict) {
+        report += leave_namespaces() ? ", namespaces of its own"
+                                     : ", WARNING: in the machine's namespaces (the kernel gives it none of its own)";
         limit(RLIMIT_NPROC, 0);
         limit(RLIMIT_FSIZE, 64u << 20);
         CRN_TRY(abi, restrict_paths());

@@ -2,6 +2,7 @@
 #include "base/errors/signer.hpp"
 #include "crypto/certificate.hpp"
 #include "signer/journal.hpp"
+#include "signer/reseal.hpp"
 #include "signer/sealed_keys.hpp"
 #include "signer/tpm.hpp"
 
@@ -57,19 +58,12 @@ Status bind_to_tpm(const std::string& path, BytesView passphrase, const std::str
 Result<PublicKeys> replace_tls_key(const std::string& path, BytesView passphrase, Bytes scalar, Random& random) {
     CRN_TRY(keys, read_sealed_keys(path));
     if (keys.on_token()) return fail(error::SealedKeysInvalid, path + ": make the new TLS key on the token");
-    LockedBytes share;
-    if (!keys.protection.tpm_blob.empty()) {
-        CRN_TRY(tpm, Tpm::open(keys.protection.tpm_interface));
-        CRN_TRY(released, tpm->unseal(keys.protection.tpm_blob));
-        share = std::move(released);
-    }
+    CRN_TRY(share, release_share(keys));
     CRN_TRY(secrets, unseal(keys, passphrase, share.view()));
     CRN_CHECK(secrets.set_tls_scalar(std::move(scalar)));
     CRN_TRY(public_keys, secrets.public_keys());
     CRN_TRY(sealed, seal(secrets, public_keys, passphrase, share.view(), keys.protection, {}, {}, random));
-    CRN_CHECK(crypto::write_secret_file(path + ".new", to_json(sealed)));
-    if (::rename((path + ".new").c_str(), path.c_str()) != 0)
-        return fail(error::KeyFileRefused, path + " cannot be replaced");
+    CRN_CHECK(replace_sealed_keys(path, sealed));
     return public_keys;
 }
 

@@ -46,6 +46,7 @@ Status replace_file(const std::string& path, BytesView content) {
 } // namespace
 
 struct SecondFactors::Factor {
+    std::string role;
     Bytes secret;
     std::uint64_t last_step = 0; // of the last code that was accepted
     Factor() = default;
@@ -90,6 +91,7 @@ Result<SecondFactors::Factor> SecondFactors::read(const std::string& name) const
     // The name is inside, so that one person's factor cannot be put in another's place.
     const auto owner = in.text(64);
     Factor factor;
+    factor.role = in.text(64);
     factor.last_step = in.u64();
     factor.secret = to_bytes(in.string(kSecretBytes));
     const bool sound = in.finish().has_value() && owner == name && factor.secret.size() == kSecretBytes;
@@ -101,6 +103,7 @@ Result<SecondFactors::Factor> SecondFactors::read(const std::string& name) const
 Status SecondFactors::write(const std::string& name, const Factor& factor) const {
     codec::WireWriter out;
     out.text(name);
+    out.text(factor.role);
     out.u64(factor.last_step);
     out.string(factor.secret);
     auto plain = out.take();
@@ -112,9 +115,19 @@ Status SecondFactors::write(const std::string& name, const Factor& factor) const
     return replace_file(directory_ + "/" + name + ".factor", sealed);
 }
 
-Result<Authenticator> SecondFactors::enrol(const std::string& name, const std::string& node, Random& random) {
+Status SecondFactors::check_role(const std::string& name, crypto::ZoneRole role) const {
+    const std::lock_guard lock(mutex_);
+    if (!is_enrolled(name)) return {};
+    CRN_TRY(factor, read(name));
+    if (factor.role == crypto::name_of(role)) return {};
+    return fail(error::ZoneRolesDisjoint, name + " is enrolled as " + factor.role);
+}
+
+Result<Authenticator> SecondFactors::enrol(const std::string& name, crypto::ZoneRole role, const std::string& node,
+                                           Random& random) {
     const std::lock_guard lock(mutex_);
     Factor factor;
+    factor.role = crypto::name_of(role);
     factor.secret.resize(kSecretBytes);
     random.fill(factor.secret);
     CRN_CHECK(write(name, factor));

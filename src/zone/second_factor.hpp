@@ -3,7 +3,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "crypto/certificate.hpp"
+#include "crypto/zone_certificate.hpp"
 
 #include <memory>
 #include <mutex>
@@ -25,9 +25,13 @@ public:
     static Result<std::unique_ptr<SecondFactors>> open(const std::string& directory);
     ~SecondFactors();
 
+    /// Names are file names: the caller has checked them.
     bool is_enrolled(const std::string& name) const;
-    /// A new secret, replacing any other. `name` is a file's name: the caller has checked it.
-    Result<Authenticator> enrol(const std::string& name, const std::string& node, Random& random);
+    /// ZoneRolesDisjoint if the name is enrolled as another kind of administrator.
+    Status check_role(const std::string& name, crypto::ZoneRole role) const;
+    /// A new secret, replacing any other.
+    Result<Authenticator> enrol(const std::string& name, crypto::ZoneRole role, const std::string& node,
+                                Random& random);
     /// ZoneSecondFactor unless the code is that of now, or of the step before or after, and none of that or a later step
     /// was used before.
     Status check(const std::string& name, std::string_view code, std::int64_t now);

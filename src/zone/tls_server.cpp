@@ -2,8 +2,8 @@
 
 #include "base/errors/network.hpp"
 #include "base/errors/zone.hpp"
-#include "base/log.hpp"
 #include "zone/door.hpp"
+#include "zone/listener_files.hpp"
 #include "zone/management.hpp"
 #include "zone/request.hpp"
 
@@ -11,9 +11,7 @@
 
 #include <arpa/inet.h>
 #include <atomic>
-#include <condition_variable>
 #include <set>
-#include <sys/stat.h>
 #include <thread>
 
 namespace cairn::zone {
@@ -35,37 +33,21 @@ std::string address_of(int socket) {
     return text;
 }
 
-/// Changes whenever one of the files is written or replaced; empty while one of them is away.
-std::string mark_of(const std::vector<std::string>& paths) {
-    std::string out;
-    for (const auto& path : paths) {
-        struct stat info{};
-        if (::stat(path.c_str(), &info) != 0) return {};
-        for (const auto number :
-             {static_cast<std::int64_t>(info.st_ino), static_cast<std::int64_t>(info.st_size),
-              static_cast<std::int64_t>(info.st_mtim.tv_sec), static_cast<std::int64_t>(info.st_mtim.tv_nsec)})
-            out += std::to_string(number) + ' ';
-    }
-    return out;
-}
-
 std::int64_t wall_seconds() { return system_clock().wall().count() / 1000; }
 
 class HttplibServer final : public TlsServer {
 public:
     HttplibServer(const TlsServerConfig& config, TlsHandler handler) : config_(config), handler_(std::move(handler)) {}
     ~HttplibServer() override {
-        watch_ = {};
         if (server_) server_->stop();
         if (thread_.joinable()) thread_.join();
     }
 
     Status start() {
-        mark_ = mark();
-        CRN_TRY(files, DoorFiles::read(config_));
+        CRN_TRY(files, WatchedFiles::open(config_.files));
         files_ = std::move(files);
         server_ = std::make_unique<httplib::SSLServer>([this](SSL_CTX& context) { return set_up(&context); });
-        if (!server_->is_valid()) return fail(error::ZoneFileInvalid, config_.certificate_file);
+        if (!server_->is_valid()) return fail(error::ZoneFileInvalid, config_.files.certificate);
         server_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
         // Not SO_REUSEPORT, the library's choice: another process could take the port too.
         server_->set_socket_options([](socket_t socket) {
@@ -98,28 +80,23 @@ public:
         });
         // Before it runs the library cannot be told to stop.
         while (!server_->is_running() && !ended_) std::this_thread::sleep_for(std::chrono::milliseconds{1});
-        watch_ = std::jthread([this](const std::stop_token& stop) { watch_files(stop); });
         return {};
     }
 
     std::uint16_t port() const override { return port_; }
 
-    Status reload() override {
-        CRN_TRY(files, DoorFiles::read(config_));
-        CRN_CHECK(files->check_time(wall_seconds()));
-        const std::lock_guard lock(mutex_);
-        files_ = std::move(files);
-        return {};
-    }
+    Status reload() override { return files_->reload(); }
 
     void judge_again() override {
         std::vector<TlsRefusal> cut;
+        const auto files = files_->current();
         {
             // While it is in the list a connection's socket is open: its end takes the same lock first.
             const std::lock_guard lock(mutex_);
             for (auto* session : live_) {
                 if (session->is_cut) continue;
-                const auto status = zone::judge_again(session->admitted, *files_, config_.trust.get(), wall_seconds());
+                const auto status =
+                    zone::judge_again(session->admitted, *files, config_.files.trust.get(), wall_seconds());
                 if (status) continue;
                 session->is_cut = true;
                 cut.push_back(
@@ -134,7 +111,7 @@ private:
     /// What is known of one connection; lives as long as its SSL object.
     struct Session {
         HttplibServer* server = nullptr;
-        std::shared_ptr<const DoorFiles> files;
+        std::shared_ptr<const ListenerFiles> files;
         std::optional<Error> refusal;
         Admitted admitted;
         int socket = -1;
@@ -153,35 +130,6 @@ private:
     }
     static Session* session_of(const SSL* ssl) { return static_cast<Session*>(SSL_get_ex_data(ssl, slot())); }
 
-    std::string mark() const { return mark_of({config_.certificate_file, config_.key_file, config_.client_ca_file}); }
-
-    void watch_files(const std::stop_token& stop) {
-        std::mutex waiting;
-        std::condition_variable_any never;
-        while (!stop.stop_requested()) {
-            std::unique_lock lock(waiting);
-            (void)never.wait_for(lock, stop, config_.file_check, [] { return false; });
-            auto now = mark();
-            if (stop.stop_requested() || now.empty() || now == mark_) continue;
-            mark_ = std::move(now);
-            if (const auto status = reload(); !status) {
-                // Between two renames certificate and key do not match: the second one changes the mark again.
-                log(LogLevel::warning, "zone", "changed files refused, the old ones stay in use",
-                    {{"zone", config_.name}, {"error", status.error().text()}});
-                continue;
-            }
-            const auto files = this->files();
-            log(LogLevel::info, "zone", "changed files in use",
-                {{"zone", config_.name},
-                 {"fingerprint", to_hex(files->fingerprint())},
-                 {"not_after", std::to_string(files->not_after())}});
-        }
-    }
-
-    std::shared_ptr<const DoorFiles> files() const {
-        const std::lock_guard lock(mutex_);
-        return files_;
-    }
     void refused(const TlsRefusal& refusal) const {
         if (handler_.on_refused) handler_.on_refused(refusal);
     }
@@ -193,14 +141,8 @@ private:
         SSL_CTX_set_max_cert_list(context, kClientCertificateBytesMax);
         SSL_CTX_set_cert_verify_callback(context, judge, this);
         SSL_CTX_set_cert_cb(context, begin, this);
-        // No session is resumed: a certificate that was withdrawn must not live on in a ticket.
-        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-        SSL_CTX_set_num_tickets(context, 0);
-        SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
         SSL_CTX_set_info_callback(context, on_state);
-        // As between nodes.
-        return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
-               SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1;
+        return set_up_tls(context);
     }
 
     /// After the client's hello: from here on the connection has the files as they are now.
@@ -210,7 +152,7 @@ private:
         if (const auto* known = session_of(ssl)) return known->files->serve(ssl) ? 1 : 0;
         auto session = std::make_unique<Session>();
         session->server = self;
-        session->files = self->files();
+        session->files = self->files_->current();
         session->socket = SSL_get_fd(ssl);
         if (!session->files->serve(ssl) || SSL_set_ex_data(ssl, slot(), session.get()) != 1) return 0;
         static_cast<void>(session.release());
@@ -225,7 +167,7 @@ private:
             X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
             return 0;
         }
-        auto status = judge_handshake(store, *session->files, self->config_.trust.get(), session->admitted);
+        auto status = judge_handshake(store, *session->files, self->config_.files.trust.get(), session->admitted);
         if (!status) {
             session->refusal = std::move(status).error();
             return 0;
@@ -250,7 +192,8 @@ private:
         const auto* session = request.ssl != nullptr ? session_of(request.ssl) : nullptr;
         if (session == nullptr) return {403, error_json({error::ZoneIdentityRefused, "no certificate"})};
         // Trust may have changed since the handshake.
-        if (const auto status = zone::judge_again(session->admitted, *files(), config_.trust.get(), wall_seconds());
+        if (const auto status =
+                zone::judge_again(session->admitted, *files_->current(), config_.files.trust.get(), wall_seconds());
             !status) {
             refused({request.remote_addr, status.error().text(), session->admitted.certificate});
             return {403, error_json(status.error())};
@@ -265,14 +208,12 @@ private:
     const TlsServerConfig config_;
     const TlsHandler handler_;
     mutable std::mutex mutex_;
-    std::shared_ptr<const DoorFiles> files_; // guarded by mutex_
-    std::set<Session*> live_;                // guarded by mutex_
-    std::string mark_;                       // of the files, for the watching thread
+    std::unique_ptr<WatchedFiles> files_;
+    std::set<Session*> live_; // guarded by mutex_
     std::unique_ptr<httplib::SSLServer> server_;
     std::uint16_t port_ = 0;
     std::atomic<bool> ended_ = false;
     std::thread thread_;
-    std::jthread watch_;
 };
 
 } // namespace

@@ -3,10 +3,8 @@
 #pragma once
 
 #include "base/bytes.hpp"
-#include "base/clock.hpp"
 #include "base/result.hpp"
-#include "crypto/zone_certificate.hpp"
-#include "zone/certificate_trust.hpp"
+#include "zone/listener_config.hpp"
 
 #include <functional>
 #include <memory>
@@ -15,15 +13,10 @@
 namespace cairn::zone {
 
 struct TlsServerConfig {
-    std::string name; // of the zone, for the log
     std::string address = "127.0.0.1";
-    std::uint16_t port = 0;                 // 0: the system chooses
-    std::string certificate_file, key_file; // PEM
-    std::string client_ca_file; // PEM; whose certificates enter: of organisations on chain, the chain says by which CAs
-    unsigned idle_seconds = 5;  // a connection without a request for so long is ended; each takes one request
-    /// What the chain says of CAs and revocations. Null: the CAs of the file are trusted, and nothing is revoked.
-    std::shared_ptr<const CertificateTrust> trust;
-    Milliseconds file_check{1000}; // how often a change of the three files is looked for
+    std::uint16_t port = 0; // 0: the system chooses
+    ListenerFilesConfig files;
+    unsigned idle_seconds = 5; // a connection without a request for so long is ended; each takes one request
 };
 
 struct TlsRequest {
@@ -56,8 +49,7 @@ class TlsServer {
 public:
     virtual ~TlsServer() = default;
     virtual std::uint16_t port() const = 0;
-    /// Reads the files again; connections from now on get them. ZoneFileInvalid, CertificateExpired, CertificateNotYetValid:
-    /// the old ones stay. A change of the files is noticed without it.
+    /// As WatchedFiles::reload; connections from now on get the new ones.
     virtual Status reload() = 0;
     /// Ends the connections whose certificate does not count any more: to be called when the trust has changed.
     virtual void judge_again() = 0;

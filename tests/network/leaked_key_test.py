@@ -206,7 +206,7 @@ class LeakedKey(unittest.TestCase):
 
     def test_a_persons_key_opens_no_management_zone_any_more(self):
         stolen = self.folder / "stolen"
-        shutil.copytree(self.folder / "net/organisations/alpha/administrators/developer", stolen)
+        shutil.copytree(self.folder / "net/organisations/alpha/administrators/system-1", stolen)
         self.cairn("admin", "status", "--node", "alpha-1", "--identity", stolen)
         opened = json.loads(self.cairn("key", "incident", "open", stolen / "identity.pem", "--reason", "laptop stolen",
                                        "--key-file", self.administrators[0], "--old-identity", stolen, "--out", "person",

@@ -30,7 +30,7 @@ VERSIONS = {"SSL 3.0": 0x0300, "TLS 1.0": 0x0301, "TLS 1.1": 0x0302, "TLS 1.2": 
 SUITES = ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256", "TLS_AES_128_CCM_SHA256",
           "TLS_AES_128_CCM_8_SHA256")
 # docs/reference/tls.md
-SUITES_OF_ZONE = {zone: set(SUITES[:2]) for zone in ("peer", "management", "regulator")}
+SUITES_OF_ZONE = {zone: set(SUITES[:2]) for zone in ("peer", "client", "management", "regulator")}
 CERTIFICATE_DAYS = 90
 CLOSES_WITHIN = 25  # seconds, for one who never completes a handshake
 
@@ -102,10 +102,10 @@ class Survey:
 
     def __init__(self, port, suites, ca, owner, identity, foreign):
         self.port, self.suites, self.ca, self.owner = port, suites, ca, owner
-        self.identity, self.foreign = identity, foreign  # PEM stems: who may complete a handshake, and who may not
+        self.identity, self.foreign = identity, foreign  # PEM stems: who may complete a handshake (None: everybody), and who may not
         self.problems = []
-        for step in (self.versions, self.offered_suites, self.certificates_of_clients, self.after_the_handshake, self.own_certificate,
-                     self.plain_and_junk):
+        for step in (self.versions, self.offered_suites, self.certificates_of_clients if identity else self.no_certificates_of_clients,
+                     self.after_the_handshake, self.own_certificate, self.plain_and_junk):
             step()
 
     def note(self, what, detail=""):
@@ -163,6 +163,10 @@ class Survey:
             refusal = self.handshake(identity, request)
             if refusal not in reasons:
                 self.note(f"client {who} is not refused", refusal)
+
+    def no_certificates_of_clients(self):
+        if "CertificateRequest" in s_client(self.port):
+            self.note("asks for a client certificate")
 
     def after_the_handshake(self):
         """With the certificate of one who may enter: only then does a server come to the point of giving a ticket."""
@@ -250,7 +254,7 @@ class Tls(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="cairn-tls-"))
         cls.environment = dict(os.environ, CAIRN_DEV_DIR=str(cls.folder / "net"), HOME=str(cls.folder))
-        cls.network = json.loads(cls.cairn("dev", "up", "--base-port", str(free_base(40)), "--json"))
+        cls.network = json.loads(cls.cairn("dev", "up", "--tls", "--base-port", str(free_base(40)), "--json"))
         cls.listeners = [(node["name"], zone) for node in cls.network["nodes"] for zone in cls.zones(node["name"])]
         cls.stranger = make_identity(cls.folder / "stranger", "/O=Alpha/CN=alpha-1", names="DNS:localhost")
 
@@ -275,12 +279,14 @@ class Tls(unittest.TestCase):
         return [(node, zone) for node, zone in cls.listeners if zone["protocol"].startswith("TLS")]
 
     def entitled(self, node, zone):
-        """One who may complete a handshake at this listener. For the peers' a certificate as another validator has it, made with that
+        """Nobody in particular for the clients' listener. Else one who may complete a handshake at this listener. For the peers' a certificate as another validator has it, made with that
         organisation's CA: the key of the real one never leaves its signer."""
         organisations = self.folder / "net/organisations"
+        if zone == "client":
+            return None
         if zone != "peer":
-            role = {"management": "administrators", "regulator": "regulators"}[zone]
-            return organisations / node.split("-")[0] / role / "developer/identity"
+            person = {"management": "administrators/system-1", "regulator": "regulators/developer"}[zone]
+            return organisations / node.split("-")[0] / person / "identity"
         other = next(other["name"] for other in self.network["nodes"] if other["name"] != node)
         stem = self.folder / f"as-{other}"
         if not stem.with_suffix(".pem").exists():
@@ -290,11 +296,38 @@ class Tls(unittest.TestCase):
             make_identity(stem, f"/O={other.split('-')[0].capitalize()}/CN={other}", organisation / "ca", shown.split()[-1])
         return stem
 
-    def test_declared_listeners_are_tls_but_for_the_clients_on_loopback(self):
-        self.assertEqual(len(self.tls_listeners()), 3 * len(self.network["nodes"]))
-        for node, zone in self.listeners:
-            if not zone["protocol"].startswith("TLS"):
-                self.assertEqual((zone["zone"], zone["loopback"]), ("client", True), node)
+    def test_every_declared_listener_is_tls(self):
+        self.assertEqual(len(self.listeners), 4 * len(self.network["nodes"]))
+        self.assertEqual(self.tls_listeners(), self.listeners)
+
+    def test_the_command_line_takes_the_nodes_certificate_from_its_organisations_ca_alone(self):
+        node = self.network["nodes"][0]
+        self.assertTrue(node["rpc"].startswith("https://"), node["rpc"])
+        environment = dict(self.environment, CAIRN_DEV_DIR=str(self.folder / "elsewhere"))
+
+        def ask(*words, url=node["rpc"]):
+            return subprocess.run([CAIRN, "rpc", "eth_chainId", "--rpc", url, *words], env=environment, capture_output=True, text=True)
+        trusted = ask("--rpc-ca", self.folder / f"net/organisations/{node['organisation'].lower()}/ca.pem")
+        self.assertEqual((trusted.returncode, "0x1f54" in trusted.stdout), (0, True), trusted.stderr)
+        for words in ([], ["--rpc-ca", f"{self.stranger}.pem"], ["--rpc-ca", self.folder / "net/organisations/beta/ca.pem"]):
+            refused = ask(*words)
+            self.assertNotEqual(refused.returncode, 0, words)
+            self.assertIn("CRN-NET-0002", refused.stderr)
+        self.assertIn("CRN-CLI-0006", ask(url=node["rpc"].replace("https", "http")).stderr)
+
+    def test_a_listener_for_clients_beyond_loopback_is_not_started_in_the_clear(self):
+        config = (self.folder / "net/nodes/alpha-1/node.toml").read_text()
+        token = self.folder / "token"
+        token.write_text("0123456789abcdef0123456789abcdef\n")
+        plain = self.folder / "plain.toml"
+        lines = [line for line in config.splitlines() if "/client." not in line and not line.startswith("ca = ")]
+        self.assertEqual(len(lines), len(config.splitlines()) - 3)
+        plain.write_text(re.sub(r'(?m)^(\[rpc\]\n)listen = "127.0.0.1:(\d+)"$', rf'\1token_file = "{token}"\nlisten = "0.0.0.0:\2"',
+                                "\n".join(lines)))
+        for words in (["node", "run"], ["network", "zones"]):
+            done = subprocess.run([CAIRN, *words, "--config", plain], env=self.environment, capture_output=True, text=True, timeout=60)
+            self.assertNotEqual(done.returncode, 0, words)
+            self.assertIn("CRN-RPC-0007", done.stderr)
 
     def test_every_tls_listener_is_as_documented(self):
         surveys = {}

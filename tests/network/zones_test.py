@@ -78,15 +78,15 @@ class Zones(unittest.TestCase):
             self.assertEqual(open_sockets(node["pid"]), declared)
             self.assertTrue(all(host == "127.0.0.1" for _, host, _ in declared))
 
-    def peer_identity(self, folder):
+    def peer_identity(self, folder, node="alpha-1"):
         """A certificate as the node's own, made with the CA: the key of the real one never leaves the node's signer."""
-        stem = self.folder / "peer"
-        shown = subprocess.run(["openssl", "x509", "-in", folder / "validators/alpha-1/tls.pem", "-noout", "-ext", "subjectAltName"],
+        stem = self.folder / f"peer-{node}"
+        shown = subprocess.run(["openssl", "x509", "-in", folder / f"validators/{node}/tls.pem", "-noout", "-ext", "subjectAltName"],
                                capture_output=True, text=True, check=True).stdout
         stem.with_suffix(".ext").write_text("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
                                             "extendedKeyUsage=serverAuth,clientAuth\n"
                                             f"subjectAltName={shown.split()[-1]}\n")
-        for command in (["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/O=Alpha/CN=alpha-1",
+        for command in (["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/O={node.split('-')[0].capitalize()}/CN={node}",
                          "-keyout", f"{stem}.key", "-out", f"{stem}.csr"],
                         ["x509", "-req", "-in", f"{stem}.csr", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key", "-days", "1",
                          "-extfile", f"{stem}.ext", "-out", f"{stem}.pem"]):
@@ -95,7 +95,7 @@ class Zones(unittest.TestCase):
 
     def test_each_door_refuses_the_keys_of_the_others(self):
         folder = self.folder / "net/organisations/alpha"
-        keys = {"peer": self.peer_identity(folder), "management": folder / "administrators/developer/identity",
+        keys = {"peer": self.peer_identity(folder), "management": folder / "administrators/system-1/identity",
                 "regulator": folder / "regulators/developer/identity"}
         ports = {zone["zone"]: zone["port"] for zone in self.zones("alpha-1")}
         for zone in ("management", "regulator"):
@@ -191,18 +191,18 @@ class Zones(unittest.TestCase):
         node = self.network["nodes"][3]
         folder = self.folder / "net/organisations" / node["organisation"].lower()
         self.cairn("admin", "status", "--node", node["name"])
-        self.cairn("identity", "revoke", folder / "administrators/developer/identity.pem", "--org", folder)
+        self.cairn("identity", "revoke", folder / "administrators/system-1/identity.pem", "--org", folder)
         error = self.cairn("admin", "status", "--node", node["name"], expect=1)
         self.assertIn("CRN-CRY-0015", error)
         self.cairn("identity", "revoke", folder / "regulators/developer/identity.pem", "--certificate-only", "--org", folder)
         error = self.cairn("audit", "collect", "--node", node["name"], "--out", self.folder / "refused", expect=1)
         self.assertIn("CRN-CRY-0015", error)
         # With a new key and certificate they are back, and the log tells why they were not.
-        self.cairn("identity", "renew", "administrators/developer", "--org", folder)
+        self.cairn("identity", "renew", "administrators/system-1", "--org", folder)
         self.cairn("admin", "status", "--node", node["name"])
-        for zone, role in (("management", "administrator"), ("regulator", "regulator")):
+        for zone, who in (("management", "system-administrator system-1"), ("regulator", "regulator developer")):
             (thing, reason), = self.refusals(node, zone)
-            self.assertEqual(thing, f"{zone} listener, certificate of {role} developer")
+            self.assertEqual(thing, f"{zone} listener, certificate of {who}")
             self.assertIn("CRN-CRY-0015", reason)
 
     def test_listeners_follow_their_files_and_a_roll_over_of_the_ca(self):
@@ -219,7 +219,7 @@ class Zones(unittest.TestCase):
                 time.sleep(0.1)
             self.fail(f"{zone} still serves the old certificate")
 
-        both = (("management", "management"), ("regulator", "regulation"))
+        both = (("management", "management"), ("regulator", "regulation"))  # the clients' one: tls_test.py
         before = {zone: served(zone) for zone, _ in both}
         self.cairn("org", "renew", "--org", folder, "--within", 3650)
         for zone, stem in both:
@@ -228,13 +228,13 @@ class Zones(unittest.TestCase):
         self.cairn("admin", "status", "--node", node["name"])
 
         old = self.folder / "old-administrator"
-        shutil.copytree(folder / "administrators/developer", old)
+        shutil.copytree(folder / "administrators/system-1", old)
         for stage in ("trust", "reissue"):
             self.cairn("org", "rotate-ca", "--stage", stage, "--org", folder)
             self.cairn("admin", "status", "--node", node["name"])
         for zone, stem in both:
             wait_for(zone, stem)
-        shutil.copy(folder / "administrators/developer/ca.pem", old)
+        shutil.copy(folder / "administrators/system-1/ca.pem", old)
         self.cairn("admin", "status", "--node", node["name"], "--identity", old)
         log = self.folder / "net/nodes" / node["name"] / "node.log"
         for _ in range(200):
@@ -245,6 +245,71 @@ class Zones(unittest.TestCase):
         self.cairn("admin", "status", "--node", node["name"])
         error = self.cairn("admin", "status", "--node", node["name"], "--identity", old, expect=8)
         self.assertIn("CRN-NET-0002", error)
+
+    def test_every_command_is_given_by_the_administrators_it_names_and_by_nobody_else(self):
+        folder = self.folder / "net/organisations/gamma"
+        each = {"status", "commands", "pending", "confirm"}
+        powers = {"system-1": each | {"stop", "set-log-level", "backup"},
+                  "security-1": each | {"open-zone", "close-zone", "unlock", "rotate-certificate", "retire-storage-key"},
+                  "audit-1": each | {"anchor", "prune-audit"}}
+        arguments = {"set-log-level": ["info"], "open-zone": ["client"], "close-zone": ["client"], "unlock": ["bob"],
+                     "retire-storage-key": ["1"], "prune-audit": ["400"], "confirm": ["0x00"], "backup": ["/never/written"]}
+        with_code = {"stop", "open-zone", "close-zone", "unlock", "retire-storage-key", "prune-audit", "confirm", "backup"}
+        self.cairn("identity", "issue", "person", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "--label", "client", "--org", folder)
+        strangers = {"client": folder / "identities/client/tls", "regulator": folder / "regulators/developer/identity",
+                     "peer": self.peer_identity(folder, "gamma-1"), "listener": folder / "validators/gamma-1/management"}
+        people = {name: folder / "administrators" / name for name in powers}
+        for name, stem in strangers.items():
+            people[name] = self.folder / f"as-{name}"
+            people[name].mkdir()
+            for end in ("pem", "key"):
+                shutil.copy(f"{stem}.{end}", people[name] / f"identity.{end}")
+            shutil.copy(folder / "ca.pem", people[name])
+        listed = {command["name"]: command for command in json.loads(self.cairn("admin", "commands", "--node", "gamma-1", "--json"))}
+        commands = sorted(set.union(*powers.values()))
+        self.assertEqual(set(listed), set(commands) | {"enrol-second-factor"})
+        cells = 0
+        for command in commands:
+            for name, directory in people.items():
+                done = subprocess.run([CAIRN, "admin", command, *arguments.get(command, []), "--node", "gamma-1", "--identity", directory],
+                                      env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+                cells += 1
+                if name not in powers:
+                    # A person's certificate is for the chain, a listener's for servers: TLS or the zone refuses them.
+                    self.assertNotEqual(done.returncode, 0, f"{command} by {name}")
+                    self.assertRegex(done.stderr, "CRN-(ZON-0003|ZON-0011|NET-|CRY-)", f"{command} by {name}")
+                elif command not in powers[name]:
+                    self.assertIn("CRN-ZON-0016", done.stderr, f"{command} by {name}")
+                elif command in with_code:
+                    self.assertIn("CRN-ZON-0009", done.stderr, f"{command} by {name}")
+                    # A command that works forgets the wrong codes.
+                    self.cairn("admin", "status", "--node", "gamma-1", "--identity", directory)
+                else:
+                    self.assertEqual(done.returncode, 0, f"{command} by {name}: {done.stderr}")
+        self.assertEqual(cells, len(commands) * 7)
+        log = self.folder / "net/nodes/gamma-1/data/audit"
+        events = json.loads(self.cairn("audit", "query", log, "--action", "admin", "--result", "refused", "--json"))["events"]
+        wrong = [event for event in events if "CRN-ZON-0016" in event["reason"]]
+        self.assertEqual(len(wrong), sum(len(set(commands) - allowed) for allowed in powers.values()))
+
+    def test_the_highest_commands_take_two_persons(self):
+        node = "beta-1"
+        folder = self.folder / "net/organisations/beta/administrators"
+
+        def give(person, *words):
+            done = subprocess.run([CAIRN, "admin", *words, "--node", node, "--identity", folder / person, "--second-factor",
+                                   self.folder / f"{person}.otp", "--json"], env=self.environment, capture_output=True, text=True, timeout=60)
+            return done.stdout if done.returncode == 0 else "refused: " + done.stderr
+        for person in ("security-1", "security-2", "system-1"):
+            self.cairn("admin", "enrol", "--node", node, "--identity", folder / person, "--out", self.folder / f"{person}.otp")
+        digest = json.loads(give("security-1", "retire-storage-key", "1"))["waits"]
+        waiting = json.loads(self.cairn("admin", "pending", "--node", node, "--identity", folder / "audit-1", "--json"))
+        self.assertEqual([(one["digest"], one["command"], one["by"]) for one in waiting],
+                         [(digest, "retire-storage-key", "security-administrator security-1")])
+        self.assertIn("CRN-ZON-0016", give("system-1", "confirm", digest))
+        # The one version there is cannot go: the second person's word reaches the act, which refuses.
+        self.assertRegex(give("security-2", "confirm", digest), "refused: .*CRN-STO-")
+        self.assertEqual(json.loads(self.cairn("admin", "pending", "--node", node, "--json")), [])
 
     def test_two_zones_on_one_listener_are_refused(self):
         config = pathlib.Path(self.folder / "net/nodes/alpha-1/node.toml").read_text()

@@ -244,7 +244,12 @@ void Machine::vote_for_end() {
     const auto parent = find_parent(view_);
     if (parent.block == nullptr || !parent.block->next_validators) return;
     auto& state = views_[view_.value];
-    if (guards_.may_notarize(state.mine, parent.digest)) cast(view_, VoteKind::notarize, parent.digest);
+    if (!guards_.may_notarize(state.mine, parent.digest)) return;
+    // No proposal carries the certificate on to who never saw it, and without everybody's votes the chain may stand still here.
+    if (parent.certificate)
+        send(std::nullopt, Channel::consensus, MessageType::certificate,
+             encode_certificate_message(*parent.certificate));
+    cast(view_, VoteKind::notarize, parent.digest);
 }
 
 /// A certificate that we hold for the statement of a received one; its signatures were checked.

@@ -24,7 +24,7 @@ Status validator_list(Invocation& invocation) {
     json asked = json::array();
     if (invocation.flag("epoch")) {
         CRN_TRY(epoch, invocation.number("epoch", 0, 0, UINT64_MAX));
-        asked.push_back(epoch);
+        asked.push_back(to_quantity(epoch));
     }
     CRN_TRY(set, rpc.call("cairn_getValidators", asked));
     const auto& terminal = invocation.terminal();

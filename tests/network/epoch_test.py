@@ -32,7 +32,7 @@ class Epochs(unittest.TestCase):
         """Makes a voting key for the validator, has its node know it, and decides; not carried out yet."""
         net = self.net
         net.cairn("signer", "voting-key", "--out", str(file), "--validator", name, "--genesis",
-                  str(self.folder / "genesis.json"), "--passphrase-file", str(self.folder / "passphrase"))
+                  str(self.folder / "genesis.json"), "--passphrase-file", str(self.folder / "signer.passphrase"))
         config = self.folder / "nodes" / name / "node.toml"
         text = config.read_text()
         if "voting_keys" in text:

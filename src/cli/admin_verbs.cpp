@@ -214,9 +214,11 @@ void declare_admin(CommandList& out) {
         {{"cairn admin unlock bob --second-factor alice.otp", ""}});
     add("prune-audit", "delete audit records that are older than so many days", admin_prune, {{.name = "DAYS"}},
         {{"cairn admin prune-audit 400 --second-factor alice.otp", ""}});
-    add("backup", "write an encrypted backup to a new file on the node's machine", admin_backup,
-        {{.name = "FILE", .help = "absolute path there"}},
-        {{"cairn admin backup /srv/backups/alpha-1.backup --second-factor alice.otp", ""}});
+    add("backup", "write an encrypted backup to a new file on the node's machine, once a second person has confirmed",
+        admin_backup, {{.name = "FILE", .help = "absolute path there"}},
+        {{"cairn admin backup /srv/backups/alpha-1.backup --second-factor alice.otp", ""}},
+        "By two system administrators: the answer is a digest for `cairn admin confirm`. `cairn backup status` on the "
+        "node's machine tells how far it is.");
     add("retire-storage-key", "destroy an old version of the storage keys, once a second person has confirmed",
         admin_retire, {{.name = "VERSION"}},
         {{"cairn admin retire-storage-key 1 --second-factor alice.otp", "after `cairn storage key reencrypt`"}},

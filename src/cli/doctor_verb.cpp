@@ -71,6 +71,7 @@ private:
     void add(Finding finding) { findings_.push_back(std::move(finding)); }
     void look_at_certificate(const std::string& label, const NodeSettings& settings, const ledger::Genesis& genesis,
                              const ledger::Validator& self);
+    void look_at_listener(const std::string& label, const zone::ListenerFilesConfig& files);
     void look_at_disk(const std::string& label, const NodeSettings& settings);
     void look_at_ports(const std::string& label, const NodeSettings& settings, bool running);
     void look_at_peers(const std::string& label, const ledger::Genesis& genesis, const ledger::Validator& self);
@@ -150,6 +151,22 @@ void Doctor::look_at_certificate(const std::string& label, const NodeSettings& s
         return warn(check, "expires in " + std::to_string(days) + " days",
                     "Certificates end; peers refuse the node from then on.", fix);
     good(check, "valid for " + std::to_string(days) + " days, names this validator's key");
+}
+
+void Doctor::look_at_listener(const std::string& label, const zone::ListenerFilesConfig& files) {
+    const auto check = label + " certificate for " + files.zone;
+    const auto* const fix = "Run cairn org renew where the organisation's CA key is, and copy the files here";
+    const auto pem = read_file(files.certificate, crypto::kPemBytesMax);
+    if (!pem) return bad(check, pem.error());
+    const auto info = crypto::inspect_certificate(*pem);
+    if (!info) return bad(check, info.error());
+    const auto left = info->validity.not_after - now_;
+    const auto text = std::to_string(left / kDay) + " days";
+    if (left <= 0)
+        return bad(check, "has expired", "Certificates end; whoever calls this listener refuses it from then on.", fix);
+    if (left / kDay < kExpiryWarningDays)
+        return warn(check, "expires in " + text, "Certificates end; callers refuse the listener from then on.", fix);
+    good(check, "valid for " + text);
 }
 
 void Doctor::look_at_disk(const std::string& label, const NodeSettings& settings) {
@@ -240,6 +257,9 @@ void Doctor::look_at_node(const std::string& config) {
     const auto& self = genesis->validators.members[index->value];
     good(self.name + " validator key", "validator " + self.name + " of " + self.organisation);
     look_at_certificate(self.name, *settings, *genesis, self);
+    if (settings->rpc.tls) look_at_listener(self.name, *settings->rpc.tls);
+    if (settings->management) look_at_listener(self.name, settings->management->tls.files);
+    if (settings->regulator) look_at_listener(self.name, settings->regulator->tls.files);
     look_at_disk(self.name, *settings);
     const bool running = accepts_connections(settings->rpc.address == "0.0.0.0" ? "127.0.0.1" : settings->rpc.address,
                                              settings->rpc.port, Milliseconds{500});

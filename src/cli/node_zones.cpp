@@ -272,7 +272,7 @@ std::vector<zone::Command> NodeZones::commands() {
     out.push_back({"backup",
                    "writes an encrypted backup to a new file on the node's machine; `cairn backup status` there tells "
                    "how far it is",
-                   Level::highest,
+                   Level::two,
                    system,
                    {"file"},
                    [this](const Person& person, const Arguments& arguments) -> Result<std::string> {

@@ -2,6 +2,7 @@
 
 #include "base/errors/audit.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "codec/abi.hpp"
 #include "crypto/secp256k1.hpp"
 #include "ledger/selector.hpp"
@@ -78,6 +79,7 @@ void AuditWatch::stop() {
 }
 
 void AuditWatch::run(std::stop_token stop) {
+    name_thread("audit watch");
     auto height = cover_.height;
     auto already = std::exchange(cover_.events, {});
     auto next_tick = SteadyClock::now() + audit::kRepeatInterval;

@@ -4,6 +4,7 @@
 #include "base/errors/node.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 
 #include <filesystem>
 
@@ -25,6 +26,7 @@ Status BackupJob::start(Task task, const std::string& path, const std::string& w
                                   audit::Durability::durable));
     state_ = {.running = true, .path = path};
     thread_ = std::jthread([this, task, path, vault](const std::stop_token& stop) {
+        name_thread("backup");
         const auto progress = [&](std::uint64_t done, std::uint64_t total) {
             const std::lock_guard guard(mutex_);
             state_.done = done;

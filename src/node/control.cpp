@@ -4,6 +4,7 @@
 #include "base/errors/node.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -70,7 +71,10 @@ class Listening final : public ControlSocket {
 public:
     Listening(Descriptor directory, Descriptor socket, std::function<std::string(const std::string&)> answer)
         : directory_(std::move(directory)), socket_(std::move(socket)), answer_(std::move(answer)) {
-        thread_ = std::jthread([this](std::stop_token stop) { serve(stop); });
+        thread_ = std::jthread([this](std::stop_token stop) {
+            name_thread("control");
+            serve(stop);
+        });
     }
     ~Listening() override {
         thread_.request_stop();

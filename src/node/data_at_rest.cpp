@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 
 #include <array>
 #include <filesystem>
@@ -151,6 +152,7 @@ Status DataAtRest::reencrypt(std::uint64_t bytes_per_second_max) {
 }
 
 void DataAtRest::reencrypt_all(std::stop_token stop, std::uint64_t bytes_per_second_max) {
+    name_thread("reencryption");
     const auto started = system_clock().monotonic();
     const auto pause = [&](std::size_t bytes) {
         std::uint64_t done = 0;

@@ -1,6 +1,7 @@
 #include "node/info_log.hpp"
 
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "storage/segment_log.hpp"
 
 #include <condition_variable>
@@ -20,7 +21,10 @@ class SegmentInfoLog final : public InfoLog {
 public:
     explicit SegmentInfoLog(std::unique_ptr<storage::RecordLog> log) : log_(std::move(log)) {
         log_lines_to([this](std::string line) { take(std::move(line)); });
-        writer_ = std::jthread([this](std::stop_token stop) { run(stop); });
+        writer_ = std::jthread([this](std::stop_token stop) {
+            name_thread("node log");
+            run(stop);
+        });
     }
     ~SegmentInfoLog() override {
         log_lines_to({});

@@ -5,6 +5,7 @@
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "base/token_bucket.hpp"
 #include "codec/wire.hpp"
 #include "consensus/messages.hpp"
@@ -293,7 +294,10 @@ Status ValidatorNode::open(const NodeConfig& config) {
             }));
     control_ = std::move(control);
     ready_ = true;
-    disk_watch_ = std::jthread([this](std::stop_token stop) { watch_disk(stop); });
+    disk_watch_ = std::jthread([this](std::stop_token stop) {
+        name_thread("disk watch");
+        watch_disk(stop);
+    });
     log(LogLevel::info, "node", "started",
         {{"name", me_.name},
          {"chain_id", std::to_string(genesis_.parameters.chain_id)},

@@ -310,9 +310,7 @@ public:
             // Each connection gets the files as they are at its hello.
             SSL_CTX_set_cert_cb(
                 context,
-                [](SSL* ssl, void* files) {
-                    return static_cast<const zone::WatchedFiles*>(files)->current()->serve(ssl) ? 1 : 0;
-                },
+                [](SSL* ssl, void* files) { return static_cast<const zone::WatchedFiles*>(files)->serve(ssl) ? 1 : 0; },
                 const_cast<zone::WatchedFiles*>(core_->config.certificate));
         }
         const auto address = asio::ip::make_address(core_->config.address, error);

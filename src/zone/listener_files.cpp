@@ -4,6 +4,7 @@
 #include "base/errors/network.hpp"
 #include "base/errors/zone.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "crypto/certificate.hpp"
 
 #include <openssl/err.h>
@@ -18,6 +19,7 @@
 namespace cairn::zone {
 namespace {
 
+constexpr std::int64_t kDay = 86'400, kExpiryWarning = 30 * kDay; // seconds
 constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
 
 std::string read_text(const std::string& path) {
@@ -140,6 +142,10 @@ Status ListenerFiles::check_issuer(crypto::ZoneRole role, const std::vector<Auth
     });
     if (issuer == cas.end())
         return fail(error::ZoneListenerRefused, "no CA of " + identity_.organisation + " that counts issued it");
+    return check_revoked(trust);
+}
+
+Status ListenerFiles::check_revoked(const CertificateTrust* trust) const {
     if (trust == nullptr) return {};
     for (const auto& id : {fingerprint_, key_id_})
         if (trust->is_revoked(identity_.organisation, id))
@@ -193,6 +199,11 @@ std::shared_ptr<const ListenerFiles> WatchedFiles::current() const {
     return files_;
 }
 
+bool WatchedFiles::serve(SSL* connection) const {
+    const auto files = current();
+    return files->check_revoked(config_.trust.get()) && files->serve(connection);
+}
+
 Status WatchedFiles::reload() {
     CRN_TRY(files, ListenerFiles::read(config_));
     CRN_CHECK(files->check_time(wall_seconds()));
@@ -205,13 +216,31 @@ Status WatchedFiles::reload() {
 
 std::string WatchedFiles::mark() const { return mark_of({config_.certificate, config_.key, config_.authorities}); }
 
+void WatchedFiles::warn(const ListenerFiles& files, Told& told) const {
+    const auto left = files.not_after() - wall_seconds();
+    if (const auto days = left / kDay; left < kExpiryWarning && days != told.days_left) {
+        told.days_left = days;
+        log(left > 0 ? LogLevel::warning : LogLevel::error, "zone",
+            left > 0 ? "the listener's certificate expires soon" : "the listener's certificate has expired",
+            {{"zone", config_.zone}, {"days_left", std::to_string(days)}, {"next", "cairn org renew"}});
+    }
+    const auto status = files.check_revoked(config_.trust.get());
+    if (status || told.revoked == files.fingerprint()) return;
+    told.revoked = files.fingerprint();
+    log(LogLevel::error, "zone", "listener shuts: its certificate is revoked; renewed files are used at once",
+        {{"zone", config_.zone}, {"error", status.error().text()}});
+}
+
 void WatchedFiles::watch(const std::stop_token& stop) {
     std::mutex waiting;
     std::condition_variable_any never;
+    name_thread("zone files");
     std::string refused; // mark of the files that were refused last
+    Told told;
     while (!stop.stop_requested()) {
         std::unique_lock lock(waiting);
         (void)never.wait_for(lock, stop, config_.check, [] { return false; });
+        warn(*current(), told);
         auto now = mark();
         if (stop.stop_requested() || now.empty() || now == mark_) continue;
         if (const auto status = reload(); !status) {

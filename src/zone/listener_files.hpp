@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,6 +30,8 @@ public:
     Status check_time(std::int64_t now) const;
     /// ZoneListenerRefused unless the certificate is for this kind of listener, one of `cas` issued it, and it is not revoked.
     Status check_issuer(crypto::ZoneRole role, const std::vector<Authority>& cas, const CertificateTrust* trust) const;
+    /// ZoneListenerRefused if its organisation has revoked the certificate or its key: then it is shown to nobody.
+    Status check_revoked(const CertificateTrust* trust) const;
     /// ZoneListenerRefused unless both are of one node of one organisation.
     Status check_same_holder(const ListenerFiles& other) const;
     /// Gives a connection the certificate and key.
@@ -54,12 +57,20 @@ public:
     static Result<std::unique_ptr<WatchedFiles>> open(const ListenerFilesConfig& config);
     ~WatchedFiles();
     std::shared_ptr<const ListenerFiles> current() const;
+    /// Gives a connection the certificate and key in use, unless they are revoked.
+    bool serve(SSL* connection) const;
     /// Reads the files again. They are taken if a CA that counts today issued the certificate, for this listener of this
     /// node; otherwise the old ones stay: ZoneFileInvalid, CertificateExpired, CertificateNotYetValid, ZoneListenerRefused.
     Status reload();
 
 private:
     explicit WatchedFiles(const ListenerFilesConfig& config) : config_(config) {}
+    /// What the log has heard of the files in use.
+    struct Told {
+        std::optional<std::int64_t> days_left; // once for each day that is left
+        std::optional<Hash256> revoked;
+    };
+    void warn(const ListenerFiles& files, Told& told) const;
     void watch(const std::stop_token& stop);
     std::string mark() const;
 

@@ -130,6 +130,35 @@ TEST_F(ListenerCertificates, of_a_ca_that_the_chain_does_not_trust_yet_are_used_
     EXPECT_EQ(served(), info(renewed).fingerprint);
 }
 
+TEST_F(ListenerCertificates, that_are_revoked_while_in_use_are_shown_to_nobody_until_they_are_renewed) {
+    write("super", alpha_.issue(crypto::ZoneRole::regulator, "super"));
+    const auto used = alpha_.issue(crypto::ZoneRole::regulation, "alpha-1");
+    write("regulation", used);
+    ASSERT_TRUE(regulator_->reload());
+    const auto before = raw(regulator_->port(), "super");
+    ASSERT_NE(before->ask().find("HTTP/1.1 200"), std::string::npos);
+    trust_->revoke("Alpha", info(used).key_id);
+    const auto shut = raw(regulator_->port(), "super");
+    EXPECT_FALSE(shut->connected);
+    EXPECT_EQ(shut->chain_length(), -1) << "no certificate was shown";
+    const auto why = reasons("regulator.refused");
+    ASSERT_EQ(why.size(), 1u);
+    EXPECT_NE(why[0].find(error_id(error::ZoneListenerRefused)), std::string::npos) << why[0];
+    EXPECT_TRUE(raw(management_->port(), "super")->connected) << "the other listener has a certificate of its own";
+    // The same key in another certificate does not help.
+    auto again = crypto::reissue_zone_certificate(alpha_.ca, used.certificate_pem, TestOrganisation::validity(),
+                                                  crypto::system_random());
+    ASSERT_TRUE(again);
+    std::ofstream{directory_ / "regulation.pem"} << *again;
+    EXPECT_EQ(regulator_->reload().error().code, error::ZoneListenerRefused);
+    EXPECT_FALSE(raw(regulator_->port(), "super")->connected);
+    const auto renewed = alpha_.issue(crypto::ZoneRole::regulation, "alpha-1");
+    write("regulation", renewed);
+    // Nobody has to tell the node; the runner's limit is the only clock here.
+    while (!raw(regulator_->port(), "super")->connected) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    EXPECT_EQ(raw(regulator_->port(), "super")->server_fingerprint(), info(renewed).fingerprint);
+}
+
 TEST_F(ListenerCertificates, that_nobody_would_take_do_not_start_a_listener) {
     RegulatorConfig config{.tls = tls("regulation"), .node = "alpha-1", .audit_directory = directory_ / "audit"};
     write("regulation", beta_.issue(crypto::ZoneRole::regulation, "alpha-1"));

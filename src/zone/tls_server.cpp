@@ -2,6 +2,7 @@
 
 #include "base/errors/network.hpp"
 #include "base/errors/zone.hpp"
+#include "base/thread_name.hpp"
 #include "zone/door.hpp"
 #include "zone/listener_files.hpp"
 #include "zone/management.hpp"
@@ -75,6 +76,7 @@ public:
             port_ = config_.port;
         }
         thread_ = std::thread([this] {
+            name_thread(("zone " + config_.files.zone).c_str()); // and so its workers, which it starts
             server_->listen_after_bind();
             ended_ = true;
         });
@@ -154,9 +156,14 @@ private:
         session->server = self;
         session->files = self->files_->current();
         session->socket = SSL_get_fd(ssl);
-        if (!session->files->serve(ssl) || SSL_set_ex_data(ssl, slot(), session.get()) != 1) return 0;
+        auto* const kept = session.get();
+        if (SSL_set_ex_data(ssl, slot(), kept) != 1) return 0;
         static_cast<void>(session.release());
-        return 1;
+        if (auto status = kept->files->check_revoked(self->config_.files.trust.get()); !status) {
+            kept->refusal = std::move(status).error();
+            return 0;
+        }
+        return kept->files->serve(ssl) ? 1 : 0;
     }
 
     static int judge(X509_STORE_CTX* store, void* server) {

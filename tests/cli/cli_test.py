@@ -195,6 +195,13 @@ class Alone(Base):
         config = work / "node/node.toml"
         healthy = json.loads(self.cairn("doctor", "--config", config, "--json").stdout)
         self.assertEqual(healthy["problems"], 0)
+        for words, states in ((("identity", "renew", "alpha-1/management", "--days", 29), ("warning", "ok")),
+                              (("org", "renew", "--within", 3650, "--days", 0), ("problem", "problem")),
+                              (("org", "renew"), ("ok", "ok"))):
+            self.cairn(*words, "--org", work / "Alpha")
+            found = json.loads(self.run_cairn("doctor", "--config", config, "--json").stdout)["findings"]
+            listeners = {one["check"]: one["state"] for one in found if "certificate for" in one["check"]}
+            self.assertEqual(listeners, {f"alpha-1 certificate for {name}": state for name, state in zip(("management", "regulator"), states)})
         os.chmod(work / "Alpha/validators/alpha-1/keys.sealed", 0o644)
         done = self.cairn("doctor", "--config", config, "--json", expect=1)
         bad = [finding for finding in json.loads(done.stdout)["findings"] if finding["state"] == "problem"]

@@ -127,11 +127,19 @@ class Backup(unittest.TestCase):
         rpc = next(node["rpc"] for node in nodes if node["name"] == "delta-1")
         self.cairn("record", "show", self.folder / "document-11", "--rpc", rpc)
 
-    def test_backup_of_the_running_node_is_made_by_its_administrator_too(self):
+    def test_backup_of_the_running_node_is_made_by_two_administrators_too(self):
         path = self.folder / "by-administrator.backup"
-        secret = self.folder / "otp"
-        self.cairn("admin", "enrol", "--node", "alpha-1", "--out", secret)
-        self.cairn("admin", "backup", path, "--node", "alpha-1", "--second-factor", secret)
+        people = self.folder / "net/organisations/alpha/administrators"
+
+        def give(person, *words):
+            return json.loads(self.cairn("admin", *words, "--node", "alpha-1", "--identity", people / person,
+                                         "--second-factor", self.folder / person, "--json").stdout)
+        for person in ("system-1", "system-2"):
+            self.cairn("admin", "enrol", "--node", "alpha-1", "--identity", people / person, "--out", self.folder / person)
+        digest = give("system-1", "backup", path)["waits"]
+        time.sleep(1)
+        self.assertFalse(path.exists() or path.with_name(path.name + ".partial").exists(), "nobody has confirmed it")
+        give("system-2", "confirm", digest)
         for _ in range(100):
             if path.exists():
                 break

@@ -205,6 +205,27 @@ class Zones(unittest.TestCase):
             self.assertEqual(thing, f"{zone} listener, certificate of {who}")
             self.assertIn("CRN-CRY-0015", reason)
 
+    def test_a_listener_whose_certificate_is_revoked_shows_it_to_nobody_until_it_is_renewed(self):
+        node = self.network["nodes"][2]
+        folder = self.folder / "net/organisations" / node["organisation"].lower()
+        self.cairn("admin", "status", "--node", node["name"])
+        self.cairn("identity", "revoke", folder / "validators" / node["name"] / "management.pem", "--org", folder)
+        for _ in range(100):
+            done = subprocess.run([CAIRN, "admin", "status", "--node", node["name"]], env=self.environment, capture_output=True, text=True,
+                                  timeout=60)
+            if done.returncode != 0:
+                break
+            time.sleep(0.1)
+        self.assertIn("CRN-ZON-0011", done.stderr)
+        self.cairn("identity", "renew", f"{node['name']}/management", "--org", folder)
+        for _ in range(100):
+            done = subprocess.run([CAIRN, "admin", "status", "--node", node["name"]], env=self.environment, capture_output=True, text=True,
+                                  timeout=60)
+            if done.returncode == 0:
+                break
+            time.sleep(0.1)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_listeners_follow_their_files_and_a_roll_over_of_the_ca(self):
         node = self.network["nodes"][3]
         folder = self.folder / "net/organisations" / node["organisation"].lower()

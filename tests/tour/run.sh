@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 dir=$(mktemp -d)
-export CAIRN_TOUR_DIR=$dir/tour CAIRN_TOUR_PORT=${CAIRN_TOUR_PORT:-42300}
+export CAIRN_TOUR_DIR=$dir/tour CAIRN_TOUR_PORT=${CAIRN_TOUR_PORT:-$(python3 tests/free_ports.py 40)}
 trap 'build/release/cairn dev down --dir "$CAIRN_TOUR_DIR" --wipe || true; rm -rf "$dir"' EXIT
 scripts/run.sh
 heights=$(build/release/cairn dev status --dir "$CAIRN_TOUR_DIR" --json |

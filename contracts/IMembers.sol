@@ -3,7 +3,8 @@ pragma solidity >=0.8.20 <0.9.0;
 
 /// @title Organisations of the consortium and their validators
 /// @notice System contract of every Cairn chain at 0x000000000000000000000000000000000000ca01. Genesis writes the founders.
-/// Later, organisations come and go by decisions of the organisations (see IProposals, matter "membership").
+/// Later, organisations and validators come and go, and voting keys are replaced, by decisions of the organisations (see IProposals,
+/// matter "membership"). Consensus takes over the set that results with the next epoch, which begins a few blocks later.
 /// @dev The node runs it natively and reads it through typed accessors. Storage is laid out as Solidity would:
 ///   slot 0  Organisation[] organisations
 ///   slot 1  Validator[] validators
@@ -11,6 +12,7 @@ pragma solidity >=0.8.20 <0.9.0;
 ///   slot 3  mapping(string name => uint256) validator index + 1
 ///   slot 4  is not used; slot 5  uint256 changes, grows whenever a member joins or leaves
 ///   slot 6  mapping(address => uint256) index + 1 of the active organisation that this account administers
+///   slot 7  mapping(bytes32 => uint256) 1 for voting keys that were replaced, or whose validator left
 ///   slot 8  mapping(bytes32 key => uint256) algorithm of voting keys that are not Ed25519
 /// Indices are never used again: who leaves stays listed as inactive. Calls with value, and delegatecalls, are refused.
 interface IMembers {
@@ -45,6 +47,10 @@ interface IMembers {
     event OrganisationAdded(uint256 indexed organisation, string name, address account);
     event OrganisationRemoved(uint256 indexed organisation, string name);
 
+    event ValidatorAdded(uint256 indexed validator, string name, bytes32 key);
+    event ValidatorKeyReplaced(uint256 indexed validator, string name, bytes32 oldKey, bytes32 newKey);
+    event ValidatorRemoved(uint256 indexed validator, string name);
+
     /// @notice The caller is not the contract Proposals, or does not administer the organisation concerned.
     error NotAuthorised(address caller);
     error OrganisationUnknown(string name);
@@ -53,10 +59,15 @@ interface IMembers {
     error NameTaken(string name);
     /// @notice The account administers another active organisation, or holds an administrator's role.
     error AccountTaken(address account);
+    /// @notice The voting key is another validator's, or was one's before.
+    error KeyTaken(bytes32 key);
+    /// @notice The proof is not this key's signature under the claim to vote as this validator.
+    error KeyUnproven(bytes32 key);
     /// @notice A field is empty, too long or malformed.
     error FieldInvalid(string field);
     error IndexOutOfRange(uint256 index, uint256 count);
-    /// @notice The last organisation cannot leave; 256 is the greatest number of organisations ever.
+    /// @notice Neither the last organisation nor the last validator can leave; 256 is the greatest number of organisations ever, 100
+    /// that of validators, 1000 that of validators ever.
     error LimitReached();
     /// @notice After this change some decision could never be taken again.
     error WouldLockOut(string reason);
@@ -79,4 +90,20 @@ interface IMembers {
         external;
     /// @notice Removes an organisation and its validators. Only by a proposal.
     function removeOrganisation(string calldata name) external;
+    /// @notice Admits a validator of an organisation that is there. Only by a proposal. `algorithm` is one that the chain's suite
+    /// votes with. `proof` is the key's own signature of 64 bytes under: "cairn-voting-key-v1", chain id (8 bytes), length of
+    /// the name (4 bytes), name; both numbers with the lowest byte first.
+    function addValidator(
+        string calldata name,
+        string calldata organisationName,
+        bytes32 key,
+        uint8 algorithm,
+        bytes calldata proof,
+        string calldata networkAddress
+    ) external;
+    /// @notice Removes a validator. Only by a proposal.
+    function removeValidator(string calldata name) external;
+    /// @notice Replaces the key with which a validator votes. Only by a proposal.
+    /// `algorithm` and `proof` as for addValidator.
+    function replaceValidatorKey(string calldata name, bytes32 key, uint8 algorithm, bytes calldata proof) external;
 }

@@ -7,6 +7,7 @@
 #include "cli/sender.hpp"
 #include "node/backup.hpp"
 #include "node/control_commands.hpp"
+#include "node/epochs.hpp"
 #include "node/executed_chain.hpp"
 #include "node/own_signer.hpp"
 #include "storage/segment_log.hpp"
@@ -105,12 +106,20 @@ Result<node::BackupReport> create_stopped(const Invocation& invocation, const no
     CRN_TRY(log, storage::open_segment_log_on(opened.at_rest->files(), config.data_dir + "/ordered",
                                               {.record_bytes_max = 64u << 20}));
     CRN_TRY(ordered, node::OrderedStore::open(*log, chain->store(), chain->blocks()));
-    const auto index = opened.genesis.validators.index_of(opened.signer->keys().consensus);
-    if (!index) return fail(error::CliPrecondition, config.keys_file + " is not a key of any validator");
+    CRN_TRY(epochs, node::Epochs::open(chain->store(), opened.genesis, chain->blocks().hash_of(Height{0})));
+    CRN_TRY(signers, node::start_voting_signers(opened.signer, config, opened.genesis.parameters.chain_id));
+    std::string name;
+    for (auto epoch = epochs->current(); epoch && name.empty();) {
+        const auto& set = epoch->validators;
+        for (const auto& signer : signers)
+            if (const auto index = set.index_of(signer->keys().consensus)) name = set.members[index->value].name;
+        epoch = set.epoch == opened.genesis.validators.epoch ? nullptr : epochs->of(set.epoch.previous());
+    }
+    if (name.empty()) return fail(error::CliPrecondition, config.keys_file + " is not a key of any validator");
     Progress progress(invocation.terminal(), system_clock());
     progress.stage("backing up");
-    auto report = node::create_backup(path, opened.genesis.validators.members[index->value].name, opened.genesis,
-                                      *ordered, chain->blocks(), *opened.signer, opened.at_rest->suite(),
+    auto report = node::create_backup(path, name, opened.genesis, *ordered, chain->blocks(), *epochs, *opened.signer,
+                                      opened.at_rest->suite(),
                                       static_cast<std::uint64_t>(system_clock().wall().count()), shown(progress));
     if (report) progress.done();
     return report;

@@ -43,6 +43,13 @@ public:
         else if (required)
             missing(section, key);
     }
+    void files(const char* section, const char* key, std::vector<std::string>& out, std::size_t limit) {
+        list(section, key, out);
+        if (out.size() > limit)
+            problem(root_[section][key].node()->source(), section, key,
+                    "names more than " + std::to_string(limit) + " files");
+        for (auto& one : out) one = (folder_ / one).lexically_normal().string();
+    }
     void address(const char* section, const char* key, std::string& host, std::uint16_t& port, bool required) {
         const auto value = get<std::string>(section, key, "\"HOST:PORT\"");
         if (!value) {
@@ -223,6 +230,8 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.address("network", "listen", out.node.listen_address, out.node.listen_port, true);
     read.file("network", "tls_certificate", out.node.tls_certificate_file, true);
     read.file("signer", "passphrase_file", out.node.passphrase_file, false);
+    read.files("signer", "voting_keys", out.node.voting_keys_files, 4);
+    read.truth("node", "join", out.node.join);
     read.file("network", "extra_trust", out.node.extra_trust_file, false);
 
     read.address("rpc", "listen", out.rpc.address, out.rpc.port, false);
@@ -289,6 +298,7 @@ std::string to_toml(const NodeSettings& settings) {
     out += "data_dir = " + toml_text(node.data_dir) + "\n";
     out += "genesis = " + toml_text(node.genesis_file) + "\n";
     out += "keys = " + toml_text(node.keys_file) + "\n";
+    if (node.join) out += "join = true\n";
     out += "disk_reserve_mib = " + std::to_string(node.disk_reserve_bytes >> 20) + "\n";
     if (node.storage_cipher || node.encryption_off_for_measuring) {
         out += "\n[storage]\n";
@@ -300,7 +310,9 @@ std::string to_toml(const NodeSettings& settings) {
     out += "listen = " + toml_text(host_port(node.listen_address, node.listen_port)) + "\n";
     out += "tls_certificate = " + toml_text(node.tls_certificate_file) + "\n";
     if (!node.extra_trust_file.empty()) out += "extra_trust = " + toml_text(node.extra_trust_file) + "\n";
-    if (!node.passphrase_file.empty()) out += "\n[signer]\npassphrase_file = " + toml_text(node.passphrase_file) + "\n";
+    if (!node.passphrase_file.empty() || !node.voting_keys_files.empty()) out += "\n[signer]\n";
+    if (!node.passphrase_file.empty()) out += "passphrase_file = " + toml_text(node.passphrase_file) + "\n";
+    if (!node.voting_keys_files.empty()) out += "voting_keys = " + toml_list(node.voting_keys_files) + "\n";
     out += "\n[rpc]\n";
     out += "listen = " + toml_text(host_port(rpc.address, rpc.port)) + "\n";
     if (rpc.websocket_port) out += "websocket_port = " + std::to_string(*rpc.websocket_port) + "\n";

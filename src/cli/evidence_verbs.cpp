@@ -95,6 +95,9 @@ Status evidence_verify(Invocation& invocation) {
     if (proof.chain_id != chain_id)
         return fail(error::EvidenceInvalid, "it is of chain " + std::to_string(proof.chain_id) +
                                                 ", the genesis file of " + std::to_string(chain_id));
+    if (const auto epoch = consensus::epoch_of(proof.evidence); epoch != genesis.validators.epoch)
+        return fail(error::CliPrecondition, "it is of epoch " + std::to_string(epoch.value) +
+                                                ", and the genesis file names the validators of epoch 0 alone");
     if (!consensus::proves_guilt(proof.evidence, chain_id, genesis.validators, consensus::voting_verifier()))
         return fail(error::EvidenceInvalid, "the signatures do not hold, or an honest validator may have made them");
     const auto& offender = genesis.validators.members[proof.evidence.offender.value];

@@ -97,16 +97,26 @@ Status node_init(Invocation& invocation) {
     CRN_CHECK(ledger::verify_signatures(genesis));
     CRN_TRY(sealed, signer::read_sealed_keys(settings.node.keys_file));
     const auto index = genesis.validators.index_of(sealed.public_keys.consensus);
-    if (!index)
-        return fail(error::CliPrecondition,
-                    settings.node.keys_file + " is not a key of any validator in " + settings.node.genesis_file);
-    const auto& validator = genesis.validators.members[index->value];
-    const auto reached_at = parse_host_port(validator.address);
-    if (!reached_at) return fail(error::GenesisInvalid, validator.address);
-    // The others reach the node by its name; it listens on that port of every interface unless told which.
-    settings.node.listen_address =
-        reached_at->host.find_first_not_of("0123456789.") == std::string::npos ? reached_at->host : "0.0.0.0";
-    settings.node.listen_port = reached_at->port;
+    settings.node.join = invocation.has("join");
+    if (!index && !settings.node.join)
+        return fail(error::CliPrecondition, settings.node.keys_file + " is not a key of any validator in " +
+                                                settings.node.genesis_file + "; a node that joins later wants --join");
+    if (settings.node.join && !invocation.flag("listen"))
+        return fail(error::CliUsage, "--join wants --listen HOST:PORT, too: genesis does not know this node");
+    CRN_TRY(certificate_text, read_file(settings.node.tls_certificate_file));
+    CRN_TRY(certificate, crypto::inspect_certificate(certificate_text));
+    auto validator_name = certificate.common_name, organisation = certificate.organisation;
+    if (index) {
+        const auto& validator = genesis.validators.members[index->value];
+        validator_name = validator.name;
+        organisation = validator.organisation;
+        const auto reached_at = parse_host_port(validator.address);
+        if (!reached_at) return fail(error::GenesisInvalid, validator.address);
+        // The others reach the node by its name; it listens on that port of every interface unless told which.
+        settings.node.listen_address =
+            reached_at->host.find_first_not_of("0123456789.") == std::string::npos ? reached_at->host : "0.0.0.0";
+        settings.node.listen_port = reached_at->port;
+    }
     const auto address_flag = [&](const char* name, std::string& host, std::uint16_t& port) -> Status {
         const auto given = invocation.flag(name);
         if (!given) return {};
@@ -138,11 +148,10 @@ Status node_init(Invocation& invocation) {
     CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::refuse));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out
-            << json{{"validator", validator.name}, {"organisation", validator.organisation}, {"config", config}}.dump(2)
-            << '\n';
+        terminal.out << json{{"validator", validator_name}, {"organisation", organisation}, {"config", config}}.dump(2)
+                     << '\n';
     else
-        print_fields(terminal, {{"validator", validator.name + " of " + validator.organisation}, {"config", config}});
+        print_fields(terminal, {{"validator", validator_name + " of " + organisation}, {"config", config}});
     if (!terminal.quiet) terminal.err << "Next: cairn node run --config " << config << "\n";
     return {};
 }
@@ -259,6 +268,8 @@ void declare_node(CommandList& out) {
                .value = "DIR",
                .help = "the node's directory (default: .)",
                .completes = Completes::directory},
+              {.name = "join",
+               .help = "the node is not in genesis: it follows until the chain has made it a validator"},
               {.name = "listen", .value = "HOST:PORT", .help = "for the other validators (default: as genesis says)"},
               {.name = "rpc",
                .value = "HOST:PORT",

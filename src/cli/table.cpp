@@ -1,6 +1,7 @@
 // The table of commands, put together from its parts.
 #include "cli/command.hpp"
 #include "cli/flow_verbs.hpp"
+#include "cli/validator_verbs.hpp"
 
 namespace cairn::cli {
 
@@ -10,6 +11,7 @@ const std::vector<Noun>& nouns() {
         {"node", "run a validator, ask any node for its status"},
         {"signer", "the process that holds a validator's private keys"},
         {"org", "an organisation's keys and certificates"},
+        {"validator", "who votes, and proposals to change that"},
         {"network", "the genesis file that all organisations sign"},
         {"identity", "who stands behind accounts and certificates"},
         {"account", "accounts and their encrypted keys"},
@@ -58,6 +60,7 @@ const std::vector<Command>& commands() {
         declare_node(out);
         declare_signer(out);
         declare_org(out);
+        declare_validator(out);
         declare_network(out);
         declare_zones(out);
         declare_identity(out);

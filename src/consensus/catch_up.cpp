@@ -11,6 +11,7 @@ namespace cairn::consensus {
 
 void Machine::send_status(std::optional<ValidatorIndex> to) {
     PeerStatus status;
+    status.epoch = epoch();
     status.view = view_;
     status.finalized = anchor_.block.height;
     status.executed = certified_.height;
@@ -22,6 +23,11 @@ void Machine::send_status(std::optional<ValidatorIndex> to) {
 }
 
 void Machine::on_status(ValidatorIndex from, PeerStatus status) {
+    if (status.epoch != epoch()) {
+        // Who is ahead can be asked for the blocks in between; who is behind will ask.
+        peers_[from.value].status.finalized = status.epoch > epoch() ? status.finalized : Height{};
+        return;
+    }
     if (status.lanes.size() != n() || (!status.echoes.empty() && status.echoes.size() != n()))
         return report(from, error::WireInvalid, "status of other lanes");
     if (status.entry && status.entry->statement.kind != VoteKind::notarize &&
@@ -32,9 +38,9 @@ void Machine::on_status(ValidatorIndex from, PeerStatus status) {
     if (waiting_for_certificates_) remember_abstention(from, status);
     if (status.view < view_ && entry_)
         send(from, Channel::consensus, MessageType::certificate, encode_certificate_message(*entry_));
-    const auto lane = status.lanes[self().value];
+    const auto lane = is_member() ? status.lanes[self().value] : Position{};
     peers_[from.value].status = std::move(status);
-    if (lane < own_tip().position) push_own_batches(from);
+    if (is_member() && lane < own_tip().position) push_own_batches(from);
 }
 
 /// What a peer has not voted for although it had the time. A few at once; the next status asks for more.
@@ -77,7 +83,7 @@ void Machine::want_header(const Hash256& digest) {
 }
 
 void Machine::fetch() {
-    if (n() == 1) return;
+    if (n() == 1 && is_member()) return;
     constexpr std::uint32_t kTriesMax = 16;
     std::map<ValidatorIndex, FetchBatches> questions;
     std::erase_if(wants_, [&](auto& entry) {
@@ -110,6 +116,7 @@ void Machine::fetch() {
 }
 
 void Machine::fetch_blocks() {
+    if (has_ended()) return;
     const auto height = anchor_.block.height.value;
     std::vector<ValidatorIndex> ahead;
     std::uint64_t claimed = 0;
@@ -144,9 +151,9 @@ void Machine::fetch_certificates() {
         send(peer, Channel::consensus, MessageType::fetch_certificates, encode_fetch_certificates({kind, {from, to}}));
         certificate_fetch_due_ = now_ + fetch_timeout();
     };
-    if (leader_of(view_) == self() && active_since_) {
+    if (active_since_ && (leader_of(view_) == self() || highest_notarized().block.next_validators)) {
         const auto state = views_.find(view_.value);
-        if (state == views_.end() || !state->second.proposed)
+        if (state == views_.end() || (!state->second.proposed && !state->second.mine.notarize))
             if (const auto gap = find_parent(view_).gap) {
                 const auto low =
                     std::max(anchor_.block.view.value + 1, gap->value - std::min(gap->value, kRangeMax - 1));
@@ -237,7 +244,9 @@ void Machine::on_fetch_blocks(ValidatorIndex from, const FetchRange& range) {
         auto item = finalized_item(height, bytes_read);
         if (!item || !serve(from, item->proposal->encoded->size() + bytes_read - before)) break;
         bytes += item->proposal->encoded->size();
+        const bool ends = item->proposal->block().next_validators.has_value();
         answer.items.push_back(std::move(*item));
+        if (ends) break; // what follows is for who knows the next set
     }
     // The last one must be final by itself: it vouches for all before it.
     while (!answer.items.empty() && answer.items.back().certificate.statement.kind != VoteKind::finalize)
@@ -256,7 +265,7 @@ void Machine::on_blocks(ValidatorIndex from, const BlocksAnswer& answer) {
         const auto& block = item.proposal->block();
         if (block.height <= anchor_.block.height) continue;
         bool follows = block.height == parent->height.next() && block.parent == parent_digest &&
-                       block.parent_view == parent->view && block.epoch == config_.validators.epoch &&
+                       block.parent_view == parent->view && block.epoch == epoch() && !parent->next_validators &&
                        block.cut.size() == n() && block.leader == leader_of(block.view);
         for (std::size_t i = 0; follows && i < n(); ++i) {
             const auto &before = parent->cut[i], &after = block.cut[i];

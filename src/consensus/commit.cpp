@@ -54,6 +54,7 @@ void Machine::move_anchor(const std::vector<Pending>& blocks) {
         cut = &next;
     }
     anchor_ = {top.proposal->block(), top.proposal->digest, top.certificate, trailing};
+    asked_.erase(asked_.begin(), asked_.lower_bound(anchor_.block.executed.height.value));
     nullified_in_row_ = 0;
     behind_since_.reset();
     changed_ = true;
@@ -70,7 +71,8 @@ void Machine::move_anchor(const std::vector<Pending>& blocks) {
             return true;
         });
     }
-    lane_votes_.erase(lane_votes_.begin(), lane_votes_.upper_bound(committed(self().value).position.value));
+    if (is_member())
+        lane_votes_.erase(lane_votes_.begin(), lane_votes_.upper_bound(committed(self().value).position.value));
     std::erase_if(wants_, [&](const auto& entry) {
         return entry.second.height.value == 0 && entry.second.position <= committed(entry.second.lane).position.value;
     });

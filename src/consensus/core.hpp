@@ -37,12 +37,22 @@ struct Limits {
     std::uint64_t delivery_window = 32; // finalized blocks delivered but not yet durable
 };
 
+/// What the first block of an epoch follows: genesis, or the final block that ended the epoch before.
+struct EpochStart {
+    Height height;
+    Hash256 digest;      // of the block; of the EVM header for genesis
+    Hash256 header_hash; // of the EVM header at `height`: the first execution reference
+    std::uint64_t timestamp_ms = 0;
+    bool operator==(const EpochStart&) const = default;
+};
+
+/// One core serves one epoch: when that has ended the driver makes another, with the same log.
 struct CoreConfig {
     std::uint64_t chain_id = 0;
     ledger::ValidatorSet validators;
+    /// validators.size(), or more, for who is not of this set: it follows without a vote.
     ValidatorIndex self;
-    /// Hash of the EVM header at height 0: parent of the first block, and its execution reference.
-    Hash256 genesis_hash;
+    EpochStart start;
     Timing timing;
     Limits limits;
 };
@@ -88,6 +98,7 @@ struct CoreStatus {
     Microseconds delta{};   // Δ without back-off
     Height highest_claimed; // by any peer, unverified: for "syncing" displays only
     bool abstaining = false;
+    bool ended = false; // the block that ends this epoch is final
 };
 
 class Guards;
@@ -103,14 +114,16 @@ public:
     Core& operator=(Core&&) noexcept;
 
     /// `records` of the write-ahead log, oldest first; empty for Memory::fresh and Memory::lost.
-    /// LogInvalid: a record does not decode, or belongs to another chain, epoch or validator. The caller may then start
-    /// a new core with Memory::lost and a new log.
+    /// LogInvalid: a record does not decode, or belongs to another chain, a later epoch or another validator. The caller may
+    /// then start a new core with Memory::lost and a new log. Records of earlier epochs are passed over; a whole log with no
+    /// others shows that nothing of this epoch was ever signed.
     Status recover(std::span<const BytesView> records, Memory memory);
 
     Actions step(const Event& event);
 
     LaneRoom lane_room() const;
     CoreStatus status() const;
+    Epoch epoch() const;
 
     /// Records that replace everything logged before: append them, sync, then older segments may be dropped.
     /// A crash in between is harmless: an unfinished set is ignored. Size: at most the lanes' windows and a few blocks.

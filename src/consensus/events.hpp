@@ -39,10 +39,13 @@ struct LocalBatch {
     std::vector<Bytes> transactions; // raw, each valid as far as the pool can tell
     std::uint64_t gas_limit_sum = 0;
 };
-/// The block at `height`, delivered as finalized before, has been executed. Heights may repeat after a restart.
+/// The block at `height`, delivered as finalized before, has been executed. Heights may repeat after a restart, and those from the
+/// last block's execution reference on (ConsensusBlock::executed) must, so that the core knows what their states ask for.
 struct ExecutionFinished {
     Height height;
     Hash256 header_hash; // hash of the EVM header
+    /// Hash of the set that the state asks for with the next epoch's number, if that is another than this epoch's.
+    std::optional<Hash256> next_validators = std::nullopt;
 };
 /// All finalized blocks up to here are durable in the driver's store, and History answers for them.
 /// At most Limits::delivery_window blocks are delivered beyond it.

@@ -112,6 +112,13 @@ Result<Evidence> decode_evidence(BytesView bytes) {
     return evidence;
 }
 
+Epoch epoch_of(const Evidence& evidence) {
+    if (const auto* votes = std::get_if<VotePair>(&evidence.proof)) return votes->first.statement.epoch;
+    if (const auto* batches = std::get_if<BatchPair>(&evidence.proof)) return batches->first.epoch;
+    if (const auto* invalid = std::get_if<InvalidTransaction>(&evidence.proof)) return invalid->header.epoch;
+    return std::get<ProposalPair>(evidence.proof).first.block.epoch;
+}
+
 bool proves_guilt(const Evidence& evidence, std::uint64_t chain_id, const ledger::ValidatorSet& set,
                   const Verifier& verifier) {
     if (evidence.offender.value >= set.size()) return false;

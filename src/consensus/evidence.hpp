@@ -49,6 +49,8 @@ struct Evidence {
 };
 /// No evidence is longer.
 inline constexpr std::size_t kEvidenceBytesMax = ledger::kBatchBytesMax + 4096;
+/// Of the first statement.
+Epoch epoch_of(const Evidence& evidence);
 /// What the offender did, in a few words.
 std::string_view kind_of(const Evidence& evidence);
 

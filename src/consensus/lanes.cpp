@@ -25,7 +25,7 @@ ledger::LaneTip Machine::own_tip() const {
 }
 
 LaneRoom Machine::lane_room() const {
-    if (lane_silent_ || waiting_for_certificates_ || is_stopped(self())) return {};
+    if (!is_member() || has_ended() || lane_silent_ || waiting_for_certificates_ || is_stopped(self())) return {};
     const auto& lane = lanes_[self().value];
     const auto used = own_tip().position.value - committed(self().value).position.value;
     const auto& limits = config_.limits;
@@ -88,6 +88,7 @@ void Machine::extend(std::uint16_t index, const Batch& batch, const Hash256& dig
 }
 
 void Machine::on_batch(ValidatorIndex from, BatchMessage message) {
+    if (message.batch.header.epoch != epoch()) return; // its owner is not in this epoch yet, or no more
     if (message.batch.header.lane != from) return report(from, error::WireInvalid, "batch of another's lane");
     if (message.proof && !absorb(*message.proof)) return report(from, error::SignatureInvalid, "proof of a batch");
     const auto& header = message.batch.header;
@@ -99,8 +100,7 @@ void Machine::on_batch(ValidatorIndex from, BatchMessage message) {
         if (link->second.voted) send_lane_vote(from.value, header.position.value, digest);
         return;
     }
-    if (header.epoch != config_.validators.epoch || !check_.batch(header, digest))
-        return report(from, error::SignatureInvalid, "batch");
+    if (!check_.batch(header, digest)) return report(from, error::SignatureInvalid, "batch");
     offer(message.batch, digest);
 }
 
@@ -193,7 +193,7 @@ void Machine::send_lane_vote(std::uint16_t lane, std::uint64_t position, const H
 
 void Machine::on_lane_vote(const Vote& vote) {
     const auto& statement = vote.statement;
-    if (statement.lane != self().value) return; // votes go to the owner only
+    if (!is_member() || statement.lane != self().value) return; // votes go to the owner only
     auto& lane = lanes_[self().value];
     const auto link = lane.chain.find(statement.number);
     if (link == lane.chain.end() || lane.proofs.contains(statement.number)) return;

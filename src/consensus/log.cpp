@@ -60,6 +60,7 @@ Result<Record> decode_content(RecordKind kind, BytesView content) {
     case RecordKind::amnesia: {
         Amnesia amnesia;
         if (in.boolean()) amnesia.abstain = in.number<View>();
+        if (in.boolean()) amnesia.last = in.number<Epoch>();
         CRN_CHECK(in.finish());
         return amnesia;
     }
@@ -123,6 +124,8 @@ SharedBytes record_amnesia(const Amnesia& amnesia) {
     auto out = start(RecordKind::amnesia);
     out.boolean(amnesia.abstain.has_value());
     if (amnesia.abstain) out.number(*amnesia.abstain);
+    out.boolean(amnesia.last.has_value());
+    if (amnesia.last) out.number(*amnesia.last);
     return done(out);
 }
 

@@ -36,6 +36,9 @@ struct Entered {
 struct Amnesia {
     /// No vote in views up to this one; absent while not known yet: no vote at all.
     std::optional<View> abstain;
+    /// Last epoch in which something may have been signed that is forgotten; absent while not known. A replica without its disk
+    /// does not know how far it had come: not beyond the epoch after the one in which a quorum answered it.
+    std::optional<Epoch> last;
 };
 struct Part {
     std::uint32_t index = 0, total = 0;

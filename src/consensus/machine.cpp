@@ -17,7 +17,7 @@ Machine::Machine(const CoreConfig& config, const Signer& signer, const History& 
       check_(config.chain_id, config_.validators, verifier),
       rules_{{0, {config.limits.block_gas_max, config.timing.min_block_interval}}},
       round_trips_(config_.validators.size()) {
-    CRN_ASSERT(n() >= 1 && n() <= ledger::kValidatorsMax && self().value < n());
+    CRN_ASSERT(n() >= 1 && n() <= ledger::kValidatorsMax);
     reset();
 }
 
@@ -34,7 +34,7 @@ Actions Machine::step(const Event& event) {
         anchor_seen_ = now_;
         if (fresh_log_) {
             log(record_identity(identity()), Barrier::sync);
-            if (lane_silent_) log(record_amnesia({abstain_}), Barrier::sync);
+            if (lane_silent_) log(record_amnesia({abstain_, forgotten_epochs_}), Barrier::sync);
         }
         // Votes that the last run had no time for.
         std::vector<View> notarized;
@@ -81,6 +81,7 @@ void Machine::on_message(const MessageReceived& message) {
     case MessageType::vote: return handle(decode_vote_message(bytes), [&](const Vote& v) { on_vote(from, v); });
     case MessageType::certificate:
         return handle(decode_certificate_message(bytes), [&](const Certificate& c) {
+            if (c.statement.epoch != epoch()) return; // its sender is in another epoch, and may well be honest
             if (!absorb(c)) report(from, error::SignatureInvalid, "certificate");
         });
     case MessageType::proposal:
@@ -103,7 +104,7 @@ void Machine::on_message(const MessageReceived& message) {
         return report(from, error::WireInvalid, "not a digest");
     case MessageType::evidence:
         return handle(decode_evidence(bytes), [&](Evidence e) {
-            if (accused_.contains({e.offender.value, e.proof.index()})) return;
+            if (accused_.contains({e.offender.value, e.proof.index()}) || epoch_of(e) != epoch()) return;
             if (!check_.evidence(e)) return report(from, error::SignatureInvalid, "evidence proves nothing");
             found(std::move(e));
         });
@@ -122,6 +123,7 @@ void Machine::progress() {
         vote_in_lanes();
         consider_proposal();
         propose();
+        vote_for_end();
         if (!changed_) break;
     }
     announce_notarized();
@@ -165,7 +167,7 @@ Microseconds Machine::next_wake() const {
 
 void Machine::send(std::optional<ValidatorIndex> to, Channel channel, MessageType type, SharedBytes payload) {
     if (recovering_) return;
-    if (!to && n() == 1) return;
+    if (!to && n() == 1 && is_member()) return;
     out_.messages.push_back({to, channel, static_cast<std::uint8_t>(type), std::move(payload)});
 }
 
@@ -287,7 +289,7 @@ Microseconds Machine::delta() const {
 
 std::optional<ledger::Vote> Machine::sign(VoteKind kind, std::uint64_t number, std::uint16_t lane,
                                           const Hash256& digest) const {
-    if (is_stopped(self())) return std::nullopt;
+    if (!is_member() || is_stopped(self())) return std::nullopt;
     const ledger::VoteStatement statement{kind, config_.validators.epoch, number, lane, digest};
     const auto signature = signer_.sign_vote(statement);
     if (!signature) return std::nullopt;
@@ -304,7 +306,8 @@ CoreStatus Machine::status() const {
     out.executed = certified_.height;
     out.delta = base_delta();
     for (const auto& peer : peers_) out.highest_claimed = std::max(out.highest_claimed, peer.status.finalized);
-    out.abstaining = waiting_for_certificates_ || (abstain_ && view_ <= *abstain_);
+    out.abstaining = !is_member() || waiting_for_certificates_ || (abstain_ && view_ <= *abstain_);
+    out.ended = has_ended();
     return out;
 }
 
@@ -323,6 +326,7 @@ Status Core::recover(std::span<const BytesView> records, Memory memory) { return
 Actions Core::step(const Event& event) { return machine_->step(event); }
 LaneRoom Core::lane_room() const { return machine_->lane_room(); }
 CoreStatus Core::status() const { return machine_->status(); }
+Epoch Core::epoch() const { return machine_->epoch(); }
 std::vector<SharedBytes> Core::checkpoint() const { return machine_->checkpoint(); }
 
 } // namespace cairn::consensus

@@ -42,6 +42,7 @@ public:
     Actions step(const Event& event);
     LaneRoom lane_room() const;
     CoreStatus status() const;
+    Epoch epoch() const { return config_.validators.epoch; }
     std::vector<SharedBytes> checkpoint() const;
 
 private:
@@ -149,6 +150,10 @@ private:
     std::size_t n() const { return config_.validators.size(); }
     std::size_t quorum() const { return guards_.quorum(config_.validators); }
     ValidatorIndex self() const { return config_.self; }
+    /// Of this epoch's set, or only following.
+    bool is_member() const { return self().value < n(); }
+    /// The block that ends the epoch is final: what is left is to serve what others lack.
+    bool has_ended() const { return anchor_.block.next_validators.has_value(); }
     ValidatorIndex leader_of(View view) const;
     ValidatorIndex peer_after(ValidatorIndex first, std::uint32_t tries) const;
     /// Without the back-off.
@@ -217,6 +222,8 @@ private:
     ledger::Cut choose_cut(const ConsensusBlock& parent) const;
     void count_work(const ConsensusBlock& parent, const ConsensusBlock& block);
     void propose();
+    void vote_for_end();
+    bool end_is_due(const ConsensusBlock& parent) const;
     void run_timers();
     void resend();
     bool has_work() const;
@@ -336,6 +343,8 @@ private:
     std::uint64_t execution_floor_ = 0; // certified and executed here
     std::uint64_t executed_ = 0;        // highest own result, or what was durable at the start
     std::uint64_t recovered_ = 0;       // durable at the start: own results may be unknown below
+    /// By height, from the last final block's execution reference on: the set that the own state asks for, if another.
+    std::map<std::uint64_t, std::optional<Hash256>> asked_;
     ledger::ExecutionReference certified_;
     std::optional<Certificate> certified_by_;
 
@@ -362,7 +371,8 @@ private:
 
     // amnesia
     bool waiting_for_certificates_ = false;
-    std::optional<View> abstain_; // no vote in views up to here
+    std::optional<View> abstain_;           // no vote in views up to here
+    std::optional<Epoch> forgotten_epochs_; // Amnesia::last
 };
 
 } // namespace cairn::consensus

@@ -96,8 +96,9 @@ std::vector<Template> make_templates() {
         }
         answer.items.push_back({proposal, certificate(ledger::VoteKind::finalize, view, digest, 0), std::nullopt});
         out.push_back({1, MessageType::blocks, encode_blocks_answer(answer)});
-        PeerStatus status{View{view + 1}, Height{view}, Height{view}, std::vector<Position>(4),
-                          certificate(ledger::VoteKind::notarize, view, digest, 0)};
+        PeerStatus status{
+            Epoch{0},     View{view + 1},           Height{view},
+            Height{view}, std::vector<Position>(4), certificate(ledger::VoteKind::notarize, view, digest, 0)};
         out.push_back({1, MessageType::status, encode_status(status)});
         out.push_back({2, MessageType::fetch_blocks, encode_fetch_range({1, view})});
         out.push_back(
@@ -142,7 +143,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     CoreConfig config;
     config.chain_id = 1;
-    config.genesis_hash[0] = 1;
+    config.start.digest[0] = config.start.header_hash[0] = 1;
     for (std::uint8_t i = 0; i < 4; ++i) {
         ledger::Validator validator;
         validator.key.bytes[0] = i;

@@ -113,6 +113,7 @@ Result<ProposalPtr> decode_proposal(SharedBytes bytes) {
 
 Bytes encode_status(const PeerStatus& status) {
     WireWriter out;
+    out.number(status.epoch);
     out.number(status.view);
     out.number(status.finalized);
     out.number(status.executed);
@@ -131,6 +132,7 @@ Bytes encode_status(const PeerStatus& status) {
 Result<PeerStatus> decode_status(BytesView bytes) {
     WireReader in{bytes};
     PeerStatus status;
+    status.epoch = in.number<Epoch>();
     status.view = in.number<View>();
     status.finalized = in.number<Height>();
     status.executed = in.number<Height>();
@@ -226,8 +228,11 @@ Result<BlocksAnswer> decode_blocks_answer(BytesView bytes) {
         if (in.failed()) break;
         CRN_TRY(proposal, decode_proposal(std::make_shared<const Bytes>(to_bytes(encoded))));
         const auto& block = proposal->block();
-        if (!states(certificate, VoteKind::notarize, block.epoch, block.view.value, proposal->digest) &&
-            !states(certificate, VoteKind::finalize, block.epoch, block.view.value, proposal->digest))
+        // The block that ends an epoch may be finalized in a later view.
+        const auto number =
+            block.next_validators ? std::max(certificate.statement.number, block.view.value) : block.view.value;
+        if (!states(certificate, VoteKind::notarize, block.epoch, number, proposal->digest) &&
+            !states(certificate, VoteKind::finalize, block.epoch, number, proposal->digest))
             return fail(error::WireInvalid, "certificate is not of its block");
         if (execution &&
             (execution->statement.kind != VoteKind::execution || execution->statement.number != block.height.value))

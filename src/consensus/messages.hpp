@@ -62,6 +62,7 @@ ProposalPtr make_proposal(SignedBlock block, std::optional<ledger::Certificate> 
 Result<ProposalPtr> decode_proposal(SharedBytes bytes);
 
 struct PeerStatus {
+    Epoch epoch;
     View view;
     Height finalized;
     Height executed;             // certified

@@ -72,9 +72,14 @@ TEST(Message, every_kind_has_exactly_one_length) {
           [](const Bytes& b) { return decode_batch_message(b).has_value(); });
     exact(*proposal()->encoded,
           [](const Bytes& b) { return decode_proposal(std::make_shared<const Bytes>(b)).has_value(); });
-    const PeerStatus status{
-        View{3}, Height{2},       Height{1}, std::vector<Position>(4), certificate(VoteKind::nullify, 2, {}),
-        7,       {{1, 2}, {3, 4}}};
+    const PeerStatus status{Epoch{5},
+                            View{3},
+                            Height{2},
+                            Height{1},
+                            std::vector<Position>(4),
+                            certificate(VoteKind::nullify, 2, {}),
+                            7,
+                            {{1, 2}, {3, 4}}};
     exact(encode_status(status), [&](const Bytes& b) {
         const auto s = decode_status(b);
         return s && *s == status;

@@ -8,8 +8,8 @@ namespace cairn::consensus {
 // Votes ----------------------------------------------------------------------------------------------------------------
 
 void Machine::on_vote(ValidatorIndex from, const Vote& vote) {
+    if (vote.statement.epoch != epoch()) return;
     if (vote.voter != from) return report(from, error::WireInvalid, "vote of another");
-    if (vote.statement.epoch != config_.validators.epoch) return;
     switch (vote.statement.kind) {
     case VoteKind::lane: return on_lane_vote(vote);
     case VoteKind::execution: return on_execution_vote(vote);
@@ -189,8 +189,9 @@ Machine::Top Machine::highest_notarized() const {
 
 /// Whether this view should come to an end: an idle network starts no timers.
 bool Machine::has_work() const {
+    if (has_ended()) return false;
     const auto [top, digest] = highest_notarized();
-    if (top.height > anchor_.block.height) return true;
+    if (top.height > anchor_.block.height || end_is_due(top)) return true;
     if (const auto state = views_.find(view_.value); state != views_.end())
         if (state->second.proposal || !state->second.notarize.empty() || !state->second.nullify.empty()) return true;
     if (!lag_allows(top)) return false;

@@ -79,6 +79,13 @@ bool Machine::lag_allows(const ConsensusBlock& parent) const {
     return parent.height.value + 1 <= best_execution(parent).height.value + config_.limits.execution_lag_max;
 }
 
+/// A child of `parent` has to end the epoch, as far as this member has executed.
+bool Machine::end_is_due(const ConsensusBlock& parent) const {
+    if (parent.next_validators) return false;
+    const auto asked = asked_.find(best_execution(parent).height.value);
+    return asked != asked_.end() && asked->second;
+}
+
 /// Until when a leader waits for results before it proposes a child of `parent`: while more blocks than are voted on, executed and certified
 /// at a time are on their way, another one only waits behind them. Far shorter than others wait for a leader.
 Microseconds Machine::due_after(const ConsensusBlock& parent, const Hash256& digest) const {
@@ -104,7 +111,8 @@ std::uint64_t Machine::trailing_empty(Hash256 digest) const {
 
 /// When an empty block should follow `parent`; nothing once enough of them did.
 std::optional<Microseconds> Machine::trailing_block_due(const ConsensusBlock& parent, const Hash256& digest) const {
-    if (!lag_allows(parent) || trailing_empty(digest) >= config_.limits.trailing_empty_blocks) return std::nullopt;
+    if (parent.next_validators || !lag_allows(parent) || trailing_empty(digest) >= config_.limits.trailing_empty_blocks)
+        return std::nullopt;
     return seen_at(digest) + config_.timing.empty_block_interval;
 }
 
@@ -191,11 +199,15 @@ void Machine::propose() {
         return; // fetch_certificates() closes a gap
     }
     if (parent.skipped.size() > kSkippedViewsMax) return;
+    if (parent.block->next_validators) return; // nothing follows it: vote_for_end()
     if (parent.block->height.value > 0 && now_ < due_after(*parent.block, parent.digest)) return;
 
     ConsensusBlock block;
-    block.cut = lag_allows(*parent.block) ? choose_cut(*parent.block) : parent.block->cut;
-    if (block.cut == parent.block->cut) {
+    const bool ends = end_is_due(*parent.block);
+    block.cut = !ends && lag_allows(*parent.block) ? choose_cut(*parent.block) : parent.block->cut;
+    if (ends) {
+        block.next_validators = asked_.at(best_execution(*parent.block).height.value);
+    } else if (block.cut == parent.block->cut) {
         // Without data a block helps to finalize its ancestors, if they do not come to it by themselves, or it is one of the
         // few that follow the last data.
         const bool helps =
@@ -223,6 +235,21 @@ void Machine::propose() {
     out_.sync = true; // a leader must not propose another block in this view after a restart
     send_proposal(std::nullopt, MessageType::proposal, proposal->encoded);
     changed_ = true;
+}
+
+/// Nothing follows the block that ends the epoch, and not every view that notarizes it can finalize it. So whoever enters a view above
+/// it votes for it again: it takes the place of a proposal, and its own certificates that of a justification.
+void Machine::vote_for_end() {
+    if (has_ended() || !may_vote_in(view_) || !highest_notarized().block.next_validators) return;
+    const auto parent = find_parent(view_);
+    if (parent.block == nullptr || !parent.block->next_validators) return;
+    auto& state = views_[view_.value];
+    if (!guards_.may_notarize(state.mine, parent.digest)) return;
+    // No proposal carries the certificate on to who never saw it, and without everybody's votes the chain may stand still here.
+    if (parent.certificate)
+        send(std::nullopt, Channel::consensus, MessageType::certificate,
+             encode_certificate_message(*parent.certificate));
+    cast(view_, VoteKind::notarize, parent.digest);
 }
 
 /// A certificate that we hold for the statement of a received one; its signatures were checked.
@@ -271,8 +298,8 @@ ProposalPtr Machine::with_sound_certificates(const ProposalPtr& proposal) const 
 
 void Machine::on_proposal(ValidatorIndex from, const ProposalPtr& received, bool answer) {
     const auto& block = received->block();
-    if (block.epoch != config_.validators.epoch || block.cut.size() != n() || block.leader != leader_of(block.view) ||
-        (!answer && from != block.leader))
+    if (block.epoch != epoch()) return; // its leader is not in this epoch yet, or no more
+    if (block.cut.size() != n() || block.leader != leader_of(block.view) || (!answer && from != block.leader))
         return report(from, error::WireInvalid, "proposal of a wrong leader or for other lanes");
     if (block.view <= floor_view()) return;
     const bool wanted = header_wants_.contains(received->digest);
@@ -340,7 +367,7 @@ Machine::Verdict Machine::examine(const Proposal& proposal) {
     }
     const auto& limits = config_.limits;
     if (block.height != parent->height.next() || block.parent_view != parent->view ||
-        block.timestamp_ms <= parent->timestamp_ms || block.next_validators)
+        block.timestamp_ms <= parent->timestamp_ms || parent->next_validators)
         return Verdict::invalid;
 
     // Execution reference: certified, never falling, of an ancestor.
@@ -352,6 +379,15 @@ Machine::Verdict Machine::examine(const Proposal& proposal) {
         return Verdict::invalid;
     }
     const bool empty = block.cut == parent->cut;
+    // The state that the block refers to decides whether it ends the epoch, and with which set.
+    const auto asked = asked_.find(executed.height.value);
+    if (block.next_validators) {
+        if (!empty) return Verdict::invalid;
+        if (asked == asked_.end()) return Verdict::wait;
+        if (asked->second != block.next_validators) return Verdict::invalid;
+    } else if (asked != asked_.end() && asked->second) {
+        return Verdict::wait; // its leader may not have executed so far itself; the view passes
+    }
     if (!empty && block.height.value > executed.height.value + limits.execution_lag_max) return Verdict::invalid;
 
     std::uint64_t count = 0, bytes = 0, gas = 0;

@@ -27,16 +27,24 @@ void Machine::reset() {
     waiting_for_certificates_ = false;
     lane_silent_ = false;
     abstain_.reset();
+    forgotten_epochs_.reset();
 
-    ConsensusBlock genesis;
-    genesis.epoch = config_.validators.epoch;
-    genesis.cut.resize(n());
-    genesis.executed = {Height{0}, config_.genesis_hash};
-    anchor_ = {genesis, config_.genesis_hash, std::nullopt, config_.limits.trailing_empty_blocks};
-    delivered_ = durable_ = {};
-    delivered_cut_ = durable_cut_ = genesis.cut;
-    execution_floor_ = executed_ = recovered_ = 0;
-    certified_ = genesis.executed;
+    // As if the epoch's parent were a block of view 0 of this epoch, without lanes: they begin anew.
+    const auto& start = config_.start;
+    ConsensusBlock parent;
+    parent.epoch = epoch();
+    parent.height = start.height;
+    parent.cut.resize(n());
+    parent.executed = {start.height, start.header_hash};
+    parent.timestamp_ms = start.timestamp_ms;
+    // A later epoch begins with a few empty blocks: their certificates vouch for the last results of the epoch before.
+    const auto trailing = start.height.value == 0 ? config_.limits.trailing_empty_blocks : 0;
+    anchor_ = {parent, start.digest, std::nullopt, trailing};
+    delivered_ = durable_ = start.height;
+    delivered_cut_ = durable_cut_ = parent.cut;
+    execution_floor_ = executed_ = recovered_ = start.height.value;
+    asked_.clear();
+    certified_ = parent.executed;
     certified_by_.reset();
 }
 
@@ -45,22 +53,24 @@ std::uint64_t Machine::stored_trailing_empty(const FinalizedBlock& tip) const {
     const auto enough = config_.limits.trailing_empty_blocks;
     auto cut = tip.block.cut;
     auto height = tip.block.height.value;
-    for (std::uint64_t count = 0; count < enough && height > 1; ++count) {
+    const auto first = config_.start.height.value + 1;
+    for (std::uint64_t count = 0; count < enough && height > first; ++count) {
         const auto parent = history_.block(Height{--height});
         if (!parent) return enough;
         if (parent->block.cut != cut) return count;
     }
     const auto first_has_data =
-        height == 1 && std::ranges::any_of(cut, [](const LaneTip& t) { return t != LaneTip{}; });
-    return first_has_data ? std::min(enough, tip.block.height.value - 1) : enough;
+        height == first && std::ranges::any_of(cut, [](const LaneTip& t) { return t != LaneTip{}; });
+    return first_has_data || first > 1 ? std::min(enough, tip.block.height.value - first + (first_has_data ? 0 : 1))
+                                       : enough;
 }
 
 /// The tip of the driver's store is the anchor; the log adds what came after.
 void Machine::load_history() {
     const auto tip = history_.tip();
-    if (tip.value == 0) return;
+    if (tip <= config_.start.height) return;
     const auto block = history_.block(tip);
-    if (!block) return;
+    if (!block || block->block.epoch != epoch()) return;
     anchor_ = {block->block, block->digest, block->certificate, stored_trailing_empty(*block)};
     delivered_ = durable_ = tip;
     delivered_cut_ = durable_cut_ = block->block.cut;
@@ -68,8 +78,9 @@ void Machine::load_history() {
     entry_ = anchor_.certificate;
     executed_ = recovered_ = execution_floor_ = tip.value;
     certified_ = block->block.executed;
-    certified_by_ = history_.execution_certificate(certified_.height);
-    const auto low = tip.value - std::min<std::uint64_t>(tip.value, kExecutionWindow);
+    // Of the epoch's first reference there is no certificate by this set.
+    if (certified_.height > config_.start.height) certified_by_ = history_.execution_certificate(certified_.height);
+    const auto low = tip.value - std::min(tip.value - config_.start.height.value, kExecutionWindow);
     for (auto height = tip.value; height > low; --height) {
         const auto certificate = history_.execution_certificate(Height{height});
         if (!certificate) {
@@ -88,9 +99,10 @@ void Machine::load_history() {
 Status Machine::recover(std::span<const BytesView> records, Memory memory) {
     reset();
     load_history();
-    if (history_.tip().value > 0 && durable_ != history_.tip())
-        return fail(error::LogInvalid, "the store does not have its own highest block");
-    if (memory == Memory::fresh && history_.tip().value > 0) memory = Memory::lost;
+    if (durable_ != history_.tip())
+        return fail(error::LogInvalid, "the store does not have its own highest block, or not that before this epoch");
+    const bool begun = history_.tip() > config_.start.height;
+    if (memory == Memory::fresh && begun) memory = Memory::lost;
     if (memory == Memory::complete && records.empty()) memory = history_.tip().value > 0 ? Memory::lost : Memory::fresh;
     if (memory != Memory::complete) {
         fresh_log_ = true;
@@ -105,7 +117,19 @@ Status Machine::recover(std::span<const BytesView> records, Memory memory) {
 
 Status Machine::apply_all(std::span<const BytesView> records) {
     std::vector<BytesView> parts;
-    bool identified = false;
+    enum class Epochs { none, earlier, this_one } seen = Epochs::none;
+    std::optional<Amnesia> before; // of the last epoch before this one
+    const auto take = [&](const Record& record) -> Status {
+        if (const auto* whose = std::get_if<Identity>(&record)) {
+            const bool earlier = whose->chain_id == config_.chain_id && whose->epoch < epoch();
+            seen = earlier ? Epochs::earlier : Epochs::this_one;
+            before.reset();
+        }
+        if (seen == Epochs::none) return fail(error::LogInvalid, "the log does not begin with its identity");
+        if (seen == Epochs::this_one) return apply(record);
+        if (const auto* amnesia = std::get_if<Amnesia>(&record)) before = *amnesia;
+        return {};
+    };
     for (const auto& bytes : records) {
         CRN_TRY(record, decode_record(bytes));
         if (const auto* part = std::get_if<Part>(&record)) {
@@ -119,19 +143,24 @@ Status Machine::apply_all(std::span<const BytesView> records) {
             for (const auto& inner : parts) {
                 CRN_TRY(inner_record, decode_record(inner));
                 if (std::holds_alternative<Part>(inner_record)) return fail(error::LogInvalid, "part in a part");
-                CRN_CHECK(apply(inner_record));
-                identified = identified || std::holds_alternative<Identity>(inner_record);
+                CRN_CHECK(take(inner_record));
             }
             parts.clear();
             continue;
         }
         parts.clear(); // a checkpoint that a crash cut off
-        identified = identified || std::holds_alternative<Identity>(record);
-        if (!identified) return fail(error::LogInvalid, "the log does not begin with its identity");
-        CRN_CHECK(apply(record));
+        CRN_CHECK(take(record));
     }
     // A log whose only content is an unfinished checkpoint has lost what it should have replaced.
-    if (!identified) return fail(error::LogInvalid, "the log has no identity");
+    if (seen == Epochs::none) return fail(error::LogInvalid, "the log has no identity");
+    if (seen == Epochs::this_one) return {};
+    // The identity is durable before anything of its epoch is sent. But a log that was begun after a loss tells nothing of what was
+    // signed before.
+    fresh_log_ = true;
+    if (before && (!before->last || epoch() <= *before->last)) {
+        waiting_for_certificates_ = lane_silent_ = true;
+        forgotten_epochs_ = before->last;
+    }
     return {};
 }
 
@@ -193,6 +222,7 @@ Status Machine::apply(const Record& record) {
     } else if (const auto* amnesia = std::get_if<Amnesia>(&record)) {
         lane_silent_ = true;
         abstain_ = amnesia->abstain;
+        forgotten_epochs_ = amnesia->last;
         waiting_for_certificates_ = !abstain_;
     }
     return {};
@@ -218,14 +248,15 @@ void Machine::remember_abstention(ValidatorIndex peer, const PeerStatus& status)
     if (answers < config_.validators.quorum()) return;
     abstain_ = View{std::max(highest, view_.previous()).value + 2};
     waiting_for_certificates_ = false;
-    log(record_amnesia({abstain_}), Barrier::sync);
+    if (!forgotten_epochs_) forgotten_epochs_ = epoch().next();
+    log(record_amnesia({abstain_, forgotten_epochs_}), Barrier::sync);
     changed_ = true;
 }
 
 std::vector<SharedBytes> Machine::snapshot() const {
     std::vector<SharedBytes> out;
     out.push_back(record_identity(identity()));
-    if (lane_silent_) out.push_back(record_amnesia({abstain_}));
+    if (lane_silent_) out.push_back(record_amnesia({abstain_, forgotten_epochs_}));
     // Headers before the certificates that name them.
     for (const auto& block : unsaved_) out.push_back(record_proposal(*block->proposal));
     for (const auto& pending : pending_) out.push_back(record_proposal(*pending.proposal->encoded));

@@ -7,7 +7,12 @@ namespace cairn::consensus {
 
 void Machine::on_execution(const ExecutionFinished& done) {
     const auto height = done.height.value;
-    if (height == 0 || height > delivered_.value) return;
+    if (height > delivered_.value) return;
+    if (height >= anchor_.block.executed.height.value) {
+        asked_.insert_or_assign(height, done.next_validators);
+        changed_ = true;
+    }
+    if (height == 0) return;
     executed_ = std::max(executed_, height);
     if (height <= execution_floor_) return;
     auto& execution = executions_[height];

@@ -34,9 +34,10 @@ Result<ValidatorSet> hand_over(std::uint64_t chain_id, const ValidatorSet& set, 
     if (!in.finish()) return refuse(step, "the block is malformed");
     if (block.epoch != set.epoch) return refuse(step, "the block is of another epoch");
     if (!block.next_validators) return refuse(step, "the block does not end its epoch");
+    if (handover.view < block.view.value) return refuse(step, "finalized before its view");
     const VoteStatement statement{.kind = VoteKind::finalize,
                                   .epoch = set.epoch,
-                                  .number = block.view.value,
+                                  .number = handover.view,
                                   .lane = 0,
                                   .digest = crypto::keccak256(handover.block)};
     CRN_CHECK(check_votes(chain_id, set, statement, handover.votes, step));

@@ -25,6 +25,7 @@ inline constexpr std::uint64_t kBundleVersion = 1;
 /// The last block of an epoch, finalized by that epoch's set, names the next set.
 struct EpochHandover {
     Bytes block;                           // encoding of the ConsensusBlock
+    std::uint64_t view = 0;                // in which it was finalized: its own or, if that failed, a later one
     std::vector<Certificate::Entry> votes; // finalize votes on it
     Bytes validators;                      // encoding of the next ValidatorSet
     bool operator==(const EpochHandover&) const = default;

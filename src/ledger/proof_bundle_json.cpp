@@ -33,6 +33,7 @@ Json json_of(const std::vector<Certificate::Entry>& votes) {
 Json json_of(const EpochHandover& handover) {
     return {{"block", to_hex(handover.block)},
             {"validators", to_hex(handover.validators)},
+            {"view", handover.view},
             {"votes", json_of(handover.votes)}};
 }
 
@@ -142,8 +143,8 @@ Result<ProofBundle> bundle_from_json(std::string_view json) {
     bundle.header = in.bytes(in.member(root, "header"), "header");
     bundle.votes = in.votes(root);
     for (const auto& handover : in.array(root, "handovers", kBundleHandoversMax))
-        bundle.handovers.push_back({in.bytes(in.member(handover, "block"), "block"), in.votes(handover),
-                                    in.bytes(in.member(handover, "validators"), "validators")});
+        bundle.handovers.push_back({in.bytes(in.member(handover, "block"), "block"), in.number(handover, "view"),
+                                    in.votes(handover), in.bytes(in.member(handover, "validators"), "validators")});
     const Json& record = in.member(root, "record");
     if (record.is_object() && record.contains("receipt_proof")) {
         RecordReceiptProof proof;

@@ -164,7 +164,8 @@ struct Scene {
     }
 
     /// Epoch 0 ends; validators 3, 2, 1, 0 of epoch 0 make up epoch 1.
-    void hand_over() {
+    /// `later`: views after its own in which the last block was finalized.
+    void hand_over(std::uint64_t later = 0) {
         ValidatorSet next = genesis.validators;
         next.epoch = Epoch{1};
         ConsensusBlock block{.epoch = Epoch{0},
@@ -179,9 +180,9 @@ struct Scene {
                              .next_validators = hash_of(next)};
         codec::WireWriter out;
         encode(out, block);
-        const VoteStatement statement{VoteKind::finalize, Epoch{0}, 7, 0, digest_of(block)};
-        bundle.handovers = {
-            {out.bytes(), votes_on(statement, genesis.parameters.chain_id, {1, 2, 3}), encode_validator_set(next)}};
+        const VoteStatement statement{VoteKind::finalize, Epoch{0}, 7 + later, 0, digest_of(block)};
+        bundle.handovers = {{out.bytes(), 7 + later, votes_on(statement, genesis.parameters.chain_id, {1, 2, 3}),
+                             encode_validator_set(next)}};
         certify(header(), {0, 1, 2}, Epoch{1});
     }
 
@@ -247,11 +248,22 @@ TEST(ProofBundle, follows_the_validators_over_epochs) {
     scene.expect_refused("certificate");
 }
 
+TEST(ProofBundle, the_last_block_of_an_epoch_may_be_final_in_a_later_view) {
+    Scene scene{"metadata"};
+    scene.hand_over(3);
+    EXPECT_TRUE(scene.verify());
+    scene.bundle.handovers[0].view = 6; // below the block's own
+    scene.expect_refused("handover 0: finalized before its view");
+}
+
 TEST(ProofBundle, refuses_a_handover_that_the_old_set_did_not_finalize) {
     Scene scene;
     scene.hand_over();
     const auto good = scene.bundle;
     scene.bundle.handovers[0].votes.pop_back();
+    scene.expect_refused("handover 0");
+    scene.bundle = good;
+    scene.bundle.handovers[0].view += 1;
     scene.expect_refused("handover 0");
     scene.bundle = good;
     scene.bundle.handovers[0].validators.back() ^= 1;

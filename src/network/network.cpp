@@ -90,23 +90,25 @@ class Engine final : public Network, private Connection::Owner {
 public:
     Engine(const NetworkConfig& config, const ledger::Genesis& genesis, Handler handler)
         : config_(config),
-          genesis_(genesis),
+          chain_id_(genesis.parameters.chain_id),
           genesis_hash_(ledger::hash_of(genesis)),
+          set_(config.validators.value_or(genesis.validators)),
+          trust_(config.trust ? config.trust : trust_of_genesis(genesis)),
           handler_(std::move(handler)),
           acceptor_(io_),
           accept_timer_(io_),
           tick_timer_(io_),
           resolver_(io_),
           sources_(config_.tuning),
-          bans_(genesis.validators.size(), config_.tuning),
-          peers_(genesis.validators.size()) {
+          bans_(set_.size(), config_.tuning),
+          peers_(set_.size()) {
         for (std::size_t i = 0; i < peers_.size(); ++i) {
             for (std::size_t stream = 0; stream < kStreams; ++stream) {
                 peers_[i].links[stream].bytes_in = TokenBucket(config_.tuning.read_bytes[stream], now());
                 peers_[i].links[stream].frames_in = TokenBucket(config_.tuning.read_frames[stream], now());
             }
             peers_[i].state.index = {static_cast<std::uint16_t>(i)};
-            peers_[i].state.name = genesis.validators.members[i].name;
+            peers_[i].state.name = set_.members[i].name;
             for (auto& link : peers_[i].links) link.redial = std::make_unique<asio::steady_timer>(io_);
         }
     }
@@ -118,10 +120,9 @@ public:
     }
 
     Status start() {
-        if (config_.self.value >= peers_.size())
-            return fail(error::CertificateForeign, "no validator has index " + std::to_string(config_.self.value));
         file_mark_ = mark_of_files();
-        CRN_TRY(tls, TlsContext::open(config_, genesis_));
+        CRN_TRY(tls, TlsContext::open(config_, set_, trust_));
+        name_ = config_.self.value < set_.size() ? set_.members[config_.self.value].name : tls->name();
         take_into_use(std::move(tls));
         CRN_CHECK(listen());
         thread_ = std::thread([this] {
@@ -279,10 +280,10 @@ private:
 
     // Network thread from here on.
 
-    bool we_dial(ValidatorIndex peer) const { return config_.self < peer; }
+    bool we_dial(ValidatorIndex peer) const { return peer != config_.self && name_ < set_.members[peer.value].name; }
     Hello hello_for(Stream stream) const {
         Hello out;
-        out.chain_id = genesis_.parameters.chain_id;
+        out.chain_id = chain_id_;
         out.genesis = genesis_hash_;
         out.stream = stream;
         return out;
@@ -398,8 +399,7 @@ private:
         if (stopping_) return;
         if (is_banned(peer)) return dial_failed(peer, stream, {error::PeerBanned, peers_[peer.value].state.name});
         const auto found = config_.peer_addresses.find(peer);
-        const auto& address =
-            found != config_.peer_addresses.end() ? found->second : genesis_.validators.members[peer.value].address;
+        const auto& address = found != config_.peer_addresses.end() ? found->second : set_.members[peer.value].address;
         const auto parts = split_address(address);
         if (!parts) return dial_failed(peer, stream, {error::PeerUnreachable, address + " is not host:port"});
         error_code code;
@@ -620,7 +620,7 @@ private:
         auto mark = mark_of_files();
         if (mark.empty() || mark == file_mark_) return;
         file_mark_ = std::move(mark);
-        auto renewed = TlsContext::open(config_, genesis_);
+        auto renewed = TlsContext::open(config_, set_, trust_);
         if (!renewed) {
             // Between two renames certificate and key do not match: the second one changes the mark again.
             count(&NetworkCounters::renewals_refused);
@@ -664,8 +664,11 @@ private:
     }
 
     const NetworkConfig config_;
-    const ledger::Genesis genesis_;
+    const std::uint64_t chain_id_;
     const Hash256 genesis_hash_;
+    const ledger::ValidatorSet set_;
+    const std::shared_ptr<const PeerTrust> trust_;
+    std::string name_; // own
     const Handler handler_;
     std::uint16_t port_ = 0;
 

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,9 @@ struct NetworkConfig {
     std::uint16_t listen_port = 0;
     std::string certificate_file;                              // PEM: node certificate, then its CA
     std::shared_ptr<crypto::HandshakeSigner> handshake_signer; // has the private key of the TLS certificate
+    /// The set of the epoch; nothing: that of genesis. For another epoch another object takes over.
+    std::optional<ledger::ValidatorSet> validators;
+    /// As many as there are validators, for who is not of the set: it is connected as soon as the others know it as one of them.
     ValidatorIndex self;
     /// Null: what genesis says, for ever.
     std::shared_ptr<const PeerTrust> trust;
@@ -136,7 +140,8 @@ struct OwnCertificate {
 };
 
 /// Owns one thread. A changed certificate file is taken into use for new handshakes without a restart. Identity of a peer: its TLS certificate chains to the CA of its organisation in genesis and names its
-/// consensus key (see crypto/certificate.hpp). Between two nodes the one of lower index dials, one connection per stream.
+/// consensus key (see crypto/certificate.hpp). Between two nodes the one of lower name dials, one connection per stream: names, unlike
+/// indices and keys, are the same in all epochs.
 /// Reconnects with back-off. Queues are bounded: `send` never blocks. The destructor ends all connections and the thread;
 /// the handler is not called any more once it has begun.
 class Network {

@@ -47,8 +47,8 @@ Bytes der_of(X509* certificate) {
 
 } // namespace
 
-TlsContext::TlsContext(const ledger::Genesis& genesis, std::shared_ptr<const PeerTrust> trust)
-    : genesis_(genesis), trust_(std::move(trust)), context_(boost::asio::ssl::context::tls) {
+TlsContext::TlsContext(const ledger::ValidatorSet& set, std::shared_ptr<const PeerTrust> trust)
+    : set_(set), trust_(std::move(trust)), context_(boost::asio::ssl::context::tls) {
     auto* native = context_.native_handle();
     SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
     SSL_CTX_set_ciphersuites(native, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
@@ -61,7 +61,8 @@ TlsContext::TlsContext(const ledger::Genesis& genesis, std::shared_ptr<const Pee
     SSL_CTX_set_cert_verify_callback(native, &TlsContext::judge, this);
 }
 
-Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config, const ledger::Genesis& genesis) {
+Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config, const ledger::ValidatorSet& set,
+                                                     std::shared_ptr<const PeerTrust> trust) {
     CRN_TRY(certificate, read_text(config.certificate_file));
     CRN_TRY(point, crypto::certificate_point(certificate));
     if (!config.handshake_signer || config.handshake_signer->handshake_public_key() != point)
@@ -69,13 +70,16 @@ Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
     CRN_TRY(key, crypto::remote_key(config.handshake_signer));
     CRN_TRY(der, crypto::certificate_der(certificate));
     CRN_TRY(info, crypto::inspect_certificate_der(der));
-    const auto trust = config.trust ? config.trust : trust_of_genesis(genesis);
-    CRN_TRY(index, identify_peer(der, genesis, *trust, wall_seconds()));
-    if (index != config.self)
-        return fail(error::CertificateForeign, config.certificate_file + ": is the certificate of " +
-                                                   genesis.validators.members[index.value].name);
+    // Who is not of the set yet is not judged by it: its organisation may be unknown here.
+    if (config.self.value < set.size()) {
+        CRN_TRY(index, identify_peer(der, set, *trust, wall_seconds(), Whose::own));
+        if (index != config.self)
+            return fail(error::CertificateForeign,
+                        config.certificate_file + ": is the certificate of " + set.members[index.value].name);
+    }
     try {
-        auto out = std::shared_ptr<TlsContext>(new TlsContext(genesis, trust));
+        auto out = std::shared_ptr<TlsContext>(new TlsContext(set, std::move(trust)));
+        out->name_ = info.common_name;
         out->validity_ = info.validity;
         out->fingerprint_ = info.fingerprint;
         auto& context = out->context_;
@@ -91,7 +95,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
 void TlsContext::attach(SSL* connection, PeerVerdict* verdict) { SSL_set_ex_data(connection, verdict_slot(), verdict); }
 
 Result<ValidatorIndex> TlsContext::identify(BytesView certificate_der) const {
-    return identify_peer(certificate_der, genesis_, *trust_, wall_seconds());
+    return identify_peer(certificate_der, set_, *trust_, wall_seconds());
 }
 
 int TlsContext::judge(X509_STORE_CTX* store, void* self) {

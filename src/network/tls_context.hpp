@@ -21,8 +21,9 @@ struct PeerVerdict {
 class TlsContext {
 public:
     /// KeyInvalid, KeyFileRefused, and the errors of identify_peer: also if the own certificate would be refused by the
-    /// others. `genesis` must outlive the result. The result must outlive the connections made with it.
-    static Result<std::shared_ptr<TlsContext>> open(const NetworkConfig& config, const ledger::Genesis& genesis);
+    /// others. `set` must outlive the result. The result must outlive the connections made with it.
+    static Result<std::shared_ptr<TlsContext>> open(const NetworkConfig& config, const ledger::ValidatorSet& set,
+                                                    std::shared_ptr<const PeerTrust> trust);
 
     boost::asio::ssl::context& asio() { return context_; }
     /// The verdict of this connection's handshake goes to `verdict`, which must live as long as the connection.
@@ -30,15 +31,17 @@ public:
     /// Identifies the holder of a certificate by today's trust and time.
     Result<ValidatorIndex> identify(BytesView certificate_der) const;
     /// Of the own certificate.
+    const std::string& name() const { return name_; }
     const crypto::Validity& validity() const { return validity_; }
     const Hash256& fingerprint() const { return fingerprint_; }
 
 private:
-    TlsContext(const ledger::Genesis& genesis, std::shared_ptr<const PeerTrust> trust);
+    TlsContext(const ledger::ValidatorSet& set, std::shared_ptr<const PeerTrust> trust);
     static int judge(X509_STORE_CTX* store, void* self);
 
-    const ledger::Genesis& genesis_;
+    const ledger::ValidatorSet& set_;
     const std::shared_ptr<const PeerTrust> trust_;
+    std::string name_;
     crypto::Validity validity_;
     Hash256 fingerprint_;
     boost::asio::ssl::context context_;

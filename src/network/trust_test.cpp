@@ -2,6 +2,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
 #include "crypto/hash.hpp"
+#include "network/peer_identity.hpp"
 #include "network/test_network.hpp"
 
 #include <set>
@@ -157,6 +158,31 @@ TEST_F(TrustTest, a_revocation_cuts_a_live_connection_and_a_new_key_comes_back) 
     EXPECT_EQ(nodes[1]->disconnects(), 1);
     install(0, consortium.certificate(0, 0), consortium.ca(0));
     EXPECT_TRUE(all_connected(nodes));
+}
+
+TEST_F(TrustTest, a_stopped_voting_key_keeps_its_validator_out_but_not_from_starting) {
+    const auto& member = consortium.genesis().validators.members[3];
+    trust->revoke(crypto::keccak256(member.key.bytes));
+    const auto node = last_node(); // fails if it does not start
+    const auto issued = crypto::issue_node_certificate(consortium.ca(3),
+                                                       {member.organisation, member.name, Consortium::consensus_key(3)},
+                                                       consortium.validity(), crypto::system_random());
+    ASSERT_TRUE(issued);
+    const auto certificate = crypto::certificate_der(issued->certificate_pem);
+    ASSERT_TRUE(certificate);
+    const auto now = system_clock().wall().count() / 1000;
+    const auto& set = consortium.genesis().validators;
+    const auto refused = identify_peer(*certificate, set, *trust, now);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, error::CertificateRevoked);
+    // With a new key in the seat the same certificate is good, although it names the old one; with another's name it is not.
+    auto next = set;
+    next.members[3].key.bytes.bytes.fill(0x42);
+    const auto again = identify_peer(*certificate, next, *trust, now);
+    ASSERT_TRUE(again) << again.error().text();
+    EXPECT_EQ(*again, ValidatorIndex{3});
+    next.members[3].name = "another";
+    EXPECT_EQ(identify_peer(*certificate, next, *trust, now).error().code, error::CertificateForeign);
 }
 
 TEST_F(TrustTest, a_renewed_certificate_is_used_for_new_handshakes_and_no_connection_is_lost) {

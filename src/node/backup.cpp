@@ -2,7 +2,9 @@
 
 #include "base/errors/node.hpp"
 #include "codec/wire.hpp"
+#include "crypto/hash.hpp"
 #include "node/block_runner.hpp"
+#include "node/own_signer.hpp"
 #include "storage/segment_log.hpp"
 #include "system/system_contracts.hpp"
 
@@ -16,6 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint8_t kBlock = 1;
 constexpr std::uint8_t kEnd = 2;
+constexpr std::uint8_t kValidators = 3; // the set that the block before names
 constexpr std::uint64_t kBlocksPerReport = 64;
 constexpr std::size_t kOrderedRecordBytesMax = 64u << 20;
 constexpr std::size_t kCachedTransactionsMax = 1u << 16;
@@ -34,18 +37,23 @@ Result<Hash256> genesis_block_hash(const ledger::Genesis& genesis) {
 
 std::unexpected<Error> gave_up() { return fail(error::NodeStopping, "the backup was given up"); }
 
-/// Checks that each block follows the one before, from genesis on; and that the last one is final and its result certified.
+/// Checks that each block follows the one before, from genesis on; that the validators of each epoch finalized the block that names those of
+/// the next; and that the last one is final and its result certified.
 class ChainCheck {
 public:
     explicit ChainCheck(const ledger::Genesis& genesis, const Hash256& genesis_hash)
-        : genesis_(genesis), digest_(genesis_hash), tips_(genesis.validators.size()) {}
+        : chain_id_(genesis.parameters.chain_id),
+          set_(genesis.validators),
+          digest_(genesis_hash),
+          tips_(genesis.validators.size()) {}
 
     Status block(const consensus::FinalizedBlock& block) {
         const auto wrong = [&](const char* what) {
             return fail(error::BackupUnproven, "block " + std::to_string(block.block.height.value) + ": " + what);
         };
+        if (next_) return wrong("the validators that the one before names are missing");
         if (block.block.height != height_.next()) return wrong("it does not follow the one before");
-        if (block.block.parent != digest_ || block.block.epoch != genesis_.validators.epoch ||
+        if (block.block.parent != digest_ || block.block.epoch != set_.epoch ||
             block.block.cut.size() != tips_.size() || block.block.leader.value >= tips_.size())
             return wrong("it does not follow the one before");
         for (const auto& batch : block.batches) {
@@ -63,6 +71,21 @@ public:
         height_ = block.block.height;
         digest_ = block.digest;
         certificate_ = block.certificate;
+        next_ = block.block.next_validators;
+        return next_ ? check_final() : Status{};
+    }
+
+    Status validators(BytesView encoded) {
+        const auto wrong = [&](const std::string& what) {
+            return fail(error::BackupUnproven, "validators after block " + std::to_string(height_.value) + ": " + what);
+        };
+        if (!next_ || crypto::keccak256(encoded) != *next_) return wrong("not those that it names");
+        auto set = ledger::decode_validator_set(encoded);
+        if (!set) return wrong(set.error().text());
+        if (set->epoch != set_.epoch.next()) return wrong("not of the next epoch");
+        set_ = std::move(*set);
+        tips_.assign(set_.size(), {});
+        next_.reset();
         return {};
     }
 
@@ -73,20 +96,30 @@ public:
         };
         if (height_ != header.height || height_.value == 0)
             return wrong("the last one, but not the one it was made for");
-        if (certificate_.statement.kind != ledger::VoteKind::finalize) return wrong("nobody finalized it");
-        const auto chain_id = genesis_.parameters.chain_id;
-        if (auto good = ledger::verify_certificate(chain_id, genesis_.validators, certificate_); !good)
-            return wrong("finalization: " + good.error().text());
+        CRN_CHECK(check_final());
         if (execution.statement.kind != ledger::VoteKind::execution || execution.statement.number != height_.value ||
             execution.statement.digest != header.block)
             return wrong("the certified result is of another block");
-        if (auto good = ledger::verify_certificate(chain_id, genesis_.validators, execution); !good)
+        if (auto good = ledger::verify_certificate(chain_id_, set_, execution); !good)
             return wrong("certified result: " + good.error().text());
         return {};
     }
 
 private:
-    const ledger::Genesis& genesis_;
+    /// The block read last.
+    Status check_final() const {
+        const auto wrong = [&](const std::string& what) {
+            return fail(error::BackupUnproven, "block " + std::to_string(height_.value) + ": " + what);
+        };
+        if (certificate_.statement.kind != ledger::VoteKind::finalize) return wrong("nobody finalized it");
+        if (auto good = ledger::verify_certificate(chain_id_, set_, certificate_); !good)
+            return wrong("finalization: " + good.error().text());
+        return {};
+    }
+
+    const std::uint64_t chain_id_;
+    ledger::ValidatorSet set_;    // of the epoch of the next block
+    std::optional<Hash256> next_; // of the set that the last block names, until it is read
     Height height_;
     Hash256 digest_;
     ledger::Cut tips_;
@@ -112,7 +145,7 @@ Result<ledger::Certificate> read_proven(BackupReader& reader, const ledger::Gene
         const auto malformed = [&] {
             return fail(error::BackupUnproven, "record " + std::to_string(count) + " is malformed");
         };
-        if (record.content.empty() || record.content[0] != (record.is_last ? kEnd : kBlock)) return malformed();
+        if (record.content.empty() || (record.content[0] == kEnd) != record.is_last) return malformed();
         const auto content = BytesView{record.content}.subspan(1);
         if (record.is_last) {
             codec::WireReader in{content};
@@ -122,6 +155,11 @@ Result<ledger::Certificate> read_proven(BackupReader& reader, const ledger::Gene
             if (!progress(reader.size(), reader.size())) return gave_up();
             return execution;
         }
+        if (record.content[0] == kValidators) {
+            CRN_CHECK(check.validators(content));
+            continue;
+        }
+        if (record.content[0] != kBlock) return malformed();
         auto block = consensus::decode_finalized_block(content);
         if (!block) return fail(error::BackupUnproven, block.error().text());
         CRN_CHECK(check.block(*block));
@@ -142,8 +180,9 @@ bool has_data(const std::string& directory) {
 } // namespace
 
 Result<BackupReport> create_backup(const std::string& path, const std::string& node, const ledger::Genesis& genesis,
-                                   const OrderedStore& ordered, const BlockStore& blocks, storage::KeyVault& vault,
-                                   storage::CipherSuite suite, std::uint64_t time_ms, const BackupProgress& progress) {
+                                   const OrderedStore& ordered, const BlockStore& blocks, const Epochs& epochs,
+                                   storage::KeyVault& vault, storage::CipherSuite suite, std::uint64_t time_ms,
+                                   const BackupProgress& progress) {
     // The highest block that proves itself.
     auto height = std::min(blocks.last_certified(), ordered.tip());
     consensus::FinalizedBlockPtr last;
@@ -184,6 +223,12 @@ Result<BackupReport> create_backup(const std::string& path, const std::string& n
         Bytes record{kBlock};
         append(record, consensus::encode_finalized_block(*block));
         auto added = writer.add(record);
+        if (added && block->block.next_validators && at < height) {
+            const auto next = epochs.of(block->block.epoch.next());
+            record.assign(1, kValidators);
+            if (next) append(record, ledger::encode_validator_set(next->validators));
+            added = writer.add(record);
+        }
         if (added && at.value % kBlocksPerReport == 0 && !progress(at.value, height.value)) added = gave_up();
         if (!added) {
             drop();
@@ -251,7 +296,8 @@ Result<BackupReport> restore_backup(const std::string& path, const NodeConfig& c
                                     const BackupProgress& progress) {
     if (has_data(config.data_dir)) return fail(error::BackupInTheWay, config.data_dir);
     CRN_TRY(reader, BackupReader::open(path, ledger::hash_of(genesis), *signer));
-    CRN_TRY(last_signed, signer->last_execution());
+    CRN_TRY(signers, start_voting_signers(signer, config, genesis.parameters.chain_id));
+    CRN_TRY(last_signed, last_execution_of(signers));
     const auto height = reader.header().height.value;
     if (height < last_signed.height && behind == Behind::refuse)
         return fail(error::BackupOlder, "it ends with block " + std::to_string(height) +
@@ -271,14 +317,17 @@ Result<BackupReport> restore_backup(const std::string& path, const NodeConfig& c
                                                   {.record_bytes_max = kOrderedRecordBytesMax}));
         CRN_TRY(ordered, OrderedStore::open(*log, chain->store(), chain->blocks()));
         TransactionCache cache{kCachedTransactionsMax, kCachedBytesMax};
-        BlockRunner runner{*chain, cache};
+        CRN_TRY(epochs, Epochs::open(chain->store(), genesis, chain->blocks().hash_of(Height{0})));
+        BlockRunner runner{*chain, *epochs, cache};
         CRN_TRY(execution, read_proven(
                                reader, genesis, report,
                                [&](const consensus::FinalizedBlock& block) -> Status {
                                    CRN_CHECK(ordered->append(std::make_shared<const consensus::FinalizedBlock>(block)));
                                    CRN_TRY(ran, runner.run(block));
                                    (void)ran;
-                                   return {};
+                                   return block.block.next_validators && block.block.height < reader.header().height
+                                              ? runner.begin_epoch(block)
+                                              : Status{};
                                },
                                progress));
         if (chain->blocks().hash_of(report.height) != execution.statement.digest)

@@ -10,6 +10,7 @@
 
 #include "node/backup_file.hpp"
 #include "node/data_at_rest.hpp"
+#include "node/epochs.hpp"
 #include "node/ordered_store.hpp"
 #include "signer/client.hpp"
 
@@ -33,8 +34,9 @@ using BackupProgress = std::function<bool(std::uint64_t done, std::uint64_t tota
 
 /// From stores that may be in use. BackupEmpty, BackupInTheWay, storage errors, errors of the vault.
 Result<BackupReport> create_backup(const std::string& path, const std::string& node, const ledger::Genesis& genesis,
-                                   const OrderedStore& ordered, const BlockStore& blocks, storage::KeyVault& vault,
-                                   storage::CipherSuite suite, std::uint64_t time_ms, const BackupProgress& progress);
+                                   const OrderedStore& ordered, const BlockStore& blocks, const Epochs& epochs,
+                                   storage::KeyVault& vault, storage::CipherSuite suite, std::uint64_t time_ms,
+                                   const BackupProgress& progress);
 
 /// Reads it whole and checks that the blocks follow one another from genesis on, that a quorum finalized them, and that a quorum
 /// certified the result. Whether the blocks give this result, restoring shows. Errors of BackupReader, BackupUnproven.

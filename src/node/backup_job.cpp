@@ -34,8 +34,8 @@ Status BackupJob::start(Task task, const std::string& path, const std::string& w
             return !stop.stop_requested();
         };
         auto report = task == Task::create
-                          ? create_backup(path, parts_.node, parts_.genesis, parts_.ordered, parts_.blocks, *vault,
-                                          parts_.at_rest.suite(),
+                          ? create_backup(path, parts_.node, parts_.genesis, parts_.ordered, parts_.blocks,
+                                          parts_.epochs, *vault, parts_.at_rest.suite(),
                                           static_cast<std::uint64_t>(system_clock().wall().count()), progress)
                           : verify_backup(path, parts_.genesis, *vault, progress);
         if (!report) log(LogLevel::warning, "node", "backup: " + report.error().text());

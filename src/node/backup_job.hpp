@@ -18,6 +18,7 @@ public:
         const ledger::Genesis& genesis;
         const OrderedStore& ordered;
         const BlockStore& blocks;
+        const Epochs& epochs;
         DataAtRest& at_rest;
         audit::Trail& trail;
     };

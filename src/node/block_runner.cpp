@@ -1,6 +1,9 @@
 #include "node/block_runner.hpp"
 
 #include "base/assert.hpp"
+#include "base/errors/node.hpp"
+#include "codec/wire.hpp"
+#include "system/members.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -12,11 +15,58 @@ std::size_t spare_threads() { return std::max(1u, std::thread::hardware_concurre
 
 } // namespace
 
+Result<std::optional<ledger::ValidatorSet>> BlockRunner::asked_at(Height height) const {
+    const auto epoch = epochs_.current();
+    const auto& now = epoch->validators;
+    CRN_TRY(state, height == chain_.height() ? Result<std::shared_ptr<const ledger::StateView>>{chain_.state().latest()}
+                                             : chain_.state().at(height));
+    auto set = system::validators_of(*state, now.epoch.next());
+    const auto same = [](const ledger::Validator& a, const ledger::Validator& b) {
+        return a.name == b.name && a.organisation == b.organisation && a.key == b.key;
+    };
+    if (std::ranges::equal(set.members, now.members, same)) return std::nullopt;
+    // Members allows neither; a chain without validators could never get any again.
+    if (set.members.empty() || set.size() > ledger::kValidatorsMax) return std::nullopt;
+    return set;
+}
+
+Status BlockRunner::begin_epoch(const consensus::FinalizedBlock& last) {
+    CRN_TRY(next, asked_at(last.block.executed.height));
+    if (!next || hash_of(*next) != *last.block.next_validators)
+        return fail(error::HandoverDiffers, "block " + std::to_string(last.block.height.value) +
+                                                " hands over to validators that the own state does not ask for");
+    codec::WireWriter block;
+    encode(block, last.block);
+    EpochRecord record;
+    record.start = {last.block.height, last.digest, chain_.blocks().hash_of(last.block.height),
+                    last.block.timestamp_ms};
+    record.handover = {block.take(), last.certificate.statement.number, last.certificate.entries,
+                       encode_validator_set(*next)};
+    record.validators = std::move(*next);
+    CRN_CHECK(epochs_.append(std::move(record)));
+    shares_.reset(); // the weights are of the set before
+    return {};
+}
+
+/// The account of the leader's organisation: of genesis, or as the state before the block has it.
+Address BlockRunner::beneficiary_of(ValidatorIndex leader) const {
+    const auto epoch = epochs_.current();
+    const auto& name = epoch->validators.members[leader.value].organisation;
+    const auto account_in = [&](const std::vector<ledger::Organisation>& organisations) -> std::optional<Address> {
+        for (const auto& organisation : organisations)
+            if (organisation.name == name) return organisation.account;
+        return std::nullopt;
+    };
+    if (const auto account = account_in(chain_.genesis().organisations)) return *account;
+    return account_in(system::organisations_of(*chain_.state().latest())).value_or(Address{});
+}
+
 BlockRunner::LaneWeights BlockRunner::lane_weights(Height height) {
     const auto state = chain_.state().latest();
     if (shares_ && shares_->is_current(*state, height)) return weights_;
     shares_ = system::Shares::read(*state, height);
-    const auto& validators = chain_.genesis().validators.members;
+    const auto epoch = epochs_.current();
+    const auto& validators = epoch->validators.members;
     std::vector<std::uint64_t> out;
     for (const auto& validator : validators) {
         const auto& name = validator.organisation;
@@ -47,6 +97,7 @@ execution::Candidates BlockRunner::in_shares(const std::vector<std::pair<Validat
 
 Result<BlockRunner::Ran> BlockRunner::run(const consensus::FinalizedBlock& block) {
     CRN_ASSERT(block.block.height == chain_.height().next());
+    CRN_ASSERT(block.block.epoch == epochs_.current()->validators.epoch);
     std::vector<BytesView> raws;
     std::vector<std::size_t> ends;                             // of each batch in `raws`
     std::vector<std::pair<ValidatorIndex, std::size_t>> lanes; // and where the lane's transactions end in `raws`
@@ -68,13 +119,8 @@ Result<BlockRunner::Ran> BlockRunner::run(const consensus::FinalizedBlock& block
             }
     auto candidates = in_shares(lanes, decoded, block.block.height);
 
-    const auto& validators = chain_.genesis().validators.members;
-    const auto& organisations = chain_.genesis().organisations;
-    Address beneficiary;
-    for (const auto& organisation : organisations)
-        if (organisation.name == validators[block.block.leader.value].organisation) beneficiary = organisation.account;
-
-    CRN_TRY(outcome, chain_.extend(block.block.timestamp_ms, block.digest, beneficiary, std::move(candidates)));
+    CRN_TRY(outcome, chain_.extend(block.block.timestamp_ms, block.digest, beneficiary_of(block.block.leader),
+                                   std::move(candidates)));
     out.outcome = std::move(outcome);
     return out;
 }

@@ -7,6 +7,7 @@
 #include "keys/impact.hpp"
 #include "ledger/block.hpp"
 #include "ledger/genesis.hpp"
+#include "ledger/proof_bundle.hpp"
 #include "ledger/validators.hpp"
 #include "node/flow_status.hpp"
 #include "state/state_store.hpp"
@@ -74,6 +75,10 @@ public:
     /// Certificate of the block's header hash (execution votes of a quorum) and the validator set that made it.
     virtual Result<ledger::Certificate> certificate(Height height) const = 0;
     virtual Result<ledger::ValidatorSet> validators(Epoch epoch) const = 0;
+    /// The epoch that the chain is in.
+    virtual Epoch epoch() const { return genesis().validators.epoch; }
+    /// How the epochs before `epoch` handed over, from the first on. BlockUnknown.
+    virtual Result<std::vector<ledger::EpochHandover>> handovers(Epoch epoch) const;
 
     /// Checks and pools a raw transaction; its hash. Errors as in pool and execution, geth's wordings.
     virtual Result<Hash256> submit(BytesView raw) = 0;

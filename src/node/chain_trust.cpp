@@ -4,6 +4,7 @@
 #include "crypto/certificate.hpp"
 #include "system/identities.hpp"
 #include "system/keys.hpp"
+#include "system/members.hpp"
 
 #include <fstream>
 
@@ -41,10 +42,21 @@ Result<std::shared_ptr<ChainTrust>> ChainTrust::open(const ExecutedChain& chain,
     return out;
 }
 
+std::vector<Bytes> ChainTrust::joined_ca_of(const ledger::StateView& state, std::string_view organisation) {
+    for (const auto& one : system::organisations_of(state))
+        if (one.name == organisation)
+            if (auto der = crypto::certificate_der(one.ca_certificate_pem)) return {*std::move(der)};
+    return {};
+}
+
 std::vector<Bytes> ChainTrust::cas_of(std::string_view organisation) const {
     const auto state = chain_.state().latest();
     std::vector<Bytes> out;
-    if (system::trusts_founding_ca(*state, organisation)) out = founding_->cas_of(organisation);
+    if (system::trusts_founding_ca(*state, organisation)) {
+        out = founding_->cas_of(organisation);
+        // Who joined later came with a CA too.
+        if (out.empty()) out = joined_ca_of(*state, organisation);
+    }
     for (auto& ca : system::added_cas_of(*state, organisation)) out.push_back(std::move(ca.der));
     if (const auto found = extra_.find(organisation); found != extra_.end())
         out.insert(out.end(), found->second.begin(), found->second.end());

@@ -24,6 +24,7 @@ public:
     std::uint64_t version() const;
 
 private:
+    static std::vector<Bytes> joined_ca_of(const ledger::StateView& state, std::string_view organisation);
     explicit ChainTrust(const ExecutedChain& chain)
         : chain_(chain), founding_(network::trust_of_genesis(chain.genesis())) {}
 

@@ -47,18 +47,29 @@ void CoreLoop::run() {
         auto deadline = wake_at_;
         if (batch_due_) deadline = std::min(deadline, *batch_due_);
         const auto wait = std::max(Microseconds{0}, deadline - clock_.monotonic());
-        status = turn(inbox_.pop_until(std::chrono::steady_clock::now() + wait));
+        status = turn(held_ ? std::exchange(held_, std::nullopt)
+                            : inbox_.pop_until(std::chrono::steady_clock::now() + wait));
     }
     if (!status) ports_.on_failure(status.error());
 }
 
 Status CoreLoop::turn(std::optional<consensus::Input> first) {
     Turn turn;
-    for (std::size_t n = 0; first && n < kInputsPerTurnMax; ++n) {
-        step(turn, std::move(*first));
-        first = inbox_.try_pop();
+    if (ports_.epoch() != core_.epoch()) {
+        CRN_CHECK(change_epoch());
+        // What a peer of the old epoch's network sent: the same index may be another peer now.
+        if (first && (std::holds_alternative<consensus::MessageReceived>(*first) ||
+                      std::holds_alternative<consensus::PeerConnected>(*first)))
+            first.reset();
     }
-    if (first) step(turn, std::move(*first));
+    for (std::size_t n = 0; first && n <= kInputsPerTurnMax; ++n) {
+        step(turn, std::move(*first));
+        first = n < kInputsPerTurnMax ? inbox_.try_pop() : std::nullopt;
+        // What the executor says after the end of an epoch is for the next core.
+        if (first && ports_.epoch() != core_.epoch()) {
+            held_ = std::exchange(first, std::nullopt);
+        }
+    }
     const auto now = clock_.monotonic();
     if (now >= wake_at_) step(turn, consensus::Tick{});
 
@@ -127,6 +138,16 @@ Status CoreLoop::carry_out(Turn& turn) {
     }
     if (logged_bytes_ > kCheckpointBytes) CRN_CHECK(shorten_log());
     return {};
+}
+
+Status CoreLoop::change_epoch() {
+    CRN_TRY(next, ports_.next_core());
+    core_ = std::move(next);
+    unfinished_.reset(); // of the old lane; its transactions are back in the pool
+    batch_due_.reset();
+    wake_at_ = clock_.monotonic();
+    // Nothing of the old epoch is needed again.
+    return shorten_log();
 }
 
 Status CoreLoop::shorten_log() {

@@ -31,6 +31,10 @@ public:
         std::function<void(const consensus::PeerReport&)> on_report;
         /// This node's result contradicts the certified one.
         std::function<void(const Error&)> on_divergence;
+        /// The epoch that has begun, as far as the chain is executed.
+        std::function<Epoch()> epoch;
+        /// The core of that epoch, recovered from the same log; everything of the old one has been carried out.
+        std::function<Result<consensus::Core>()> next_core;
     };
     /// References must outlive the object; the core must have recovered.
     CoreLoop(consensus::Core core, storage::RecordLog& wal, OwnBatchFile own_batch, Inbox& inbox, const Clock& clock,
@@ -47,11 +51,13 @@ private:
     Status pack(Turn& turn);
     Status carry_out(Turn& turn);
     Status shorten_log();
+    Status change_epoch();
 
     consensus::Core core_;
     storage::RecordLog& wal_;
     OwnBatchFile own_batch_;
-    std::optional<OwnBatch> unfinished_; // of before the start: it may be signed already
+    std::optional<OwnBatch> unfinished_;   // of before the start: it may be signed already
+    std::optional<consensus::Input> held_; // came when the core's epoch had ended
     Inbox& inbox_;
     const Clock& clock_;
     const Ports ports_;

@@ -6,15 +6,6 @@
 
 namespace cairn::node {
 
-namespace {
-Epoch epoch_of(const consensus::Evidence& evidence) {
-    if (const auto* votes = std::get_if<consensus::VotePair>(&evidence.proof)) return votes->first.statement.epoch;
-    if (const auto* batches = std::get_if<consensus::BatchPair>(&evidence.proof)) return batches->first.epoch;
-    if (const auto* blocks = std::get_if<consensus::ProposalPair>(&evidence.proof)) return blocks->first.block.epoch;
-    return std::get<consensus::InvalidTransaction>(evidence.proof).header.epoch;
-}
-} // namespace
-
 std::string evidence_json(const consensus::Evidence& evidence, std::uint64_t chain_id) {
     return "{\n  \"chain_id\": " + std::to_string(chain_id) +
            ",\n  \"epoch\": " + std::to_string(epoch_of(evidence).value) +

@@ -4,6 +4,9 @@
 #include "base/errors/storage.hpp"
 #include "base/thread_name.hpp"
 #include "system/keys.hpp"
+#include "system/parameters.hpp"
+
+#include <algorithm>
 
 namespace cairn::node {
 namespace {
@@ -13,12 +16,13 @@ constexpr std::size_t kBlocksPerSyncMax = 32;
 
 } // namespace
 
-Executor::Executor(OrderedStore& ordered, ExecutedChain& chain, LiveChain& live, TransactionCache& cache, Inbox& inbox,
-                   std::function<void(Error)> on_failure)
+Executor::Executor(OrderedStore& ordered, ExecutedChain& chain, Epochs& epochs, LiveChain& live,
+                   TransactionCache& cache, Inbox& inbox, std::function<void(Error)> on_failure)
     : ordered_(ordered),
       chain_(chain),
+      epochs_(epochs),
       live_(live),
-      runner_(chain, cache),
+      runner_(chain, epochs, cache),
       inbox_(inbox),
       on_failure_(std::move(on_failure)),
       queue_(kQueueMax),
@@ -52,7 +56,7 @@ void Executor::run() {
             if (height > chain_.height())
                 status = execute(*one);
             else
-                inbox_.push_own(consensus::ExecutionFinished{height, chain_.blocks().hash_of(height)});
+                status = report(height);
             if (!status) break;
         }
     }
@@ -63,8 +67,16 @@ void Executor::run() {
 Status Executor::catch_up() {
     announce_rules();
     announce_stopped();
-    for (Height h = live_.head().next(); h <= chain_.height(); h = h.next())
-        inbox_.push_own(consensus::ExecutionFinished{h, chain_.blocks().hash_of(h)});
+    // Results without a certificate, and those whose states the core must know.
+    auto first = live_.head().next();
+    const auto start = epochs_.current()->start.height;
+    if (const auto tip = ordered_.block(ordered_.tip()))
+        first = std::min(first, std::max(start, tip->block.executed.height));
+    for (Height h = first; h <= chain_.height(); h = h.next()) CRN_CHECK(report(h));
+    // It may also have come between the last block of an epoch and the record of the next one.
+    if (const auto last = ordered_.block(chain_.height());
+        last && last->block.next_validators && last->block.epoch == epochs_.current()->validators.epoch)
+        CRN_CHECK(begin_epoch(*last));
     while (chain_.height() < ordered_.tip() && !queue_.closed()) {
         const auto block = ordered_.block(chain_.height().next());
         if (!block)
@@ -75,13 +87,32 @@ Status Executor::catch_up() {
     return {};
 }
 
+Status Executor::report(Height height) {
+    CRN_TRY(asked, runner_.asked_at(height));
+    consensus::ExecutionFinished done{height, chain_.blocks().hash_of(height)};
+    if (asked) done.next_validators = hash_of(*asked);
+    inbox_.push_own(done);
+    return {};
+}
+
+Status Executor::begin_epoch(const consensus::FinalizedBlock& last) {
+    CRN_CHECK(runner_.begin_epoch(last));
+    // The core of the new epoch knows neither rules nor what the state asks for.
+    announced_.reset();
+    key_changes_ = 0;
+    announce_rules();
+    announce_stopped();
+    return report(last.block.height);
+}
+
 Status Executor::execute(const consensus::FinalizedBlock& block) {
     CRN_TRY(ran, runner_.run(block));
     // What does not decode or is not signed is dropped; the batch that holds it is proof against its owner.
     for (const auto& [batch, transaction] : ran.invalid)
         inbox_.push_own(
             consensus::InvalidInBatch{std::make_shared<const ledger::Batch>(block.batches[batch]), transaction});
-    inbox_.push_own(consensus::ExecutionFinished{block.block.height, ran.outcome.block->hash});
+    // The core of the new epoch is the first that hears of the block that ended the old one.
+    CRN_CHECK(block.block.next_validators ? begin_epoch(block) : report(block.block.height));
     announce_rules();
     announce_stopped();
     live_.executed(ran.outcome);
@@ -93,7 +124,7 @@ void Executor::announce_stopped() {
     const auto changes = system::key_changes_of(*state);
     if (changes == key_changes_) return;
     key_changes_ = changes;
-    inbox_.push_own(consensus::VotersStopped{system::stopped_keys(*state, chain_.genesis().validators.members)});
+    inbox_.push_own(consensus::VotersStopped{system::stopped_keys(*state, epochs_.current()->validators.members)});
 }
 
 void Executor::announce_rules() {

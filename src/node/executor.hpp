@@ -6,7 +6,6 @@
 #include "node/inbox.hpp"
 #include "node/live_chain.hpp"
 #include "node/ordered_store.hpp"
-#include "system/parameters.hpp"
 
 #include <functional>
 #include <thread>
@@ -16,8 +15,8 @@ namespace cairn::node {
 class Executor {
 public:
     /// References must outlive the object. `on_failure` is called at most once, from the executor's thread.
-    Executor(OrderedStore& ordered, ExecutedChain& chain, LiveChain& live, TransactionCache& cache, Inbox& inbox,
-             std::function<void(Error)> on_failure);
+    Executor(OrderedStore& ordered, ExecutedChain& chain, Epochs& epochs, LiveChain& live, TransactionCache& cache,
+             Inbox& inbox, std::function<void(Error)> on_failure);
     ~Executor();
 
     /// Blocks in height order. Never blocks: the core delivers only a bounded window beyond what is durable.
@@ -27,6 +26,9 @@ private:
     void run();
     Status catch_up();
     Status execute(const consensus::FinalizedBlock& block);
+    Status report(Height height);
+    /// The block that ends an epoch is executed: makes the next one durable.
+    Status begin_epoch(const consensus::FinalizedBlock& last);
     /// Tells the core of voted rules that begin to bind.
     void announce_rules();
     /// Tells the core whose voting keys the chain has stopped.
@@ -34,6 +36,7 @@ private:
 
     OrderedStore& ordered_;
     ExecutedChain& chain_;
+    Epochs& epochs_;
     LiveChain& live_;
     BlockRunner runner_; // executor's thread only
     Inbox& inbox_;

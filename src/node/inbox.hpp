@@ -42,6 +42,15 @@ public:
         }
         ready_.notify_one();
     }
+    /// Forgets what came from peers: their indices are those of another epoch.
+    void drop_messages() {
+        const std::lock_guard lock(mutex_);
+        for (auto* lane : {&urgent_, &bulk_}) {
+            lane->peers.clear();
+            lane->turns.clear();
+            lane->items = lane->bytes = 0;
+        }
+    }
     void close() {
         {
             const std::lock_guard lock(mutex_);

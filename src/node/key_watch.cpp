@@ -82,8 +82,8 @@ std::vector<TouchEvent> touches_of(const ledger::Certificate& certificate, const
     return out;
 }
 
-KeyWatch::KeyWatch(const BlockStore& blocks, const ledger::ValidatorSet& validators, storage::KeyValueStore& store)
-    : blocks_(blocks), validators_(validators), index_(store) {
+KeyWatch::KeyWatch(const BlockStore& blocks, const Epochs& epochs, storage::KeyValueStore& store)
+    : blocks_(blocks), epochs_(epochs), index_(store) {
     if (const auto fed = index_.fed()) fed_ = *fed;
     thread_ = std::jthread([this] { run(); });
 }
@@ -114,7 +114,8 @@ Status KeyWatch::feed(Height height) {
     if (!block) return fail(error::StorageCorrupt, "block " + std::to_string(height.value) + " cannot be read");
     auto events = touches_of(*block);
     if (const auto certificate = blocks_.certificate(height))
-        for (auto& event : touches_of(*certificate, validators_)) events.push_back(std::move(event));
+        if (const auto epoch = epochs_.of(certificate->statement.epoch))
+            for (auto& event : touches_of(*certificate, epoch->validators)) events.push_back(std::move(event));
     return index_.record_block(height.value, events);
 }
 

@@ -5,6 +5,7 @@
 
 #include "keys/impact.hpp"
 #include "node/block_store.hpp"
+#include "node/epochs.hpp"
 
 #include <condition_variable>
 #include <mutex>
@@ -21,7 +22,8 @@ std::vector<keys::TouchEvent> touches_of(const ledger::Certificate& certificate,
 /// Owns one thread. `blocks` and `store` must outlive it.
 class KeyWatch {
 public:
-    KeyWatch(const BlockStore& blocks, const ledger::ValidatorSet& validators, storage::KeyValueStore& store);
+    /// References must outlive the object.
+    KeyWatch(const BlockStore& blocks, const Epochs& epochs, storage::KeyValueStore& store);
     ~KeyWatch();
     KeyWatch(const KeyWatch&) = delete;
 
@@ -37,7 +39,7 @@ private:
     Status feed(Height height);
 
     const BlockStore& blocks_;
-    const ledger::ValidatorSet validators_;
+    const Epochs& epochs_;
     keys::TouchIndex index_;
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;

@@ -56,8 +56,10 @@ Result<SharedTransaction> for_its_account(SharedTransaction transaction, std::ui
 
 } // namespace
 
-LiveChain::LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::NativeContracts& natives, Hooks hooks)
+LiveChain::LiveChain(ExecutedChain& chain, const Epochs& epochs, TransactionCache& cache,
+                     const evm::NativeContracts& natives, Hooks hooks)
     : chain_(chain),
+      epochs_(epochs),
       cache_(cache),
       natives_(natives),
       hooks_(std::move(hooks)),
@@ -66,7 +68,7 @@ LiveChain::LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::N
       executed_(chain.height()),
       certified_(std::min(chain.blocks().last_certified(), chain.height())),
       published_(certified_),
-      key_watch_(chain.blocks(), chain.genesis().validators, chain.store()) {
+      key_watch_(chain.blocks(), epochs, chain.store()) {
     key_watch_.advance(certified_);
     follow_shares(*chain_.state().latest(), executed_.next());
     pool_.on_block(executed_, {}, *chain_.state().latest());
@@ -217,8 +219,16 @@ Result<ledger::Certificate> LiveChain::certificate(Height height) const {
 }
 
 Result<ledger::ValidatorSet> LiveChain::validators(Epoch epoch) const {
-    if (epoch == chain_.genesis().validators.epoch) return chain_.genesis().validators;
+    if (const auto known = epochs_.of(epoch)) return known->validators;
     return fail(error::BlockUnknown, "no validator set for epoch " + std::to_string(epoch.value));
+}
+
+Result<std::vector<ledger::EpochHandover>> LiveChain::handovers(Epoch epoch) const {
+    if (!epochs_.of(epoch)) return fail(error::BlockUnknown, "no epoch " + std::to_string(epoch.value));
+    std::vector<ledger::EpochHandover> out;
+    for (auto next = chain_.genesis().validators.epoch.next(); next <= epoch; next = next.next())
+        out.push_back(epochs_.of(next)->handover);
+    return out;
 }
 
 Result<Hash256> LiveChain::submit(BytesView raw) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "node/chain.hpp"
+#include "node/epochs.hpp"
 #include "node/executed_chain.hpp"
 #include "node/hot_spots.hpp"
 #include "node/key_watch.hpp"
@@ -30,7 +31,8 @@ public:
         std::string organisation;         // this node's
     };
     /// References must outlive the object.
-    LiveChain(ExecutedChain& chain, TransactionCache& cache, const evm::NativeContracts& natives, Hooks hooks);
+    LiveChain(ExecutedChain& chain, const Epochs& epochs, TransactionCache& cache, const evm::NativeContracts& natives,
+              Hooks hooks);
     ~LiveChain() override;
 
     // The executor and the core report here; the head follows both.
@@ -52,6 +54,8 @@ public:
                                       const std::vector<U256>& slots) const override;
     Result<ledger::Certificate> certificate(Height height) const override;
     Result<ledger::ValidatorSet> validators(Epoch epoch) const override;
+    Epoch epoch() const override { return epochs_.current()->validators.epoch; }
+    Result<std::vector<ledger::EpochHandover>> handovers(Epoch epoch) const override;
     Result<Hash256> submit(BytesView raw) override;
     std::vector<SharedTransaction> pending() const override;
     SharedTransaction pending(const Hash256& hash) const override;
@@ -71,6 +75,7 @@ private:
     void follow_shares(const ledger::StateView& state, Height next);
 
     ExecutedChain& chain_;
+    const Epochs& epochs_;
     TransactionCache& cache_;
     const evm::NativeContracts& natives_;
     const Hooks hooks_;

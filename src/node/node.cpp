@@ -18,11 +18,13 @@
 #include "node/core_loop.hpp"
 #include "node/data_at_rest.hpp"
 #include "node/divergence.hpp"
+#include "node/epochs.hpp"
 #include "node/evidence_store.hpp"
 #include "node/executor.hpp"
 #include "node/info_log.hpp"
 #include "node/own_signer.hpp"
 #include "node/signer_sealer.hpp"
+#include "node/voting_keys.hpp"
 #include "storage/segment_log.hpp"
 #include "system/keys.hpp"
 #include "system/system_contracts.hpp"
@@ -30,6 +32,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <shared_mutex>
 #include <sys/statvfs.h>
 
 namespace cairn::node {
@@ -89,7 +92,8 @@ public:
         }
         network_.reset();
         // The data goes on asking it for keys until it is closed.
-        if (signer_) signer_->on_failure({});
+        for (const auto& signer : signers_) signer->on_failure({});
+        signers_.clear();
         signer_.reset();
         live_.reset();
         if (audit_ && ready_)
@@ -119,18 +123,38 @@ public:
     }
 
 private:
+    /// What changes with the epoch.
+    struct Session {
+        std::shared_ptr<const EpochRecord> epoch;
+        ValidatorIndex self; // as many as there are validators: none of them, only following
+        const ledger::ValidatorSet& set() const { return epoch->validators; }
+    };
     Status start_signer(const NodeConfig& config);
-    Result<consensus::Core> recover_core(const NodeConfig& config, ValidatorIndex self);
+    Status find_identity(const NodeConfig& config);
+    Result<std::shared_ptr<const Session>> session_of(const std::shared_ptr<const EpochRecord>& epoch);
+    Status join_network(std::shared_ptr<const Session> session);
+    Result<consensus::Core> change_epoch();
+    Result<consensus::Core> recover_core(const NodeConfig& config, const Session& session);
+    std::shared_ptr<const Session> session() const {
+        const std::shared_lock lock(session_mutex_);
+        return session_;
+    }
+    /// Nothing happens while the network is changed for that of another epoch.
+    template <typename F>
+    void with_network(F&& use) const {
+        const std::shared_lock lock(session_mutex_);
+        if (network_) use(*network_);
+    }
     CoreLoop::Ports ports();
     /// A batch that fills a block alone would wait for an empty one: a lane's share of the block, or one transaction.
     std::uint64_t batch_gas_max() const {
         const auto& parameters = genesis_.parameters;
-        return std::max(parameters.block_gas_limit / genesis_.validators.size(), parameters.transaction_gas_cap);
+        return std::max(parameters.block_gas_limit / session()->set().size(), parameters.transaction_gas_cap);
     }
     NodeStatus status() const;
     Status open_audit();
     audit::Event own_event(std::string action, std::string object, std::string reason = {}) const;
-    audit::Event peer_event(std::string action, ValidatorIndex peer) const;
+    static audit::Event peer_event(std::string action, const ledger::Validator& member);
     FlowStatus flow() const;
     static bool asks_for_much(std::uint8_t type);
     bool may_ask(ValidatorIndex from);
@@ -140,13 +164,13 @@ private:
     void warn_of_expiry();
     void report_divergence(const Error& error);
     void note_own_keys(std::string_view tls_certificate);
-    void note_session(ValidatorIndex peer);
+    void note_session(const ledger::Validator& peer);
     void answer_result_request(ValidatorIndex from, BytesView payload);
 
     ledger::Genesis genesis_;
     NodeConfig config_;
-    ValidatorIndex self_;
-    Hash256 tls_key_; // its id in the index of keys and in the contract Keys
+    ledger::Validator me_; // name and organisation; the key is that of the own signer, whichever votes
+    Hash256 tls_key_;      // its id in the index of keys and in the contract Keys
     TransactionCache cache_{kCachedTransactionsMax, kCachedBytesMax};
     Inbox inbox_;
     std::unique_ptr<DataAtRest> at_rest_; // before all that writes
@@ -154,13 +178,18 @@ private:
     std::unique_ptr<ExecutedChain> executed_;
     std::unique_ptr<storage::RecordLog> ordered_log_, wal_;
     std::unique_ptr<OrderedStore> ordered_;
-    std::shared_ptr<signer::Client> signer_;
+    std::unique_ptr<Epochs> epochs_;
+    std::shared_ptr<signer::Client> signer_; // the first of signers_
+    std::vector<std::shared_ptr<signer::Client>> signers_;
+    std::unique_ptr<VotingKeys> voting_keys_;
     std::unique_ptr<CountingSigner> counting_signer_;
     std::unique_ptr<AuditWatch> audit_;
     std::shared_ptr<ChainTrust> trust_;
     std::unique_ptr<LiveChain> live_;
     std::unique_ptr<Executor> executor_;
-    std::unique_ptr<network::Network> network_;
+    mutable std::shared_mutex session_mutex_;
+    std::shared_ptr<const Session> session_;    // guarded by session_mutex_
+    std::unique_ptr<network::Network> network_; // guarded by session_mutex_
     std::unique_ptr<CoreLoop> loop_;
     std::unique_ptr<BackupJob> backups_;
     std::unique_ptr<ControlSocket> control_;
@@ -211,73 +240,51 @@ Status ValidatorNode::open(const NodeConfig& config) {
     ordered_log_ = std::move(ordered_log);
     CRN_TRY(ordered, OrderedStore::open(*ordered_log_, executed_->store(), executed_->blocks()));
     ordered_ = std::move(ordered);
-    CRN_TRY(last_execution, signer_->last_execution());
+    CRN_TRY(last_execution, last_execution_of(signers_));
     CRN_CHECK(check_not_rolled_back(at_rest_->files(), config.data_dir, executed_->blocks(), last_execution));
+    CRN_TRY(epochs, Epochs::open(executed_->store(), genesis_, executed_->blocks().hash_of(Height{0})));
+    epochs_ = std::move(epochs);
+    CRN_CHECK(find_identity(config));
     CRN_TRY(wal, storage::open_segment_log_on(at_rest_->files(), config.data_dir + "/consensus", {}));
     wal_ = std::move(wal);
     CRN_CHECK(open_audit());
-    counting_signer_ = std::make_unique<CountingSigner>(*signer_);
-    CRN_TRY(core, recover_core(config, self_));
+    counting_signer_ = std::make_unique<CountingSigner>(*voting_keys_);
+    CRN_TRY(session, session_of(epochs_->current()));
+    CRN_TRY(core, recover_core(config, *session));
 
     live_ = std::make_unique<LiveChain>(
-        *executed_, cache_, system::native_contracts(),
+        *executed_, *epochs_, cache_, system::native_contracts(),
         LiveChain::Hooks{.transactions_ready = [this] { inbox_.wake(); },
                          .status = [this] { return status(); },
                          .admit = [this](const auto& transaction) { return audit_->submitted(transaction); },
                          .flow = [this] { return flow(); },
-                         .organisation = genesis_.validators.members[self_.value].organisation});
+                         .organisation = me_.organisation});
     CRN_TRY(tls_certificate, read_file(config.tls_certificate_file, kCertificateBytesMax));
     note_own_keys(tls_certificate);
     const auto on_failure = [this](const Error& error) { set_fatal(error); };
     CRN_TRY(trust, ChainTrust::open(*executed_, config.extra_trust_file));
     trust_ = std::move(trust);
-    CRN_TRY(network, network::start_network(
-                         {.listen_address = config.listen_address,
-                          .listen_port = config.listen_port,
-                          .certificate_file = config.tls_certificate_file,
-                          .handshake_signer = signer_,
-                          .self = self_,
-                          .trust = trust_},
-                         genesis_,
-                         {.on_frame = [this](ValidatorIndex from, network::Stream stream,
-                                             network::Frame frame) { receive(from, stream, std::move(frame)); },
-                          .on_connected =
-                              [this](ValidatorIndex peer) {
-                                  note_session(peer);
-                                  (void)inbox_.push_urgent(consensus::PeerConnected{peer}, 0, peer);
-                                  audit_->note(peer_event("peer.connected", peer));
-                              },
-                          .on_disconnected =
-                              [this](ValidatorIndex peer) { audit_->note(peer_event("peer.disconnected", peer)); },
-                          .on_refused =
-                              [this](const std::string& remote, const std::string& peer, const Error& error) {
-                                  audit_->note({.subject = peer.empty() ? "unknown" : "peer " + peer,
-                                                .origin = "peer " + remote.substr(0, remote.rfind(':')),
-                                                .object = "peer listener",
-                                                .action = "peer.refused",
-                                                .outcome = audit::Outcome::refused,
-                                                .reason = error.text()});
-                              }}));
-    network_ = std::move(network);
+    CRN_CHECK(join_network(std::move(session)));
     // Publisher's thread: a revocation or a removed CA cuts connections as soon as its block is final.
     live_->listen({.on_block =
                        [this, known = trust_->version()](const auto&) mutable {
                            const auto before = std::exchange(known, trust_->version());
                            const std::lock_guard lock(judging_mutex_);
                            if (before == known || judging_ended_) return;
-                           network_->judge_again();
+                           with_network([](auto& network) { network.judge_again(); });
                            if (trust_changed_) trust_changed_();
                        },
                    .on_pending = {}});
-    executor_ = std::make_unique<Executor>(*ordered_, *executed_, *live_, cache_, inbox_, on_failure);
+    executor_ = std::make_unique<Executor>(*ordered_, *executed_, *epochs_, *live_, cache_, inbox_, on_failure);
     CRN_TRY(own_batch,
             OwnBatchFile::open(config.data_dir + "/consensus-own-batch", at_rest_->vault(), at_rest_->rotations()));
     loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, std::move(own_batch), inbox_, system_clock(), ports());
     audit_->follow(*live_, *counting_signer_);
-    backups_ = std::make_unique<BackupJob>(BackupJob::Parts{.node = genesis_.validators.members[self_.value].name,
+    backups_ = std::make_unique<BackupJob>(BackupJob::Parts{.node = me_.name,
                                                             .genesis = genesis_,
                                                             .ordered = *ordered_,
                                                             .blocks = executed_->blocks(),
+                                                            .epochs = *epochs_,
                                                             .at_rest = *at_rest_,
                                                             .trail = audit_->trail()});
     CRN_TRY(control, ControlSocket::listen(config.data_dir, [this](const std::string& line) {
@@ -295,11 +302,119 @@ Status ValidatorNode::open(const NodeConfig& config) {
         watch_disk(stop);
     });
     log(LogLevel::info, "node", "started",
-        {{"name", genesis_.validators.members[self_.value].name},
+        {{"name", me_.name},
          {"chain_id", std::to_string(genesis_.parameters.chain_id)},
+         {"epoch", std::to_string(epochs_->current()->validators.epoch.value)},
          {"height", std::to_string(executed_->height().value)},
-         {"port", std::to_string(network_->port())}});
+         {"port", std::to_string(config_.listen_port)}});
     return {};
+}
+
+/// Which validator this node is, by its keys in the epochs that it knows; who joins is what its certificate says.
+Status ValidatorNode::find_identity(const NodeConfig& config) {
+    const auto current = epochs_->current()->validators.epoch;
+    for (auto epoch = epochs_->of(current); epoch; epoch = epochs_->of(epoch->validators.epoch.previous())) {
+        const auto& set = epoch->validators;
+        if (const auto self = voting_keys_->choose(set)) {
+            if (set.epoch != current)
+                return fail(error::ValidatorLeft,
+                            set.members[self->value].name + " was one until epoch " + std::to_string(set.epoch.value));
+            me_ = set.members[self->value];
+            me_.key = signer_->keys().consensus;
+            return {};
+        }
+        if (set.epoch == genesis_.validators.epoch) break;
+    }
+    const auto key = crypto::text_of(signer_->keys().consensus);
+    if (!config.join) return fail(error::NotAValidator, key + " from " + config.keys_file);
+    CRN_TRY(text, read_file(config.tls_certificate_file, kCertificateBytesMax));
+    CRN_TRY(certificate, crypto::inspect_certificate(text));
+    me_ = {certificate.common_name, certificate.organisation, signer_->keys().consensus, {}};
+    log(LogLevel::info, "node", "follows the chain until it has made this node a validator",
+        {{"name", me_.name}, {"organisation", me_.organisation}, {"key", key}});
+    return {};
+}
+
+Result<std::shared_ptr<const ValidatorNode::Session>>
+ValidatorNode::session_of(const std::shared_ptr<const EpochRecord>& epoch) {
+    const auto self = voting_keys_->choose(epoch->validators);
+    const ValidatorIndex none{static_cast<std::uint16_t>(epoch->validators.size())};
+    const auto before = session();
+    const bool was_member = before && before->self.value < before->set().size();
+    if (!self && (was_member || !config_.join))
+        return fail(error::ValidatorLeft,
+                    "epoch " + std::to_string(epoch->validators.epoch.value) + " has begun without " + me_.name);
+    return std::make_shared<const Session>(Session{epoch, self.value_or(none)});
+}
+
+/// The peers are those of the epoch's set: who has left is cut, who has joined is admitted.
+Status ValidatorNode::join_network(std::shared_ptr<const Session> session) {
+    CRN_TRY(network, network::start_network(
+                         {.listen_address = config_.listen_address,
+                          .listen_port = config_.listen_port,
+                          .certificate_file = config_.tls_certificate_file,
+                          .handshake_signer = signer_,
+                          .validators = session->set(),
+                          .self = session->self,
+                          .trust = trust_},
+                         genesis_,
+                         {.on_frame = [this](ValidatorIndex from, network::Stream stream,
+                                             network::Frame frame) { receive(from, stream, std::move(frame)); },
+                          .on_connected =
+                              [this, session](ValidatorIndex peer) {
+                                  const auto& member = session->set().members[peer.value];
+                                  note_session(member);
+                                  (void)inbox_.push_urgent(consensus::PeerConnected{peer}, 0, peer);
+                                  audit_->note(peer_event("peer.connected", member));
+                              },
+                          .on_disconnected =
+                              [this, session](ValidatorIndex peer) {
+                                  audit_->note(peer_event("peer.disconnected", session->set().members[peer.value]));
+                              },
+                          .on_refused =
+                              [this](const std::string& remote, const std::string& peer, const Error& error) {
+                                  audit_->note({.subject = peer.empty() ? "unknown" : "peer " + peer,
+                                                .origin = "peer " + remote.substr(0, remote.rfind(':')),
+                                                .object = "peer listener",
+                                                .action = "peer.refused",
+                                                .outcome = audit::Outcome::refused,
+                                                .reason = error.text()});
+                              }}));
+    const std::unique_lock lock(session_mutex_);
+    network_ = std::move(network);
+    session_ = std::move(session);
+    return {};
+}
+
+/// Core's thread. The block that ended the last epoch is final, executed and durable.
+Result<consensus::Core> ValidatorNode::change_epoch() {
+    const auto epoch = epochs_->current();
+    const auto number = std::to_string(epoch->validators.epoch.value);
+    CRN_TRY(session, session_of(epoch));
+    std::unique_ptr<network::Network> old;
+    {
+        const std::unique_lock lock(session_mutex_);
+        old = std::move(network_);
+    }
+    old.reset();
+    inbox_.drop_messages();
+    last_result_request_.clear();
+    {
+        const std::lock_guard lock(requests_mutex_);
+        requests_.clear();
+    }
+    // What the old lane still held is offered again.
+    live_->give_back();
+    CRN_TRY(core, recover_core(config_, *session));
+    audit_->note(own_event("epoch.begin", "epoch " + number,
+                           std::to_string(epoch->validators.size()) + " validators, own key " +
+                               text_of(voting_keys_->in_use())));
+    log(LogLevel::info, "node", "epoch begins",
+        {{"epoch", number},
+         {"validators", std::to_string(epoch->validators.size())},
+         {"after_height", std::to_string(epoch->start.height.value)}});
+    CRN_CHECK(join_network(std::move(session)));
+    return std::move(core);
 }
 
 /// The first thing in the log is who starts with what.
@@ -307,7 +422,7 @@ Status ValidatorNode::open_audit() {
     CRN_TRY(watch,
             AuditWatch::open(
                 at_rest_->files(), config_.data_dir + "/audit", std::make_unique<SignerSealer>(signer_), genesis_,
-                executed_->blocks().hash_of(Height{0}), genesis_.validators.members[self_.value],
+                executed_->blocks().hash_of(Height{0}), me_,
                 {.retention_days = config_.audit_retention_days, .anchor_seconds = config_.audit_anchor_seconds}));
     audit_ = std::move(watch);
     CRN_TRY(certificate_text, read_file(config_.tls_certificate_file, crypto::kPemBytesMax));
@@ -328,15 +443,14 @@ Status ValidatorNode::open_audit() {
 
 audit::Event ValidatorNode::own_event(std::string action, std::string object, std::string reason) const {
     return {.subject = "node",
-            .identity = genesis_.validators.members[self_.value].organisation,
+            .identity = me_.organisation,
             .origin = "local",
             .object = std::move(object),
             .action = std::move(action),
             .reason = std::move(reason)};
 }
 
-audit::Event ValidatorNode::peer_event(std::string action, ValidatorIndex peer) const {
-    const auto& member = genesis_.validators.members[peer.value];
+audit::Event ValidatorNode::peer_event(std::string action, const ledger::Validator& member) {
     return {.subject = "peer " + member.name,
             .identity = member.organisation,
             .origin = "peer " + member.address,
@@ -348,17 +462,16 @@ audit::Event ValidatorNode::peer_event(std::string action, ValidatorIndex peer) 
 Status ValidatorNode::start_signer(const NodeConfig& config) {
     CRN_TRY(client, start_own_signer(config, genesis_.parameters.chain_id));
     signer_ = std::move(client);
-    const auto& key = signer_->keys().consensus;
-    const auto self = genesis_.validators.index_of(key);
-    if (!self) return fail(error::NotAValidator, text_of(key) + " from " + config.keys_file);
-    self_ = *self;
-    signer_->on_failure([this](const Error& error) { set_fatal(error); });
+    CRN_TRY(signers, start_voting_signers(signer_, config, genesis_.parameters.chain_id));
+    signers_ = std::move(signers);
+    for (const auto& signer : signers_) signer->on_failure([this](const Error& error) { set_fatal(error); });
+    voting_keys_ = std::make_unique<VotingKeys>(signers_);
     log(LogLevel::info, "signer", "started",
         {{"pid", std::to_string(signer_->process())}, {"sandbox", signer_->sandbox()}});
     return {};
 }
 
-Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, ValidatorIndex self) {
+Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, const Session& session) {
     std::vector<Bytes> records;
     CRN_CHECK(wal_->replay({}, [&](storage::RecordPosition, BytesView record) {
         records.push_back(to_bytes(record));
@@ -376,9 +489,9 @@ Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, Va
             "the write-ahead log of votes is gone: abstaining until it is safe to vote again");
 
     consensus::CoreConfig core_config{.chain_id = genesis_.parameters.chain_id,
-                                      .validators = genesis_.validators,
-                                      .self = self,
-                                      .genesis_hash = executed_->blocks().hash_of(Height{0}),
+                                      .validators = session.set(),
+                                      .self = session.self,
+                                      .start = session.epoch->start,
                                       .timing = {},
                                       .limits = {}};
     core_config.timing.min_block_interval = std::chrono::milliseconds{genesis_.parameters.min_block_interval_ms};
@@ -403,10 +516,12 @@ CoreLoop::Ports ValidatorNode::ports() {
         .send =
             [this](const consensus::Outgoing& message) {
                 const auto stream = static_cast<network::Stream>(message.channel);
-                if (message.to)
-                    network_->send(*message.to, stream, {message.type, message.payload});
-                else
-                    network_->broadcast(stream, {message.type, message.payload});
+                with_network([&](auto& network) {
+                    if (message.to)
+                        network.send(*message.to, stream, {message.type, message.payload});
+                    else
+                        network.broadcast(stream, {message.type, message.payload});
+                });
             },
         .deliver = [this](consensus::FinalizedBlockPtr block) { executor_->deliver(std::move(block)); },
         .certified = [this](const ledger::Certificate& certificate) -> Status {
@@ -435,16 +550,19 @@ CoreLoop::Ports ValidatorNode::ports() {
             },
         .on_report =
             [this](const consensus::PeerReport& report) {
-                if (report.error.code == error::SignatureInvalid) network_->accuse(report.peer, report.error);
+                if (report.error.code == error::SignatureInvalid)
+                    with_network([&](auto& network) { network.accuse(report.peer, report.error); });
             },
         .on_divergence = [this](const Error& error) { report_divergence(error); },
+        .epoch = [this] { return epochs_->current()->validators.epoch; },
+        .next_core = [this] { return change_epoch(); },
     };
 }
 
 /// Which keys lie here, and which authority vouches for this node.
 void ValidatorNode::note_own_keys(std::string_view tls_certificate) {
     if (const auto info = crypto::inspect_certificate(tls_certificate)) tls_key_ = info->key_id;
-    const auto& self = genesis_.validators.members[self_.value];
+    const auto& self = me_;
     const auto note = [&](keys::Touch kind, const Hash256& key, std::string subject, const Hash256& other = {}) {
         live_->touches().record({.kind = kind, .key = key, .other = other, .subject = std::move(subject)});
     };
@@ -457,7 +575,7 @@ void ValidatorNode::note_own_keys(std::string_view tls_certificate) {
 }
 
 /// TLS 1.3 alone: every session has forward secrecy.
-void ValidatorNode::note_session(ValidatorIndex peer) {
+void ValidatorNode::note_session(const ledger::Validator& peer) {
     const auto height = live_->head().value;
     live_->touches().record({.kind = keys::Touch::session,
                              .key = tls_key_,
@@ -465,7 +583,7 @@ void ValidatorNode::note_session(ValidatorIndex peer) {
                              .height = height,
                              .last_height = height,
                              .forward_secret = true,
-                             .subject = genesis_.validators.members[peer.value].name});
+                             .subject = peer.name});
 }
 
 void ValidatorNode::report_divergence(const Error& error) {
@@ -478,9 +596,9 @@ void ValidatorNode::report_divergence(const Error& error) {
     const auto question = std::make_shared<const Bytes>(request.take());
     std::optional<StoredBlock> there;
     for (int attempt = 0; attempt < kInquiries && !there && !stopping_; ++attempt) {
-        network_->broadcast(network::Stream::sync, {kResultRequest, question});
+        with_network([&](auto& network) { network.broadcast(network::Stream::sync, {kResultRequest, question}); });
         // f+1 equal answers contain an honest one. Who has not executed the block yet answers nothing, and is asked again.
-        there = inquiry_.wait(height, genesis_.validators.faults_tolerated() + 1, kInquiryPatience);
+        there = inquiry_.wait(height, session()->set().faults_tolerated() + 1, kInquiryPatience);
     }
     log(LogLevel::error, "node", "result differs from the certified one",
         {{"dump", write_divergence_dump(at_rest_->files(), config_.data_dir, *here, there, error)},
@@ -498,7 +616,7 @@ void ValidatorNode::answer_result_request(ValidatorIndex from, BytesView payload
     const auto stored = executed_->blocks().block(height);
     auto answer = std::make_shared<Bytes>(stored ? encode_stored_block(*stored) : Bytes{});
     if (answer->size() <= kResultAnswerBytesMax)
-        network_->send(from, network::Stream::sync, {kResultAnswer, std::move(answer)});
+        with_network([&](auto& network) { network.send(from, network::Stream::sync, {kResultAnswer, answer}); });
 }
 
 /// Small questions with large answers.
@@ -523,8 +641,9 @@ bool ValidatorNode::may_ask(ValidatorIndex from) {
 
 FlowStatus ValidatorNode::flow() const {
     FlowStatus out;
+    const std::shared_lock session_lock(session_mutex_);
     if (!network_) return out;
-    const auto& members = genesis_.validators.members;
+    const auto& members = session_->set().members;
     const auto refused = inbox_.refused();
     for (const auto& peer : network_->peers()) {
         PeerFlow flow{.name = peer.name, .paused = peer.read_pauses, .score = peer.ban_score};
@@ -568,15 +687,15 @@ void ValidatorNode::receive(ValidatorIndex from, network::Stream stream, network
 
 NodeStatus ValidatorNode::status() const {
     NodeStatus out;
-    const auto& members = genesis_.validators.members;
-    out.name = members[self_.value].name;
-    out.organisation = members[self_.value].organisation;
+    out.name = me_.name;
+    out.organisation = me_.organisation;
     out.version = kVersion;
     if (loop_) {
         const auto core = loop_->status();
         out.view = core.view;
         out.syncing = core.highest_claimed.value > core.executed.value + 16;
     }
+    const std::shared_lock lock(session_mutex_);
     if (network_) {
         const auto counters = network_->counters();
         out.certificate_not_after = network_->certificate().not_after;
@@ -586,7 +705,7 @@ NodeStatus ValidatorNode::status() const {
     }
     if (network_)
         for (const auto& peer : network_->peers())
-            out.peers.push_back({peer.name, members[peer.index.value].organisation, peer.connected});
+            out.peers.push_back({peer.name, session_->set().members[peer.index.value].organisation, peer.connected});
     return out;
 }
 
@@ -606,7 +725,8 @@ void ValidatorNode::set_fatal(const Error& error) {
 
 void ValidatorNode::warn_of_expiry() {
     const auto now = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall()).count();
-    const auto left = network_->certificate().not_after - now;
+    std::int64_t left = kExpiryWarning;
+    with_network([&](const auto& network) { left = network.certificate().not_after - now; });
     const auto days = left / 86'400;
     if (left >= kExpiryWarning || days == expiry_warned_) return; // once for each day that is left
     expiry_warned_ = days;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace cairn::node {
 
@@ -21,8 +22,11 @@ class BackupJob;
 struct NodeConfig {
     std::string data_dir;
     std::string genesis_file;
-    std::string keys_file;            // sealed private keys (signer/sealed_keys.hpp), opened by the signer alone
-    std::string passphrase_file;      // of the sealed keys; empty: systemd credential or terminal
+    std::string keys_file; // sealed private keys (signer/sealed_keys.hpp), opened by the signer alone
+    /// Sealed keys of which only the voting key counts, in epochs whose set has it: made before a voting key is replaced.
+    std::vector<std::string> voting_keys_files;
+    bool join = false;                // follow until the chain has made this node a validator
+    std::string passphrase_file;      // of all sealed keys; empty: systemd credential or terminal
     std::string tls_certificate_file; // PEM: node certificate, then its CA
     std::string extra_trust_file;     // PEM: CAs that this operator trusts beside those on chain; empty: none
     std::string listen_address = "127.0.0.1";

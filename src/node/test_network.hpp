@@ -29,7 +29,16 @@ public:
     /// A funded account.
     const crypto::AccountKey& key() const { return key_; }
     /// Raw transaction of organisation `i`'s account, which owns nothing.
-    Bytes call_by_organisation(std::size_t i, std::uint64_t nonce, const Address& contract, Bytes data) const;
+    Bytes call_by_organisation(std::size_t i, std::uint64_t nonce, const Address& contract, Bytes data,
+                               std::uint64_t gas = 500'000) const;
+    /// A node of an organisation that genesis does not know, with keys and a configuration that asks to join. It becomes the last node.
+    struct Stranger {
+        crypto::ValidatorPublicKey key;
+        Bytes claim; // of the key to the seat
+        Address account;
+        std::string ca_certificate_pem, address;
+    };
+    Stranger add_stranger(const std::string& organisation, const std::string& node);
     /// Raw transfer of 1 wei with the given nonce.
     Bytes transfer(std::uint64_t nonce, std::uint64_t max_fee = 0) const;
     /// Waits until all running nodes have `height` at least; false after `seconds`.

@@ -29,9 +29,9 @@ Answer proof_bundle(Context& context, const Parameters& parameters) {
     const auto& header = state.block->block.header;
     CRN_TRY(proof, lift(context.chain.prove(Height{header.number}, ledger::kRecordsContract, slots)));
     CRN_TRY(certificate, lift(context.chain.certificate(Height{header.number})));
-    // The validator set of this release's chains never changes, so there is no epoch after the first to lead over to.
-    if (certificate.statement.epoch != Epoch{0})
-        return rpc_fail(code::kRejected, "no bundles for blocks after the first epoch");
+    CRN_TRY(handovers, lift(context.chain.handovers(certificate.statement.epoch)));
+    if (handovers.size() > ledger::kBundleHandoversMax)
+        return rpc_fail(code::kRejected, "more epochs than a bundle can lead over");
 
     ledger::RecordStorageProof record;
     record.index = index;
@@ -41,6 +41,7 @@ Answer proof_bundle(Context& context, const Parameters& parameters) {
     bundle.chain_id = context.chain.genesis().parameters.chain_id;
     bundle.genesis = ledger::hash_of(context.chain.genesis());
     bundle.digest = digest;
+    bundle.handovers = std::move(handovers);
     bundle.header = ledger::encode_header(header);
     bundle.votes = std::move(certificate.entries);
     bundle.proof = std::move(record);

@@ -250,6 +250,10 @@ std::optional<crypto::Signature> Client::sign_proposal(const ledger::ConsensusBl
     return statement(ProposalRequest{block});
 }
 
+Result<crypto::Signature> Client::claim_seat(const std::string& validator) const {
+    return ask_signature(ClaimRequest{validator});
+}
+
 Result<Bytes> Client::sign_handshake(const Hash256& digest) { return ask(HandshakeRequest{digest}); }
 
 // The vault's callers know one code for a signer that is gone.

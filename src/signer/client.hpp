@@ -50,6 +50,9 @@ public:
     /// For this signer's own audit key alone.
     std::optional<crypto::Signature> sign_seal_key(const ledger::SealKeyStatement& statement) const override;
 
+    /// The proof with which the voting key may take a validator's seat: its signature under ledger::KeyClaim.
+    Result<crypto::Signature> claim_seat(const std::string& validator) const;
+
     // crypto::HandshakeSigner.
     Result<Bytes> sign_handshake(const Hash256& digest) override;
     Bytes handshake_public_key() const override { return to_bytes(started_.keys.tls); }

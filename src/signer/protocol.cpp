@@ -21,6 +21,7 @@ enum class Type : std::uint8_t {
     seal_key = 8,
     vault = 9,
     last_execution = 10,
+    claim = 11,
 };
 
 void write(WireWriter& out, const StartRequest& request) {
@@ -67,6 +68,10 @@ void write(WireWriter& out, const AnchorRequest& request) {
 void write(WireWriter& out, const SealKeyRequest& request) {
     out.u8(static_cast<std::uint8_t>(Type::seal_key));
     out.text(request.node);
+}
+void write(WireWriter& out, const ClaimRequest& request) {
+    out.u8(static_cast<std::uint8_t>(Type::claim));
+    out.text(request.validator);
 }
 void write(WireWriter& out, const VaultRequest& request) {
     out.u8(static_cast<std::uint8_t>(Type::vault));
@@ -158,6 +163,7 @@ Result<Request> decode_request(BytesView bytes) {
     case Type::anchor: out = read_anchor(in); break;
     case Type::seal_key: out = SealKeyRequest{in.text(kNodeNameMax)}; break;
     case Type::vault: out = read_vault(in); break;
+    case Type::claim: out = ClaimRequest{in.text(kNodeNameMax)}; break;
     case Type::last_execution: out = LastExecutionRequest{}; break;
     default: return fail(error::SignerRequestInvalid, "of an unknown type");
     }

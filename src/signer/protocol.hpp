@@ -63,6 +63,11 @@ struct SealKeyRequest {
     std::string node;
     bool operator==(const SealKeyRequest&) const = default;
 };
+/// The consensus key asks for a validator's seat: ledger::KeyClaim without the chain id.
+struct ClaimRequest {
+    std::string validator;
+    bool operator==(const ClaimRequest&) const = default;
+};
 /// storage::KeyVault's operations.
 struct VaultRequest {
     enum class Operation : std::uint8_t { wrap = 1, unwrap = 2, make = 3, retire = 4, destroy = 5, list = 6 };
@@ -84,7 +89,7 @@ struct LastExecution {
 };
 
 using Request = std::variant<StartRequest, VoteRequest, BatchRequest, ProposalRequest, HandshakeRequest, SealRequest,
-                             AnchorRequest, SealKeyRequest, VaultRequest, LastExecutionRequest>;
+                             AnchorRequest, SealKeyRequest, VaultRequest, LastExecutionRequest, ClaimRequest>;
 Bytes encode(const Request& request);
 /// SignerRequestInvalid: unknown, over a limit, not the one encoding of its value, or fields that cannot be.
 Result<Request> decode_request(BytesView bytes);

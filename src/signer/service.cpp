@@ -3,6 +3,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/signer.hpp"
 #include "consensus/signing.hpp"
+#include "ledger/key_claim.hpp"
 
 #include <functional>
 #include <sodium.h>
@@ -187,6 +188,11 @@ Service::Pending Service::consider(const Bytes& bytes) {
                    },
                    [this](const SealKeyRequest& request_) -> Pending {
                        return {{}, [this, message = seal_key_bytes(chain_id_, request_.node, keys_.audit)] {
+                                   return consensus(message);
+                               }};
+                   },
+                   [this](const ClaimRequest& request_) -> Pending {
+                       return {{}, [this, message = signed_bytes(ledger::KeyClaim{chain_id_, request_.validator})] {
                                    return consensus(message);
                                }};
                    },

@@ -2,6 +2,7 @@
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "crypto/hash.hpp"
+#include "ledger/key_claim.hpp"
 #include "signer/checker.hpp"
 #include "signer/journal.hpp"
 #include "signer/protocol.hpp"
@@ -293,6 +294,10 @@ TEST_F(SignerService, signs_every_statement_with_sm2_under_the_same_rules) {
         ASSERT_TRUE(answer) << answer.error().text();
         EXPECT_EQ(checker.take(request, *answer), "");
     }
+    const auto claim = ask(**service, ClaimRequest{"alpha-1"});
+    ASSERT_TRUE(claim);
+    EXPECT_TRUE(crypto::verify(keys_.consensus, ledger::signed_bytes(ledger::KeyClaim{5, "alpha-1"}),
+                               *crypto::Signature::from(*claim)));
     const auto seal_key = ask(**service, SealKeyRequest{"alpha-1"});
     ASSERT_TRUE(seal_key);
     EXPECT_TRUE(crypto::verify(keys_.consensus,

@@ -5,10 +5,10 @@ namespace cairn::sim {
 using consensus::MessageType;
 using ledger::VoteKind;
 
-Checker::Checker(std::size_t nodes, std::size_t byzantine)
-    : nodes_(nodes),
+Checker::Checker(std::size_t founders, std::size_t nodes, std::size_t byzantine)
+    : founders_(founders),
+      nodes_(nodes),
       byzantine_(byzantine),
-      model_(nodes, byzantine, [this](std::string what) { broken(std::move(what)); }),
       durable_votes_(nodes),
       durable_bodies_(nodes),
       durable_proposals_(nodes),
@@ -16,7 +16,33 @@ Checker::Checker(std::size_t nodes, std::size_t byzantine)
 
 void Checker::excuse(ValidatorIndex index) {
     excused_.insert(index);
-    model_ = ModelRules{nodes_, byzantine_ + excused_.size(), [this](std::string what) { broken(std::move(what)); }};
+    models_.clear();
+}
+
+ModelRules& Checker::model(Epoch epoch) {
+    auto& out = models_[epoch];
+    const auto known = epochs_.find(epoch);
+    if (!out)
+        out = std::make_unique<ModelRules>(known == epochs_.end() ? founders_ : known->second.first.size(),
+                                           byzantine_ + excused_.size(),
+                                           [this](std::string what) { broken(std::move(what)); });
+    return *out;
+}
+
+std::uint64_t Checker::model_steps() const {
+    std::uint64_t out = 0;
+    for (const auto& [epoch, model] : models_) out += model->steps();
+    return out;
+}
+
+void Checker::epoch_begins(ValidatorIndex node, const ledger::ValidatorSet& set, const consensus::EpochStart& start) {
+    if (!honest(node)) return;
+    const auto [known, fresh] = epochs_.try_emplace(set.epoch, set, start);
+    if (known->second != std::pair{set, start})
+        unsafe("(11) epoch " + std::to_string(set.epoch.value) + " begins in two ways");
+    if (const auto handover = handovers_.find(Epoch{set.epoch.value - 1});
+        handover == handovers_.end() || handover->second != std::pair{start.height, start.digest})
+        unsafe("(11) epoch " + std::to_string(set.epoch.value) + " begins without a final handover");
 }
 
 constexpr std::size_t kViolationsMax = 20;
@@ -41,9 +67,18 @@ void Checker::durable(ValidatorIndex node, BytesView bytes) {
         durable_bodies_[node.value].insert(digest);
         if (batch->voted) durable_batches_[node.value].insert(digest);
     }
+    if (const auto* proposal = std::get_if<consensus::ProposalPtr>(&*record);
+        proposal != nullptr && (*proposal)->block().next_validators)
+        last_blocks_.emplace((*proposal)->digest, (*proposal)->block().view.value);
     if (const auto* proposal = std::get_if<consensus::ProposalPtr>(&*record))
         durable_proposals_[node.value].insert((*proposal)->digest);
-    if (keeps_votes(node)) model_.durable(node.value, *record);
+    if (!keeps_votes(node)) return;
+    if (const auto* proposal = std::get_if<consensus::ProposalPtr>(&*record))
+        model((*proposal)->block().epoch).durable(node.value, *record);
+    if (const auto* vote = std::get_if<ledger::Vote>(&*record))
+        model(vote->statement.epoch).durable(node.value, *record);
+    if (const auto* batch = std::get_if<consensus::BatchRecord>(&*record))
+        model(batch->batch.header.epoch).durable(node.value, *record);
 }
 
 void Checker::sent(ValidatorIndex node, const consensus::Outgoing& message) {
@@ -64,7 +99,8 @@ void Checker::sent(ValidatorIndex node, const consensus::Outgoing& message) {
         const auto proposal = consensus::decode_proposal(message.payload);
         if (!proposal) return broken(who + " sent a proposal that does not decode");
         const auto view = (*proposal)->block().view.value;
-        const auto [known, fresh] = proposals_.try_emplace({node.value, view}, (*proposal)->digest);
+        const auto [known, fresh] =
+            proposals_.try_emplace({node.value, (*proposal)->block().epoch, view}, (*proposal)->digest);
         if (known->second != (*proposal)->digest)
             broken("(3) " + who + " proposed twice in view " + std::to_string(view));
         if (!durable_proposals_[node.value].contains((*proposal)->digest))
@@ -78,7 +114,7 @@ void Checker::sent(ValidatorIndex node, const consensus::Outgoing& message) {
         if (!batch) return broken(who + " sent a batch that does not decode");
         const auto& header = batch->batch.header;
         const auto digest = digest_of(header);
-        const auto [known, fresh] = batches_.try_emplace({node.value, header.position.value}, digest);
+        const auto [known, fresh] = batches_.try_emplace({node.value, header.epoch, header.position.value}, digest);
         if (known->second != digest)
             broken("(3) " + who + " made two batches at position " + std::to_string(header.position.value));
         if (!durable_bodies_[node.value].contains(digest)) broken("(4) " + who + " sent a batch that was not durable");
@@ -92,12 +128,17 @@ void Checker::vote_sent(ValidatorIndex node, const ledger::Vote& vote) {
     const auto& statement = vote.statement;
     const auto who = "node " + std::to_string(node.value);
     if (vote.voter != node) return broken(who + " sent another's vote");
-    for (const auto& earlier : votes_[{node.value, statement.number}])
+    const auto epoch = epochs_.find(statement.epoch);
+    const auto members = epoch == epochs_.end() ? founders_ : epoch->second.first.size();
+    if ((statement.epoch.value > 0 && epoch == epochs_.end()) || node.value >= members)
+        broken("(11) " + who + " votes in epoch " + std::to_string(statement.epoch.value) + ", of which it is not");
+    auto& of_number = votes_[{node.value, statement.epoch, statement.number}];
+    for (const auto& earlier : of_number)
         if (consensus::contradict(earlier, statement))
             broken("(3) " + who + " contradicts itself: kinds " + std::to_string(static_cast<int>(earlier.kind)) +
                    " and " + std::to_string(static_cast<int>(statement.kind)) + " at " +
                    std::to_string(statement.number));
-    votes_[{node.value, statement.number}].insert(statement);
+    of_number.insert(statement);
     const bool stored = statement.kind == VoteKind::lane ? durable_batches_[node.value].contains(statement.digest)
                                                          : durable_votes_[node.value].contains(statement);
     if (!stored)
@@ -107,8 +148,8 @@ void Checker::vote_sent(ValidatorIndex node, const ledger::Vote& vote) {
 
 void Checker::certificate_seen(const ledger::Certificate& certificate) {
     const auto& statement = certificate.statement;
-    const auto view = statement.number;
-    const auto at = " in view " + std::to_string(view);
+    const Numbered view{statement.epoch, statement.number};
+    const auto at = " in view " + std::to_string(statement.number);
     if (statement.kind == VoteKind::notarize) {
         if (notarized_.try_emplace(view, statement.digest).first->second != statement.digest)
             unsafe("(2) two notarized blocks" + at);
@@ -131,11 +172,16 @@ void Checker::finalized(ValidatorIndex node, const consensus::FinalizedBlock& bl
         unsafe("(1) node " + std::to_string(node.value) + " finalized another block at height " +
                std::to_string(height.value));
     certificate_seen(block.certificate);
+    const auto ended = handovers_.find(block.block.epoch);
+    const bool ends = block.block.next_validators.has_value();
+    if (ended != handovers_.end() && ended->second.second != block.digest && (ends || height > ended->second.first))
+        unsafe("(11) epoch " + std::to_string(block.block.epoch.value) + " goes on or ends twice");
+    if (ends) handovers_.try_emplace(block.block.epoch, height, block.digest);
     for (const auto& batch : block.batches) {
         const auto digest = digest_of(batch.header);
-        const auto key = std::pair{batch.header.lane.value, batch.header.position.value};
+        const Own key{batch.header.lane.value, batch.header.epoch, batch.header.position.value};
         if (lanes_.try_emplace(key, digest).first->second != digest)
-            unsafe("(5) two batches were ordered at one position of lane " + std::to_string(key.first));
+            unsafe("(5) two batches were ordered at one position of lane " + std::to_string(batch.header.lane.value));
         std::size_t holders = 0;
         for (std::size_t i = 0; i < nodes_ - byzantine_; ++i) holders += durable_batches_[i].contains(digest) ? 1u : 0u;
         if (holders < (nodes_ - 1) / 3 + 1)

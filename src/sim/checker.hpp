@@ -1,11 +1,12 @@
 // Watches everything that honest members send, store and deliver, and names each broken invariant of consensus.md section 11.
 #pragma once
 
-#include "consensus/events.hpp"
+#include "consensus/core.hpp"
 #include "consensus/log.hpp"
 #include "sim/model_rules.hpp"
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -13,7 +14,8 @@ namespace cairn::sim {
 
 class Checker {
 public:
-    Checker(std::size_t nodes, std::size_t byzantine);
+    /// `founders` of all `nodes` are the first set.
+    Checker(std::size_t founders, std::size_t nodes, std::size_t byzantine);
     Checker(const Checker&) = delete;
     Checker& operator=(const Checker&) = delete;
 
@@ -24,6 +26,14 @@ public:
         durable_batches_[node.value].clear();
         durable_bodies_[node.value].clear();
     }
+
+    /// The vote is for a block that ends its epoch and was proposed in an earlier view.
+    bool ends_earlier(const ledger::Vote& vote) const {
+        const auto last = last_blocks_.find(vote.statement.digest);
+        return last != last_blocks_.end() && vote.statement.number > last->second;
+    }
+    /// An honest member has left the epoch before for this one.
+    void epoch_begins(ValidatorIndex node, const ledger::ValidatorSet& set, const consensus::EpochStart& start);
 
     bool honest(ValidatorIndex index) const { return index.value < nodes_ - byzantine_; }
     /// What became durable in a node's log.
@@ -40,7 +50,8 @@ public:
     std::uint64_t evidence_count() const { return evidence_count_; }
     /// Rules of safety that more than f liars have broken; with up to f liars these are violations.
     const std::vector<std::string>& forks() const { return forks_; }
-    std::uint64_t model_steps() const { return model_.steps(); }
+    std::uint64_t model_steps() const;
+    std::uint64_t epochs() const { return epochs_.size(); }
 
 private:
     /// Breaks safety: a violation unless there are more than f liars.
@@ -49,22 +60,28 @@ private:
     void vote_sent(ValidatorIndex node, const ledger::Vote& vote);
     void certificate_seen(const ledger::Certificate& certificate);
 
-    std::size_t nodes_, byzantine_;
+    std::size_t founders_, nodes_, byzantine_;
     std::set<ValidatorIndex> excused_;
     std::vector<std::string> violations_, forks_;
-    ModelRules model_;
     std::uint64_t evidence_count_ = 0;
 
-    std::map<Height, Hash256> chain_;                                                          // 1
-    std::map<std::uint64_t, Hash256> notarized_, finalized_;                                   // 2, by view
-    std::set<std::uint64_t> nullified_;                                                        // 2
-    std::map<std::pair<std::uint16_t, std::uint64_t>, std::set<ledger::VoteStatement>> votes_; // 3, by voter and number
-    std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> proposals_,
-        batches_;                                                       // 3, by leader and view, owner and position
+    /// Views and positions begin anew in each epoch.
+    using Numbered = std::pair<Epoch, std::uint64_t>;
+    using Own = std::tuple<std::uint16_t, Epoch, std::uint64_t>;
+    ModelRules& model(Epoch epoch);
+    std::map<Epoch, std::unique_ptr<ModelRules>> models_;
+    std::map<Epoch, std::pair<ledger::ValidatorSet, consensus::EpochStart>> epochs_; // 11
+    std::map<Epoch, std::pair<Height, Hash256>> handovers_;                          // 11
+    std::map<Hash256, std::uint64_t> last_blocks_;                      // proposed to end an epoch, and their views
+    std::map<Height, Hash256> chain_;                                   // 1
+    std::map<Numbered, Hash256> notarized_, finalized_;                 // 2, by view
+    std::set<Numbered> nullified_;                                      // 2
+    std::map<Own, std::set<ledger::VoteStatement>> votes_;              // 3, by voter and number
+    std::map<Own, Hash256> proposals_, batches_;                        // 3, by leader and view, owner and position
     std::vector<std::set<ledger::VoteStatement>> durable_votes_;        // 4
     std::vector<std::set<Hash256>> durable_bodies_, durable_proposals_; // 4
     std::vector<std::set<Hash256>> durable_batches_;                    // 4, 5: voted for
-    std::map<std::pair<std::uint16_t, std::uint64_t>, Hash256> lanes_;  // 5
+    std::map<Own, Hash256> lanes_;                                      // 5
     std::map<Height, Hash256> results_;                                 // 6
 };
 

@@ -24,7 +24,9 @@ public:
     bool verify(const crypto::VotingKey& key, BytesView message, const crypto::Signature& signature) const override {
         return mac(key, message) == signature;
     }
-    bool valid_transaction(BytesView raw) const override { return decode_transfer(raw).has_value() || is_marker(raw); }
+    bool valid_transaction(BytesView raw) const override {
+        return decode_transfer(raw).has_value() || is_marker(raw) || set_asked_for(raw).has_value();
+    }
 };
 
 } // namespace

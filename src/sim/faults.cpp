@@ -31,6 +31,10 @@ void World::transmit(Node& from, const Outgoing& message) {
     if (from.honest) {
         checker_.sent(from.index, message);
         ++coverage_.sent[message.type % coverage_.sent.size()];
+        if (static_cast<MessageType>(message.type) == MessageType::vote)
+            if (const auto vote = consensus::decode_vote_message(*message.payload);
+                vote && vote->statement.kind == ledger::VoteKind::notarize && checker_.ends_earlier(*vote))
+                ++coverage_.votes_again;
         if (static_cast<MessageType>(message.type) == MessageType::proposal)
             if (const auto proposal = consensus::decode_proposal(message.payload)) {
                 const auto skipped = (*proposal)->skipped.size();
@@ -42,7 +46,7 @@ void World::transmit(Node& from, const Outgoing& message) {
     if (!message.payload->empty())
         note(message.payload->back() + 256u * message.payload->at(message.payload->size() / 2));
     const auto content = content_of(message);
-    for (std::uint16_t to = 0; to < scenario_.nodes; ++to) {
+    for (std::uint16_t to = 0; to < from.set.size(); ++to) { // nobody else is connected
         if (to == from.index.value || (message.to && message.to->value != to)) continue;
         if (from.honest)
             transmit_to(from, {to}, message, content);
@@ -81,11 +85,12 @@ void World::transmit_to(Node& from, ValidatorIndex to, const Outgoing& message, 
 }
 
 void World::deliver(ValidatorIndex from, Node& to, const Outgoing& message) {
+    if (from.value >= to.set.size()) return; // not of the set that this one knows: not connected
     step(to, consensus::MessageReceived{from, message.type, message.payload});
 }
 
 bool World::second_twin(const Node& node) const {
-    const auto first = scenario_.nodes - scenario_.byzantine;
+    const auto first = scenario_.members() - scenario_.byzantine;
     return !node.honest && &node != nodes_[first + 2u * (node.index.value - first)].get();
 }
 
@@ -95,7 +100,7 @@ void World::tamper(Node& from, ValidatorIndex to, const Outgoing& message) {
     const auto way = from.place * 1000 + to.value;
     const Lot lot{*this, Scene::tamper, original, way, ++sendings_[original ^ (way << 40)]};
     const std::uint64_t crossed = scenario_.may_fork() ? 0 : 8;
-    const bool to_liar = to.value >= scenario_.nodes - scenario_.byzantine;
+    const bool to_liar = to.value >= scenario_.members() - scenario_.byzantine;
     if (!to_liar && side_[to.value] != second_twin(from) && !chance_.one_in(crossed)) return;
     constexpr std::size_t kOverheardMax = 64;
     overheard_.push_back(message);
@@ -149,7 +154,7 @@ void World::tamper(Node& from, ValidatorIndex to, const Outgoing& message) {
 void World::partition() {
     if (!trouble_) return;
     const Lot lot{*this, Scene::partition, ++partitions_};
-    const auto n = scenario_.nodes;
+    const auto n = scenario_.members();
     for (auto& row : blocked_) std::fill(row.begin(), row.end(), false);
     const auto shape = chance_.below(6);
     switch (shape < 4 && !strikes(FaultKind::partition) ? 5 : shape) {
@@ -224,7 +229,7 @@ void World::lose_log(Node& node) {
 
 void World::plan_faults() {
     const Lot lot{*this, Scene::plan, 0};
-    for (std::size_t i = 0; i < scenario_.nodes; ++i) side_[i] = chance_.one_in(2);
+    for (std::size_t i = 0; i < scenario_.members(); ++i) side_[i] = chance_.one_in(2);
     if (scenario_.partitions) after(between(50'000, 500'000), [this] { partition(); });
     if (scenario_.power_cuts)
         for (int i = 0; i < 3; ++i)

@@ -14,7 +14,8 @@ ModelRules::ModelRules(std::size_t nodes, std::size_t byzantine, Broken broken) 
 void ModelRules::durable(std::uint16_t node, const consensus::Record& record) {
     if (const auto* proposal = std::get_if<consensus::ProposalPtr>(&record)) {
         const auto& block = (*proposal)->block();
-        Block known{block.view.value, block.parent_view.value, block.parent, block.cut};
+        Block known{block.view.value, block.parent_view.value, block.parent, block.cut,
+                    block.next_validators.has_value()};
         for (std::uint16_t lane = 0; lane < block.cut.size(); ++lane)
             ordered_[lane][block.cut[lane].position.value].insert(block.cut[lane].digest);
         blocks_.try_emplace((*proposal)->digest, std::move(known));
@@ -38,10 +39,14 @@ void ModelRules::vote(std::uint16_t node, const ledger::VoteStatement& statement
         if (own.notarized.contains(digest)) return; // repeated in a checkpoint
         ++steps_;
         const auto block = blocks_.find(digest);
-        if (block == blocks_.end() || block->second.view != view) return refuse(node, "EXISTS", view);
+        if (block == blocks_.end()) return refuse(node, "EXISTS", view);
+        // The block that ends an epoch is voted for again in later views, as if it were proposed there on top of itself.
+        const bool again = block->second.ends && view > block->second.view;
+        if (block->second.view != view && !again) return refuse(node, "EXISTS", view);
         if (!own.notarized.empty() || own.nullified) refuse(node, "MAY_NOTARIZE", view);
         if (!enterable(view)) refuse(node, "ENTERABLE", view);
-        if (!justified(block->second)) refuse(node, "JUSTIFIED", view);
+        if (again ? !carried(view, digest, block->second.view) : !justified(block->second))
+            refuse(node, "JUSTIFIED", view);
         own.notarized.insert(digest);
         notarized_[{view, digest}].insert(node);
         if (enough(notarized_, view, digest)) enterable_.insert(view + 1);
@@ -110,6 +115,14 @@ bool ModelRules::enough(const std::map<std::pair<std::uint64_t, Hash256>, ByVote
 
 bool ModelRules::certified(std::uint64_t view, const Hash256& digest) const {
     return view == 0 || enough(notarized_, view, digest) || enough(finalized_, view, digest);
+}
+
+bool ModelRules::carried(std::uint64_t view, const Hash256& digest, std::uint64_t from) const {
+    for (auto below = view - 1; below >= from; --below) {
+        if (certified(below, digest)) return true;
+        if (!skipped(below)) return false;
+    }
+    return false;
 }
 
 bool ModelRules::justified(const Block& block) const {

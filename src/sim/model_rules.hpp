@@ -2,6 +2,8 @@
 // model allows in the state that the votes before it have made. As in the model, the state is the set of votes cast, honest
 // votes may have reached anyone, and a liar's vote counts for everything at once. Guards bear the model's names.
 //
+// One object follows one epoch, as the model does; how epochs follow each other is Checker's.
+//
 // Beyond the model it checks rule L2 of lanes: a voted batch follows one that was voted for, or one that a notarized block orders.
 #pragma once
 
@@ -29,6 +31,7 @@ private:
         std::uint64_t view = 0, parent_view = 0;
         Hash256 parent;
         ledger::Cut cut;
+        bool ends = false; // the epoch
     };
     struct Own { // of one member in one view
         std::set<Hash256> notarized, finalized;
@@ -46,6 +49,8 @@ private:
     bool skipped(std::uint64_t view) const { return skipped_.contains(view); }
     bool enterable(std::uint64_t view) const { return enterable_.contains(view); }
     bool justified(const Block& block) const;
+    /// `digest`, proposed in view `from`, is certified in a view below `view` with all views between nullified.
+    bool carried(std::uint64_t view, const Hash256& digest, std::uint64_t from) const;
     bool ordered(std::uint16_t lane, std::uint64_t position, const Hash256& digest) const;
 
     std::size_t needed_; // honest votes in a certificate

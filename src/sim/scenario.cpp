@@ -3,9 +3,10 @@
 namespace cairn::sim {
 namespace {
 
-constexpr std::string_view kNames[] = {"calm",  "lossy", "partitions", "crashes", "power", "byzantine", "everything",
-                                       "seven", "flood", "absence",    "amnesia", "loss",  "sync",      "rot",
-                                       "tail",  "time",  "traitors",   "plot",    "thief"};
+constexpr std::string_view kNames[] = {"calm",       "lossy",   "partitions", "crashes",   "power",    "byzantine",
+                                       "everything", "seven",   "flood",      "absence",   "amnesia",  "loss",
+                                       "sync",       "rot",     "tail",       "time",      "traitors", "plot",
+                                       "keys",       "members", "handover",   "forgetful", "thief",    "stolen"};
 
 } // namespace
 
@@ -72,6 +73,19 @@ Scenario scenario(std::string_view name) {
         out.nodes = name == "plot" ? 7 : 4;
         out.byzantine = name == "plot" ? 4 : 2;
         out.partitions = true;
+    }
+    // Epochs end while everything else goes wrong: new keys with a liar, then members that join and leave.
+    if (name == "keys" || name == "members" || name == "handover" || name == "forgetful" || name == "stolen") {
+        out.set_changes = name == "members" ? SetChanges::members : SetChanges::keys;
+        out.trouble = Microseconds{10'000'000};
+        out.drop_percent = 5;
+        out.tail_one_in = 50;
+        out.partitions = out.crashes = true;
+        out.power_cuts = name == "handover";
+        out.byzantine = name == "keys" || name == "stolen" ? 1 : 0;
+        out.stop_liars_at = name == "stolen" ? 10 : 0;
+        out.amnesia = out.disk_loss = name == "forgetful";
+        out.crashes = name != "forgetful";
     }
     return out;
 }

@@ -22,8 +22,15 @@ enum class Mistake {
     retried_sync,    // a failed sync is tried again, and believed
 };
 
+/// What the sets that the state asks for in turn differ in.
+enum class SetChanges {
+    none,
+    keys,    // each has one new key, another member's each time
+    members, // a fifth member joins, leaves, joins with a new key, ...
+};
+
 struct Scenario {
-    std::size_t nodes = 4;
+    std::size_t nodes = 4;     // of the first set
     std::size_t byzantine = 0; // the last ones: each runs as two twins and tampers with its messages
     bool real_signatures = false;
     std::size_t sm2_voters = 0;       // the first ones vote with SM2, the others with Ed25519
@@ -51,10 +58,13 @@ struct Scenario {
     Microseconds batch_interval{30'000}; // mean time between client batches
     Microseconds execution{4'000};       // a block takes up to this to execute
     bool small_limits = false;           // windows and blocks so small that they bind
+    SetChanges set_changes = SetChanges::none;
     Mistake mistake = Mistake::none;
     /// Fault::id of faults that do not happen: how shrink() takes a run apart.
     std::set<std::uint64_t> without;
 
+    /// All who are ever of the set.
+    std::size_t members() const { return nodes + (set_changes == SetChanges::members ? 1 : 0); }
     std::size_t faults_tolerated() const { return (nodes - 1) / 3; }
     /// With more liars than that the chain may fork; then they must be convicted.
     bool may_fork() const { return byzantine > faults_tolerated(); }

@@ -55,6 +55,9 @@ Coverage all_hold(std::string_view name, std::uint64_t first, std::uint64_t coun
         total.pauses += c.pauses;
         total.forks += c.forks;
         total.convicted += c.convicted;
+        total.epoch_changes += c.epoch_changes;
+        total.crashes_in_handover += c.crashes_in_handover;
+        total.votes_again += c.votes_again;
         total.model_steps += c.model_steps;
         for (std::size_t i = 0; i < c.sent.size(); ++i) total.sent[i] += c.sent[i];
     }
@@ -151,6 +154,37 @@ TEST(Simulation, invariants_hold_with_all_faults_at_once) {
 
 TEST(Simulation, two_liars_of_seven_break_nothing) { all_hold("seven", 1, 15); }
 
+TEST(Simulation, validators_change_their_keys_while_one_lies_and_others_crash) {
+    const auto coverage = all_hold("keys", 1, 40);
+    EXPECT_GT(coverage.epoch_changes, 200u);
+    EXPECT_GT(coverage.crashes_in_handover, 0u);
+    EXPECT_GT(coverage.votes_again, 0u) << "no handover ever needed a second view";
+}
+
+TEST(Simulation, a_thief_stays_stopped_over_the_epochs_that_follow) {
+    const auto coverage = all_hold("stolen", 1, 20);
+    EXPECT_GT(coverage.epoch_changes, 20u / kSeedsDivisor);
+    EXPECT_GT(coverage.stops, 20u / kSeedsDivisor);
+}
+
+TEST(Simulation, members_join_and_leave_while_others_crash) {
+    const auto coverage = all_hold("members", 1, 40);
+    EXPECT_GT(coverage.epoch_changes, 200u);
+    EXPECT_GT(coverage.crashes_in_handover, 0u);
+}
+
+TEST(Simulation, nothing_is_lost_when_all_lose_power_in_a_handover) {
+    const auto coverage = all_hold("handover", 1, 40);
+    EXPECT_GT(coverage.power_cuts, 0u);
+    EXPECT_GT(coverage.epoch_changes, 200u);
+}
+
+TEST(Simulation, replica_without_disk_catches_up_over_epochs_and_contradicts_itself_in_none) {
+    const auto coverage = all_hold("forgetful", 1, 40);
+    EXPECT_GT(coverage.amnesia, 0u);
+    EXPECT_GT(coverage.epoch_changes, 100u);
+}
+
 TEST(Simulation, replica_without_its_log_abstains_and_rejoins) { EXPECT_GT(all_hold("amnesia", 1, 40).amnesia, 0u); }
 
 TEST(Simulation, replica_without_log_and_blocks_catches_up_and_rejoins) {
@@ -203,7 +237,7 @@ TEST(Simulation, limits_bind_and_nothing_stops_when_clients_flood_and_execution_
 }
 
 TEST(Simulation, same_seed_gives_the_same_trace) {
-    for (const auto* name : {"everything", "seven", "amnesia", "time", "rot", "traitors"}) {
+    for (const auto* name : {"everything", "seven", "amnesia", "time", "rot", "traitors", "members"}) {
         const auto first = run(42, scenario(name));
         const auto second = run(42, scenario(name));
         EXPECT_EQ(first.trace, second.trace) << name;

@@ -3,6 +3,8 @@
 #include "codec/wire.hpp"
 #include "crypto/hash.hpp"
 
+#include <charconv>
+
 namespace cairn::sim {
 
 Bytes encode(const Transfer& transfer) {
@@ -28,6 +30,18 @@ std::optional<Transfer> decode_transfer(BytesView bytes) {
 Bytes marker(std::uint64_t number) { return to_bytes(as_bytes("marker " + std::to_string(number))); }
 bool is_marker(BytesView bytes) { return as_text(bytes).starts_with("marker "); }
 
+Bytes ask_for_set(std::uint64_t plan) { return to_bytes(as_bytes("set " + std::to_string(plan))); }
+std::optional<std::uint64_t> set_asked_for(BytesView bytes) {
+    const auto text = as_text(bytes);
+    constexpr std::string_view kPrefix = "set ";
+    if (!text.starts_with(kPrefix)) return std::nullopt;
+    std::uint64_t plan = 0;
+    const auto* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data() + kPrefix.size(), end, plan);
+    if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+    return plan;
+}
+
 Hash256 toy_genesis() { return crypto::keccak256(as_bytes("genesis")); }
 
 ToyLedger::ToyLedger() : digest_(toy_genesis()) {
@@ -42,6 +56,7 @@ Hash256 ToyLedger::execute(const consensus::FinalizedBlock& block) {
         const auto transactions = ledger::split_batch_body(*batch.body);
         if (!transactions) continue;
         for (const auto& raw : *transactions) {
+            if (const auto plan = set_asked_for(raw)) plan_ = std::max(plan_, *plan);
             const auto transfer = decode_transfer(raw);
             if (!transfer) continue;
             auto& from = accounts_[transfer->from];
@@ -57,6 +72,7 @@ Hash256 ToyLedger::execute(const consensus::FinalizedBlock& block) {
         applied.u64(account.nonce);
         applied.u64(account.balance);
     }
+    applied.u64(plan_);
     height_ = block.block.height;
     digest_ = crypto::keccak256(applied.bytes());
     return digest_;

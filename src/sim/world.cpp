@@ -32,30 +32,18 @@ World::World(std::uint64_t seed, const Scenario& scenario)
     : seed_(seed),
       scenario_(scenario),
       chance_(seed),
-      checker_(scenario.nodes, scenario.byzantine),
+      checker_(scenario.nodes, scenario.members(), scenario.byzantine),
       guards_(std::make_unique<BrokenGuards>(scenario.mistake)),
-      blocked_(scenario.nodes, std::vector<bool>(scenario.nodes)),
-      side_(scenario.nodes) {
-    const auto honest = scenario.nodes - scenario.byzantine;
-    std::vector<crypto::VotingSecret> keys;
-    for (std::size_t i = 0; i < scenario.nodes; ++i) {
-        crypto::ValidatorSeed key_seed;
-        key_seed[0] = static_cast<std::uint8_t>(i + 1);
-        const auto algorithm =
-            i < scenario.sm2_voters ? crypto::VotingAlgorithm::sm2 : crypto::VotingAlgorithm::ed25519;
-        keys.push_back(*crypto::VotingSecret::from(algorithm, key_seed));
-        set_.members.push_back({"v" + std::to_string(i), "Org", keys.back().public_key(), "127.0.0.1:1"});
-    }
+      blocked_(scenario.members(), std::vector<bool>(scenario.members())),
+      side_(scenario.members()) {
+    const auto honest = scenario.members() - scenario.byzantine;
+    plan_sets();
     for (std::size_t i = 0; i < honest + 2 * scenario.byzantine; ++i) {
         auto node = std::make_unique<Node>();
         const auto index = i < honest ? i : honest + (i - honest) / 2;
         node->index = {static_cast<std::uint16_t>(index)};
         node->place = i;
         node->honest = i < honest;
-        if (scenario.real_signatures)
-            node->signer = std::make_unique<consensus::KeySigner>(keys[index], kChain);
-        else
-            node->signer = std::make_unique<FakeSigner>(keys[index].public_key(), kChain);
         node->clock_offset = between(0, 1'000'000'000);
         if (scenario.skew.count() > 0)
             node->wall_offset =
@@ -70,6 +58,92 @@ World::World(std::uint64_t seed, const Scenario& scenario)
 }
 
 World::~World() = default;
+
+/// The sets that the state can ask for, one after the other. A member has the same index in all sets that it is of.
+void World::plan_sets() {
+    constexpr std::uint8_t kSets = 24;
+    const auto member = [&](std::size_t index, std::uint8_t keys_made) {
+        crypto::ValidatorSeed seed;
+        seed[0] = static_cast<std::uint8_t>(index + 1);
+        seed[1] = keys_made;
+        const auto algorithm =
+            index < scenario_.sm2_voters ? crypto::VotingAlgorithm::sm2 : crypto::VotingAlgorithm::ed25519;
+        const auto key = *crypto::VotingSecret::from(algorithm, seed);
+        keys_.emplace(key.public_key(), key);
+        return ledger::Validator{"v" + std::to_string(index), "Org", key.public_key(), "127.0.0.1:1"};
+    };
+    ledger::ValidatorSet set;
+    for (std::size_t i = 0; i < scenario_.nodes; ++i) set.members.push_back(member(i, 0));
+    sets_.push_back(set);
+    for (std::uint8_t k = 1; k < kSets && scenario_.set_changes != SetChanges::none; ++k) {
+        if (scenario_.set_changes == SetChanges::keys)
+            set.members[k % scenario_.nodes] = member(k % scenario_.nodes, k);
+        else if (set.members.size() == scenario_.nodes)
+            set.members.push_back(member(scenario_.nodes, k));
+        else
+            set.members.pop_back();
+        sets_.push_back(set);
+    }
+}
+
+/// Of the set that the state asks for at the node's epoch, if it is another.
+std::optional<ledger::ValidatorSet> World::asked(const Node& node, Height height) const {
+    const auto plan = node.plans.find(height);
+    const auto number = plan == node.plans.end() ? 0 : std::min<std::uint64_t>(plan->second, sets_.size() - 1);
+    auto set = sets_[number];
+    if (set.members == node.set.members) return std::nullopt;
+    set.epoch = node.set.epoch.next();
+    return set;
+}
+
+std::optional<Hash256> World::asked_hash(const Node& node, Height height) const {
+    const auto set = asked(node, height);
+    if (!set) return std::nullopt;
+    return hash_of(*set);
+}
+
+/// What a driver's store of blocks and results tells about epochs.
+void World::replay(Node& node) {
+    node.delivered = node.tip();
+    node.ledger = {};
+    node.results.clear();
+    node.plans.clear();
+    node.set = sets_.front();
+    node.start = {{}, toy_genesis(), toy_genesis(), 0};
+    for (const auto& [height, block] : node.store) {
+        node.results[height] = node.ledger.execute(*block);
+        node.plans[height] = node.ledger.plan();
+        if (!block->block.next_validators) continue;
+        const auto next = asked(node, block->block.executed.height);
+        if (!next || hash_of(*next) != *block->block.next_validators)
+            return checker_.broken("(11) an epoch was ended for a set that the state does not ask for");
+        node.set = *next;
+        node.start = {height, block->digest, node.results[height], block->block.timestamp_ms};
+        checker_.epoch_begins(node.index, node.set, node.start);
+    }
+}
+
+/// The block that ends the epoch is stored and executed: the core of the next one takes over, with the same log.
+void World::change_epoch(Node& node) {
+    const auto last = node.store.rbegin();
+    if (!node.core || last == node.store.rend() || !last->second->block.next_validators ||
+        node.ledger.height() != last->first || last->second->block.epoch != node.set.epoch)
+        return;
+    const Lot lot{*this, Scene::start, node.place, node.life, 1};
+    ++coverage_.epoch_changes;
+    if (trouble_ && node.honest && scenario_.crashes && chance_.one_in(4) && strikes(FaultKind::crash)) {
+        ++coverage_.crashes_in_handover;
+        return crash(node);
+    }
+    sync(node);
+    node.core.reset();
+    start(node);
+    // What the old lane still held goes back to the pool, and is offered again.
+    consensus::LocalBatch again;
+    for (const auto& own : node.own_markers)
+        if (!node.markers.contains(own)) again.transactions.push_back(own);
+    if (node.core && !again.transactions.empty()) step(node, std::move(again));
+}
 
 World::Lot::Lot(World& world, Scene scene, std::uint64_t a, std::uint64_t b, std::uint64_t c)
     : world_(world), chance_(world.chance_), key_(world.lot_) {
@@ -227,18 +301,20 @@ void World::execute_next(Node& node) {
     const Lot lot{*this, Scene::execute, node.place, node.life, block->block.height.value};
     const auto digest = node.ledger.execute(*block);
     node.results[block->block.height] = digest;
+    node.plans[block->block.height] = node.ledger.plan();
     checker_.executed(node.index, block->block.height, digest);
     if (!node.ledger.sound()) checker_.broken("(8) a transfer was applied twice, or money appeared");
     if (!node.to_execute.empty())
         after(node, between(200, static_cast<std::uint64_t>(scenario_.execution.count())),
               [this, &node] { execute_next(node); });
-    step(node, consensus::ExecutionFinished{block->block.height, digest});
+    step(node, consensus::ExecutionFinished{block->block.height, digest, asked_hash(node, block->block.height)});
     if (block->block.height.value == scenario_.stop_liars_at) announce_stopped(node, block->block.height);
     for (const auto& batch : block->batches)
         if (const auto index = first_invalid(*batch.body)) {
             ++coverage_.invalid_transactions;
             step(node, consensus::InvalidInBatch{std::make_shared<const ledger::Batch>(batch), *index});
         }
+    change_epoch(node);
 }
 
 void World::announce_stopped(Node& node, Height height) {
@@ -246,7 +322,7 @@ void World::announce_stopped(Node& node, Height height) {
     ++coverage_.stops;
     consensus::VotersStopped stopped;
     for (std::size_t i = scenario_.nodes - scenario_.byzantine; i < scenario_.nodes; ++i)
-        stopped.keys.push_back(set_.members[i].key);
+        if (i < node.set.size()) stopped.keys.push_back(node.set.members[i].key);
     step(node, std::move(stopped));
 }
 
@@ -257,16 +333,28 @@ void World::store_blocks(Node& node) {
         node.to_store.pop_front();
     }
     step(node, consensus::BlocksDurable{node.tip()});
+    change_epoch(node);
 }
 
 void World::start(Node& node) {
     ++node.life;
     const Lot lot{*this, Scene::start, node.place, node.life};
+    replay(node);
     consensus::CoreConfig config;
     config.chain_id = kChain;
-    config.validators = set_;
+    config.validators = node.set;
     config.self = node.index;
-    config.genesis_hash = toy_genesis();
+    config.start = node.start;
+    node.signer = nullptr;
+    if (node.index.value < node.set.size()) {
+        const auto& key = keys_.at(node.set.members[node.index.value].key);
+        if (scenario_.real_signatures)
+            node.signer = std::make_unique<consensus::KeySigner>(key, kChain);
+        else
+            node.signer = std::make_unique<FakeSigner>(key.public_key(), kChain);
+    } else {
+        node.signer = std::make_unique<FakeSigner>(crypto::VotingKey{}, kChain); // never asked
+    }
     config.timing.delta = Microseconds{50'000};
     config.timing.min_block_interval = Microseconds{20'000};
     if (scenario_.small_limits) {
@@ -314,16 +402,14 @@ void World::start(Node& node) {
         ++coverage_.crashes_in_recovery;
         return crash(node);
     }
-    node.delivered = node.tip();
-    node.ledger = {};
-    node.results.clear();
-    for (const auto& [height, block] : node.store) node.results[height] = node.ledger.execute(*block);
     step(node, consensus::Tick{});
     announce_stopped(node, node.tip());
-    // Results whose certificate is not known are announced again.
+    // Results whose certificate is not known are announced again, and those whose states the core must know.
+    const auto reference = node.store.empty() ? Height{} : node.store.rbegin()->second->block.executed.height;
     const auto again = node.results;
     for (const auto& [height, digest] : again)
-        if (node.core && !node.certificates.contains(height)) step(node, consensus::ExecutionFinished{height, digest});
+        if (node.core && (height >= reference || !node.certificates.contains(height)))
+            step(node, consensus::ExecutionFinished{height, digest, asked_hash(node, height)});
 }
 
 void World::crash(Node& node) {
@@ -356,6 +442,8 @@ void World::client() {
             transfer.amount = static_cast<std::uint32_t>(chance_.below(1000));
             batch.transactions.push_back(encode(transfer));
         }
+        if (scenario_.set_changes != SetChanges::none && chance_.one_in(12))
+            batch.transactions.push_back(ask_for_set(node.ledger.plan() + 1));
         // A liar puts in what no honest pool accepts.
         if (!node.honest && chance_.one_in(3)) batch.transactions.push_back(Bytes(5));
         if (node.core->lane_room().batches > 0)
@@ -372,14 +460,23 @@ bool World::submit_marker(Node& node) {
     consensus::LocalBatch batch;
     batch.transactions.push_back(marker(++markers_));
     markers_sent_.insert(batch.transactions.front());
+    node.own_markers.push_back(batch.transactions.front());
     step(node, std::move(batch));
     return true;
+}
+
+/// Honest, and of the newest set of any honest member: something is promised to it.
+bool World::serves(const Node& node) const {
+    const ledger::ValidatorSet* newest = nullptr;
+    for (const auto& other : nodes_)
+        if (other->honest && (newest == nullptr || other->set.epoch > newest->epoch)) newest = &other->set;
+    return node.honest && !node.excused && node.index.value < newest->size();
 }
 
 bool World::agreed() const {
     std::optional<Height> delivered;
     for (const auto& node : nodes_) {
-        if (!node->honest || node->excused) continue;
+        if (!serves(*node)) continue;
         if (!node->core || node->markers.size() != markers_sent_.size()) return false;
         const auto status = node->core->status();
         if (delivered && *delivered != node->delivered) return false;
@@ -408,7 +505,7 @@ Outcome World::run() {
     // Liveness: what every honest member submits from now on becomes final everywhere, and all agree.
     run_until(now_ + Microseconds{1'000'000});
     for (auto& node : nodes_)
-        if (node->honest && !node->excused)
+        if (serves(*node))
             for (int attempt = 0; attempt < 100 && !submit_marker(*node); ++attempt)
                 run_until(now_ + Microseconds{50'000});
     const auto deadline = now_ + scenario_.healing;
@@ -417,7 +514,7 @@ Outcome World::run() {
         std::string heights;
         for (const auto& node : nodes_) {
             if (!node->honest) continue;
-            heights += " " + std::to_string(node->delivered.value);
+            heights += " e" + std::to_string(node->set.epoch.value) + ":" + std::to_string(node->delivered.value);
             if (!node->core) continue;
             const auto s = node->core->status();
             heights += "/" + std::to_string(s.finalized.value) + "/x" + std::to_string(s.executed.value) + "/v" +
@@ -457,7 +554,7 @@ void World::convict() {
     const auto convicted = consensus::culprits(certificates);
     for (const auto& evidence : convicted) {
         checker_.evidence({0}, evidence);
-        if (!consensus::proves_guilt(evidence, kChain, set_, verifier))
+        if (!consensus::proves_guilt(evidence, kChain, sets_.front(), verifier))
             checker_.broken("(13) a conviction of " + std::to_string(evidence.offender.value) + " proves nothing");
     }
     coverage_.convicted = convicted.size();
@@ -480,7 +577,7 @@ Outcome World::outcome(Microseconds end) const {
     out.faults = faults_;
     std::optional<Height> lowest;
     for (const auto& node : nodes_) {
-        if (!node->honest) continue;
+        if (!serves(*node)) continue;
         lowest = lowest ? std::min(*lowest, node->delivered) : node->delivered;
         if (node->core) out.view = std::max(out.view, node->core->status().view);
     }

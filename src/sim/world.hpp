@@ -31,7 +31,9 @@ struct Coverage {
     std::uint64_t sync_errors = 0, rot = 0, invalid_transactions = 0, damaged_logs = 0, cut_logs = 0, clock_jumps = 0,
                   pauses = 0;
     std::uint64_t forks = 0, convicted = 0; // runs in which honest members disagree; liars that the chains convict
-    std::uint64_t model_steps = 0;          // votes that the model's rules have allowed
+    std::uint64_t epoch_changes = 0, crashes_in_handover = 0; // by honest and other members
+    std::uint64_t votes_again = 0; // for the block that ends an epoch, in a later view than its own
+    std::uint64_t model_steps = 0; // votes that the model's rules have allowed
 };
 
 /// Something that went wrong because the scenario wanted it.
@@ -94,12 +96,16 @@ public:
 
     std::deque<consensus::FinalizedBlockPtr> to_execute, to_store;
     std::map<Height, Hash256> results;
+    std::map<Height, std::uint64_t> plans; // that the states ask for
+    ledger::ValidatorSet set;              // of its epoch
+    consensus::EpochStart start;
     ToyLedger ledger;
     Microseconds clock_offset{};
     Milliseconds wall_offset{};
     Height delivered;
     std::uint64_t steps = 0;
     std::set<Bytes> markers; // seen in final blocks
+    std::vector<Bytes> own_markers;
 
     Height tip() const override { return store.empty() ? Height{0} : store.rbegin()->first; }
     consensus::FinalizedBlockPtr block(Height height) const override {
@@ -178,6 +184,12 @@ private:
     void client();
     bool submit_marker(Node& node);
     bool agreed() const;
+    bool serves(const Node& node) const;
+    void plan_sets();
+    std::optional<ledger::ValidatorSet> asked(const Node& node, Height height) const;
+    std::optional<Hash256> asked_hash(const Node& node, Height height) const;
+    void replay(Node& node);
+    void change_epoch(Node& node);
     void convict();
     Outcome outcome(Microseconds end) const;
     void note(std::uint64_t value) { trace_ = (trace_ ^ value) * 0x100000001b3u; }
@@ -208,7 +220,8 @@ private:
     Checker checker_;
     Coverage coverage_;
     std::unique_ptr<consensus::Guards> guards_;
-    ledger::ValidatorSet set_;
+    std::vector<ledger::ValidatorSet> sets_; // asked for in turn; all with epoch 0
+    std::map<crypto::VotingKey, crypto::VotingSecret> keys_;
     std::vector<std::unique_ptr<Node>> nodes_; // honest by index, then the twins
     std::priority_queue<Item> queue_;
     Microseconds now_{};

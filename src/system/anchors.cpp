@@ -7,7 +7,7 @@
 #include "system/addresses.hpp"
 #include "system/contract.hpp"
 #include "system/member_storage.hpp"
-#include "system/national.hpp"
+#include "system/vote_signature.hpp"
 
 namespace cairn::system {
 namespace {
@@ -18,7 +18,6 @@ constexpr std::uint64_t kSealKeysSlot = 1;
 constexpr std::uint64_t kEntrySlots = 2;
 constexpr std::uint64_t kPageMax = 100;
 /// Checking an Ed25519 signature takes about as long as ECRECOVER and a half (3000 gas), hashing included.
-constexpr std::int64_t kVerifyGas = 5'000;
 
 constexpr Event kAnchored{.name = "Anchored", .indexed = "bytes32", .data = "string,uint64,bytes32"};
 constexpr Event kKeyIntroduced{.name = "KeyIntroduced", .indexed = "bytes32", .data = "string,bytes32"};
@@ -75,13 +74,6 @@ std::optional<crypto::VotingKey> validator_key(Call& call, std::string_view node
     return entry.voting_key();
 }
 
-/// Charged before it is checked.
-bool verified(Call& call, const crypto::VotingKey& key, BytesView message, const Bytes& signature) {
-    if (!call.charge(key.algorithm == crypto::VotingAlgorithm::sm2 ? kSm2Gas : kVerifyGas)) return false;
-    const auto parsed = crypto::Signature::from(signature);
-    return parsed && crypto::verify(key, message, *parsed);
-}
-
 Reply introduce_key(Call& call, const AbiValue::List& arguments) {
     const auto node = arguments[0].as_text();
     const auto key = arguments[1].as_hash();
@@ -89,7 +81,8 @@ Reply introduce_key(Call& call, const AbiValue::List& arguments) {
     if (!owner) return revert(kNodeUnknown, {arguments[0]});
     const ledger::SealKeyStatement statement{
         .chain_id = call.block().chain_id.low(), .node = node, .seal_key = *crypto::ValidatorPublicKey::from(key)};
-    if (!verified(call, *owner, signed_bytes(statement), arguments[2].bytes())) return revert(kSignatureInvalid, {});
+    if (!is_signed_by(call, *owner, signed_bytes(statement), arguments[2].bytes()))
+        return revert(kSignatureInvalid, {});
     EntryList keys{call.own(), node, kSealKeysSlot};
     keys.append(U256{call.block().number}, key);
     call.emit(kKeyIntroduced, {id_of(node)}, {node, key});
@@ -111,7 +104,7 @@ Reply anchor(Call& call, const AbiValue::List& arguments) {
     const auto key = *crypto::ValidatorPublicKey::from(keys.content(key_count - 1));
     const ledger::AnchorStatement statement{
         .chain_id = call.block().chain_id.low(), .node = node, .sequence = sequence, .head = head};
-    if (!verified(call, key, signed_bytes(statement), arguments[3].bytes())) return revert(kSignatureInvalid, {});
+    if (!is_signed_by(call, key, signed_bytes(statement), arguments[3].bytes())) return revert(kSignatureInvalid, {});
     anchors.append(pack(sequence, call.block()), head);
     call.emit(kAnchored, {id_of(node)}, {node, sequence, head});
     return AbiValue::List{};

@@ -82,6 +82,7 @@ public:
         const auto accounts = genesis_accounts(genesis);
         EXPECT_TRUE(accounts.has_value()) << accounts.error().text();
         if (accounts) state_.apply(*accounts);
+        block_.chain_id = genesis.parameters.chain_id;
         block_.number = 7;
         block_.timestamp = 1'700'000'000;
         block_.gas_limit = 1'000'000'000;

@@ -29,6 +29,9 @@ struct Governed {
 constexpr std::array kGoverned{
     Governed{kMembersAddress, "addOrganisation(string,address,bytes32,string)", Matter::membership},
     Governed{kMembersAddress, "removeOrganisation(string)", Matter::membership},
+    Governed{kMembersAddress, "addValidator(string,string,bytes32,uint8,bytes,string)", Matter::membership},
+    Governed{kMembersAddress, "removeValidator(string)", Matter::membership},
+    Governed{kMembersAddress, "replaceValidatorKey(string,bytes32,uint8,bytes)", Matter::membership},
     Governed{kParametersAddress, "change(string,uint256,uint256)", Matter::parameters},
     Governed{kProposalsAddress, "setRule(uint8,uint256,uint256,uint256)", Matter::rules},
     Governed{kProposalsAddress, "setDormancy(uint256)", Matter::rules},

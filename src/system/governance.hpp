@@ -12,7 +12,7 @@ namespace cairn::system {
 
 /// Kinds of decisions; the value is the number in contracts/IProposals.sol.
 enum class Matter : std::uint8_t {
-    membership,       // organisations come and go
+    membership,       // organisations and validators come and go
     parameters,       // rules of the chain
     administrators,   // who holds the three administrators' roles
     rules,            // thresholds and delays of these decisions

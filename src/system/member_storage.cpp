@@ -15,6 +15,7 @@ constexpr std::uint64_t kOrganisationIndexSlot = 2;
 constexpr std::uint64_t kValidatorIndexSlot = 3;
 constexpr std::uint64_t kChangesSlot = 5;
 constexpr std::uint64_t kAdministratorSlot = 6;
+constexpr std::uint64_t kRetiredKeysSlot = 7;
 constexpr std::uint64_t kAlgorithmsSlot = 8;
 constexpr std::uint64_t kEntrySlots = 4;
 
@@ -126,13 +127,17 @@ std::uint64_t MemberStorage::append(const ValidatorEntry& entry) {
     slots_.store(kValidatorsSlot, U256{index + 1});
     store_text(slots_, slot(kName), entry.name);
     slots_.store(slot(kPacked), U256{entry.organisation} | U256{entry.active ? 1u : 0u} << kOrganisationBits);
-    slots_.store(slot(kKey), from_big_endian(entry.key));
-    if (entry.algorithm != crypto::VotingAlgorithm::ed25519)
-        slots_.store(ledger::mapping_slot(entry.key, kAlgorithmsSlot),
-                     U256{static_cast<std::uint8_t>(entry.algorithm)});
+    store_voting_key(index, entry.voting_key());
     store_text(slots_, slot(kText), entry.network_address);
     slots_.store(ledger::mapping_slot(entry.name, kValidatorIndexSlot), U256{index + 1});
     return index;
+}
+
+void MemberStorage::store_voting_key(std::uint64_t validator, const crypto::VotingKey& key) {
+    slots_.store(entry_slot(kValidatorsSlot, validator, kKey), from_big_endian(key.bytes));
+    if (key.algorithm != crypto::VotingAlgorithm::ed25519)
+        slots_.store(ledger::mapping_slot(*Hash256::from(key.bytes), kAlgorithmsSlot),
+                     U256{static_cast<std::uint8_t>(key.algorithm)});
 }
 
 void MemberStorage::set_network_address(std::uint64_t validator, std::string_view address) {
@@ -150,8 +155,49 @@ void MemberStorage::remove(std::uint64_t organisation) {
         const U256 slot = entry_slot(kValidatorsSlot, i, kPacked);
         const U256 packed = slots_.load(slot);
         const bool active = static_cast<bool>(packed >> kOrganisationBits);
-        if (active && static_cast<std::uint32_t>(packed.low()) == organisation) slots_.store(slot, U256{organisation});
+        if (!active || static_cast<std::uint32_t>(packed.low()) != organisation) continue;
+        retire_voting_key(i);
+        slots_.store(slot, U256{organisation});
     }
+}
+
+bool MemberStorage::validator_is_active(std::uint64_t validator) {
+    return static_cast<bool>(slots_.load(entry_slot(kValidatorsSlot, validator, kPacked)) >> kOrganisationBits);
+}
+
+std::uint64_t MemberStorage::active_validators() {
+    std::uint64_t active = 0;
+    const std::uint64_t count = validator_count();
+    for (std::uint64_t i = 0; i < count; ++i) active += validator_is_active(i) ? 1 : 0;
+    return active;
+}
+
+bool MemberStorage::voting_key_is_taken(const Hash256& key) {
+    if (slots_.load(ledger::mapping_slot(key, kRetiredKeysSlot))) return true;
+    const std::uint64_t count = validator_count();
+    for (std::uint64_t i = 0; i < count; ++i)
+        if (slots_.load(entry_slot(kValidatorsSlot, i, kKey)) == from_big_endian(key)) return true;
+    return false;
+}
+
+Hash256 MemberStorage::retire_voting_key(std::uint64_t validator) {
+    const Hash256 key = to_big_endian(slots_.load(entry_slot(kValidatorsSlot, validator, kKey)));
+    slots_.store(ledger::mapping_slot(key, kRetiredKeysSlot), U256{1});
+    return key;
+}
+
+void MemberStorage::remove_validator(std::uint64_t validator) {
+    note_change();
+    retire_voting_key(validator);
+    const U256 slot = entry_slot(kValidatorsSlot, validator, kPacked);
+    slots_.store(slot, U256{static_cast<std::uint32_t>(slots_.load(slot).low())});
+}
+
+Hash256 MemberStorage::replace_voting_key(std::uint64_t validator, const crypto::VotingKey& key) {
+    note_change();
+    const Hash256 old = retire_voting_key(validator);
+    store_voting_key(validator, key);
+    return old;
 }
 
 bool is_network_address(std::string_view text) {

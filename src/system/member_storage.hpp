@@ -35,6 +35,10 @@ public:
     bool is_active(std::uint64_t organisation);
     Address account(std::uint64_t organisation);
     std::uint64_t active_organisations();
+    bool validator_is_active(std::uint64_t validator);
+    std::uint64_t active_validators();
+    /// Of a validator that is active, or of any before it left or got another.
+    bool voting_key_is_taken(const Hash256& key);
 
     // By name or account; nothing if unknown.
     std::optional<std::uint64_t> find_organisation(std::string_view name);
@@ -42,7 +46,7 @@ public:
     /// Only an active organisation has an administrator.
     std::optional<std::uint64_t> administered_by(const Address& account);
 
-    /// Grows whenever a member joins or leaves: what was read before still holds while it is the same.
+    /// Grows whenever a member joins or leaves, or a voting key is replaced: what was read before still holds while it is the same.
     std::uint64_t changes();
     std::uint64_t append(const OrganisationEntry& entry);
     std::uint64_t append(const ValidatorEntry& entry);
@@ -50,8 +54,14 @@ public:
     /// The organisation and its validators become inactive, its account administers nothing.
     void remove(std::uint64_t organisation);
 
+    void remove_validator(std::uint64_t validator);
+    /// The old key.
+    Hash256 replace_voting_key(std::uint64_t validator, const crypto::VotingKey& key);
+
 private:
     void note_change();
+    void store_voting_key(std::uint64_t validator, const crypto::VotingKey& key);
+    Hash256 retire_voting_key(std::uint64_t validator);
 
     Slots& slots_;
 };

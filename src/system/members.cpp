@@ -2,10 +2,13 @@
 #include "system/members.hpp"
 
 #include "base/errors/ledger.hpp"
+#include "ledger/key_claim.hpp"
 #include "system/addresses.hpp"
 #include "system/contract.hpp"
 #include "system/governance.hpp"
 #include "system/member_storage.hpp"
+#include "system/parameters.hpp"
+#include "system/vote_signature.hpp"
 
 namespace cairn::system {
 
@@ -15,10 +18,17 @@ constexpr Event kNetworkAddressChanged{.name = "NetworkAddressChanged", .indexed
 constexpr Event kOrganisationAdded{.name = "OrganisationAdded", .indexed = "uint256", .data = "string,address"};
 constexpr Event kOrganisationRemoved{.name = "OrganisationRemoved", .indexed = "uint256", .data = "string"};
 
+constexpr Event kValidatorAdded{.name = "ValidatorAdded", .indexed = "uint256", .data = "string,bytes32"};
+constexpr Event kValidatorKeyReplaced{
+    .name = "ValidatorKeyReplaced", .indexed = "uint256", .data = "string,bytes32,bytes32"};
+constexpr Event kValidatorRemoved{.name = "ValidatorRemoved", .indexed = "uint256", .data = "string"};
+
 constexpr std::string_view kOrganisationUnknown = "OrganisationUnknown(string)";
 constexpr std::string_view kValidatorUnknown = "ValidatorUnknown(string)";
 constexpr std::string_view kNameTaken = "NameTaken(string)";
 constexpr std::string_view kAccountTaken = "AccountTaken(address)";
+constexpr std::string_view kKeyTaken = "KeyTaken(bytes32)";
+constexpr std::string_view kKeyUnproven = "KeyUnproven(bytes32)";
 constexpr std::string_view kFieldInvalid = "FieldInvalid(string)";
 constexpr std::string_view kIndexOutOfRange = "IndexOutOfRange(uint256,uint256)";
 constexpr std::string_view kLimitReached = "LimitReached()";
@@ -145,8 +155,87 @@ Reply remove_organisation(Call& call, const AbiValue::List& arguments) {
     if (members.active_organisations() == 1) return revert(kLimitReached, {});
 
     members.remove(*index);
+    if (members.active_validators() == 0) return revert(kLimitReached, {});
     if (const auto governable = keep_governable(call); !governable) return std::unexpected(governable.error());
     call.emit(kOrganisationRemoved, {*index}, {name});
+    return AbiValue::List{};
+}
+
+/// A key that may begin to vote: nobody's, now or ever before, because what a former key signed may be in anyone's hands; of an
+/// algorithm of the chain's suite; and `proof` shows that somebody has it who means it for this validator. `key`, `algorithm` and
+/// `proof` are neighbours among the arguments, from `first` on.
+std::expected<crypto::VotingKey, Bytes> key_to_vote(Call& call, MemberStorage& members, const std::string& validator,
+                                                    const AbiValue::List& arguments, std::size_t first) {
+    const Hash256 bytes = arguments[first].as_hash();
+    const auto algorithm = static_cast<std::uint8_t>(arguments[first + 1].number().low());
+    if (bytes.is_zero()) return revert(kFieldInvalid, {"key"});
+    if (!crypto::is_voting_algorithm(algorithm) ||
+        !ledger::may_vote(suite_of(call.of(kParametersAddress), call.block().number),
+                          static_cast<crypto::VotingAlgorithm>(algorithm)))
+        return revert(kFieldInvalid, {"algorithm"});
+    if (members.voting_key_is_taken(bytes)) return revert(kKeyTaken, {bytes});
+    const crypto::VotingKey key{static_cast<crypto::VotingAlgorithm>(algorithm),
+                                *decltype(crypto::VotingKey::bytes)::from(bytes)};
+    const ledger::KeyClaim claim{call.block().chain_id.low(), validator};
+    if (!is_signed_by(call, key, signed_bytes(claim), arguments[first + 2].bytes()))
+        return revert(kKeyUnproven, {bytes});
+    return key;
+}
+
+// The set that votes changes with the next epoch, which begins a few blocks after one of these.
+
+Reply add_validator(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
+    ValidatorEntry entry{.name = arguments[0].as_text(),
+                         .organisation = 0,
+                         .active = true,
+                         .key = {},
+                         .network_address = arguments[5].as_text()};
+    if (!is_name(entry.name, kMemberNameBytesMax)) return revert(kFieldInvalid, {"name"});
+    if (!is_network_address(entry.network_address)) return revert(kFieldInvalid, {"networkAddress"});
+    if (!could_be_name(arguments[1])) return revert(kFieldInvalid, {"organisation"});
+    MemberStorage members{call.own()};
+    const auto organisation = members.find_organisation(arguments[1].as_text());
+    if (!organisation || !members.is_active(*organisation)) return revert(kOrganisationUnknown, {arguments[1]});
+    if (members.find_validator(entry.name)) return revert(kNameTaken, {entry.name});
+    if (members.active_validators() >= ledger::kValidatorsMax || members.validator_count() >= kValidatorsEverMax)
+        return revert(kLimitReached, {});
+
+    const auto key = key_to_vote(call, members, entry.name, arguments, 2);
+    if (!key) return std::unexpected(key.error());
+
+    entry.organisation = static_cast<std::uint32_t>(*organisation);
+    entry.key = *Hash256::from(key->bytes);
+    entry.algorithm = key->algorithm;
+    const std::uint64_t index = members.append(entry);
+    call.emit(kValidatorAdded, {index}, {entry.name, entry.key});
+    return AbiValue::List{};
+}
+
+Reply remove_validator(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
+    if (!could_be_name(arguments[0])) return revert(kFieldInvalid, {"name"});
+    MemberStorage members{call.own()};
+    const auto index = members.find_validator(arguments[0].as_text());
+    if (!index || !members.validator_is_active(*index)) return revert(kValidatorUnknown, {arguments[0]});
+    if (members.active_validators() == 1) return revert(kLimitReached, {});
+
+    members.remove_validator(*index);
+    call.emit(kValidatorRemoved, {*index}, {arguments[0]});
+    return AbiValue::List{};
+}
+
+Reply replace_validator_key(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
+    if (!could_be_name(arguments[0])) return revert(kFieldInvalid, {"name"});
+    MemberStorage members{call.own()};
+    const auto index = members.find_validator(arguments[0].as_text());
+    if (!index || !members.validator_is_active(*index)) return revert(kValidatorUnknown, {arguments[0]});
+    const auto key = key_to_vote(call, members, arguments[0].as_text(), arguments, 1);
+    if (!key) return std::unexpected(key.error());
+
+    const Hash256 old = members.replace_voting_key(*index, *key);
+    call.emit(kValidatorKeyReplaced, {*index}, {arguments[0], old, *Hash256::from(key->bytes)});
     return AbiValue::List{};
 }
 
@@ -171,10 +260,14 @@ const Contract& members_contract() {
             {"setNetworkAddress", "(string,string)", "()", Access::write, set_network_address},
             {"addOrganisation", "(string,address,bytes32,string)", "()", Access::write, add_organisation},
             {"removeOrganisation", "(string)", "()", Access::write, remove_organisation},
+            {"addValidator", "(string,string,bytes32,uint8,bytes,string)", "()", Access::write, add_validator},
+            {"removeValidator", "(string)", "()", Access::write, remove_validator},
+            {"replaceValidatorKey", "(string,bytes32,uint8,bytes)", "()", Access::write, replace_validator_key},
         },
-        {kNetworkAddressChanged, kOrganisationAdded, kOrganisationRemoved},
-        {kNotAuthorised, kOrganisationUnknown, kValidatorUnknown, kNameTaken, kAccountTaken, kFieldInvalid,
-         kIndexOutOfRange, kLimitReached, kWouldLockOut}};
+        {kNetworkAddressChanged, kOrganisationAdded, kOrganisationRemoved, kValidatorAdded, kValidatorKeyReplaced,
+         kValidatorRemoved},
+        {kNotAuthorised, kOrganisationUnknown, kValidatorUnknown, kNameTaken, kAccountTaken, kKeyTaken, kKeyUnproven,
+         kFieldInvalid, kIndexOutOfRange, kLimitReached, kWouldLockOut}};
     return contract;
 }
 

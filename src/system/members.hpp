@@ -19,6 +19,8 @@ inline constexpr std::size_t kCaCertificateBytesMax = 16 * 1024;
 inline constexpr std::size_t kNetworkAddressBytesMax = 261; // longest DNS name, colon, port
 /// Organisations that ever were; one bit each in an approval word.
 inline constexpr std::size_t kOrganisationsMax = 256;
+/// Validators that ever were: what reading the set costs at most.
+inline constexpr std::size_t kValidatorsEverMax = 1000;
 
 /// Organisations as the state says, in index order, those that left not included.
 std::vector<ledger::Organisation> organisations_of(const ledger::StateView& view);

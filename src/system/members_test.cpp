@@ -1,6 +1,7 @@
 #include "base/errors/ledger.hpp"
 #include "system/members.hpp"
 
+#include "ledger/key_claim.hpp"
 #include "ledger/slot_layout.hpp"
 #include "system/chain_test.hpp"
 
@@ -154,6 +155,150 @@ TEST_F(Members, the_last_organisation_stays) {
     remove("Beta", {kBeta});
     EXPECT_EQ(names(), (std::vector<std::string>{"Alpha"}));
     propose(kAlpha, kRemove, {"Alpha"}).expect_revert("LimitReached()", {});
+}
+
+constexpr std::string_view kAddValidator = "addValidator(string,string,bytes32,uint8,bytes,string)";
+constexpr std::string_view kRemoveValidator = "removeValidator(string)";
+constexpr std::string_view kReplaceKey = "replaceValidatorKey(string,bytes32,uint8,bytes)";
+
+/// A key that the test can sign with.
+class NewKey {
+public:
+    explicit NewKey(std::uint8_t seed, crypto::VotingAlgorithm algorithm = crypto::VotingAlgorithm::ed25519)
+        : secret_(*crypto::VotingSecret::from(algorithm, filled<Hash256>(seed))) {}
+    const crypto::VotingKey& key() const { return secret_.public_key(); }
+    Hash256 word() const { return *Hash256::from(key().bytes); }
+    std::uint8_t algorithm() const { return static_cast<std::uint8_t>(key().algorithm); }
+    Bytes claim(const std::string& validator, std::uint64_t chain_id = 20260) const {
+        return to_bytes(*secret_.sign(signed_bytes(ledger::KeyClaim{chain_id, validator})));
+    }
+    AbiValue::List replacing(const std::string& validator) const {
+        return AbiValue::List{validator, word(), algorithm(), claim(validator)};
+    }
+    AbiValue::List joining(const std::string& validator, const std::string& organisation,
+                           const std::string& address) const {
+        return AbiValue::List{validator, organisation, word(), algorithm(), claim(validator), address};
+    }
+
+private:
+    crypto::VotingSecret secret_;
+};
+
+TEST_F(Members, validators_come_go_and_change_keys_when_the_majority_approves) {
+    const NewKey first{0x77}, second{0x78}, third{0x79};
+    chain.carry_out(propose(kAlpha, kAddValidator, first.joining("Beta-2", "Beta", "10.0.0.2:30300")), {kBeta, kGamma});
+    auto set = validators_of(chain.state(), Epoch{1});
+    ASSERT_EQ(set.size(), 5u);
+    EXPECT_EQ(set.members[4], (ledger::Validator{"Beta-2", "Beta", first.key(), "10.0.0.2:30300"}));
+
+    chain.carry_out(propose(kBeta, kReplaceKey, second.replacing("Beta-1")), {kAlpha, kGamma});
+    set = validators_of(chain.state(), Epoch{2});
+    EXPECT_EQ(set.members[1].key, second.key());
+    EXPECT_EQ(set.members[1].name, "Beta-1");
+
+    chain.carry_out(propose(kAlpha, kRemoveValidator, {"Alpha-1"}), {kBeta, kGamma});
+    set = validators_of(chain.state(), Epoch{3});
+    ASSERT_EQ(set.size(), 4u);
+    EXPECT_EQ(set.members[0].name, "Beta-1");
+    // Who left stays listed, and its name taken.
+    propose(kAlpha, kAddValidator, third.joining("Alpha-1", "Alpha", "h:1"))
+        .expect_revert("NameTaken(string)", {"Alpha-1"});
+    propose(kAlpha, kRemoveValidator, {"Alpha-1"}).expect_revert("ValidatorUnknown(string)", {"Alpha-1"});
+    propose(kAlpha, kReplaceKey, third.replacing("Alpha-1")).expect_revert("ValidatorUnknown(string)", {"Alpha-1"});
+}
+
+TEST_F(Members, voting_keys_are_taken_up_only_with_their_own_claim_to_this_seat_of_this_chain) {
+    const NewKey key{0x77}, other{0x78};
+    const auto unproven = [&](const Bytes& proof) {
+        propose(kAlpha, kReplaceKey, AbiValue::List{"Beta-1", key.word(), 0, proof})
+            .expect_revert("KeyUnproven(bytes32)", {key.word()});
+        propose(kAlpha, kAddValidator, AbiValue::List{"Beta-2", "Beta", key.word(), 0, proof, "h:1"})
+            .expect_revert("KeyUnproven(bytes32)", {key.word()});
+    };
+    unproven({});
+    unproven(Bytes(64));
+    unproven(key.claim("Alpha-1"));       // for another seat
+    unproven(key.claim("Beta-1", 20261)); // of another chain
+    unproven(other.claim("Beta-1"));      // by another key
+    auto longer = key.claim("Beta-1");
+    longer.push_back(0);
+    unproven(longer);
+    chain.carry_out(propose(kAlpha, kReplaceKey, key.replacing("Beta-1")), {kBeta, kGamma});
+}
+
+TEST_F(Members, a_new_voting_key_is_of_an_algorithm_of_the_suite) {
+    const NewKey sm2{0x77, crypto::VotingAlgorithm::sm2}, ed25519{0x78};
+    propose(kAlpha, kReplaceKey, sm2.replacing("Beta-1")).expect_revert("FieldInvalid(string)", {"algorithm"});
+    propose(kAlpha, kReplaceKey, AbiValue::List{"Beta-1", ed25519.word(), 2, ed25519.claim("Beta-1")})
+        .expect_revert("FieldInvalid(string)", {"algorithm"});
+
+    for (const auto suite : {ledger::Suite::national, ledger::Suite::mixed}) {
+        auto founders = four_organisations();
+        founders.parameters.suite = suite;
+        TestChain national{founders};
+        const auto proposing = [&](std::string_view call, const AbiValue::List& arguments) {
+            return national.propose(kAlpha, kMembersAddress, call, arguments);
+        };
+        national.carry_out(proposing(kReplaceKey, sm2.replacing("Beta-1")), {kBeta, kGamma});
+        const auto set = validators_of(national.state(), Epoch{1});
+        EXPECT_EQ(set.members[1].key, sm2.key());
+        EXPECT_EQ(set.members[1].key.algorithm, crypto::VotingAlgorithm::sm2);
+        if (suite == ledger::Suite::national)
+            proposing(kReplaceKey, ed25519.replacing("Alpha-1")).expect_revert("FieldInvalid(string)", {"algorithm"});
+        else
+            national.carry_out(proposing(kAddValidator, ed25519.joining("Beta-2", "Beta", "h:1")), {kBeta, kGamma});
+        // A proof of the other algorithm is none, and the same bytes are no second key under another algorithm.
+        const NewKey next{0x79, crypto::VotingAlgorithm::sm2};
+        auto mixed = next.replacing("Alpha-1");
+        mixed[3] = NewKey{0x79}.claim("Alpha-1");
+        proposing(kReplaceKey, mixed).expect_revert("KeyUnproven(bytes32)", {next.word()});
+        if (suite != ledger::Suite::mixed) continue;
+        proposing(kReplaceKey, AbiValue::List{"Alpha-1", sm2.word(), 0, sm2.claim("Alpha-1")})
+            .expect_revert("KeyTaken(bytes32)", {sm2.word()});
+    }
+}
+
+TEST_F(Members, voting_keys_are_never_used_twice) {
+    const NewKey fresh{0x77};
+    const auto of_genesis = [&](std::size_t i) { return *Hash256::from(genesis.validators.members[i].key.bytes); };
+    const auto replacing = [](std::string_view name, const Hash256& key) {
+        return AbiValue::List{name, key, 0, Bytes(64)};
+    };
+    propose(kAlpha, kReplaceKey, replacing("Beta-1", of_genesis(0)))
+        .expect_revert("KeyTaken(bytes32)", {of_genesis(0)});
+    propose(kAlpha, kAddValidator, AbiValue::List{"Beta-2", "Beta", of_genesis(1), 0, Bytes(64), "h:1"})
+        .expect_revert("KeyTaken(bytes32)", {of_genesis(1)});
+    propose(kAlpha, kReplaceKey, replacing("Beta-1", Hash256{})).expect_revert("FieldInvalid(string)", {"key"});
+    // Neither what was replaced nor what left with its validator or organisation.
+    chain.carry_out(propose(kAlpha, kReplaceKey, fresh.replacing("Beta-1")), {kBeta, kGamma});
+    propose(kAlpha, kReplaceKey, replacing("Beta-1", of_genesis(1)))
+        .expect_revert("KeyTaken(bytes32)", {of_genesis(1)});
+    chain.carry_out(propose(kAlpha, kRemoveValidator, {"Beta-1"}), {kBeta, kGamma});
+    propose(kAlpha, kReplaceKey, fresh.replacing("Alpha-1")).expect_revert("KeyTaken(bytes32)", {fresh.word()});
+    remove("Gamma", {kBeta, kDelta});
+    propose(kAlpha, kReplaceKey, replacing("Alpha-1", of_genesis(3)))
+        .expect_revert("KeyTaken(bytes32)", {of_genesis(3)});
+}
+
+TEST_F(Members, the_last_validator_stays) {
+    for (const auto* name : {"Beta-1", "Delta-1", "Gamma-1"})
+        chain.carry_out(propose(kAlpha, kRemoveValidator, {name}), {kBeta, kGamma});
+    propose(kAlpha, kRemoveValidator, {"Alpha-1"}).expect_revert("LimitReached()", {});
+    propose(kBeta, kRemove, {"Alpha"}).expect_revert("LimitReached()", {});
+    EXPECT_EQ(validators_of(chain.state(), Epoch{1}).size(), 1u);
+}
+
+TEST_F(Members, validators_with_bad_fields_are_refused) {
+    const NewKey key{0x77};
+    propose(kAlpha, kAddValidator, key.joining("", "Beta", "h:1")).expect_revert("FieldInvalid(string)", {"name"});
+    propose(kAlpha, kAddValidator, key.joining("Beta-2", "Beta", "h"))
+        .expect_revert("FieldInvalid(string)", {"networkAddress"});
+    propose(kAlpha, kAddValidator, key.joining("Beta-2", "Omega", "h:1"))
+        .expect_revert("OrganisationUnknown(string)", {"Omega"});
+    propose(kAlpha, kAddValidator, key.joining("Beta-1", "Beta", "h:1")).expect_revert("NameTaken(string)", {"Beta-1"});
+    send(kBeta, kRemoveValidator, {"Beta-1"}).expect_revert("NotAuthorised(address)", {kBeta});
+    send(kBeta, kAddValidator, key.joining("Beta-2", "Beta", "h:1")).expect_revert("NotAuthorised(address)", {kBeta});
+    send(kBeta, kReplaceKey, key.replacing("Beta-1")).expect_revert("NotAuthorised(address)", {kBeta});
 }
 
 TEST_F(Members, additions_with_bad_fields_are_refused) {

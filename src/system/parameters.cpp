@@ -217,6 +217,10 @@ ledger::ChainParameters parameters_of(const ledger::StateView& view, Height heig
     return out;
 }
 
+ledger::Suite suite_of(Slots& parameters, std::uint64_t height) {
+    return static_cast<ledger::Suite>(Parameter{parameters, kSuite.name}.at(height).low());
+}
+
 void write_parameters(Slots& slots, const ledger::ChainParameters& parameters) {
     const auto set = [&](const Rule& rule, const U256& value) { Parameter{slots, rule.name}.set(value); };
     set(kChainId, parameters.chain_id);

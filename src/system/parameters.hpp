@@ -17,6 +17,9 @@ namespace cairn::system {
 /// change is decided before its activation, so both give the same).
 ledger::ChainParameters parameters_of(const ledger::StateView& view, Height height);
 
+/// Of block `height`, for other system contracts.
+ledger::Suite suite_of(Slots& parameters, std::uint64_t height);
+
 /// What an organisation may use of the network when others want it too: its part of the sum of all. Parameter "share:NAME".
 inline constexpr std::uint64_t kShareDefault = 100;
 inline constexpr std::uint64_t kShareMax = 10'000;

@@ -188,7 +188,7 @@ AbiValue::List reset_arguments() {
     crypto::AccountKey secret;
     secret.bytes[31] = 9;
     const auto key = crypto::address_of(*crypto::public_key(secret));
-    const auto message = ledger::possession_message(evm::BlockEnvironment{}.chain_id.low(), kSuspect, key, 2);
+    const auto message = ledger::possession_message(four_organisations().parameters.chain_id, kSuspect, key, 2);
     const auto signature = *crypto::sign(ledger::personal_digest(message), secret);
     return {kSuspect, 0, key, 10, 27u + signature.y_parity, to_big_endian(signature.r), to_big_endian(signature.s)};
 }

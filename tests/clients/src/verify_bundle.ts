@@ -72,6 +72,9 @@ class Reader {
     text(): string {
         return Buffer.from(this.raw(Number(this.int(4)))).toString("utf8");
     }
+    left(): number {
+        return this.data.length - this.at;
+    }
     end(): void {
         check(this.at === this.data.length, `${this.step}: bytes are left over`);
     }
@@ -99,6 +102,8 @@ function decodeValidators(data: Uint8Array, step: string): ValidatorSet {
     const members: Validator[] = [];
     for (let i = 0; i < count; ++i)
         members.push({ name: reader.text(), organisation: reader.text(), key: hexlify(reader.raw(32)), address: reader.text() });
+    // The keys' algorithms follow unless all are Ed25519.
+    check(reader.left() !== count, `${step}: validators that vote with SM2, which this checker does not know`);
     reader.end();
     check(new Set(members.map((member) => member.key)).size === count, `${step}: a key occurs twice`);
     return { epoch, members };
@@ -201,7 +206,8 @@ function handOver(chainId: number, set: ValidatorSet, handover: any, step: strin
     const nextHash = hexlify(reader.raw(32));
     reader.end();
     check(epoch === set.epoch, `${step}: another epoch`);
-    checkVotes(chainId, set, handover.votes, finalizeVote, view, keccak256(handover.block), step);
+    check(BigInt(handover.view) >= view, `${step}: finalized before its view`);
+    checkVotes(chainId, set, handover.votes, finalizeVote, BigInt(handover.view), keccak256(handover.block), step);
     check(keccak256(handover.validators) === nextHash, `${step}: not the validators that the block names`);
     const next = decodeValidators(getBytes(handover.validators), step);
     check(next.epoch === set.epoch + 1n, `${step}: not the next epoch`);
@@ -369,9 +375,10 @@ function parseBundle(text: string): any {
     checkVotesShape(bundle.votes);
     isArray(bundle.handovers, 1000);
     for (const handover of bundle.handovers) {
-        members(handover, ["block", "validators", "votes"]);
+        members(handover, ["block", "validators", "view", "votes"]);
         isHex(handover.block);
         isHex(handover.validators);
+        isNumber(handover.view);
         checkVotesShape(handover.votes);
     }
     const record = bundle.record;

@@ -1,0 +1,183 @@
+// Who votes: reading the sets of validators, and proposing changes. They take effect with the epoch that begins a few blocks after the
+// decision is carried out.
+#include "cli/validator_verbs.hpp"
+#include "base/errors/cli.hpp"
+#include "base/errors/ledger.hpp"
+#include "cli/files.hpp"
+#include "cli/governance.hpp"
+#include "cli/invocation.hpp"
+#include "cli/organisation.hpp"
+#include "cli/voting_key_proof.hpp"
+#include "system/addresses.hpp"
+
+#include <algorithm>
+#include <ostream>
+
+namespace cairn::cli {
+namespace {
+
+using nlohmann::json;
+using system::kMembersAddress;
+
+Status validator_list(Invocation& invocation) {
+    CRN_TRY(rpc, open_rpc(invocation));
+    json asked = json::array();
+    if (invocation.flag("epoch")) {
+        CRN_TRY(epoch, invocation.number("epoch", 0, 0, UINT64_MAX));
+        asked.push_back(to_quantity(epoch));
+    }
+    CRN_TRY(set, rpc.call("cairn_getValidators", asked));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json) {
+        terminal.out << set.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+        return {};
+    }
+    if (!set.is_object() || !set.contains("members") || !set["members"].is_array())
+        return fail(error::CliRpcInvalid, rpc.url() + " does not tell its validators");
+    CRN_TRY(epoch, quantity_u64(set.value("epoch", json{}), "the epoch"));
+    CRN_TRY(quorum, quantity_u64(set.value("quorum", json{}), "the quorum"));
+    terminal.out << "Epoch " << epoch << ": " << set["members"].size() << " validators, quorum " << quorum << "\n\n";
+    Table table({"VALIDATOR", "ORGANISATION", "ALGORITHM", "VOTING KEY", "ADDRESS"});
+    for (const auto& member : set["members"])
+        table.row({text_of(member, "name"), text_of(member, "organisation"), text_of(member, "algorithm"),
+                   text_of(member, "publicKey"), text_of(member, "address")});
+    table.print(terminal);
+    return {};
+}
+
+Result<VotingKeyProof> proof_for(const Invocation& invocation, const std::string& validator) {
+    const auto file = invocation.flag("proof");
+    if (!file) return fail(error::CliUsage, "missing --proof FILE\n" + usage_of(invocation.command()));
+    CRN_TRY(proof, read_voting_key_proof(absolute(*file)));
+    if (proof.validator != validator)
+        return fail(error::CliPrecondition, *file + " is the proof of a key of " + proof.validator);
+    return proof;
+}
+
+Result<Invitation> read_invitation(const std::string& path) {
+    CRN_TRY(text, read_file(path));
+    return invitation_from_json(text, std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall()).count());
+}
+
+Status validator_replace_key(Invocation& invocation) {
+    CRN_TRY(proof, proof_for(invocation, invocation.argument(0)));
+    return propose_call(invocation, kMembersAddress,
+                        encode_call("replaceValidatorKey(string,bytes32,uint8,bytes)",
+                                    {proof.validator, *Hash256::from(proof.key.bytes),
+                                     static_cast<std::uint8_t>(proof.key.algorithm), to_bytes(proof.claim)}));
+}
+
+Status validator_add(Invocation& invocation) {
+    CRN_TRY(invitation, read_invitation(invocation.argument(0)));
+    const auto& name = invocation.argument(1);
+    CRN_TRY(proof, proof_for(invocation, name));
+    const auto found = std::ranges::find(invitation.validators, name, &ledger::Validator::name);
+    if (found == invitation.validators.end())
+        return fail(error::CliPrecondition, invocation.argument(0) + " has no validator " + name);
+    if (found->key != proof.key)
+        return fail(error::CliPrecondition, "the proof is of another key than " + invocation.argument(0) + " says");
+    return propose_call(
+        invocation, kMembersAddress,
+        encode_call("addValidator(string,string,bytes32,uint8,bytes,string)",
+                    {name, found->organisation, *Hash256::from(proof.key.bytes),
+                     static_cast<std::uint8_t>(proof.key.algorithm), to_bytes(proof.claim), found->address}));
+}
+
+Status validator_remove(Invocation& invocation) {
+    return propose_call(invocation, kMembersAddress, encode_call("removeValidator(string)", {invocation.argument(0)}));
+}
+
+Status org_admit(Invocation& invocation) {
+    CRN_TRY(invitation, read_invitation(invocation.argument(0)));
+    const auto& one = invitation.organisation;
+    return propose_call(
+        invocation, kMembersAddress,
+        encode_call("addOrganisation(string,address,bytes32,string)",
+                    {one.name, one.account, *Hash256::from(BytesView{one.signing_key}), one.ca_certificate_pem}));
+}
+
+Status org_expel(Invocation& invocation) {
+    return propose_call(invocation, kMembersAddress,
+                        encode_call("removeOrganisation(string)", {invocation.argument(0)}));
+}
+
+} // namespace
+
+void declare_validator(CommandList& out) {
+    auto list_flags = rpc_flags();
+    list_flags.push_back({.name = "epoch", .value = "N", .help = "of this epoch (default: the present one)"});
+    out.push_back({.noun = "validator",
+                   .verb = "list",
+                   .summary = "show who votes",
+                   .flags = list_flags,
+                   .examples = {{"cairn validator list", ""}, {"cairn validator list --epoch 0 --json", ""}},
+                   .run = validator_list});
+    auto key_flags = proposing_flags();
+    key_flags.push_back({.name = "proof",
+                         .value = "FILE",
+                         .help = "that the new key is its validator's: from `cairn signer voting-key` or `prove-key` "
+                                 "(required)",
+                         .completes = Completes::file});
+    out.push_back(
+        {.noun = "validator",
+         .verb = "replace-key",
+         .summary = "propose to replace the key with which a validator votes",
+         .details =
+             "The organisations decide by majority (`cairn proposal approve`, `cairn proposal execute`). A few blocks "
+             "later an epoch begins with the new set. Make the key and name its file in the node's configuration "
+             "first.",
+         .arguments = {{"NAME", "of the validator"}},
+         .flags = key_flags,
+         .examples =
+             {{"cairn validator replace-key alpha-1 --proof next.sealed.proof --reason \"rotation\" --from dev:0", ""}},
+         .run = validator_replace_key});
+    out.push_back(
+        {.noun = "validator",
+         .verb = "add",
+         .summary = "propose a validator of an organisation that is on the chain",
+         .details =
+             "The organisations decide by majority (`cairn proposal approve`, `cairn proposal execute`). A few blocks "
+             "later an epoch begins with the new set. Its node, started with `join = true`, follows the chain from "
+             "then on and votes.",
+         .arguments = {{"FILE", "organisation.json of its organisation", Need::one, {}, Completes::file},
+                       {"NAME", "of the validator in that file"}},
+         .flags = key_flags,
+         .examples = {{"cairn validator add Epsilon/organisation.json epsilon-1 --proof epsilon-1.proof --reason \"as "
+                       "agreed\" --from "
+                       "dev:0",
+                       ""}},
+         .run = validator_add});
+    out.push_back(
+        {.noun = "validator",
+         .verb = "remove",
+         .summary = "propose to remove a validator",
+         .details =
+             "The organisations decide by majority (`cairn proposal approve`, `cairn proposal execute`). A few blocks "
+             "later an epoch begins with the new set. The removed node stops with a code that says so.",
+         .arguments = {{"NAME", "of the validator"}},
+         .flags = proposing_flags(),
+         .examples = {{"cairn validator remove delta-1 --reason \"left\" --from dev:0", ""}},
+         .run = validator_remove});
+    out.push_back(
+        {.noun = "org",
+         .verb = "admit",
+         .summary = "propose to admit an organisation to a network that runs",
+         .details = "The organisations decide by majority. Its validators are proposed one by one afterwards.",
+         .arguments = {{"FILE", "its organisation.json, from `cairn org init`", Need::one, {}, Completes::file}},
+         .flags = proposing_flags(),
+         .examples = {{"cairn org admit Epsilon/organisation.json --reason \"as agreed\" --from dev:0", ""}},
+         .run = org_admit});
+    out.push_back(
+        {.noun = "org",
+         .verb = "expel",
+         .summary = "propose to remove an organisation and its validators",
+         .details =
+             "The organisations decide by majority (`cairn proposal approve`, `cairn proposal execute`). A few blocks "
+             "later an epoch begins with the new set.",
+         .arguments = {{"NAME", "of the organisation"}},
+         .flags = proposing_flags(),
+         .examples = {{"cairn org expel Delta --reason \"left\" --from dev:0", ""}},
+         .run = org_expel});
+}
+
+} // namespace cairn::cli

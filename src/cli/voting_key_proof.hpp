@@ -1,0 +1,22 @@
+// The public file with which a new voting key asks for a validator's seat: `cairn signer` makes it where the secret is, `cairn validator`
+// puts it before the organisations.
+#pragma once
+
+#include "cli/invocation.hpp"
+#include "crypto/voting_key.hpp"
+
+namespace cairn::cli {
+
+struct VotingKeyProof {
+    std::uint64_t chain_id = 0;
+    std::string validator;
+    crypto::VotingKey key;
+    crypto::Signature claim; // under ledger::KeyClaim
+};
+std::string to_json(const VotingKeyProof& proof);
+/// CliFileInvalid; SignatureInvalid if the key did not sign the claim.
+Result<VotingKeyProof> read_voting_key_proof(const std::string& path);
+/// To the file, and what is in it to the terminal.
+Status write_voting_key_proof(Invocation& invocation, const std::string& path, const VotingKeyProof& proof);
+
+} // namespace cairn::cli

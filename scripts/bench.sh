@@ -12,7 +12,7 @@ done
 dir=$(mktemp -d)
 export CAIRN_DEV_DIR=$dir/net
 trap 'build/release/cairn dev down --wipe >/dev/null 2>&1 || true; rm -rf "$dir"' EXIT
-build/release/cairn dev up --base-port 47300 --json >"$dir/network.json"
+build/release/cairn dev up --base-port "$(python3 tests/free_ports.py 40)" --json >"$dir/network.json"
 rpc=$(python3 -c 'import json,sys; print(",".join(n["rpc"] for n in json.load(open(sys.argv[1]))["nodes"]))' "$dir/network.json")
 for kind in transfer erc20 record; do
     echo "== four validators, $kind"

@@ -224,6 +224,11 @@ void declare_admin(CommandList& out) {
         {{"cairn admin retire-storage-key 1 --second-factor alice.otp", "after `cairn storage key reencrypt`"}},
         "By two security administrators: the answer is a digest for `cairn admin confirm`, whose answer is a proof of "
         "completion for `cairn record add`. Refused while anything is under the version.");
+    add("retire-backup-key", "end an old version of the backup key, once a second person has confirmed", admin_retire,
+        {{.name = "VERSION"}},
+        {{"cairn admin retire-backup-key 1 --second-factor alice.otp", "after `cairn backup key rotate`"}},
+        "By two security administrators: the answer is a digest for `cairn admin confirm`. The node's signer opens no "
+        "backup under the version any more; who has the root still does, until the files are deleted.");
     auto confirm_flags = command_flags();
     confirm_flags.push_back({.name = "out",
                              .value = "FILE",

@@ -207,10 +207,7 @@ Status backup_status(Invocation& invocation) {
 Status backup_key(Invocation& invocation) {
     CRN_TRY(settings, settings_of(invocation));
     const auto& action = invocation.argument(0);
-    CRN_TRY(version, invocation.number("version", 0, 1, 1'000'000));
-    if (action == "retire" && version == 0) return fail(error::CliUsage, "missing --version N, the version to retire");
-    CRN_TRY(answer, ask_control(settings.node.data_dir, "backup-key " + action + (version == 0 ? "" : " ") +
-                                                            (version == 0 ? "" : std::to_string(version))));
+    CRN_TRY(answer, ask_control(settings.node.data_dir, "backup-key " + action));
     const auto& terminal = invocation.terminal();
     if (terminal.json) {
         terminal.out << answer.dump(2) << '\n';
@@ -296,15 +293,13 @@ void declare_backup(CommandList& out) {
         {.noun = "backup",
          .verb = "key",
          .summary = "versions of the key that backups are under",
-         .details = "After rotate new backups are under a new version; after retire this node's signer opens no backup "
-                    "under the old one. The versions are derived from the root, so that a recovered root alone opens "
+         .details = "After rotate new backups are under a new version; after `cairn admin retire-backup-key`, by two "
+                    "administrators, this node's signer opens no backup under the old one. The versions are derived "
+                    "from the root, so that a recovered root alone opens "
                     "backups on another machine: what ends an old backup for whoever has the root is to delete it.",
-         .arguments = {{.name = "ACTION",
-                        .help = "status, rotate or retire",
-                        .choices = {"status", "rotate", "retire"}}},
-         .flags = flags({{.name = "version", .value = "N", .help = "retire: which one"}}),
-         .examples = {{"cairn backup key rotate --node alpha-1", ""},
-                      {"cairn backup key retire --version 1 --node alpha-1", ""}},
+         .arguments = {{.name = "ACTION", .help = "status or rotate", .choices = {"status", "rotate"}}},
+         .flags = flags(),
+         .examples = {{"cairn backup key rotate --node alpha-1", ""}},
          .run = backup_key});
 }
 

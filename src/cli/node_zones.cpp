@@ -289,6 +289,15 @@ std::vector<zone::Command> NodeZones::commands() {
                        CRN_TRY(version, number(arguments, "version"));
                        return node_.retire_storage_key(version);
                    }});
+    out.push_back({"retire-backup-key",
+                   "ends an old version of the backup key: no backup under it is opened, verified or restored here",
+                   Level::two,
+                   security,
+                   {"version"},
+                   [this](const Person&, const Arguments& arguments) -> Result<std::string> {
+                       CRN_TRY(version, number(arguments, "version"));
+                       return node_.retire_backup_key(version);
+                   }});
     for (const bool opening : {true, false})
         out.push_back({opening ? "open-zone" : "close-zone",
                        opening ? "opens a listener that was closed: client or regulator"

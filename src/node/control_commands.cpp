@@ -106,24 +106,25 @@ Result<json> try_key(storage::KeyVault* vault, storage::KeyPurpose purpose, std:
                 {"detail", opened ? std::string{} : opened.error().detail}};
 }
 
-/// The key that wraps those of backups: versions, a new one, the end of an old one.
-Result<json> backup_key(storage::KeyVault* vault, const std::string& verb, std::uint32_t version) {
-    constexpr auto kPurpose = storage::KeyPurpose::backup;
-    if (vault == nullptr) return fail(error::EncryptionOffRefused, "this node runs without encryption");
-    if (verb == "rotate") {
-        CRN_TRY(made, vault->make_version(kPurpose));
-        (void)made;
-    } else if (verb == "retire" && version != 0)
-        CRN_CHECK(vault->retire(kPurpose, {version}));
-    else if (verb != "status")
-        return fail(error::ControlUnknown, "backup-key " + verb);
-    CRN_TRY(infos, vault->versions(kPurpose));
+Result<json> backup_key_versions(storage::KeyVault& vault) {
+    CRN_TRY(infos, vault.versions(storage::KeyPurpose::backup));
     json versions = json::array();
     for (const auto& info : infos)
         versions.push_back({{"version", info.version.value},
                             {"state", storage::name_of(info.state)},
                             {"check", to_hex_digits(info.check)}});
     return json{{"versions", std::move(versions)}};
+}
+
+/// The key that wraps those of backups: its versions, or a new one.
+Result<json> backup_key(storage::KeyVault* vault, const std::string& verb) {
+    if (vault == nullptr) return fail(error::EncryptionOffRefused, "this node runs without encryption");
+    if (verb == "rotate") {
+        CRN_TRY(made, vault->make_version(storage::KeyPurpose::backup));
+        (void)made;
+    } else if (verb != "status")
+        return fail(error::ControlUnknown, "backup-key " + verb);
+    return backup_key_versions(*vault);
 }
 
 Result<json> run(const ControlParts& parts, const std::string& line) {
@@ -143,7 +144,7 @@ Result<json> run(const ControlParts& parts, const std::string& line) {
         return try_key(at_rest.vault(), storage::KeyPurpose::storage, number);
     if (noun == "backup-key" && verb == "try" && has_number)
         return try_key(at_rest.vault(), storage::KeyPurpose::backup, number);
-    if (noun == "backup-key") return backup_key(at_rest.vault(), verb, has_number ? number : 0);
+    if (noun == "backup-key") return backup_key(at_rest.vault(), verb);
     if (noun == "storage-key" && verb == "status") return status_json(at_rest.status());
     if (noun == "storage-key" && verb == "rotate") {
         CRN_TRY(version, at_rest.rotate());
@@ -196,6 +197,14 @@ Result<std::string> retire_storage_key(DataAtRest& at_rest, const Chain& chain, 
                 {"files_under_version", proof.files_under_retired},
                 {"registry", to_hex(proof.registry_hash)}}
         .dump();
+}
+
+Result<std::string> retire_backup_key(DataAtRest& at_rest, std::uint32_t version) {
+    auto* const vault = at_rest.vault();
+    if (vault == nullptr) return fail(error::EncryptionOffRefused, "this node runs without encryption");
+    CRN_CHECK(vault->retire(storage::KeyPurpose::backup, {version}));
+    CRN_TRY(versions, backup_key_versions(*vault));
+    return versions.dump();
 }
 
 } // namespace cairn::node

@@ -110,6 +110,9 @@ public:
     Result<std::string> retire_storage_key(std::uint32_t version) override {
         return node::retire_storage_key(*at_rest_, *live_, version);
     }
+    Result<std::string> retire_backup_key(std::uint32_t version) override {
+        return node::retire_backup_key(*at_rest_, version);
+    }
     void on_trust_changed(std::function<void()> changed) override {
         const std::lock_guard lock(judging_mutex_);
         trust_changed_ = std::move(changed);

@@ -61,8 +61,9 @@ public:
     virtual BackupJob& backups() = 0;
     /// Whose certificates count.
     virtual const ChainTrust& trust() const = 0;
-    /// As retire_storage_key in control_commands.hpp.
+    /// As in control_commands.hpp.
     virtual Result<std::string> retire_storage_key(std::uint32_t version) = 0;
+    virtual Result<std::string> retire_backup_key(std::uint32_t version) = 0;
     /// `changed` is called from another thread when a block that changed the trust is final; null for nobody. Returns when no
     /// call of the former one is under way.
     virtual void on_trust_changed(std::function<void()> changed) = 0;

@@ -134,7 +134,7 @@ class Backup(unittest.TestCase):
         def give(person, *words):
             return json.loads(self.cairn("admin", *words, "--node", "alpha-1", "--identity", people / person,
                                          "--second-factor", self.folder / person, "--json").stdout)
-        for person in ("system-1", "system-2"):
+        for person in ("system-1", "system-2", "security-1", "security-2"):
             self.cairn("admin", "enrol", "--node", "alpha-1", "--identity", people / person, "--out", self.folder / person)
         digest = give("system-1", "backup", path)["waits"]
         time.sleep(1)
@@ -150,6 +150,13 @@ class Backup(unittest.TestCase):
         log = self.folder / "net/nodes/alpha-1/data/audit"
         events = json.loads(self.cairn("audit", "query", log, "--action", "backup.create", "--json").stdout)["events"]
         self.assertTrue(any(event["object"] == str(path) for event in events), events)
+
+        # The version of the key that it is under ends by two persons as well, and the backup with it.
+        self.cairn("backup", "key", "rotate", "--node", "alpha-1")
+        digest = give("security-1", "retire-backup-key", report["key_version"])["waits"]
+        self.cairn("backup", "verify", path, "--node", "alpha-1")
+        give("security-2", "confirm", digest)
+        self.assertIn("CRN-STO-0008", self.cairn("backup", "verify", path, "--node", "alpha-1", expect=None).stderr)
 
 
 if __name__ == "__main__":

@@ -271,11 +271,12 @@ class Zones(unittest.TestCase):
         folder = self.folder / "net/organisations/gamma"
         each = {"status", "commands", "pending", "confirm"}
         powers = {"system-1": each | {"stop", "set-log-level", "backup"},
-                  "security-1": each | {"open-zone", "close-zone", "unlock", "rotate-certificate", "retire-storage-key"},
+                  "security-1": each | {"open-zone", "close-zone", "unlock", "rotate-certificate", "retire-storage-key",
+                                       "retire-backup-key"},
                   "audit-1": each | {"anchor", "prune-audit"}}
         arguments = {"set-log-level": ["info"], "open-zone": ["client"], "close-zone": ["client"], "unlock": ["bob"],
-                     "retire-storage-key": ["1"], "prune-audit": ["400"], "confirm": ["0x00"], "backup": ["/never/written"]}
-        with_code = {"stop", "open-zone", "close-zone", "unlock", "retire-storage-key", "prune-audit", "confirm", "backup"}
+                     "retire-storage-key": ["1"], "retire-backup-key": ["1"], "prune-audit": ["400"], "confirm": ["0x00"], "backup": ["/never/written"]}
+        with_code = {"stop", "open-zone", "close-zone", "unlock", "retire-storage-key", "retire-backup-key", "prune-audit", "confirm", "backup"}
         self.cairn("identity", "issue", "person", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "--label", "client", "--org", folder)
         strangers = {"client": folder / "identities/client/tls", "regulator": folder / "regulators/developer/identity",
                      "peer": self.peer_identity(folder, "gamma-1"), "listener": folder / "validators/gamma-1/management"}

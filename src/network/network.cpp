@@ -120,6 +120,8 @@ public:
     }
 
     Status start() {
+        if (config_.self.value > set_.size())
+            return fail(error::CertificateForeign, "no validator has index " + std::to_string(config_.self.value));
         file_mark_ = mark_of_files();
         CRN_TRY(tls, TlsContext::open(config_, set_, trust_));
         name_ = config_.self.value < set_.size() ? set_.members[config_.self.value].name : tls->name();

@@ -7,7 +7,7 @@
 namespace cairn::audit {
 namespace {
 
-enum class Kind : std::uint8_t { opening = 1, event = 2, seal = 3 };
+enum class Kind : std::uint8_t { opening = 1, event = 2, seal = 3, successor = 4 };
 constexpr std::string_view kHashDomain = "cairn-audit-record-v1";
 
 void start(codec::WireWriter& out, Kind kind, const Hash256& previous) {
@@ -40,7 +40,7 @@ Bytes encode(const Record& record) {
     if (const auto* event = std::get_if<Event>(&record.body)) return encode_event_record(record.previous, *event);
     codec::WireWriter out;
     if (const auto* opening = std::get_if<Opening>(&record.body)) {
-        start(out, Kind::opening, record.previous);
+        start(out, opening->successions.empty() ? Kind::opening : Kind::successor, record.previous);
         out.text(opening->node);
         out.text(opening->organisation);
         out.u64(opening->chain_id);
@@ -48,6 +48,13 @@ Bytes encode(const Record& record) {
         out.fixed(opening->seal_key);
         out.u64(opening->first_sequence);
         out.u64(opening->time_ms);
+        if (opening->successions.empty()) return out.take();
+        out.u8(static_cast<std::uint8_t>(opening->successions.size()));
+        for (const auto& one : opening->successions) {
+            out.fixed(one.before);
+            out.fixed(one.after);
+            out.fixed(one.signature);
+        }
     } else {
         const auto& seal = std::get<Seal>(record.body);
         start(out, Kind::seal, record.previous);
@@ -68,7 +75,8 @@ Result<Record> decode_record(BytesView bytes) {
     Record record;
     record.previous = in.fixed<Hash256>();
     switch (in.failed() ? 0 : kind) {
-    case static_cast<std::uint8_t>(Kind::opening): {
+    case static_cast<std::uint8_t>(Kind::opening):
+    case static_cast<std::uint8_t>(Kind::successor): {
         Opening opening;
         opening.node = in.text(kNameBytesMax);
         opening.organisation = in.text(kNameBytesMax);
@@ -77,6 +85,17 @@ Result<Record> decode_record(BytesView bytes) {
         opening.seal_key = in.fixed<crypto::ValidatorPublicKey>();
         opening.first_sequence = in.u64();
         opening.time_ms = in.u64();
+        if (kind == static_cast<std::uint8_t>(Kind::successor)) {
+            const auto count = in.u8();
+            if (count == 0 || count > ledger::kSealSuccessionsMax) in.set_failed();
+            for (std::uint8_t i = 0; i < count && !in.failed(); ++i) {
+                ledger::SealSuccession one;
+                one.before = in.fixed<crypto::ValidatorPublicKey>();
+                one.after = in.fixed<crypto::ValidatorPublicKey>();
+                one.signature = in.fixed<crypto::Signature>();
+                opening.successions.push_back(one);
+            }
+        }
         if (!in.finish() || opening.first_sequence == 0 || !is_name(opening.node) || !is_name(opening.organisation))
             return fail(error::AuditRecordInvalid, "an opening record");
         record.body = std::move(opening);

@@ -4,9 +4,11 @@
 #include "base/result.hpp"
 #include "crypto/ed25519.hpp"
 #include "ledger/audit_statement.hpp"
+#include "ledger/seal_succession.hpp"
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace cairn::audit {
 
@@ -27,6 +29,8 @@ class Sealer {
 public:
     virtual ~Sealer() = default;
     virtual crypto::ValidatorPublicKey key() const = 0;
+    /// How earlier keys introduced later ones, up to the present one.
+    virtual std::vector<ledger::SealSuccession> successions() const { return {}; }
     virtual Result<crypto::Signature> seal(const SealStatement& statement) = 0;
     virtual Result<crypto::Signature> anchor(const ledger::AnchorStatement& statement) = 0;
 };

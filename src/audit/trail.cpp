@@ -188,7 +188,8 @@ Status SegmentTrail::open(ChainCover& cover) {
     if (opening && !opening->same_log(own))
         return fail(error::AuditForeign, config_.directory + " is the log of " + opening->node + " on chain " +
                                              std::to_string(opening->chain_id));
-    const bool new_key = opening && opening->seal_key != sealer_.key();
+    const auto before = opening ? opening->seal_key : sealer_.key();
+    const bool new_key = before != sealer_.key();
     if (!opening || new_key) {
         if (opening) ++number_;
         CRN_CHECK(start_segment());
@@ -209,7 +210,9 @@ Status SegmentTrail::open(ChainCover& cover) {
                           .origin = "local",
                           .object = "seal key " + to_hex(sealer_.key()),
                           .action = "audit.key-changed",
-                          .reason = "before: " + to_hex(opening->seal_key)},
+                          .reason = "before: " + to_hex(before) +
+                                    (position_.opening->successions.empty() ? ", which did not introduce it"
+                                                                            : ", which introduced it")},
                          Durability::durable));
     return {};
 }
@@ -316,14 +319,19 @@ Status SegmentTrail::start_segment() {
     } else
         CRN_CHECK(file_->truncate(0)); // what a crash left of it
     buffer_ = storage::segment_header(number_);
+    const auto key = sealer_.key();
+    std::vector<ledger::SealSuccession> successions;
+    if (position_.opening && position_.opening->seal_key != key)
+        successions = ledger::between(sealer_.successions(), position_.opening->seal_key, key);
     const Record record{.previous = position_.head,
                         .body = Opening{.node = config_.node,
                                         .organisation = config_.organisation,
                                         .chain_id = config_.chain_id,
                                         .genesis = config_.genesis,
-                                        .seal_key = sealer_.key(),
+                                        .seal_key = key,
                                         .first_sequence = position_.sequence + 1,
-                                        .time_ms = static_cast<std::uint64_t>(clock_.wall().count())}};
+                                        .time_ms = static_cast<std::uint64_t>(clock_.wall().count()),
+                                        .successions = std::move(successions)}};
     CRN_CHECK(put(encode(record)));
     position_.opening = std::get<Opening>(record.body);
     CRN_CHECK(write_out());

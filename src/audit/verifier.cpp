@@ -93,17 +93,14 @@ Status ChainChecker::take_opening(const Place& place, const Opening& opening) {
         return foreign("a log of chain " + std::to_string(opening.chain_id));
     if (expected_.genesis && opening.genesis != *expected_.genesis)
         return foreign("a log of the chain with genesis " + to_hex(opening.genesis));
-    if (expected_.seal_key && opening.seal_key != *expected_.seal_key)
-        return foreign("sealed by " + to_hex(opening.seal_key));
     if (expected_.anchors) {
         const auto& list = *expected_.anchors;
         if (list.node != opening.node || list.chain_id != opening.chain_id)
             return foreign("the log of " + opening.node + ", the anchors are those of " + list.node);
-        if (!list.seal_keys.empty() && std::ranges::find(list.seal_keys, opening.seal_key) == list.seal_keys.end())
-            return foreign("sealed by " + to_hex(opening.seal_key) + ", a key that the chain does not know");
     }
     if (opening_ && !opening_->node.empty() && !opening.same_log(*opening_))
         return foreign("a segment of the log of " + opening.node + " stands in that of " + opening_->node);
+    CRN_CHECK(take_seal_key(place, opening));
     if (!opening_ || opening_->node.empty()) {
         report_.opening = opening;
         report_.first_event = opening.first_sequence;
@@ -125,6 +122,31 @@ Status ChainChecker::take_opening(const Place& place, const Opening& opening) {
     if (std::ranges::find(report_.seal_keys, opening.seal_key) == report_.seal_keys.end())
         report_.seal_keys.push_back(opening.seal_key);
     opening_ = opening;
+    return {};
+}
+
+/// The first key is taken as it is, unless something is expected of it; every other one must have been introduced.
+Status ChainChecker::take_seal_key(const Place& place, const Opening& opening) {
+    const auto& key = opening.seal_key;
+    const bool is_first = !opening_ || opening_->node.empty();
+    const bool is_led_to = ledger::leads_to(opening.successions, key);
+    const auto& origin = is_led_to ? opening.successions.front().before : key;
+    const bool is_introduced = !is_first && (key == opening_->seal_key || (is_led_to && origin == opening_->seal_key));
+    bool is_on_chain = false;
+    if (expected_.anchors && !expected_.anchors->seal_keys.empty()) {
+        const auto& keys = expected_.anchors->seal_keys;
+        // Of a log whose beginning was dropped by age, the key that introduced the first one will do.
+        is_on_chain = std::ranges::contains(keys, key) || (is_first && std::ranges::contains(keys, origin));
+        if (is_first && !is_on_chain)
+            return fail(error::AuditForeign,
+                        place.text() + ": sealed by " + to_hex(key) + ", a key that the chain does not know");
+    }
+    if (!is_first && !is_introduced && !is_on_chain && !expected_.own)
+        return fail(error::AuditKeyUnannounced,
+                    place.text() + ": sealed by " + to_hex(key) + ", before by " + to_hex(opening_->seal_key));
+    met_key_ = met_key_ || key == expected_.seal_key ||
+               (is_led_to && std::ranges::contains(opening.successions, expected_.seal_key,
+                                                   [](const auto& one) { return std::optional{one.before}; }));
     return {};
 }
 
@@ -280,6 +302,8 @@ Result<Report> verify_log(const Reader& reader, const Expectation& expected,
                                        bool at_end) { checker.damaged(place, bytes, at_end); },
                       .on_missing = [&](const std::string& file) { checker.missing_file(file); }}));
     CRN_CHECK(status);
+    if (expected.seal_key && !checker.met_expected_key())
+        return fail(error::AuditForeign, "not sealed by " + to_hex(*expected.seal_key));
     return checker.finish();
 }
 

@@ -9,6 +9,7 @@
 #include "crypto/certificate.hpp"
 #include "crypto/p256_key.hpp"
 #include "ledger/validators.hpp"
+#include "signer/audit_keys.hpp"
 #include "signer/journal.hpp"
 #include "signer/reseal.hpp"
 #include "signer/sealed_keys.hpp"
@@ -214,6 +215,30 @@ Status signer_change_passphrase(Invocation& invocation) {
     return {};
 }
 
+Status signer_replace_audit_key(Invocation& invocation) {
+    CRN_TRY(path, required(invocation, "keys", "FILE"));
+    const auto keys = absolute(path);
+    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + keys + ": ", Ask::once));
+    const auto made = signer::replace_audit_key(keys, as_bytes(passphrase), crypto::system_random());
+    wipe(passphrase);
+    if (!made) return std::unexpected(made.error());
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << json{{"audit_key", to_hex(made->after)},
+                             {"before", to_hex(made->before)},
+                             {"introduction", signer::successions_path(keys)}}
+                            .dump(2)
+                     << '\n';
+    else
+        print_fields(terminal, {{"audit key", to_hex(made->after)},
+                                {"introduced by", to_hex(made->before)},
+                                {"introduction", signer::successions_path(keys)}});
+    if (!terminal.quiet)
+        terminal.err << "Next: restart the node; its log goes on under the new key. Officers' shares and copies of the "
+                        "file have the old one: make them again\n";
+    return {};
+}
+
 Status signer_trial(Invocation& invocation) {
     signer::TrialPlan plan;
     CRN_TRY(requests, invocation.number("requests", 100'000, 0, 1'000'000'000));
@@ -383,6 +408,18 @@ void declare_signer(CommandList& out) {
                     .completes = Completes::file}},
          .examples = {{"cairn signer change-passphrase --keys Alpha/validators/alpha-1/keys.sealed", ""}},
          .run = signer_change_passphrase});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "replace-audit-key",
+         .summary = "give a node a fresh key to seal its audit log with",
+         .details =
+             "For a key that leaked or is too old. The old key signs for the new one before it is gone; the node "
+             "writes that into its log when it is started again, and has the new key vouched for on chain with "
+             "its next anchor. Old seals stay valid: `cairn audit verify` follows the keys from one to the next, "
+             "and refuses a key that nobody introduced. A node that runs goes on with the old key until then.",
+         .flags = {kKeys, kPassphraseFile},
+         .examples = {{"cairn signer replace-audit-key --keys Alpha/validators/alpha-1/keys.sealed", ""}},
+         .run = signer_replace_audit_key});
     out.push_back(
         {.noun = "signer",
          .verb = "trial",

@@ -10,6 +10,7 @@ class SignerSealer final : public audit::Sealer {
 public:
     explicit SignerSealer(std::shared_ptr<const signer::Client> signer) : signer_(std::move(signer)) {}
     crypto::ValidatorPublicKey key() const override { return signer_->keys().audit; }
+    std::vector<ledger::SealSuccession> successions() const override { return signer_->successions(); }
     Result<crypto::Signature> seal(const audit::SealStatement& s) override {
         return signer_->ask_signature(signer::SealRequest{s.node, s.sequence, s.head, s.time_ms, s.height});
     }

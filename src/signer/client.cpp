@@ -3,6 +3,7 @@
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
+#include "signer/audit_keys.hpp"
 #include "signer/purpose_keys.hpp"
 #include "signer/serve.hpp"
 #include "signer/service.hpp"
@@ -70,6 +71,8 @@ Result<std::shared_ptr<Client>> Client::start(const ClientConfig& config) {
     CRN_TRY(content, out->ask(request));
     CRN_TRY(started, decode_started(content));
     out->started_ = std::move(started);
+    CRN_TRY(successions, read_successions(config.keys_file));
+    out->successions_ = std::move(successions);
     return out;
 }
 

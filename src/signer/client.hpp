@@ -3,6 +3,7 @@
 
 #include "consensus/signing.hpp"
 #include "crypto/p256_key.hpp"
+#include "ledger/seal_succession.hpp"
 #include "signer/protocol.hpp"
 #include "storage/key_vault.hpp"
 
@@ -38,6 +39,8 @@ public:
     Client& operator=(const Client&) = delete;
 
     const PublicKeys& keys() const { return started_.keys; }
+    /// How earlier audit keys introduced the present one (audit_keys.hpp).
+    const std::vector<ledger::SealSuccession>& successions() const { return successions_; }
     const std::string& sandbox() const { return started_.sandbox; }
     pid_t process() const { return process_; }
     /// Called at most once, on the thread that noticed: the signer has ended or cannot remember any more.
@@ -85,6 +88,7 @@ private:
     std::optional<crypto::Signature> statement(const Request& request) const;
 
     Started started_;
+    std::vector<ledger::SealSuccession> successions_;
     std::uint64_t chain_id_ = 0;
     pid_t process_ = -1;
     mutable std::mutex mutex_; // one exchange at a time

@@ -2,6 +2,7 @@
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "crypto/hash.hpp"
+#include "signer/audit_keys.hpp"
 #include "signer/checker.hpp"
 #include "signer/journal.hpp"
 #include "signer/protocol.hpp"
@@ -12,6 +13,7 @@
 
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -463,6 +465,59 @@ TEST(SealedKeys, change_the_tls_key_alone) {
     const auto opened = unseal(*read_sealed_keys(path), as_bytes("right"), {});
     ASSERT_TRUE(opened) << opened.error().text();
     EXPECT_TRUE(std::ranges::equal(opened->storage_root(), secrets->storage_root()));
+}
+
+TEST(SealedKeys, change_the_audit_key_alone_and_the_old_one_introduces_it) {
+    const TestDirectory folder;
+    const auto path = folder.path() + "/keys.sealed";
+    auto& random = crypto::system_random();
+    const auto secrets = Secrets::generate(random);
+    const auto before = create_sealed_keys(path, *secrets, as_bytes("right"), kCostForRandomPassphrase, random);
+    ASSERT_TRUE(before);
+    EXPECT_EQ(replace_audit_key(path, as_bytes("wrong"), random).error().code, error::SealedKeysWrong);
+    EXPECT_EQ(read_sealed_keys(path)->public_keys, *before) << "a refusal changes nothing";
+    EXPECT_TRUE(read_successions(path)->empty());
+    std::filesystem::copy_file(path, path + ".first");
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(replace_audit_key(path, as_bytes("right"), random));
+    const auto after = read_sealed_keys(path)->public_keys;
+    EXPECT_NE(after.audit, before->audit);
+    EXPECT_EQ(after.consensus, before->consensus);
+    EXPECT_EQ(after.tls, before->tls);
+    const auto opened = unseal(*read_sealed_keys(path), as_bytes("right"), {});
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_EQ(*opened->public_keys(), after);
+    EXPECT_TRUE(std::ranges::equal(opened->storage_root(), secrets->storage_root()));
+    const auto chain = ledger::between(*read_successions(path), before->audit, after.audit);
+    EXPECT_EQ(chain.size(), 3u);
+    EXPECT_TRUE(ledger::leads_to(chain, after.audit));
+    EXPECT_FALSE(ledger::leads_to(chain, before->audit));
+    for (std::size_t i = 0; i < 3; ++i) {
+        auto altered = chain;
+        altered[i].signature.bytes[5] ^= 1;
+        EXPECT_FALSE(ledger::leads_to(altered, after.audit));
+    }
+    EXPECT_FALSE(ledger::leads_to(std::vector{chain[0], chain[2]}, after.audit));
+
+    // A crash between the two files: the introduction is there, the key is not. The command is given again.
+    std::filesystem::rename(path + ".first", path);
+    const auto again = replace_audit_key(path, as_bytes("right"), random);
+    ASSERT_TRUE(again) << again.error().text();
+    EXPECT_EQ(again->before, before->audit);
+    const auto only = ledger::between(*read_successions(path), before->audit, again->after);
+    EXPECT_EQ(only, std::vector{*again});
+
+    // The list never grows beyond what a record has room for, and keeps the latest.
+    for (std::size_t i = 0; i <= ledger::kSealSuccessionsMax; ++i)
+        ASSERT_TRUE(replace_audit_key(path, as_bytes("right"), random));
+    EXPECT_EQ(read_successions(path)->size(), ledger::kSealSuccessionsMax);
+    EXPECT_TRUE(ledger::leads_to(*read_successions(path), read_sealed_keys(path)->public_keys.audit));
+
+    for (const std::string text : {"words", "00 11 22\n", "\n"}) {
+        std::ofstream(successions_path(path)) << text;
+        EXPECT_EQ(read_successions(path).error().code, error::SealedKeysInvalid) << text;
+    }
+    std::ofstream(successions_path(path)) << std::string(100'000, 'a');
+    EXPECT_EQ(read_successions(path).error().code, error::SealedKeysInvalid);
 }
 
 TEST(SealedKeys, refuse_costs_over_the_limit_and_what_is_not_such_a_file) {

@@ -6,10 +6,11 @@
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/sender.hpp"
-#include "crypto/certificate.hpp"
+#include "crypto/certificate_request.hpp"
 #include "crypto/p256_key.hpp"
 #include "ledger/validators.hpp"
 #include "signer/audit_keys.hpp"
+#include "signer/ceremony.hpp"
 #include "signer/journal.hpp"
 #include "signer/reseal.hpp"
 #include "signer/sealed_keys.hpp"
@@ -215,6 +216,41 @@ Status signer_change_passphrase(Invocation& invocation) {
     return {};
 }
 
+/// Where the node's keys are: only the request travels to the CA.
+Status signer_request(Invocation& invocation) {
+    CRN_TRY(path, required(invocation, "keys", "DIR"));
+    CRN_TRY(out, required(invocation, "out", "FILE"));
+    const auto folder = absolute(path);
+    CRN_TRY(keys, signer::read_sealed_keys(folder + "/keys.sealed"));
+    if (keys.on_token())
+        return fail(error::SealedKeysInvalid, folder + "/keys.sealed: make the request with the token's own tools");
+    crypto::NodeIdentity identity{invocation.flag_or("name", ""), invocation.flag_or("node", ""),
+                                  keys.public_keys.consensus};
+    if (exists(folder + "/tls.pem")) {
+        CRN_TRY(pem, read_file(folder + "/tls.pem", crypto::kPemBytesMax));
+        CRN_TRY(info, crypto::inspect_certificate(pem));
+        if (identity.organisation.empty()) identity.organisation = info.organisation;
+        if (identity.node.empty()) identity.node = info.common_name;
+    }
+    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + folder + "/keys.sealed: ", Ask::once));
+    const auto secrets = signer::open_for_ceremony(folder + "/keys.sealed", as_bytes(passphrase));
+    wipe(passphrase);
+    if (!secrets) return std::unexpected(secrets.error());
+    CRN_TRY(tls, crypto::P256Key::from_scalar(secrets->tls_scalar()));
+    CRN_TRY(request, crypto::request_node_certificate(identity, tls));
+    CRN_TRY(asked, crypto::inspect_request(request));
+    CRN_CHECK(write_file(absolute(out), request, Access::shared, Existing::refuse));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << json{{"request", absolute(out)}, {"key_id", to_hex(asked.key_id)}}.dump(2) << '\n';
+    else
+        print_fields(terminal, {{"request", absolute(out)}, {"key id", to_hex(asked.key_id)}});
+    if (!terminal.quiet)
+        terminal.err << "Next: where ca.key is: cairn identity sign " << out << " --org DIR, then put tls.pem into "
+                     << path << "\n";
+    return {};
+}
+
 Status signer_replace_audit_key(Invocation& invocation) {
     CRN_TRY(path, required(invocation, "keys", "FILE"));
     const auto keys = absolute(path);
@@ -408,6 +444,21 @@ void declare_signer(CommandList& out) {
                     .completes = Completes::file}},
          .examples = {{"cairn signer change-passphrase --keys Alpha/validators/alpha-1/keys.sealed", ""}},
          .run = signer_change_passphrase});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "request",
+         .summary = "ask the organisation's CA for a certificate of a node's TLS key",
+         .details =
+             "For a node whose machine has no ca.key, and a CA whose machine has no keys.sealed: the TLS key stays "
+             "in keys.sealed, a request (PKCS#10) that it signs goes to `cairn identity sign`. Organisation and "
+             "name come from tls.pem beside the keys, unless they are given.",
+         .flags = {{.name = "keys", .value = "DIR", .help = "the validator's folder, with keys.sealed (required)"},
+                   {.name = "out", .value = "FILE", .help = "the request (required)", .completes = Completes::file},
+                   {.name = "name", .value = "ORGANISATION", .help = "(default: as in tls.pem)"},
+                   {.name = "node", .value = "NAME", .help = "of the validator (default: as in tls.pem)"},
+                   kPassphraseFile},
+         .examples = {{"cairn signer request --keys Alpha/validators/alpha-1 --out alpha-1.csr", ""}},
+         .run = signer_request});
     out.push_back(
         {.noun = "signer",
          .verb = "replace-audit-key",

@@ -14,7 +14,8 @@ class TestNetwork {
 public:
     /// National: the validators vote with SM2 and the funded account is an SM2 one.
     TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s = 0,
-                ledger::Suite suite = ledger::Suite::international);
+                ledger::Suite suite = ledger::Suite::international,
+                crypto::CertificateKey ca_key = crypto::CertificateKey::p256);
     ~TestNetwork();
 
     /// Starts or restarts node `i`.

@@ -7,7 +7,7 @@
 namespace cairn::audit {
 namespace {
 
-enum class Kind : std::uint8_t { opening = 1, event = 2, seal = 3, successor = 4 };
+enum class Kind : std::uint8_t { opening = 1, event = 2, seal = 3, successor = 4, counted_seal = 5 };
 constexpr std::string_view kHashDomain = "cairn-audit-record-v1";
 
 void start(codec::WireWriter& out, Kind kind, const Hash256& previous) {
@@ -25,7 +25,8 @@ SealStatement statement_of(const Seal& seal, const Opening& opening) {
             .sequence = seal.sequence,
             .head = seal.head,
             .time_ms = seal.time_ms,
-            .height = seal.height};
+            .height = seal.height,
+            .uses = seal.uses};
 }
 
 Bytes encode_event_record(const Hash256& previous, const Event& event) {
@@ -57,11 +58,12 @@ Bytes encode(const Record& record) {
         }
     } else {
         const auto& seal = std::get<Seal>(record.body);
-        start(out, Kind::seal, record.previous);
+        start(out, seal.uses ? Kind::counted_seal : Kind::seal, record.previous);
         out.u64(seal.sequence);
         out.fixed(seal.head);
         out.u64(seal.time_ms);
         out.u64(seal.height);
+        if (seal.uses) encode(out, *seal.uses);
         out.fixed(seal.signature);
     }
     return out.take();
@@ -106,12 +108,14 @@ Result<Record> decode_record(BytesView bytes) {
         record.body = std::move(event);
         return record;
     }
-    case static_cast<std::uint8_t>(Kind::seal): {
+    case static_cast<std::uint8_t>(Kind::seal):
+    case static_cast<std::uint8_t>(Kind::counted_seal): {
         Seal seal;
         seal.sequence = in.u64();
         seal.head = in.fixed<Hash256>();
         seal.time_ms = in.u64();
         seal.height = in.u64();
+        if (kind == static_cast<std::uint8_t>(Kind::counted_seal)) seal.uses = ledger::decode_key_uses(in);
         seal.signature = in.fixed<crypto::Signature>();
         if (!in.finish()) return fail(error::AuditRecordInvalid, "a seal");
         record.body = seal;
@@ -119,6 +123,11 @@ Result<Record> decode_record(BytesView bytes) {
     }
     default: return fail(error::AuditRecordInvalid, "a record of unknown kind");
     }
+}
+
+bool is_seal(BytesView record) {
+    return !record.empty() && (record[0] == static_cast<std::uint8_t>(Kind::seal) ||
+                               record[0] == static_cast<std::uint8_t>(Kind::counted_seal));
 }
 
 Hash256 hash_of_record(BytesView bytes) {

@@ -34,8 +34,8 @@ public:
         successions_.push_back(made);
     }
     void claim(const ledger::SealSuccession& succession) { successions_ = {succession}; }
-    Result<crypto::Signature> seal(const SealStatement& statement) override {
-        return key_.sign(signed_bytes(statement));
+    Result<Sealed> seal(const SealStatement& statement) override {
+        return Sealed{key_.sign(signed_bytes(statement)), {}};
     }
     Result<crypto::Signature> anchor(const ledger::AnchorStatement& statement) override {
         return key_.sign(signed_bytes(statement));

@@ -345,6 +345,7 @@ TEST(Record, decodes_exactly_what_it_encodes) {
                  .body = Opening{.node = "alpha-1",
                                  .organisation = "Alpha",
                                  .successions = std::vector<ledger::SealSuccession>(ledger::kSealSuccessionsMax)}},
+          Record{.previous = {}, .body = Seal{.sequence = 3, .height = 2, .uses = ledger::KeyUses{.counts = {1, 2}}}},
           Record{.previous = {}, .body = Seal{.sequence = 3, .height = 2}}}) {
         const auto bytes = encode(record);
         const auto decoded = decode_record(bytes);

@@ -47,6 +47,7 @@ enum class Fault : std::uint8_t {
     forged,    // a seal or anchor says otherwise
     damaged,   // bytes that are no record
     unsealed,  // the end has no seal
+    hidden,    // the signer used a key, and the log does not tell
 };
 std::string_view name_of(Fault fault);
 
@@ -66,6 +67,11 @@ struct Report {
     std::uint64_t events = 0, records = 0, seals = 0;
     std::uint64_t unsealed_events = 0; // behind the last good seal
     std::optional<Seal> last_seal;
+    std::optional<ledger::KeyUses> uses; // of keys, by the last seal that counts them
+    /// Uses that the signer counted and no event accounts for, though an event says so: a crash came in between.
+    ledger::KeyUses unaccounted;
+    /// Starts at which the signer had counted less than before: it was given a new memory.
+    std::uint64_t counts_lost = 0;
     std::uint64_t anchors_met = 0;
     std::uint64_t last_anchored = 0; // event
     std::vector<crypto::ValidatorPublicKey> seal_keys;
@@ -100,6 +106,8 @@ private:
     Status take_seal_key(const Place& place, const Opening& opening);
     void take_event(const Place& place, const Record& record, const Event& event);
     void take_seal(const Place& place, const Record& record, const Seal& seal);
+    void take_account(const Place& place, const Event& event);
+    void take_uses(const Place& place, const Seal& seal);
     bool linked(const Record& record) const { return !started_ || record.previous == head_; }
     void find(Fault fault, std::uint64_t first, std::uint64_t last, const Place& place, std::string text);
 
@@ -120,6 +128,9 @@ private:
     std::set<std::pair<std::uint64_t, Hash256>> seal_heads_; // of those
     bool gap_explained_ = false; // the last finding covers what is missing before the next event
     bool met_key_ = false;
+    std::optional<ledger::KeyUses> accounted_; // by the last event about uses of keys
+    std::optional<ledger::KeyUses> counted_;   // by the signer, in the last seal or at its last start
+    std::size_t unaccounted_seals_ = 0;
     bool pruned_ = false; // an event says that old records were dropped
 };
 

@@ -50,12 +50,14 @@ Result<std::unique_ptr<AuditWatch>> AuditWatch::open(storage::FileSystem& files,
     out->trail_ = std::move(opened.trail);
     out->cover_ = std::move(opened.cover);
     out->repeats_ = std::make_unique<audit::Repeats>(*out->trail_);
+    CRN_TRY(alarms, start_alarm_push(files, directory, directory + "-alarms.cursor", *out->trail_, settings.alarms));
+    out->alarms_ = std::move(alarms);
     return out;
 }
 
 AuditWatch::~AuditWatch() { stop(); }
 
-void AuditWatch::follow(LiveChain& chain, CountingSigner& signer) {
+void AuditWatch::follow(LiveChain& chain, const consensus::Signer& signer) {
     chain_ = &chain;
     signer_ = &signer;
     listener_ = chain.listen({.on_block = [this](const std::shared_ptr<const StoredBlock>&) {
@@ -74,7 +76,6 @@ void AuditWatch::stop() {
     chain_->unlisten(listener_);
     thread_.request_stop();
     thread_.join();
-    note_key_use();
     repeats_->tick();
 }
 
@@ -102,7 +103,6 @@ void AuditWatch::run(std::stop_token stop) {
         if (SteadyClock::now() >= next_tick) {
             next_tick = SteadyClock::now() + audit::kRepeatInterval;
             repeats_->tick();
-            note_key_use();
         }
         if (settings_.anchor_seconds != 0 && SteadyClock::now() >= next_anchor) {
             next_anchor = SteadyClock::now() + anchor_interval;
@@ -140,18 +140,6 @@ std::string AuditWatch::organisation_of(const Address& account) const {
     const auto state = chain_->state(chain_->head());
     if (!state) return {};
     return system::organisation_of(**state, account).value_or("");
-}
-
-void AuditWatch::note_key_use() {
-    auto counts = signer_->take_counts();
-    if (counts.empty()) return;
-    (void)trail_->append({.subject = "node",
-                          .identity = organisation_,
-                          .origin = "local",
-                          .object = "consensus key of " + node_,
-                          .action = "key.used",
-                          .reason = std::move(counts)},
-                         audit::Durability::grouped);
 }
 
 Status AuditWatch::submitted(const ledger::SignedTransaction& transaction) {

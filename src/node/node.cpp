@@ -155,7 +155,6 @@ private:
     std::unique_ptr<storage::RecordLog> ordered_log_, wal_;
     std::unique_ptr<OrderedStore> ordered_;
     std::shared_ptr<signer::Client> signer_;
-    std::unique_ptr<CountingSigner> counting_signer_;
     std::unique_ptr<AuditWatch> audit_;
     std::shared_ptr<ChainTrust> trust_;
     std::unique_ptr<LiveChain> live_;
@@ -216,7 +215,6 @@ Status ValidatorNode::open(const NodeConfig& config) {
     CRN_TRY(wal, storage::open_segment_log_on(at_rest_->files(), config.data_dir + "/consensus", {}));
     wal_ = std::move(wal);
     CRN_CHECK(open_audit());
-    counting_signer_ = std::make_unique<CountingSigner>(*signer_);
     CRN_TRY(core, recover_core(config, self_));
 
     live_ = std::make_unique<LiveChain>(
@@ -273,7 +271,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
     CRN_TRY(own_batch,
             OwnBatchFile::open(config.data_dir + "/consensus-own-batch", at_rest_->vault(), at_rest_->rotations()));
     loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, std::move(own_batch), inbox_, system_clock(), ports());
-    audit_->follow(*live_, *counting_signer_);
+    audit_->follow(*live_, *signer_);
     backups_ = std::make_unique<BackupJob>(BackupJob::Parts{.node = genesis_.validators.members[self_.value].name,
                                                             .genesis = genesis_,
                                                             .ordered = *ordered_,
@@ -308,7 +306,9 @@ Status ValidatorNode::open_audit() {
             AuditWatch::open(
                 at_rest_->files(), config_.data_dir + "/audit", std::make_unique<SignerSealer>(signer_), genesis_,
                 executed_->blocks().hash_of(Height{0}), genesis_.validators.members[self_.value],
-                {.retention_days = config_.audit_retention_days, .anchor_seconds = config_.audit_anchor_seconds}));
+                {.retention_days = config_.audit_retention_days,
+                 .anchor_seconds = config_.audit_anchor_seconds,
+                 .alarms = {config_.audit_alarms, config_.audit_alarms_ca_file}}));
     audit_ = std::move(watch);
     CRN_TRY(certificate_text, read_file(config_.tls_certificate_file, crypto::kPemBytesMax));
     CRN_TRY(certificate, crypto::inspect_certificate(certificate_text));
@@ -383,7 +383,7 @@ Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, Va
                                       .limits = {}};
     core_config.timing.min_block_interval = std::chrono::milliseconds{genesis_.parameters.min_block_interval_ms};
     core_config.limits.block_gas_max = genesis_.parameters.block_gas_limit;
-    consensus::Core core{core_config, *counting_signer_, *ordered_};
+    consensus::Core core{core_config, *signer_, *ordered_};
     std::vector<BytesView> views{records.begin(), records.end()};
     CRN_CHECK(core.recover(views, memory));
     if (memory != consensus::Memory::complete) {

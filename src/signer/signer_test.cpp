@@ -202,6 +202,25 @@ TEST_F(SignerJournal, a_rewrite_replaces_everything_and_keeps_the_counter) {
     }
 }
 
+TEST_F(SignerJournal, tells_its_counter_only_of_what_is_durable) {
+    ASSERT_TRUE(Journal::create(path_, key_, {}));
+    std::vector<Entry> entries;
+    {
+        auto journal = Journal::open(path_, key_, entries);
+        ASSERT_TRUE(journal);
+        const auto used = entry_of(ledger::KeyUse::handshake, digest(1));
+        for (std::size_t i = 0; i < kUnsyncedMax; ++i) ASSERT_TRUE(journal->append({&used, 1}, Sync::later));
+        EXPECT_EQ(journal->counter(), 0u);
+        ASSERT_TRUE(journal->append({&used, 1}, Sync::later));
+        EXPECT_EQ(journal->counter(), kUnsyncedMax + 1) << "they do not pile up";
+        ASSERT_TRUE(journal->append({&used, 1}, Sync::later));
+        ASSERT_TRUE(journal->append({&used, 1}));
+        EXPECT_EQ(journal->counter(), kUnsyncedMax + 3);
+        ASSERT_TRUE(journal->append({&used, 1}, Sync::later));
+    }
+    EXPECT_EQ(reopen().size(), kUnsyncedMax + 4) << "a kill takes nothing back";
+}
+
 TEST_F(SignerJournal, a_missing_file_is_amnesia_and_a_second_owner_is_refused) {
     Status status;
     reopen(&status);
@@ -312,12 +331,86 @@ TEST_F(SignerService, remembers_over_restarts_and_judges_a_group_as_a_whole) {
         EXPECT_FALSE(decode_reply(replies[0])->error);
         EXPECT_EQ(decode_reply(replies[1])->error->code, error::SignatureContradicts);
         EXPECT_FALSE(decode_reply(replies[2])->error);
-        EXPECT_EQ((*service)->counter(), 1u);
+        EXPECT_EQ((*service)->counter(), 2u) << "the repetition is a use too";
     }
     for (int i = 0; i < 3; ++i) {
         auto service = open();
         EXPECT_EQ(ask(**service, notarize(4, 2)).error().code, error::SignatureContradicts);
         EXPECT_TRUE(ask(**service, notarize(4, 1)));
+    }
+}
+
+TEST_F(SignerService, counts_every_use_of_every_key_and_says_so_in_every_seal) {
+    using ledger::KeyUse;
+    ledger::BatchHeader header;
+    header.position = Position{1};
+    header.transaction_count = 1;
+    ledger::ConsensusBlock block;
+    block.view = View{9};
+    VaultRequest wrap;
+    wrap.purpose = 1;
+    wrap.context = {1};
+    wrap.key = Bytes(32, 5);
+    auto list = wrap;
+    list.operation = VaultRequest::Operation::list;
+    list.context.clear();
+    list.key.clear();
+    const std::pair<Request, std::optional<KeyUse>> requests[] = {
+        {BatchRequest{header}, KeyUse::batch},
+        {ProposalRequest{block}, KeyUse::proposal},
+        {HandshakeRequest{digest(4)}, KeyUse::handshake},
+        {AnchorRequest{"alpha-1", 3, digest(5)}, KeyUse::anchor},
+        {SealKeyRequest{"alpha-1"}, KeyUse::seal_key},
+        {wrap, KeyUse::storage},
+        {list, std::nullopt},
+        {LastExecutionRequest{}, std::nullopt},
+    };
+    ledger::KeyUses expected;
+    Hash256 chain;
+    for (std::uint64_t round = 1; round <= 4; ++round) {
+        // Ends without a word to its memory, as after a kill.
+        auto service = open();
+        ASSERT_TRUE(service) << service.error().text();
+        EXPECT_EQ((*service)->uses().counts, expected.counts);
+        EXPECT_EQ((*service)->uses().chain, chain) << "the same chain goes on";
+        std::vector<Bytes> group;
+        for (const auto& [request, use] : requests) {
+            group.push_back(encode(request));
+            if (use) ++expected.of(*use);
+        }
+        group.push_back(encode(notarize(10 * round)));
+        group.push_back(encode(notarize(10 * round, 2))); // refused: not a use
+        group.push_back(encode(notarize(10 * round)));    // again: a use
+        group.push_back({9, 9, 9});
+        expected.of(KeyUse::vote) += 2;
+        const SealRequest seal{"alpha-1", round, digest(6), 7, 8};
+        group.push_back(encode(seal));
+        ++expected.of(KeyUse::seal);
+        group.push_back(encode(HandshakeRequest{digest(9)})); // behind the seal: in the next one
+        const auto replies = (*service)->handle(group);
+        for (std::size_t i = 0; i < std::size(requests); ++i)
+            EXPECT_EQ(decode_reply(replies[i])->use, requests[i].second) << i;
+        EXPECT_FALSE(decode_reply(replies[9])->use);
+        EXPECT_EQ(decode_reply(replies[10])->use, KeyUse::vote);
+        const auto answer = decode_reply(replies[replies.size() - 2])->content;
+        codec::WireReader in{answer};
+        const auto signature = in.fixed<crypto::Signature>();
+        const auto uses = ledger::decode_key_uses(in);
+        ASSERT_TRUE(in.finish());
+        EXPECT_EQ(uses.counts, expected.counts);
+        codec::WireWriter message;
+        message.raw(as_bytes("cairn-audit-seal-v2"));
+        message.u64(5);
+        message.text(seal.node);
+        message.u64(seal.sequence);
+        message.fixed(seal.head);
+        message.u64(seal.time_ms);
+        message.u64(seal.height);
+        encode(message, uses);
+        EXPECT_TRUE(crypto::verify(keys_.audit, message.bytes(), signature));
+        ++expected.of(KeyUse::handshake);
+        EXPECT_NE((*service)->uses().chain, chain);
+        chain = (*service)->uses().chain;
     }
 }
 

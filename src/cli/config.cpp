@@ -6,8 +6,8 @@
 #include "base/errors/rpc.hpp"
 #include "cli/files.hpp"
 #include "crypto/hash.hpp"
-#include "zone/listeners.hpp"
 #include "node/alarm_push.hpp"
+#include "zone/listeners.hpp"
 
 #define TOML_HEADER_ONLY 0
 #include <toml++/toml.h>

@@ -1,19 +1,14 @@
 #include "signer/audit_keys.hpp"
 
-#include "base/descriptor.hpp"
 #include "base/errors/crypto.hpp"
 #include "base/errors/signer.hpp"
-#include "crypto/certificate.hpp"
+#include "signer/reseal.hpp"
 #include "signer/token.hpp"
-#include "signer/tpm.hpp"
 
-#include <cstdio>
-#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <sodium.h>
 #include <sstream>
-#include <unistd.h>
 
 namespace cairn::signer {
 namespace {
@@ -34,26 +29,12 @@ Result<Opened> open_all(const std::string& path, BytesView passphrase) {
         CRN_TRY(token, start_token({keys.token_module, keys.token_label}, passphrase));
         CRN_TRY(secret, token_passphrase(*token));
         token_secret = std::move(secret);
-    } else if (!keys.protection.tpm_blob.empty()) {
-        CRN_TRY(tpm, Tpm::open(keys.protection.tpm_interface));
-        CRN_TRY(released, tpm->unseal(keys.protection.tpm_blob));
+    } else {
+        CRN_TRY(released, release_share(keys));
         share = std::move(released);
     }
     CRN_TRY(secrets, unseal(keys, token_secret.empty() ? passphrase : token_secret.view(), share.view()));
     return Opened{std::move(keys), std::move(secrets), std::move(token_secret), std::move(share)};
-}
-
-/// The whole file or the one before, whenever the machine stops.
-Status replace(const std::string& path, std::string_view text) {
-    const auto fresh = path + ".new";
-    ::unlink(fresh.c_str()); // of one that was interrupted
-    CRN_CHECK(crypto::write_secret_file(fresh, text));
-    if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(error::KeyFileRefused, path + " cannot be replaced");
-    const auto parent = std::filesystem::path(path).parent_path();
-    const Descriptor folder(::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.get() < 0 || ::fsync(folder.get()) != 0)
-        return fail(error::KeyFileRefused, parent.string() + " cannot be synced");
-    return {};
 }
 
 std::string text_of(const std::vector<ledger::SealSuccession>& successions) {
@@ -117,8 +98,8 @@ Result<ledger::SealSuccession> replace_audit_key(const std::string& path, BytesV
     CRN_TRY(sealed, seal(secrets, public_keys, keys.on_token() ? token_secret.view() : passphrase, tpm_share.view(),
                          keys.protection, keys.token_module, keys.token_label, random));
     // The introduction first: with the key alone the log could not go on.
-    CRN_CHECK(replace(successions_path(path), text_of(successions)));
-    CRN_CHECK(replace(path, to_json(sealed)));
+    CRN_CHECK(replace_file(successions_path(path), text_of(successions)));
+    CRN_CHECK(replace_sealed_keys(path, sealed));
     return made;
 }
 

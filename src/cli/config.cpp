@@ -255,6 +255,7 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     }
     read.number("audit", "retention_days", out.node.audit_retention_days, 1, 36'500);
     read.number("audit", "anchor_seconds", out.node.audit_anchor_seconds, 0, 86'400);
+    read.file("audit", "anchor_account", out.node.audit_anchor_account_file, false);
     read.text("audit", "alarms", out.node.audit_alarms);
     read.file("audit", "alarms_ca", out.node.audit_alarms_ca_file, false);
 
@@ -326,6 +327,8 @@ std::string to_toml(const NodeSettings& settings) {
     out += "\n[audit]\n";
     out += "retention_days = " + std::to_string(node.audit_retention_days) + "\n";
     out += "anchor_seconds = " + std::to_string(node.audit_anchor_seconds) + "\n";
+    if (!node.audit_anchor_account_file.empty())
+        out += "anchor_account = " + toml_text(node.audit_anchor_account_file) + "\n";
     if (!node.audit_alarms.empty()) out += "alarms = " + toml_text(node.audit_alarms) + "\n";
     if (!node.audit_alarms_ca_file.empty()) out += "alarms_ca = " + toml_text(node.audit_alarms_ca_file) + "\n";
     out += "\n[log]\n";

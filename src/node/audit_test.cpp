@@ -1,6 +1,8 @@
 // The audit log of a running node: every act once, and anchors that leave an idle network alone.
 #include "audit/verifier.hpp"
+#include "base/errors/audit.hpp"
 #include "codec/abi.hpp"
+#include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
 #include "ledger/selector.hpp"
 #include "node/audit_watch.hpp"
@@ -84,6 +86,45 @@ TEST(Node, each_act_on_the_chain_is_one_event) {
     EXPECT_GT(report->uses->of(ledger::KeyUse::vote), 100u);
     EXPECT_EQ(report->uses->of(ledger::KeyUse::seal), report->seals);
     EXPECT_EQ(text_of(report->unaccounted), text_of(ledger::KeyUses{}));
+}
+
+TEST(Node, anchors_are_paid_for_where_gas_has_a_price) {
+    TestNetwork network(1, "paid-anchor", 0, ledger::Suite::international, crypto::CertificateKey::p256,
+                        U256{1'000'000'000});
+    auto config = network.config(0);
+    const auto name = network.genesis().validators.members[0].name;
+    const auto file = config.data_dir + ".anchor-account";
+    {
+        auto node = Node::start(config);
+        ASSERT_TRUE(node) << node.error().text();
+        EXPECT_EQ((*node)->audit().anchor_now().error().code, error::AuditNoPayer);
+    }
+    ASSERT_TRUE(crypto::write_secret_file(file, "no key\n"));
+    config.audit_anchor_account_file = file;
+    {
+        auto node = Node::start(config);
+        ASSERT_TRUE(node) << node.error().text();
+        EXPECT_EQ((*node)->audit().anchor_now().error().code, error::AuditNoPayer);
+    }
+    std::filesystem::remove(file);
+    ASSERT_TRUE(crypto::write_secret_file(file, to_hex(network.key()) + "\n"));
+    auto node = Node::start(config);
+    ASSERT_TRUE(node) << node.error().text();
+    auto& chain = (*node)->chain();
+    const auto latest = [&] { return system::latest_anchor(**chain.state(chain.head()), name); };
+    std::uint64_t last = 0;
+    for (int round = 0; round < 2; ++round) { // the second finds the nonce where the first left it
+        ASSERT_TRUE((*node)->audit().trail().append({.subject = "test", .action = "configuration.load"},
+                                                    audit::Durability::durable));
+        const auto sent = (*node)->audit().anchor_now();
+        ASSERT_TRUE(sent) << sent.error().text();
+        for (int i = 0; i < 1'200 && (!latest() || latest()->sequence < *sent); ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds{50});
+        ASSERT_TRUE(latest());
+        EXPECT_GE(latest()->sequence, *sent);
+        EXPECT_GT(*sent, last);
+        last = *sent;
+    }
 }
 
 /// A node that has a key used and keeps it out of its log.

@@ -16,6 +16,9 @@ namespace cairn::node {
 struct AuditSettings {
     std::uint32_t retention_days = 366; // at least audit::kRetentionDaysMin
     std::uint32_t anchor_seconds = 600; // between two anchors; 0: none
+    /// Private key of the account that pays for anchors where gas has a price: mode 0600, 64 hex digits, "sm2:" before them for
+    /// SM2. It is no key of the validator and needs no role. Empty: anchors come from an account made for each.
+    std::string anchor_account_file;
     AlarmSink alarms;
 };
 
@@ -46,6 +49,8 @@ private:
     void run(std::stop_token stop);
     Status take_block(Height height, std::uint64_t already);
     std::string organisation_of(const Address& account) const;
+    struct Carrier;
+    Result<Carrier> carrier(const ledger::StateView& state, const ledger::ChainParameters& parameters) const;
 
     std::string node_;
     std::string organisation_;

@@ -308,6 +308,7 @@ Status ValidatorNode::open_audit() {
                 executed_->blocks().hash_of(Height{0}), genesis_.validators.members[self_.value],
                 {.retention_days = config_.audit_retention_days,
                  .anchor_seconds = config_.audit_anchor_seconds,
+                 .anchor_account_file = config_.audit_anchor_account_file,
                  .alarms = {config_.audit_alarms, config_.audit_alarms_ca_file}}));
     audit_ = std::move(watch);
     CRN_TRY(certificate_text, read_file(config_.tls_certificate_file, crypto::kPemBytesMax));

@@ -35,6 +35,7 @@ struct NodeConfig {
     bool encryption_off_for_measuring = false;          // refused unless all validators are on this machine
     std::uint32_t audit_retention_days = 366;           // see AuditSettings
     std::uint32_t audit_anchor_seconds = 600;
+    std::string audit_anchor_account_file; // of the account that pays for anchors; empty: none, gas is free
     std::string audit_alarms;         // where alarms go: see AlarmSink; empty: nowhere
     std::string audit_alarms_ca_file; // who vouches for a collector with TLS
     bool keeps_log = false;      // the process's log lines go to data_dir/log; for one node per process

@@ -93,7 +93,7 @@ void seal_keys(const std::string& path, const crypto::ValidatorSeed& seed, std::
 } // namespace
 
 TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s, ledger::Suite suite,
-                         crypto::CertificateKey ca_key)
+                         crypto::CertificateKey ca_key, const U256& gas_price)
     : directory_(std::filesystem::temp_directory_path() /
                  ("cairn-node-test-" + std::to_string(::getpid()) + "-" + name)),
       key_(*crypto::AccountKey::from(crypto::keccak256(as_bytes("a funded account")))) {
@@ -102,6 +102,8 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
     const auto ports = free_ports(nodes);
     genesis_.parameters.chain_id = kChainId;
     genesis_.parameters.suite = suite;
+    if (gas_price) genesis_.parameters.fee_mode = ledger::FeeMode::fixed;
+    genesis_.parameters.fixed_gas_price = gas_price;
     const auto algorithm =
         suite == ledger::Suite::national ? crypto::VotingAlgorithm::sm2 : crypto::VotingAlgorithm::ed25519;
     genesis_.timestamp = static_cast<std::uint64_t>(now - 1 + genesis_delay_s);

@@ -222,6 +222,7 @@ TEST_F(AlarmPushTest, what_happens_while_the_collector_is_away_comes_later_also_
     append(5);
     push = start("tcp://127.0.0.1:" + std::to_string(port));
     append(5);
+    ASSERT_TRUE(eventually([&] { return push->progress().failures > 0; }));
     collector = std::make_unique<Collector>(port);
     ASSERT_TRUE(eventually([&] {
         auto all = collector->numbers();

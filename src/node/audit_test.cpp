@@ -161,9 +161,12 @@ TEST(Node, that_suppresses_one_use_of_a_key_is_seen_in_its_audit_log) {
         if (!client) return {};
         HidingSealer sealer{*client};
         const auto path = directory + "/" + name;
-        auto opened =
-            audit::open_trail(storage::posix_file_system(),
-                              {.directory = path, .node = "org0-1", .organisation = "Org0"}, sealer, system_clock());
+        auto opened = audit::open_trail(storage::posix_file_system(),
+                                        {.directory = path,
+                                         .node = "org0-1",
+                                         .organisation = "Org0",
+                                         .chain_id = network.genesis().parameters.chain_id},
+                                        sealer, system_clock());
         EXPECT_TRUE(opened) << opened.error().text();
         for (std::uint8_t i = 0; i < 3; ++i) {
             EXPECT_TRUE((*client)->sign_handshake(crypto::sha256(Bytes{i})));

@@ -9,12 +9,6 @@
 #include <charconv>
 
 namespace cairn::audit {
-namespace {
-
-constexpr std::uint8_t kSealKind = 3;
-
-} // namespace
-
 std::string Cursor::text() const { return std::to_string(segment) + ":" + std::to_string(offset); }
 
 std::optional<Cursor> cursor_from(std::string_view text) {
@@ -48,8 +42,7 @@ Result<Page> read_page(storage::FileSystem& files, const std::string& directory,
                                                     if (offset < start) return true;
                                                     on_record |= offset == start;
                                                     found.emplace_back(offset, to_bytes(record));
-                                                    if (!record.empty() && record[0] == kSealKind)
-                                                        sealed = found.size();
+                                                    if (is_seal(record)) sealed = found.size();
                                                     return found.size() <= limit || sealed == 0;
                                                 });
         if (!found.empty() && !on_record) return fail(error::AuditRecordInvalid, "no record begins at " + from.text());

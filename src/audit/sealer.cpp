@@ -12,8 +12,8 @@ class FileSealer final : public Sealer {
 public:
     explicit FileSealer(crypto::ValidatorKey key) : key_(std::move(key)) {}
     crypto::ValidatorPublicKey key() const override { return key_.public_key(); }
-    Result<crypto::Signature> seal(const SealStatement& statement) override {
-        return key_.sign(signed_bytes(statement));
+    Result<Sealed> seal(const SealStatement& statement) override {
+        return Sealed{key_.sign(signed_bytes(statement)), {}};
     }
     Result<crypto::Signature> anchor(const ledger::AnchorStatement& statement) override {
         return key_.sign(signed_bytes(statement));
@@ -27,13 +27,14 @@ private:
 
 Bytes signed_bytes(const SealStatement& statement) {
     codec::WireWriter out;
-    out.raw(as_bytes("cairn-audit-seal-v1"));
+    out.raw(as_bytes(statement.uses ? "cairn-audit-seal-v2" : "cairn-audit-seal-v1"));
     out.u64(statement.chain_id);
     out.text(statement.node);
     out.u64(statement.sequence);
     out.fixed(statement.head);
     out.u64(statement.time_ms);
     out.u64(statement.height);
+    if (statement.uses) encode(out, *statement.uses);
     return out.take();
 }
 

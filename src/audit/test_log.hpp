@@ -25,8 +25,17 @@ class TestSealer final : public Sealer {
 public:
     explicit TestSealer(std::uint8_t fill = 7) : key_(make(fill)) {}
     crypto::ValidatorPublicKey key() const override { return key_.public_key(); }
-    Result<crypto::Signature> seal(const SealStatement& statement) override {
-        return key_.sign(signed_bytes(statement));
+    std::vector<ledger::SealSuccession> successions() const override { return successions_; }
+    /// The key of `other` introduces this one, after those that introduced `other`.
+    void follow(const TestSealer& other) {
+        successions_ = other.successions_;
+        ledger::SealSuccession made{other.key(), key(), {}};
+        made.signature = other.key_.sign(signed_bytes(made));
+        successions_.push_back(made);
+    }
+    void claim(const ledger::SealSuccession& succession) { successions_ = {succession}; }
+    Result<Sealed> seal(const SealStatement& statement) override {
+        return Sealed{key_.sign(signed_bytes(statement)), {}};
     }
     Result<crypto::Signature> anchor(const ledger::AnchorStatement& statement) override {
         return key_.sign(signed_bytes(statement));
@@ -39,6 +48,7 @@ private:
         return crypto::ValidatorKey::from_seed(seed);
     }
     crypto::ValidatorKey key_;
+    std::vector<ledger::SealSuccession> successions_;
 };
 
 inline Event test_event(std::uint64_t i) {

@@ -21,12 +21,13 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-/// Room at the end of a segment for the seal that closes it.
-constexpr std::uint64_t kSealRoom = 1024;
+/// Room at the end of a segment for the seal that closes it and an account of keys before it.
+constexpr std::uint64_t kSealRoom = 2048;
 constexpr std::int64_t kMillisecondsPerDay = 86'400'000;
 
 bool notable(const Event& event) {
-    return !event.action.starts_with("audit.") && !event.action.starts_with("anchor.") && event.action != "key.used";
+    return !event.action.starts_with("audit.") && !event.action.starts_with("anchor.") && event.action != "key.used" &&
+           event.action != "key.counted";
 }
 
 /// "block 17" gives 17.
@@ -132,6 +133,9 @@ private:
     Status start_segment();
     Status put(BytesView record);
     Status put_seal(std::uint64_t height);
+    Status put_last_seals(std::uint64_t height);
+    Status put_account(const std::string& action, const ledger::KeyUses& uses);
+    Status put_account_if_due();
     Status write_out();
     Status write_events(std::deque<Event>& events);
     Result<std::uint64_t> drop_older(std::uint32_t keep_days);
@@ -150,7 +154,9 @@ private:
     std::uint64_t end_ = 0; // of what is on the file system
     Bytes buffer_;          // behind it
     Position position_;
-    std::size_t unsealed_ = 0;                     // events
+    std::size_t unsealed_ = 0;                 // events
+    std::optional<ledger::KeyUses> accounted_; // in this run
+    std::size_t unaccounted_seals_ = 0;
     std::optional<SteadyClock::time_point> since_; // the first record without a seal
 
     std::mutex prune_mutex_; // one at a time
@@ -188,7 +194,8 @@ Status SegmentTrail::open(ChainCover& cover) {
     if (opening && !opening->same_log(own))
         return fail(error::AuditForeign, config_.directory + " is the log of " + opening->node + " on chain " +
                                              std::to_string(opening->chain_id));
-    const bool new_key = opening && opening->seal_key != sealer_.key();
+    const auto before = opening ? opening->seal_key : sealer_.key();
+    const bool new_key = before != sealer_.key();
     if (!opening || new_key) {
         if (opening) ++number_;
         CRN_CHECK(start_segment());
@@ -209,7 +216,9 @@ Status SegmentTrail::open(ChainCover& cover) {
                           .origin = "local",
                           .object = "seal key " + to_hex(sealer_.key()),
                           .action = "audit.key-changed",
-                          .reason = "before: " + to_hex(opening->seal_key)},
+                          .reason = "before: " + to_hex(before) +
+                                    (position_.opening->successions.empty() ? ", which did not introduce it"
+                                                                            : ", which introduced it")},
                          Durability::durable));
     return {};
 }
@@ -316,14 +325,19 @@ Status SegmentTrail::start_segment() {
     } else
         CRN_CHECK(file_->truncate(0)); // what a crash left of it
     buffer_ = storage::segment_header(number_);
+    const auto key = sealer_.key();
+    std::vector<ledger::SealSuccession> successions;
+    if (position_.opening && position_.opening->seal_key != key)
+        successions = ledger::between(sealer_.successions(), position_.opening->seal_key, key);
     const Record record{.previous = position_.head,
                         .body = Opening{.node = config_.node,
                                         .organisation = config_.organisation,
                                         .chain_id = config_.chain_id,
                                         .genesis = config_.genesis,
-                                        .seal_key = sealer_.key(),
+                                        .seal_key = key,
                                         .first_sequence = position_.sequence + 1,
-                                        .time_ms = static_cast<std::uint64_t>(clock_.wall().count())}};
+                                        .time_ms = static_cast<std::uint64_t>(clock_.wall().count()),
+                                        .successions = std::move(successions)}};
     CRN_CHECK(put(encode(record)));
     position_.opening = std::get<Opening>(record.body);
     CRN_CHECK(write_out());
@@ -338,18 +352,57 @@ Status SegmentTrail::put(BytesView record) {
     return {};
 }
 
+Status SegmentTrail::put_account(const std::string& action, const ledger::KeyUses& uses) {
+    Event event{.subject = "node",
+                .identity = config_.organisation,
+                .origin = "local",
+                .object = "keys of " + config_.node,
+                .action = action,
+                .reason = text_of(uses)};
+    event.time = clock_.wall();
+    event.sequence = position_.sequence + 1;
+    CRN_CHECK(put(encode_event_record(position_.head, event)));
+    position_.sequence = event.sequence;
+    position_.time_ms = event.time.count();
+    unaccounted_seals_ = 0;
+    accounted_ = uses;
+    return {};
+}
+
+Status SegmentTrail::put_account_if_due() {
+    if (!accounted_) {
+        const auto start = sealer_.uses_at_start();
+        return start ? put_account("key.counted", *start) : Status{};
+    }
+    if (unaccounted_seals_ < kSealsPerAccount) return {};
+    const auto uses = sealer_.uses();
+    return uses ? put_account("key.used", *uses) : Status{};
+}
+
+/// Ends with nothing to account for but the last seal.
+Status SegmentTrail::put_last_seals(std::uint64_t height) {
+    CRN_CHECK(put_seal(height));
+    const auto uses = sealer_.uses();
+    if (!uses) return {};
+    CRN_CHECK(put_account("key.used", *uses));
+    return put_seal(height);
+}
+
 Status SegmentTrail::put_seal(std::uint64_t height) {
+    CRN_CHECK(put_account_if_due());
     Seal seal{.sequence = position_.sequence,
               .head = position_.head,
               .time_ms = static_cast<std::uint64_t>(clock_.wall().count()),
               .height = height};
-    CRN_TRY(signature, sealer_.seal(statement_of(seal, *position_.opening)));
-    seal.signature = signature;
+    CRN_TRY(sealed, sealer_.seal(statement_of(seal, *position_.opening)));
+    seal.signature = sealed.signature;
+    seal.uses = sealed.uses;
     CRN_CHECK(put(encode(Record{.previous = position_.head, .body = seal})));
     position_.sealed = {seal.sequence, seal.head};
     position_.seal_is_last = true;
     position_.height = height;
     unsealed_ = 0;
+    ++unaccounted_seals_;
     since_ = std::nullopt;
     return {};
 }
@@ -373,7 +426,8 @@ Status SegmentTrail::write_events(std::deque<Event>& events) {
             CRN_CHECK(file_->sync());
             ++number_;
             CRN_CHECK(start_segment());
-            // The chain goes on, so does the event: its link is the opening now.
+            // The chain goes on, so does the event: its link is the opening now, and accounts may have come before it.
+            event.sequence = position_.sequence + 1;
             CRN_CHECK(put(encode_event_record(position_.head, event)));
         } else
             CRN_CHECK(put(record));
@@ -427,8 +481,9 @@ void SegmentTrail::run() {
         Status status = write_events(events);
         const bool due = since_ && SteadyClock::now() >= *since_ + kSealInterval;
         const bool higher = closing && position_.opening && height > position_.height;
-        const bool sealing = (since_ && (flushing || due)) || higher;
-        if (status && sealing) status = put_seal(height);
+        const bool sealing =
+            (since_ && (flushing || due)) || higher || (closing && accounted_ && unaccounted_seals_ > 0);
+        if (status && sealing) status = closing ? put_last_seals(height) : put_seal(height);
         if (status) status = write_out();
         if (status && (syncing || sealing || flushing)) status = file_->sync();
         if (!status) {

@@ -25,6 +25,10 @@ inline constexpr Milliseconds kSealInterval{500};
 inline constexpr std::size_t kEventsPerSealMax = 4'096;
 inline constexpr std::size_t kQueuedEventsMax = 8'192;
 
+/// After so many seals at the latest comes an account of the uses of keys: `key.used`, the numbers since ever, as the node counted
+/// them up to the seal before. The first of a run is `key.counted`, the numbers that the signer began with.
+inline constexpr std::size_t kSealsPerAccount = 64;
+
 /// The shortest time that records are kept: six months, at their longest (July to December).
 inline constexpr std::uint32_t kRetentionDaysMin = 184;
 

@@ -219,6 +219,7 @@ TEST_F(TrailTest, a_new_seal_key_begins_a_new_segment_that_the_old_key_closed) {
     ASSERT_TRUE(trail->append(test_event(1), Durability::durable));
     trail.reset();
     TestSealer other{8};
+    other.follow(sealer_);
     auto opened = open_trail(storage::posix_file_system(), test_config(path()), other, clock_);
     ASSERT_TRUE(opened) << opened.error().text();
     opened->trail.reset();
@@ -226,6 +227,53 @@ TEST_F(TrailTest, a_new_seal_key_begins_a_new_segment_that_the_old_key_closed) {
     EXPECT_EQ(report.findings_total, 0u);
     EXPECT_EQ(report.seal_keys, (std::vector{sealer_.key(), other.key()}));
     EXPECT_EQ(report.last_event, 2u);
+}
+
+TEST_F(TrailTest, keys_that_replaced_each_other_while_the_node_was_down_are_all_introduced) {
+    open().reset();
+    TestSealer second{8}, third{9}, stranger{10};
+    second.follow(sealer_);
+    third.follow(second);
+    const auto go_on = [&](TestSealer& sealer) {
+        auto opened = open_trail(storage::posix_file_system(), test_config(path()), sealer, clock_);
+        ASSERT_TRUE(opened) << opened.error().text();
+        ASSERT_TRUE(opened->trail->append(test_event(1), Durability::durable));
+    };
+    const auto judge = [&](const Expectation& expected) {
+        const auto report = verify_log(storage::posix_file_system(), path(), expected);
+        if (!report) return report.error().code;
+        return report->findings_total == 0 ? ErrorCode{} : error::AuditTampered;
+    };
+    go_on(third);
+    go_on(third); // a later start introduces nothing again
+    // Whoever knows any key of the chain knows the log; a key that is not in it does not.
+    for (const auto& key : {sealer_.key(), second.key(), third.key()})
+        EXPECT_EQ(judge({.seal_key = key}), ErrorCode{}) << to_hex(key);
+    EXPECT_EQ(judge({.seal_key = stranger.key()}), error::AuditForeign);
+    AnchorList anchors{.node = "alpha-1", .chain_id = 8020, .seal_keys = {sealer_.key()}, .anchors = {}};
+    EXPECT_EQ(judge({.anchors = anchors}), ErrorCode{}) << "the chain knows the first, which introduces the others";
+
+    // A key that the one before did not introduce: refused, unless the chain knows it.
+    go_on(stranger);
+    EXPECT_EQ(judge({}), error::AuditKeyUnannounced);
+    EXPECT_EQ(judge({.seal_key = sealer_.key()}), error::AuditKeyUnannounced);
+    EXPECT_EQ(judge({.own = true}), ErrorCode{});
+    EXPECT_EQ(judge({.anchors = anchors}), error::AuditKeyUnannounced);
+    anchors.seal_keys.push_back(stranger.key());
+    EXPECT_EQ(judge({.anchors = anchors}), ErrorCode{});
+}
+
+TEST_F(TrailTest, an_introduction_that_was_not_signed_by_the_key_before_is_none) {
+    open().reset();
+    TestSealer forger{8}, fellow{9};
+    fellow.follow(forger);
+    auto claim = fellow.successions().front(); // signed by the forger, not by the key that it names
+    claim.before = sealer_.key();
+    fellow.claim(claim);
+    auto opened = open_trail(storage::posix_file_system(), test_config(path()), fellow, clock_);
+    ASSERT_TRUE(opened) << opened.error().text();
+    opened->trail.reset();
+    EXPECT_EQ(verify_log(storage::posix_file_system(), path(), {}).error().code, error::AuditKeyUnannounced);
 }
 
 TEST_F(TrailTest, knows_after_a_crash_which_acts_of_blocks_it_has) {
@@ -293,6 +341,11 @@ TEST(Record, decodes_exactly_what_it_encodes) {
                          event.sequence = 3;
                          return event;
                      }()},
+          Record{.previous = {},
+                 .body = Opening{.node = "alpha-1",
+                                 .organisation = "Alpha",
+                                 .successions = std::vector<ledger::SealSuccession>(ledger::kSealSuccessionsMax)}},
+          Record{.previous = {}, .body = Seal{.sequence = 3, .height = 2, .uses = ledger::KeyUses{.counts = {1, 2}}}},
           Record{.previous = {}, .body = Seal{.sequence = 3, .height = 2}}}) {
         const auto bytes = encode(record);
         const auto decoded = decode_record(bytes);

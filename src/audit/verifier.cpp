@@ -1,5 +1,6 @@
 #include "audit/verifier.hpp"
 
+#include "audit/trail.hpp"
 #include "base/errors/audit.hpp"
 
 #include <algorithm>
@@ -14,6 +15,19 @@ std::string events(std::uint64_t first, std::uint64_t last) {
                          : "events " + std::to_string(first) + " to " + std::to_string(last);
 }
 
+/// "handshakes 12, not 13" for each kind of which there are fewer than there should be.
+std::string lacking(const ledger::KeyUses& uses, const ledger::KeyUses& wanted) {
+    std::string out;
+    for (std::size_t i = 0; i < ledger::kKeyUses; ++i) {
+        const auto use = static_cast<ledger::KeyUse>(i);
+        if (uses.of(use) >= wanted.of(use)) continue;
+        if (!out.empty()) out += ", ";
+        out +=
+            std::string{name_of(use)} + ' ' + std::to_string(uses.of(use)) + ", not " + std::to_string(wanted.of(use));
+    }
+    return out;
+}
+
 } // namespace
 
 std::string_view name_of(Fault fault) {
@@ -26,6 +40,7 @@ std::string_view name_of(Fault fault) {
     case Fault::forged: return "forged";
     case Fault::damaged: return "damaged";
     case Fault::unsealed: return "unsealed";
+    case Fault::hidden: return "hidden";
     }
     return "unknown";
 }
@@ -93,17 +108,14 @@ Status ChainChecker::take_opening(const Place& place, const Opening& opening) {
         return foreign("a log of chain " + std::to_string(opening.chain_id));
     if (expected_.genesis && opening.genesis != *expected_.genesis)
         return foreign("a log of the chain with genesis " + to_hex(opening.genesis));
-    if (expected_.seal_key && opening.seal_key != *expected_.seal_key)
-        return foreign("sealed by " + to_hex(opening.seal_key));
     if (expected_.anchors) {
         const auto& list = *expected_.anchors;
         if (list.node != opening.node || list.chain_id != opening.chain_id)
             return foreign("the log of " + opening.node + ", the anchors are those of " + list.node);
-        if (!list.seal_keys.empty() && std::ranges::find(list.seal_keys, opening.seal_key) == list.seal_keys.end())
-            return foreign("sealed by " + to_hex(opening.seal_key) + ", a key that the chain does not know");
     }
     if (opening_ && !opening_->node.empty() && !opening.same_log(*opening_))
         return foreign("a segment of the log of " + opening.node + " stands in that of " + opening_->node);
+    CRN_CHECK(take_seal_key(place, opening));
     if (!opening_ || opening_->node.empty()) {
         report_.opening = opening;
         report_.first_event = opening.first_sequence;
@@ -125,6 +137,34 @@ Status ChainChecker::take_opening(const Place& place, const Opening& opening) {
     if (std::ranges::find(report_.seal_keys, opening.seal_key) == report_.seal_keys.end())
         report_.seal_keys.push_back(opening.seal_key);
     opening_ = opening;
+    return {};
+}
+
+/// The first key is taken as it is, unless something is expected of it; every other one must have been introduced.
+Status ChainChecker::take_seal_key(const Place& place, const Opening& opening) {
+    const auto& key = opening.seal_key;
+    const bool is_first = !opening_ || opening_->node.empty();
+    const bool is_led_to = ledger::leads_to(opening.successions, key);
+    const auto& origin = is_led_to ? opening.successions.front().before : key;
+    const bool is_introduced = !is_first && (key == opening_->seal_key || (is_led_to && origin == opening_->seal_key));
+    bool is_on_chain = false;
+    if (expected_.anchors && !expected_.anchors->seal_keys.empty()) {
+        const auto& keys = expected_.anchors->seal_keys;
+        // Of a log whose beginning was dropped by age, the key that introduced the first one will do.
+        const auto has = [&](const auto& wanted) { return std::ranges::find(keys, wanted) != keys.end(); };
+        is_on_chain = has(key) || (is_first && has(origin));
+        if (is_first && !is_on_chain)
+            return fail(error::AuditForeign,
+                        place.text() + ": sealed by " + to_hex(key) + ", a key that the chain does not know");
+    }
+    if (!is_first && !is_introduced && !is_on_chain && !expected_.own)
+        return fail(error::AuditKeyUnannounced,
+                    place.text() + ": sealed by " + to_hex(key) + ", before by " + to_hex(opening_->seal_key));
+    // Another signer counts anew.
+    if (!is_introduced) accounted_ = counted_ = std::nullopt;
+    const auto introduces = [&](const auto& one) { return one.before == expected_.seal_key; };
+    met_key_ =
+        met_key_ || key == expected_.seal_key || (is_led_to && std::ranges::any_of(opening.successions, introduces));
     return {};
 }
 
@@ -168,6 +208,66 @@ void ChainChecker::take_event(const Place& place, const Record& record, const Ev
     previous_event_ = sequence;
     last_was_event_ = true;
     if (event.action == "audit.pruned") pruned_ = true;
+    if (event.action == "key.used" || event.action == "key.counted") take_account(place, event);
+}
+
+void ChainChecker::take_account(const Place& place, const Event& event) {
+    const auto uses = ledger::key_uses_from(event.reason);
+    if (!uses) return; // of a version that did not count
+    const auto number = std::to_string(event.sequence);
+    unaccounted_seals_ = 0;
+    if (event.action == "key.counted") {
+        bool is_lost = false;
+        for (std::size_t i = 0; i < ledger::kKeyUses; ++i) {
+            const auto& before = static_cast<ledger::KeyUse>(i) == ledger::KeyUse::seal ? counted_ : accounted_;
+            if (!before) continue;
+            if (uses->counts[i] >= before->counts[i])
+                report_.unaccounted.counts[i] += uses->counts[i] - before->counts[i];
+            else
+                is_lost = true;
+        }
+        if (is_lost) ++report_.counts_lost;
+        accounted_ = counted_ = uses;
+        return;
+    }
+    if (counted_) {
+        if (const auto text = lacking(*uses, *counted_); !text.empty())
+            find(Fault::hidden, event.sequence, event.sequence, place,
+                 "event " + number +
+                     " accounts for fewer uses of keys than the signer counted up to the seal before: " + text);
+        else if (uses->counts != counted_->counts)
+            find(Fault::forged, event.sequence, event.sequence, place,
+                 "event " + number + " accounts for more uses of keys than the signer counted up to the seal before");
+    }
+    accounted_ = uses;
+}
+
+/// `seal` has been found to be the signer's.
+void ChainChecker::take_uses(const Place& place, const Seal& seal) {
+    if (!seal.uses) {
+        if (counted_)
+            find(Fault::hidden, last_, last_, place,
+                 "the seal behind event " + std::to_string(last_) + " does not say how often keys were used");
+        return;
+    }
+    const auto& uses = *seal.uses;
+    const auto where = "the seal behind event " + std::to_string(last_);
+    if (counted_) {
+        const auto seals = counted_->of(ledger::KeyUse::seal) + 1;
+        if (uses.of(ledger::KeyUse::seal) != seals)
+            find(Fault::hidden, last_, last_, place,
+                 where + " is number " + std::to_string(uses.of(ledger::KeyUse::seal)) + " of its key, not " +
+                     std::to_string(seals));
+        if (const auto text = lacking(uses, *counted_); !text.empty())
+            find(Fault::forged, last_, last_, place, where + " counts fewer uses of keys than the one before: " + text);
+    }
+    if (++unaccounted_seals_ > kSealsPerAccount && accounted_) {
+        find(Fault::hidden, last_, last_, place,
+             where + " is the " + std::to_string(unaccounted_seals_) +
+                 "th without an event that accounts for uses of keys");
+        unaccounted_seals_ = 0;
+    }
+    counted_ = report_.uses = uses;
 }
 
 void ChainChecker::take_seal(const Place& place, const Record& record, const Seal& seal) {
@@ -202,6 +302,10 @@ void ChainChecker::take_seal(const Place& place, const Record& record, const Sea
         // The links were made to fit again, but the seal could not be.
         find(Fault::edited, sealed_ + 1, std::max(last_, sealed_ + 1), place,
              events(sealed_ + 1, std::max(last_, sealed_ + 1)) + ": not what was sealed");
+    if (is_signed && findings_at_seal_ == report_.findings_total)
+        take_uses(place, seal);
+    else if (is_signed && seal.uses)
+        counted_ = seal.uses; // what is missing has been reported
     if (is_signed && fits) {
         report_.last_seal = seal;
         if (anchored_.contains(seal.sequence)) seal_heads_.emplace(seal.sequence, seal.head);
@@ -280,6 +384,8 @@ Result<Report> verify_log(const Reader& reader, const Expectation& expected,
                                        bool at_end) { checker.damaged(place, bytes, at_end); },
                       .on_missing = [&](const std::string& file) { checker.missing_file(file); }}));
     CRN_CHECK(status);
+    if (expected.seal_key && !checker.met_expected_key())
+        return fail(error::AuditForeign, "not sealed by " + to_hex(*expected.seal_key));
     return checker.finish();
 }
 

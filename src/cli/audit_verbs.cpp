@@ -75,6 +75,13 @@ Result<audit::Expectation> expectation_of(const Invocation& invocation) {
     return out;
 }
 
+json to_json(const ledger::KeyUses& uses) {
+    json out = json::object();
+    for (std::size_t i = 0; i < ledger::kKeyUses; ++i)
+        out[std::string{ledger::name_of(static_cast<ledger::KeyUse>(i))}] = uses.counts[i];
+    return out;
+}
+
 json to_json(const audit::Report& report) {
     json findings = json::array();
     for (const auto& finding : report.findings)
@@ -96,6 +103,9 @@ json to_json(const audit::Report& report) {
              {"seals", report.seals},
              {"seal_keys", keys},
              {"unsealed_events", report.unsealed_events},
+             {"key_uses", report.uses ? json(to_json(*report.uses)) : json()},
+             {"unaccounted_key_uses", to_json(report.unaccounted)},
+             {"signer_memories_lost", report.counts_lost},
              {"anchors_met", report.anchors_met},
              {"last_anchored", report.last_anchored},
              {"findings_total", report.findings_total},
@@ -131,6 +141,8 @@ Status audit_verify(Invocation& invocation) {
                                                 std::to_string(report.last_anchored)
                                           : "not compared: give --anchors or --rpc"},
              {"seal key", report.seal_keys.empty() ? "none" : text_of_key(report.seal_keys.back())},
+             {"keys used", report.uses ? text_of(*report.uses) : "not counted"},
+             {"without account", report.unaccounted == ledger::KeyUses{} ? "none" : text_of(report.unaccounted)},
              {"verdict", report.findings_total == 0 ? "sound" : std::to_string(report.findings_total) + " findings"}});
         if (!report.findings.empty()) {
             terminal.out << '\n';

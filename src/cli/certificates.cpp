@@ -105,7 +105,8 @@ Result<crypto::CertificateInfo> renew_certificate(const CertificateFolder& folde
         return crypto::inspect_certificate(made.certificate_pem);
     }
     std::string pem;
-    if (keys == Keys::keep || folder.info.consensus_key) {
+    // A key that was made elsewhere, for which only a request came, cannot be replaced here.
+    if (keys == Keys::keep || folder.info.consensus_key || !exists(folder.path + "/tls.key")) {
         CRN_TRY(old, read_file(folder.path + "/tls.pem", crypto::kPemBytesMax));
         CRN_TRY(made, crypto::reissue_certificate(ca, old, validity, random));
         pem = std::move(made);
@@ -113,7 +114,7 @@ Result<crypto::CertificateInfo> renew_certificate(const CertificateFolder& folde
         const auto& info = folder.info;
         if (!info.client) return fail(error::CertificateNameWrong, folder.path);
         CRN_TRY(made, crypto::issue_client_certificate(ca, info.organisation, info.common_name, *info.client, validity,
-                                                       random));
+                                                       random, info.key.value_or(crypto::CertificateKey::p256)));
         CRN_CHECK(write_file(folder.path + "/tls.key", made.key_pem.view(), Access::secret, Existing::replace));
         pem = made.certificate_pem;
     }

@@ -6,6 +6,7 @@
 #include "base/errors/rpc.hpp"
 #include "cli/files.hpp"
 #include "crypto/hash.hpp"
+#include "node/alarm_push.hpp"
 #include "zone/listeners.hpp"
 
 #define TOML_HEADER_ONLY 0
@@ -263,6 +264,9 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     }
     read.number("audit", "retention_days", out.node.audit_retention_days, 1, 36'500);
     read.number("audit", "anchor_seconds", out.node.audit_anchor_seconds, 0, 86'400);
+    read.file("audit", "anchor_account", out.node.audit_anchor_account_file, false);
+    read.text("audit", "alarms", out.node.audit_alarms);
+    read.file("audit", "alarms_ca", out.node.audit_alarms_ca_file, false);
 
     std::string level = "info";
     read.text("log", "level", level);
@@ -277,6 +281,8 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
                     path + ": audit.retention_days = " + std::to_string(out.node.audit_retention_days));
     if (!out.rpc.tls && !zone::is_loopback(out.rpc.address))
         return fail(error::RpcPlainText, path + ": rpc.listen = " + out.rpc.address);
+    if (const auto sink = node::check_alarm_sink({out.node.audit_alarms, out.node.audit_alarms_ca_file}); !sink)
+        return fail(sink.error().code, path + ": audit.alarms: " + sink.error().detail);
     out.node.settings_digest = "sha256 " + to_hex(crypto::sha256(as_bytes(text)));
     out.node.rpc_address = out.rpc.address;
     out.node.rpc_port = out.rpc.port;
@@ -333,6 +339,10 @@ std::string to_toml(const NodeSettings& settings) {
     out += "\n[audit]\n";
     out += "retention_days = " + std::to_string(node.audit_retention_days) + "\n";
     out += "anchor_seconds = " + std::to_string(node.audit_anchor_seconds) + "\n";
+    if (!node.audit_anchor_account_file.empty())
+        out += "anchor_account = " + toml_text(node.audit_anchor_account_file) + "\n";
+    if (!node.audit_alarms.empty()) out += "alarms = " + toml_text(node.audit_alarms) + "\n";
+    if (!node.audit_alarms_ca_file.empty()) out += "alarms_ca = " + toml_text(node.audit_alarms_ca_file) + "\n";
     out += "\n[log]\n";
     for (const auto& [name, level] : kLevels)
         if (level == settings.log_level) out += "level = " + toml_text(name) + "\n";

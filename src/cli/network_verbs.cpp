@@ -40,6 +40,7 @@ Status org_init(Invocation& invocation) {
     CRN_TRY(days, invocation.number("days", plan.days, 1, 3650));
     plan.days = days;
     plan.suite = *ledger::suite_from_name(invocation.flag_or("suite", "international"));
+    plan.ca_key = crypto::certificate_key_from(invocation.flag_or("algorithm", "p256")).value_or(plan.ca_key);
     const auto directory = absolute(invocation.flag_or("dir", plan.name));
     if (exists(directory + "/organisation.json")) return fail(error::CliFileExists, directory + "/organisation.json");
     CRN_TRY(passphrase, read_passphrase(invocation, "New passphrase for the validators' keys: ", Ask::twice));
@@ -279,6 +280,10 @@ void declare_org(CommandList& out) {
                               .help = "algorithms of the keys that are made: international (Ed25519 votes, secp256k1 "
                                       "accounts) or national (SM2 for both) (default: international)",
                               .choices = {"international", "national"}},
+                             {.name = "algorithm",
+                              .value = "NAME",
+                              .help = "of the CA's key; TLS keys of validators are P-256 always (default: p256)",
+                              .choices = {"p256", "ed25519"}},
                              {.name = "days", .value = "N", .help = "validity of the TLS certificates (default: 90)"}},
                    .examples = {{"cairn org init Alpha --validator alpha-1=alpha.example:30300", ""},
                                 {"cairn org init Beta --dir /srv/beta --validator beta-1=10.0.0.2:30300 --validator "

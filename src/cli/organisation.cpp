@@ -136,7 +136,7 @@ Result<Invitation> create_organisation(const std::string& directory, const Organ
                                        std::int64_t now) {
     if (exists(directory + "/organisation.json")) return fail(error::CliFileExists, directory + "/organisation.json");
     CRN_CHECK(make_directory(directory, Access::secret));
-    CRN_TRY(ca, crypto::create_ca(plan.name, {now - kClockSlack, now + kCaDays * kDay}, random));
+    CRN_TRY(ca, crypto::create_ca(plan.name, {now - kClockSlack, now + kCaDays * kDay}, random, plan.ca_key));
     CRN_CHECK(write_secret(directory + "/ca.key", ca.key_pem.view()));
     CRN_CHECK(write_file(directory + "/ca.pem", ca.certificate_pem, Access::shared, Existing::refuse));
 

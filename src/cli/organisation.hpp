@@ -14,6 +14,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "crypto/certificate_key.hpp"
 #include "ledger/genesis.hpp"
 #include "signer/sealed_keys.hpp"
 
@@ -37,6 +38,7 @@ struct OrganisationPlan {
     signer::SealCost seal_cost;
     /// Of the keys that are made: national for SM2 votes and accounts, otherwise Ed25519 and secp256k1.
     ledger::Suite suite = ledger::Suite::international;
+    crypto::CertificateKey ca_key = crypto::CertificateKey::p256;
     std::uint64_t days = 90; // validity of the validators' certificates; the CA's is 3650
 };
 

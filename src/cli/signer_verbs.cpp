@@ -8,10 +8,13 @@
 #include "cli/sender.hpp"
 #include "cli/voting_key_proof.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/certificate_request.hpp"
 #include "crypto/p256_key.hpp"
 #include "ledger/genesis.hpp"
 #include "ledger/key_claim.hpp"
 #include "ledger/validators.hpp"
+#include "signer/audit_keys.hpp"
+#include "signer/ceremony.hpp"
 #include "signer/client.hpp"
 #include "signer/journal.hpp"
 #include "signer/reseal.hpp"
@@ -269,6 +272,65 @@ Status signer_change_passphrase(Invocation& invocation) {
     return {};
 }
 
+/// Where the node's keys are: only the request travels to the CA.
+Status signer_request(Invocation& invocation) {
+    CRN_TRY(path, required(invocation, "keys", "DIR"));
+    CRN_TRY(out, required(invocation, "out", "FILE"));
+    const auto folder = absolute(path);
+    CRN_TRY(keys, signer::read_sealed_keys(folder + "/keys.sealed"));
+    if (keys.on_token())
+        return fail(error::SealedKeysInvalid, folder + "/keys.sealed: make the request with the token's own tools");
+    crypto::NodeIdentity identity{invocation.flag_or("name", ""), invocation.flag_or("node", ""),
+                                  keys.public_keys.consensus};
+    if (exists(folder + "/tls.pem")) {
+        CRN_TRY(pem, read_file(folder + "/tls.pem", crypto::kPemBytesMax));
+        CRN_TRY(info, crypto::inspect_certificate(pem));
+        if (identity.organisation.empty()) identity.organisation = info.organisation;
+        if (identity.node.empty()) identity.node = info.common_name;
+    }
+    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + folder + "/keys.sealed: ", Ask::once));
+    const auto secrets = signer::open_for_ceremony(folder + "/keys.sealed", as_bytes(passphrase));
+    wipe(passphrase);
+    if (!secrets) return std::unexpected(secrets.error());
+    CRN_TRY(tls, crypto::P256Key::from_scalar(secrets->tls_scalar()));
+    CRN_TRY(request, crypto::request_node_certificate(identity, tls));
+    CRN_TRY(asked, crypto::inspect_request(request));
+    CRN_CHECK(write_file(absolute(out), request, Access::shared, Existing::refuse));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << json{{"request", absolute(out)}, {"key_id", to_hex(asked.key_id)}}.dump(2) << '\n';
+    else
+        print_fields(terminal, {{"request", absolute(out)}, {"key id", to_hex(asked.key_id)}});
+    if (!terminal.quiet)
+        terminal.err << "Next: where ca.key is: cairn identity sign " << out << " --org DIR, then put tls.pem into "
+                     << path << "\n";
+    return {};
+}
+
+Status signer_replace_audit_key(Invocation& invocation) {
+    CRN_TRY(path, required(invocation, "keys", "FILE"));
+    const auto keys = absolute(path);
+    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + keys + ": ", Ask::once));
+    const auto made = signer::replace_audit_key(keys, as_bytes(passphrase), crypto::system_random());
+    wipe(passphrase);
+    if (!made) return std::unexpected(made.error());
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out << json{{"audit_key", to_hex(made->after)},
+                             {"before", to_hex(made->before)},
+                             {"introduction", signer::successions_path(keys)}}
+                            .dump(2)
+                     << '\n';
+    else
+        print_fields(terminal, {{"audit key", to_hex(made->after)},
+                                {"introduced by", to_hex(made->before)},
+                                {"introduction", signer::successions_path(keys)}});
+    if (!terminal.quiet)
+        terminal.err << "Next: restart the node; its log goes on under the new key. Officers' shares and copies of the "
+                        "file have the old one: make them again\n";
+    return {};
+}
+
 Status signer_trial(Invocation& invocation) {
     signer::TrialPlan plan;
     CRN_TRY(requests, invocation.number("requests", 100'000, 0, 1'000'000'000));
@@ -482,6 +544,33 @@ void declare_signer(CommandList& out) {
                     .completes = Completes::file}},
          .examples = {{"cairn signer change-passphrase --keys Alpha/validators/alpha-1/keys.sealed", ""}},
          .run = signer_change_passphrase});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "request",
+         .summary = "ask the organisation's CA for a certificate of a node's TLS key",
+         .details =
+             "For a node whose machine has no ca.key, and a CA whose machine has no keys.sealed: the TLS key stays "
+             "in keys.sealed, a request (PKCS#10) that it signs goes to `cairn identity sign`. Organisation and "
+             "name come from tls.pem beside the keys, unless they are given.",
+         .flags = {{.name = "keys", .value = "DIR", .help = "the validator's folder, with keys.sealed (required)"},
+                   {.name = "out", .value = "FILE", .help = "the request (required)", .completes = Completes::file},
+                   {.name = "name", .value = "ORGANISATION", .help = "(default: as in tls.pem)"},
+                   {.name = "node", .value = "NAME", .help = "of the validator (default: as in tls.pem)"},
+                   kPassphraseFile},
+         .examples = {{"cairn signer request --keys Alpha/validators/alpha-1 --out alpha-1.csr", ""}},
+         .run = signer_request});
+    out.push_back(
+        {.noun = "signer",
+         .verb = "replace-audit-key",
+         .summary = "give a node a fresh key to seal its audit log with",
+         .details =
+             "For a key that leaked or is too old. The old key signs for the new one before it is gone; the node "
+             "writes that into its log when it is started again, and has the new key vouched for on chain with "
+             "its next anchor. Old seals stay valid: `cairn audit verify` follows the keys from one to the next, "
+             "and refuses a key that nobody introduced. A node that runs goes on with the old key until then.",
+         .flags = {kKeys, kPassphraseFile},
+         .examples = {{"cairn signer replace-audit-key --keys Alpha/validators/alpha-1/keys.sealed", ""}},
+         .run = signer_replace_audit_key});
     out.push_back(
         {.noun = "signer",
          .verb = "trial",

@@ -2,6 +2,7 @@
 
 #include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
+#include "crypto/certificate_issue.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/openssl_handle.hpp"
 
@@ -16,9 +17,6 @@
 namespace cairn::crypto {
 namespace {
 
-constexpr std::string_view kNodeUri = "cairn:node:";
-constexpr std::string_view kSm2Uri = "sm2:";
-constexpr std::size_t kNameBytesMax = 64;
 constexpr std::size_t kDerBytesMax = 8 * 1024;
 /// 9999-12-31: the last instant that GeneralizedTime can express.
 constexpr std::int64_t kTimeMax = 253'402'300'799;
@@ -61,65 +59,20 @@ std::optional<std::int64_t> seconds_of(const ASN1_TIME* time) {
     return timegm(&fields);
 }
 
-bool is_p256(const EVP_PKEY* key) {
-    if (key == nullptr || EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) return false;
-    char group[64];
-    std::size_t length = 0;
-    return EVP_PKEY_get_group_name(key, group, sizeof group, &length) == 1 &&
-           std::string_view(group, length) == SN_X9_62_prime256v1;
-}
-
-Key generate_p256() { return Key(EVP_EC_gen(SN_X9_62_prime256v1)); }
-
-Hash256 key_id_of(const X509* certificate) {
-    unsigned char* der = nullptr;
-    const auto length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-    if (length <= 0) return {};
-    const auto id = sha256({der, static_cast<std::size_t>(length)});
-    OPENSSL_free(der);
-    return id;
-}
-
-std::string_view client_prefix(ClientKind kind) { return kind == ClientKind::person ? "cairn:person:" : "cairn:app:"; }
-
-std::optional<VotingKey> parse_node_uri(std::string_view uri) {
-    if (!uri.starts_with(kNodeUri)) return std::nullopt;
-    // Digits without a prefix for Ed25519, "sm2:" and digits for SM2.
-    const auto rest = uri.substr(kNodeUri.size());
-    const auto digits = rest.substr(rest.starts_with(kSm2Uri) ? kSm2Uri.size() : 0);
-    return voting_key_from_text(std::string(rest.substr(0, rest.size() - digits.size())) + "0x" + std::string(digits));
-}
-
-/// The subject alternative name, which must be one URI and nothing else.
 std::optional<std::string> only_uri(const X509* certificate) {
-    const auto free_names = [](GENERAL_NAMES* names) { GENERAL_NAMES_free(names); };
-    const std::unique_ptr<GENERAL_NAMES, decltype(free_names)> names(
+    const std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>> names(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-    if (!names || sk_GENERAL_NAME_num(names.get()) != 1) return std::nullopt;
-    const auto* name = sk_GENERAL_NAME_value(names.get(), 0);
-    if (name->type != GEN_URI) return std::nullopt;
-    const auto* text = name->d.uniformResourceIdentifier;
-    return std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                       static_cast<std::size_t>(ASN1_STRING_length(text)));
+    return names ? crypto::only_uri(names.get()) : std::nullopt;
 }
 
 std::optional<VotingKey> consensus_key_of(const X509* certificate) {
     const auto uri = only_uri(certificate);
-    return uri ? parse_node_uri(*uri) : std::nullopt;
+    return uri ? node_from_uri(*uri) : std::nullopt;
 }
 
 std::optional<ClientIdentity> client_of(const X509* certificate) {
     const auto uri = only_uri(certificate);
-    if (!uri) return std::nullopt;
-    for (const auto kind : {ClientKind::person, ClientKind::application}) {
-        const auto prefix = client_prefix(kind);
-        if (!uri->starts_with(prefix)) continue;
-        const auto account = fixed_from_hex<Address>(uri->substr(prefix.size()));
-        // One text for one account: no capitals, no zero address.
-        if (!account || account->is_zero() || uri->substr(prefix.size()) != to_hex(*account)) return std::nullopt;
-        return ClientIdentity{kind, *account};
-    }
-    return std::nullopt;
+    return uri ? client_from_uri(*uri) : std::nullopt;
 }
 
 /// Signature, time, issuer and the constraints of RFC 5280, with `ca` as the only trust and no intermediates.
@@ -147,7 +100,7 @@ Status verify_against(X509* certificate, X509* ca, std::int64_t now) {
 }
 
 Status check_ca_shape(X509* ca) {
-    if (!is_p256(X509_get0_pubkey(ca))) return invalid("the CA's key is not P-256");
+    if (!kind_of(X509_get0_pubkey(ca))) return invalid("the CA's key is neither P-256 nor Ed25519");
     // Values above 1 are OpenSSL's concessions to certificates without basicConstraints.
     if (X509_check_ca(ca) != 1) return invalid("the issuer is no CA");
     if (X509_get_pathlen(ca) != 0) return invalid("the CA's path length is not 0");
@@ -163,7 +116,9 @@ Status check_leaf_shape(X509* leaf, std::uint32_t usage) {
     const auto flags = X509_get_extension_flags(leaf);
     if ((flags & EXFLAG_INVALID) != 0) return invalid("an extension is malformed or there twice");
     if ((flags & EXFLAG_CA) != 0 || X509_check_ca(leaf) != 0) return wrong("a CA certificate cannot be a node's");
-    if (!is_p256(X509_get0_pubkey(leaf))) return wrong("the key is not P-256");
+    const auto kind = kind_of(X509_get0_pubkey(leaf));
+    if (!kind || (usage == kNodeUsage && *kind != CertificateKey::p256))
+        return wrong(usage == kNodeUsage ? "the key is not P-256" : "the key is neither P-256 nor Ed25519");
     if ((flags & EXFLAG_KUSAGE) == 0 || X509_get_key_usage(leaf) != KU_DIGITAL_SIGNATURE)
         return wrong("the key usage is not digital signature alone");
     if ((flags & EXFLAG_XKUSAGE) == 0 || X509_get_extended_key_usage(leaf) != usage)
@@ -231,7 +186,7 @@ public:
     }
     X509* get() { return certificate_.get(); }
     bool sign(EVP_PKEY* key) {
-        require(X509_sign(certificate_.get(), key, EVP_sha256()) > 0);
+        require(X509_sign(certificate_.get(), key, digest_of(key)) > 0);
         return good_;
     }
 
@@ -256,7 +211,7 @@ std::string certificate_pem(X509* certificate) {
 
 Status check_request(std::string_view name, const Validity& validity) {
     const auto printable = [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; };
-    if (name.empty() || name.size() > kNameBytesMax || !std::ranges::all_of(name, printable))
+    if (name.empty() || name.size() > kCertificateNameMax || !std::ranges::all_of(name, printable))
         return invalid("a name must be 1 to 64 printable characters");
     if (validity.not_before < 0 || validity.not_after <= validity.not_before || validity.not_after > kTimeMax)
         return invalid("the validity must end after it begins and before the year 10000");
@@ -272,11 +227,12 @@ Result<CertifiedKey> finish(Builder& builder, EVP_PKEY* key, EVP_PKEY* issuer_ke
 
 } // namespace
 
-Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& validity, Random& random) {
+Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& validity, Random& random,
+                               CertificateKey kind) {
     const ErrorScope errors;
     CRN_CHECK(check_request(organisation, validity));
-    const auto key = generate_p256();
-    if (!key) return fail(error::KeyInvalid, "OpenSSL cannot generate a P-256 key");
+    const auto key = generate_key(kind);
+    if (!key) return fail(error::KeyInvalid, "OpenSSL cannot generate a key");
 
     Builder builder;
     builder.set_serial(random);
@@ -293,16 +249,12 @@ Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& va
 
 namespace {
 
-struct LeafPlan {
-    std::string organisation;
-    std::string common_name;
-    std::string uri;
-    const char* usage;
-};
+constexpr const char* kNodeUsageText = "serverAuth,clientAuth";
+constexpr const char* kClientUsageText = "clientAuth";
 
 /// `public_key`: of the subject; a new pair is made if it is null.
 Result<CertifiedKey> issue_leaf(const CertifiedKey& ca, const LeafPlan& plan, const Validity& validity, Random& random,
-                                EVP_PKEY* public_key) {
+                                EVP_PKEY* public_key, CertificateKey kind = CertificateKey::p256) {
     CRN_CHECK(check_request(plan.organisation, validity));
     CRN_CHECK(check_request(plan.common_name, validity));
     const auto ca_certificate = parse_pem(ca.certificate_pem);
@@ -314,8 +266,8 @@ Result<CertifiedKey> issue_leaf(const CertifiedKey& ca, const LeafPlan& plan, co
     const auto ca_begin = seconds_of(X509_get0_notBefore(ca_certificate.get()));
     if (!ca_end || !ca_begin || validity.not_after > *ca_end || validity.not_before < *ca_begin)
         return invalid("the validity is not within the CA's");
-    const auto key = public_key == nullptr ? generate_p256() : Key{};
-    if (public_key == nullptr && !key) return fail(error::KeyInvalid, "OpenSSL cannot generate a P-256 key");
+    const auto key = public_key == nullptr ? generate_key(kind) : Key{};
+    if (public_key == nullptr && !key) return fail(error::KeyInvalid, "OpenSSL cannot generate a key");
 
     Builder builder;
     builder.set_serial(random);
@@ -326,7 +278,7 @@ Result<CertifiedKey> issue_leaf(const CertifiedKey& ca, const LeafPlan& plan, co
     auto* issuer = ca_certificate.get();
     builder.add_extension(issuer, NID_basic_constraints, "critical,CA:FALSE");
     builder.add_extension(issuer, NID_key_usage, "critical,digitalSignature");
-    builder.add_extension(issuer, NID_ext_key_usage, plan.usage);
+    builder.add_extension(issuer, NID_ext_key_usage, plan.is_node ? kNodeUsageText : kClientUsageText);
     builder.add_extension(issuer, NID_subject_alt_name, "URI:" + plan.uri);
     builder.add_extension(issuer, NID_subject_key_identifier, "hash");
     builder.add_extension(issuer, NID_authority_key_identifier, "keyid:always");
@@ -336,13 +288,8 @@ Result<CertifiedKey> issue_leaf(const CertifiedKey& ca, const LeafPlan& plan, co
 }
 
 std::string first_name_entry(const X509* certificate, int nid) {
-    char text[kNameBytesMax + 2] = {};
-    const int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), nid, text, sizeof text);
-    return length <= 0 ? std::string{} : std::string(text, static_cast<std::size_t>(length));
+    return name_entry(X509_get_subject_name(certificate), nid);
 }
-
-constexpr const char* kNodeUsageText = "serverAuth,clientAuth";
-constexpr const char* kClientUsageText = "clientAuth";
 
 Result<CertificateInfo> inspect(X509* certificate);
 
@@ -351,19 +298,22 @@ Result<CertificateInfo> inspect(X509* certificate);
 Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity,
                                             const Validity& validity, Random& random) {
     const ErrorScope errors;
-    const auto& key = identity.consensus_key;
-    const auto uri = std::string(kNodeUri) + (key.algorithm == VotingAlgorithm::sm2 ? std::string(kSm2Uri) : "") +
-                     to_hex_digits(key.bytes);
-    return issue_leaf(ca, {identity.organisation, identity.node, uri, kNodeUsageText}, validity, random, nullptr);
+    return issue_leaf(ca, {identity.organisation, identity.node, uri_of(identity.consensus_key), true}, validity,
+                      random, nullptr);
 }
 
 Result<CertifiedKey> issue_client_certificate(const CertifiedKey& ca, std::string_view organisation,
                                               std::string_view label, const ClientIdentity& identity,
-                                              const Validity& validity, Random& random) {
+                                              const Validity& validity, Random& random, CertificateKey kind) {
     const ErrorScope errors;
-    const auto uri = std::string(client_prefix(identity.kind)) + to_hex(identity.account);
-    return issue_leaf(ca, {std::string(organisation), std::string(label), uri, kClientUsageText}, validity, random,
-                      nullptr);
+    return issue_leaf(ca, {std::string(organisation), std::string(label), uri_of(identity), false}, validity, random,
+                      nullptr, kind);
+}
+
+Result<std::string> certify_key(const CertifiedKey& ca, const LeafPlan& plan, const Validity& validity, Random& random,
+                                EVP_PKEY* public_key) {
+    CRN_TRY(made, issue_leaf(ca, plan, validity, random, public_key));
+    return std::move(made.certificate_pem);
 }
 
 Result<std::string> reissue_certificate(const CertifiedKey& ca, std::string_view old_pem, const Validity& validity,
@@ -375,7 +325,7 @@ Result<std::string> reissue_certificate(const CertifiedKey& ca, std::string_view
     if (!is_node && !client_of(old.get())) return no_name("node, cairn:person or cairn:app");
     CRN_CHECK(check_leaf_shape(old.get(), is_node ? kNodeUsage : kClientUsage));
     const LeafPlan plan{first_name_entry(old.get(), NID_organizationName), first_name_entry(old.get(), NID_commonName),
-                        *only_uri(old.get()), is_node ? kNodeUsageText : kClientUsageText};
+                        *only_uri(old.get()), is_node};
     CRN_TRY(made, issue_leaf(ca, plan, validity, random, X509_get0_pubkey(old.get())));
     return made.certificate_pem;
 }
@@ -411,7 +361,8 @@ Result<CertificateInfo> inspect(X509* certificate) {
     out.serial = to_hex_digits({ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))});
     out.validity = {*not_before, *not_after};
     out.is_ca = X509_check_ca(certificate) == 1;
-    out.key_id = key_id_of(certificate);
+    out.key = kind_of(X509_get0_pubkey(certificate));
+    out.key_id = key_id_of(X509_get_X509_PUBKEY(certificate));
     unsigned char* der = nullptr;
     if (const auto length = i2d_X509(certificate, &der); length > 0) {
         out.fingerprint = sha256({der, static_cast<std::size_t>(length)});

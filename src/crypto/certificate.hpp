@@ -1,6 +1,6 @@
 // X.509 certificates of organisations and their nodes, and private keys in PEM files (OpenSSL).
 //
-// An organisation's CA (P-256, self-signed, path length 0) vouches for the TLS certificates of its nodes. A node's
+// An organisation's CA (P-256 or Ed25519, self-signed, path length 0) vouches for the TLS certificates of its nodes. A node's
 // certificate (P-256) binds its TLS key to its consensus key by exactly one subject alternative name of type URI:
 // "cairn:node:" and the 64 lower-case hex digits of the Ed25519 public key.
 //
@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "crypto/certificate_key.hpp"
 #include "crypto/voting_key.hpp"
 
 #include <cstdint>
@@ -53,7 +54,8 @@ struct NodeIdentity {
 
 /// KeyInvalid if OpenSSL cannot make a key; CertificateInvalid for an empty or overlong name (64 bytes) or a validity that
 /// ends before it begins. `random` gives the serial number; keys come from OpenSSL's own generator.
-Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& validity, Random& random);
+Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& validity, Random& random,
+                               CertificateKey kind = CertificateKey::p256);
 /// The certificate ends with its CA's at the latest: a longer validity is CertificateInvalid.
 Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity,
                                             const Validity& validity, Random& random);
@@ -75,6 +77,7 @@ struct CertificateInfo {
     std::string serial; // hex digits
     Validity validity;
     bool is_ca = false;
+    std::optional<CertificateKey> key;      // if it is one of these
     Hash256 fingerprint;                    // SHA-256 of the certificate
     Hash256 key_id;                         // SHA-256 of the subject's public key (SubjectPublicKeyInfo, DER)
     std::optional<VotingKey> consensus_key; // if there is exactly one well-formed node URI
@@ -85,7 +88,7 @@ Result<CertificateInfo> inspect_certificate(std::string_view pem);
 /// DER of the first certificate of the text.
 Result<Bytes> certificate_der(std::string_view pem);
 
-/// A CA as create_ca makes it: P-256, signed by itself, CA with path length 0, may sign certificates, valid at `now`.
+/// A CA as create_ca makes it: P-256 or Ed25519, signed by itself, CA with path length 0, may sign certificates, valid at `now`.
 Status verify_ca_certificate(std::string_view ca_pem, std::int64_t now);
 /// DER of one certificate in PEM form.
 std::string certificate_pem_of(BytesView der);
@@ -95,7 +98,8 @@ Result<CertificateInfo> inspect_certificate_der(BytesView der);
 /// A certificate for TLS clients alone; `label` is its common name: a pseudonym, not the real name.
 Result<CertifiedKey> issue_client_certificate(const CertifiedKey& ca, std::string_view organisation,
                                               std::string_view label, const ClientIdentity& identity,
-                                              const Validity& validity, Random& random);
+                                              const Validity& validity, Random& random,
+                                              CertificateKey kind = CertificateKey::p256);
 /// Errors as for nodes below; `cas` are the organisation's trusted CA certificates in DER.
 Result<ClientIdentity> verify_client_certificate(BytesView leaf_der, std::span<const Bytes> cas, std::int64_t now);
 

@@ -1,7 +1,7 @@
-// Certificates as they come from a peer (DER) or a file (PEM): whatever the bytes are, they are judged without harm, and nothing
+// Certificates as they come from a peer (DER) or a file (PEM), and requests for some: whatever the bytes are, they are judged without harm, and nothing
 // that the trusted CA has not signed is accepted.
 #include "base/assert.hpp"
-#include "crypto/certificate.hpp"
+#include "crypto/certificate_request.hpp"
 
 using namespace cairn;
 
@@ -33,5 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         static_cast<void>(crypto::verify_node_certificate(cas().front(), odd, kNow));
     }
     static_cast<void>(crypto::inspect_certificate(as_text(bytes)));
+    if (const auto request = crypto::inspect_request(as_text(bytes)))
+        CRN_ASSERT(request->consensus_key.has_value() != request->client.has_value());
     return 0;
 }

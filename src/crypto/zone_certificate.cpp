@@ -2,6 +2,7 @@
 
 #include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
+#include "crypto/certificate_issue.hpp"
 #include "crypto/openssl_handle.hpp"
 
 #include <openssl/ec.h>
@@ -129,7 +130,7 @@ Result<CertifiedKey> issue(const CertifiedKey& ca, const ZoneIdentity& identity,
         add_extension(out.get(), issuer.get(), NID_subject_alt_name, *names) &&
         add_extension(out.get(), issuer.get(), NID_subject_key_identifier, "hash") &&
         add_extension(out.get(), issuer.get(), NID_authority_key_identifier, "keyid:always") &&
-        X509_sign(out.get(), issuer_key.get(), EVP_sha256()) > 0;
+        X509_sign(out.get(), issuer_key.get(), digest_of(issuer_key.get())) > 0;
     if (!made) return fail(error::KeyInvalid, "OpenSSL cannot make the certificate");
 
     const Bio bio(BIO_new(BIO_s_mem()));

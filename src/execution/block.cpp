@@ -1,5 +1,6 @@
 #include "execution/block.hpp"
 
+#include "execution/births.hpp"
 #include "execution/candidate_order.hpp"
 #include "execution/history_contract.hpp"
 
@@ -77,19 +78,22 @@ ExecutedBlock execute_block(const ledger::StateView& parent_state, const BlockIn
     ExecutedBlock out;
     auto& header = out.block.header;
     header = header_on(input, parameters);
-    auto metered = natives; // a small map; the guard in it is the block's own
+    auto own = natives; // a small map; the guard in it is the block's own
     std::optional<Quotas> quotas;
     if (input.quotas.contract) {
         quotas.emplace(parent_state, natives.guard, input.quotas);
-        metered.guard = &*quotas;
+        own.guard = &*quotas;
     }
-    const auto rules = rules_of(parameters, quotas ? metered : natives);
+    Births births(own.guard);
+    own.guard = &births;
+    const auto rules = rules_of(parameters, own);
     const auto environment = environment_of(header, parameters, block_hash);
 
     evm::State state(quotas ? quotas->view() : parent_state);
     record_parent_hash(state, header.number, header.parent_hash);
     for (const auto& candidate : in_block_order(input.candidates)) {
         auto outcome = apply_transaction(state, *candidate, environment, header.gas_limit - header.gas_used, rules);
+        const auto made = births.take(state);
         if (!outcome) {
             out.dropped.push_back({candidate, outcome.error().code});
             continue;
@@ -97,6 +101,8 @@ ExecutedBlock execute_block(const ledger::StateView& parent_state, const BlockIn
         if (quotas) quotas->add_logs(outcome->receipt.logs);
         header.gas_used += outcome->receipt.gas_used;
         outcome->receipt.cumulative_gas_used = header.gas_used;
+        for (const auto& contract : made)
+            out.made.emplace_back(static_cast<std::uint32_t>(out.receipts.size()), contract);
         out.receipts.push_back(std::move(outcome->receipt));
         out.block.transactions.push_back(*candidate);
         out.block.transactions.back().sender = outcome->sender;

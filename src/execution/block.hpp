@@ -31,6 +31,8 @@ struct ExecutedBlock {
         ErrorCode reason; // NonceTooHigh may be tried again later
     };
     std::vector<Dropped> dropped;
+    /// Contracts that contracts made, by the index of the transaction.
+    std::vector<std::pair<std::uint32_t, Address>> made;
 };
 
 /// Orders the candidates (duplicates dropped; each sender's permuted among their own slots into ascending nonce), runs

@@ -1,14 +1,19 @@
 // The audit log of a running node: every act once, and anchors that leave an idle network alone.
 #include "audit/verifier.hpp"
+#include "base/errors/audit.hpp"
 #include "codec/abi.hpp"
+#include "crypto/certificate.hpp"
+#include "crypto/hash.hpp"
 #include "ledger/selector.hpp"
 #include "node/audit_watch.hpp"
+#include "node/signer_sealer.hpp"
 #include "node/test_network.hpp"
 #include "system/anchors.hpp"
 #include "system/system_contracts.hpp"
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 #include <random>
 #include <thread>
@@ -70,7 +75,117 @@ TEST(Node, each_act_on_the_chain_is_one_event) {
     EXPECT_EQ(counts["node.start"], starts);
     EXPECT_EQ(counts["node.stop"], starts);
     EXPECT_EQ(counts["configuration.load"], starts);
-    EXPECT_GT(counts["key.used"], 0u);
+    EXPECT_EQ(counts["key.counted"], starts);
+    EXPECT_GE(counts["key.used"], starts);
+
+    // Every use of a key that the signer has counted is accounted for by the node.
+    const auto at_rest = open_at_rest(network.config(0), network.genesis());
+    const auto report = audit::verify_log((*at_rest)->files(), network.config(0).data_dir + "/audit", {});
+    ASSERT_TRUE(report) << report.error().text();
+    ASSERT_TRUE(report->uses);
+    EXPECT_GT(report->uses->of(ledger::KeyUse::vote), 100u);
+    EXPECT_EQ(report->uses->of(ledger::KeyUse::seal), report->seals);
+    EXPECT_EQ(text_of(report->unaccounted), text_of(ledger::KeyUses{}));
+}
+
+TEST(Node, anchors_are_paid_for_where_gas_has_a_price) {
+    TestNetwork network(1, "paid-anchor", 0, ledger::Suite::international, crypto::CertificateKey::p256,
+                        U256{1'000'000'000});
+    auto config = network.config(0);
+    const auto name = network.genesis().validators.members[0].name;
+    const auto file = config.data_dir + ".anchor-account";
+    {
+        auto node = Node::start(config);
+        ASSERT_TRUE(node) << node.error().text();
+        EXPECT_EQ((*node)->audit().anchor_now().error().code, error::AuditNoPayer);
+    }
+    ASSERT_TRUE(crypto::write_secret_file(file, "no key\n"));
+    config.audit_anchor_account_file = file;
+    {
+        auto node = Node::start(config);
+        ASSERT_TRUE(node) << node.error().text();
+        EXPECT_EQ((*node)->audit().anchor_now().error().code, error::AuditNoPayer);
+    }
+    std::filesystem::remove(file);
+    ASSERT_TRUE(crypto::write_secret_file(file, to_hex(network.key()) + "\n"));
+    auto node = Node::start(config);
+    ASSERT_TRUE(node) << node.error().text();
+    auto& chain = (*node)->chain();
+    const auto latest = [&] { return system::latest_anchor(**chain.state(chain.head()), name); };
+    std::uint64_t last = 0;
+    for (int round = 0; round < 2; ++round) { // the second finds the nonce where the first left it
+        ASSERT_TRUE((*node)->audit().trail().append({.subject = "test", .action = "configuration.load"},
+                                                    audit::Durability::durable));
+        const auto sent = (*node)->audit().anchor_now();
+        ASSERT_TRUE(sent) << sent.error().text();
+        for (int i = 0; i < 1'200 && (!latest() || latest()->sequence < *sent); ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds{50});
+        ASSERT_TRUE(latest());
+        EXPECT_GE(latest()->sequence, *sent);
+        EXPECT_GT(*sent, last);
+        last = *sent;
+    }
+}
+
+/// A node that has a key used and keeps it out of its log.
+class HidingSealer final : public audit::Sealer {
+public:
+    explicit HidingSealer(const std::shared_ptr<signer::Client>& signer) : inner_(signer) {}
+    crypto::ValidatorPublicKey key() const override { return inner_.key(); }
+    std::optional<ledger::KeyUses> uses_at_start() const override { return inner_.uses_at_start(); }
+    std::optional<ledger::KeyUses> uses() const override {
+        auto out = inner_.uses();
+        out->of(ledger::KeyUse::handshake) -= hidden;
+        return out;
+    }
+    Result<audit::Sealed> seal(const audit::SealStatement& statement) override { return inner_.seal(statement); }
+    Result<crypto::Signature> anchor(const ledger::AnchorStatement& statement) override {
+        return inner_.anchor(statement);
+    }
+    std::uint64_t hidden = 0;
+
+private:
+    SignerSealer inner_;
+};
+
+TEST(Node, that_suppresses_one_use_of_a_key_is_seen_in_its_audit_log) {
+    TestNetwork network(1, "hiding");
+    const auto& config = network.config(0);
+    const auto directory = config.data_dir + "/hidden";
+    ASSERT_TRUE(std::filesystem::create_directories(directory));
+    const auto run = [&](const std::string& name, std::uint64_t hidden) -> audit::Report {
+        const auto client = signer::Client::start({.keys_file = config.keys_file,
+                                                   .passphrase_file = config.passphrase_file,
+                                                   .chain_id = network.genesis().parameters.chain_id});
+        EXPECT_TRUE(client) << client.error().text();
+        if (!client) return {};
+        HidingSealer sealer{*client};
+        const auto path = directory + "/" + name;
+        auto opened = audit::open_trail(storage::posix_file_system(),
+                                        {.directory = path,
+                                         .node = "org0-1",
+                                         .organisation = "Org0",
+                                         .chain_id = network.genesis().parameters.chain_id},
+                                        sealer, system_clock());
+        EXPECT_TRUE(opened) << opened.error().text();
+        for (std::uint8_t i = 0; i < 3; ++i) {
+            EXPECT_TRUE((*client)->sign_handshake(crypto::sha256(Bytes{i})));
+            if (i == 1) sealer.hidden = hidden;
+            EXPECT_TRUE(
+                opened->trail->append({.subject = "node", .action = "peer.connected"}, audit::Durability::grouped));
+            EXPECT_TRUE(opened->trail->flush());
+        }
+        opened->trail.reset();
+        const auto report = audit::verify_log(storage::posix_file_system(), path, {});
+        EXPECT_TRUE(report) << report.error().text();
+        return report ? *report : audit::Report{};
+    };
+    const auto honest = run("honest", 0);
+    EXPECT_EQ(honest.findings_total, 0u) << honest.findings[0].text;
+    const auto hiding = run("hiding", 1);
+    ASSERT_EQ(hiding.findings_total, 1u);
+    EXPECT_EQ(hiding.findings[0].fault, audit::Fault::hidden);
+    EXPECT_NE(hiding.findings[0].text.find("handshakes"), std::string::npos) << hiding.findings[0].text;
 }
 
 TEST(Node, an_idle_network_is_anchored_once) {

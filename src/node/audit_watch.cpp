@@ -4,7 +4,10 @@
 #include "base/log.hpp"
 #include "base/thread_name.hpp"
 #include "codec/abi.hpp"
+#include "crypto/certificate.hpp"
 #include "crypto/secp256k1.hpp"
+#include "crypto/secret_key.hpp"
+#include "crypto/sm2.hpp"
 #include "ledger/selector.hpp"
 #include "node/acts.hpp"
 #include "system/anchors.hpp"
@@ -50,12 +53,14 @@ Result<std::unique_ptr<AuditWatch>> AuditWatch::open(storage::FileSystem& files,
     out->trail_ = std::move(opened.trail);
     out->cover_ = std::move(opened.cover);
     out->repeats_ = std::make_unique<audit::Repeats>(*out->trail_);
+    CRN_TRY(alarms, start_alarm_push(files, directory, directory + "-alarms.cursor", *out->trail_, settings.alarms));
+    out->alarms_ = std::move(alarms);
     return out;
 }
 
 AuditWatch::~AuditWatch() { stop(); }
 
-void AuditWatch::follow(LiveChain& chain, CountingSigner& signer) {
+void AuditWatch::follow(LiveChain& chain, const consensus::Signer& signer) {
     chain_ = &chain;
     signer_ = &signer;
     listener_ = chain.listen({.on_block = [this](const std::shared_ptr<const StoredBlock>&) {
@@ -74,7 +79,6 @@ void AuditWatch::stop() {
     chain_->unlisten(listener_);
     thread_.request_stop();
     thread_.join();
-    note_key_use();
     repeats_->tick();
 }
 
@@ -102,7 +106,6 @@ void AuditWatch::run(std::stop_token stop) {
         if (SteadyClock::now() >= next_tick) {
             next_tick = SteadyClock::now() + audit::kRepeatInterval;
             repeats_->tick();
-            note_key_use();
         }
         if (settings_.anchor_seconds != 0 && SteadyClock::now() >= next_anchor) {
             next_anchor = SteadyClock::now() + anchor_interval;
@@ -142,18 +145,6 @@ std::string AuditWatch::organisation_of(const Address& account) const {
     return system::organisation_of(**state, account).value_or("");
 }
 
-void AuditWatch::note_key_use() {
-    auto counts = signer_->take_counts();
-    if (counts.empty()) return;
-    (void)trail_->append({.subject = "node",
-                          .identity = organisation_,
-                          .origin = "local",
-                          .object = "consensus key of " + node_,
-                          .action = "key.used",
-                          .reason = std::move(counts)},
-                         audit::Durability::grouped);
-}
-
 Status AuditWatch::submitted(const ledger::SignedTransaction& transaction) {
     if (!is_privileged(transaction.body)) return {};
     return trail_->append({.subject = "account " + to_hex(transaction.sender),
@@ -163,6 +154,53 @@ Status AuditWatch::submitted(const ledger::SignedTransaction& transaction) {
                            .action = "transaction.submit",
                            .reason = "transaction " + to_hex(transaction.hash)},
                           audit::Durability::durable);
+}
+
+/// Whoever brings an anchor needs no authority: what counts is signed inside.
+struct AuditWatch::Carrier {
+    crypto::SecretKey key; // of either algorithm: any 32 bytes are one, nearly
+    bool is_sm2 = false;
+    std::uint64_t nonce = 0;
+    U256 gas_price;
+};
+
+Result<AuditWatch::Carrier> AuditWatch::carrier(const ledger::StateView& state,
+                                                const ledger::ChainParameters& parameters) const {
+    const bool is_free = parameters.fee_mode == ledger::FeeMode::free || !parameters.fixed_gas_price;
+    const auto refuse = [&](const std::string& why) {
+        return fail(error::AuditNoPayer, settings_.anchor_account_file + ": " + why);
+    };
+    if (settings_.anchor_account_file.empty()) {
+        if (!is_free) return fail(error::AuditNoPayer, "gas costs " + to_decimal(parameters.fixed_gas_price));
+        // Made for this one purpose, of an algorithm that the chain takes.
+        return Carrier{.key = crypto::SecretKey::generate(),
+                       .is_sm2 = !ledger::accepts_secp256k1(parameters.suite),
+                       .nonce = 0,
+                       .gas_price = {}};
+    }
+    CRN_TRY(text, crypto::read_secret_file(settings_.anchor_account_file));
+    auto digits = text.view();
+    while (!digits.empty() && (digits.back() == '\n' || digits.back() == ' ')) digits.remove_suffix(1);
+    constexpr std::string_view kSm2Prefix = "sm2:";
+    const bool is_sm2 = digits.starts_with(kSm2Prefix);
+    if (is_sm2) digits.remove_prefix(kSm2Prefix.size());
+    if (digits.starts_with("0x")) digits.remove_prefix(2);
+    auto bytes = digits.size() == 64 ? from_hex("0x" + std::string{digits}) : std::nullopt;
+    if (!bytes) return refuse("not a private key of 64 hex digits");
+    auto key = crypto::SecretKey::from(*bytes);
+    std::optional<Address> account;
+    if (is_sm2) {
+        if (const auto point = crypto::sm2_public_key(*crypto::Sm2Key::from(*bytes)))
+            account = crypto::sm2_address(*point);
+    } else if (const auto point = crypto::public_key(*crypto::AccountKey::from(*bytes))) {
+        account = crypto::address_of(*point);
+    }
+    crypto::wipe(*bytes);
+    if (!key || !account) return refuse("not a private key");
+    return Carrier{.key = std::move(*key),
+                   .is_sm2 = is_sm2,
+                   .nonce = state.account(*account).value_or(ledger::Account{}).nonce,
+                   .gas_price = is_free ? U256{} : parameters.fixed_gas_price};
 }
 
 Result<std::uint64_t> AuditWatch::anchor_now() {
@@ -182,24 +220,21 @@ Result<std::uint64_t> AuditWatch::anchor_now() {
     // Only what matters asks for an anchor, or an idle network would anchor its own anchors for ever.
     if (trail_->last_notable() <= anchored) return anchored;
 
-    // Whoever brings it needs no authority: what counts is signed inside. So the account is made for this one purpose, of an
-    // algorithm that the chain takes; any 32 random bytes are a key of either.
-    const auto suite = system::parameters_of(*state, Height{height.value + 1}).suite;
-    crypto::AccountKey carrier;
-    crypto::system_random().fill(carrier.bytes);
-    std::uint64_t nonce = 0;
+    const auto parameters = system::parameters_of(*state, Height{height.value + 1});
+    CRN_TRY(payer, carrier(*state, parameters));
     const auto send = [&](Bytes data) -> Status {
         ledger::Transaction transaction{.type = ledger::TransactionType::dynamic_fee,
                                         .chain_id = U256{chain_id_},
-                                        .nonce = nonce++,
+                                        .nonce = payer.nonce++,
+                                        .max_fee_per_gas = payer.gas_price,
                                         .gas_limit = kAnchorGas,
                                         .to = system::kAnchorsAddress,
                                         .data = std::move(data)};
-        if (ledger::accepts_secp256k1(suite)) {
-            CRN_CHECK(ledger::sign_transaction(transaction, carrier));
-        } else {
+        if (payer.is_sm2) {
             transaction.type = ledger::TransactionType::sm2;
-            CRN_CHECK(ledger::sign_transaction(transaction, *crypto::Sm2Key::from(carrier)));
+            CRN_CHECK(ledger::sign_transaction(transaction, *crypto::Sm2Key::from(payer.key.view())));
+        } else {
+            CRN_CHECK(ledger::sign_transaction(transaction, *crypto::AccountKey::from(payer.key.view())));
         }
         CRN_TRY(hash, chain_->submit(ledger::encode_transaction(transaction)));
         (void)hash;

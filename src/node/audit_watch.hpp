@@ -1,9 +1,10 @@
-// The node's audit log at work: follows the chain and notes its acts, notes key uses and refusals, and anchors the log.
+// The node's audit log at work: follows the chain and notes its acts, notes refusals, and anchors the log.
 #pragma once
 
 #include "audit/repeats.hpp"
 #include "audit/trail.hpp"
-#include "node/counting_signer.hpp"
+#include "consensus/signing.hpp"
+#include "node/alarm_push.hpp"
 #include "node/live_chain.hpp"
 
 #include <condition_variable>
@@ -15,12 +16,16 @@ namespace cairn::node {
 struct AuditSettings {
     std::uint32_t retention_days = 366; // at least audit::kRetentionDaysMin
     std::uint32_t anchor_seconds = 600; // between two anchors; 0: none
+    /// Private key of the account that pays for anchors where gas has a price: mode 0600, 64 hex digits, "sm2:" before them for
+    /// SM2. It is no key of the validator and needs no role. Empty: anchors come from an account made for each.
+    std::string anchor_account_file;
+    AlarmSink alarms;
 };
 
-/// Owns the trail and one thread. The network, the RPC server and the management listener report here.
+/// Owns the trail, one thread, and the one that sends alarms. The network, the RPC server and the management listener report here.
 class AuditWatch {
 public:
-    /// `directory` is made if it is not there. Errors of audit::open_trail.
+    /// `directory` is made if it is not there. Errors of audit::open_trail and start_alarm_push.
     static Result<std::unique_ptr<AuditWatch>> open(storage::FileSystem& files, const std::string& directory,
                                                     std::unique_ptr<audit::Sealer> sealer,
                                                     const ledger::Genesis& genesis, const Hash256& genesis_hash,
@@ -31,7 +36,7 @@ public:
     /// For what may come in floods: refusals, connections.
     void note(audit::Event event) { repeats_->note(std::move(event)); }
     /// Both must outlive `stop`.
-    void follow(LiveChain& chain, CountingSigner& signer);
+    void follow(LiveChain& chain, const consensus::Signer& signer);
     /// Ends the thread; the trail stays open.
     void stop();
     /// Checks the sink by writing to it: the refusal that a privileged act gets.
@@ -43,8 +48,9 @@ private:
     AuditWatch() = default;
     void run(std::stop_token stop);
     Status take_block(Height height, std::uint64_t already);
-    void note_key_use();
     std::string organisation_of(const Address& account) const;
+    struct Carrier;
+    Result<Carrier> carrier(const ledger::StateView& state, const ledger::ChainParameters& parameters) const;
 
     std::string node_;
     std::string organisation_;
@@ -53,10 +59,11 @@ private:
     std::unique_ptr<audit::Sealer> sealer_;
     std::unique_ptr<audit::Trail> trail_;
     std::unique_ptr<audit::Repeats> repeats_;
+    std::unique_ptr<AlarmPush> alarms_;
     audit::ChainCover cover_;
 
     LiveChain* chain_ = nullptr;
-    CountingSigner* signer_ = nullptr;
+    const consensus::Signer* signer_ = nullptr;
     std::uint64_t listener_ = 0;
     std::mutex anchor_mutex_;
     std::uint64_t anchored_ = 0; // event; guarded by anchor_mutex_

@@ -9,7 +9,8 @@ namespace cairn::node {
 namespace {
 
 constexpr std::size_t kRecentBlocksMax = 128;
-constexpr std::uint8_t kRecordVersion = 2;
+constexpr std::uint8_t kRecordVersion = 3;
+constexpr std::uint8_t kRecordVersionWithoutMade = 2;
 constexpr std::uint8_t kRecordVersionWithoutSigner = 1;
 
 Bytes big_endian_key(char tag, std::uint64_t number) {
@@ -78,13 +79,18 @@ Bytes encode_stored_block(const StoredBlock& stored) {
         if (signer != transaction.sender) out.fixed(signer);
     }
     for (const auto& receipt : stored.receipts) put_receipt(out, receipt);
+    out.u32(static_cast<std::uint32_t>(stored.made.size()));
+    for (const auto& [transaction, contract] : stored.made) {
+        out.u32(transaction);
+        out.fixed(contract);
+    }
     return out.take();
 }
 
 Result<StoredBlock> decode_stored_block(BytesView record) {
     codec::WireReader in{record};
     const auto version = in.u8();
-    if (version != kRecordVersion && version != kRecordVersionWithoutSigner)
+    if (version < kRecordVersionWithoutSigner || version > kRecordVersion)
         return fail(error::StorageCorrupt, "block record of an unknown version");
     StoredBlock stored;
     CRN_TRY(header, ledger::decode_header(in.string(1u << 16)));
@@ -102,6 +108,12 @@ Result<StoredBlock> decode_stored_block(BytesView record) {
     }
     stored.receipts.resize(stored.block.transactions.size());
     for (auto& receipt : stored.receipts) receipt = get_receipt(in);
+    if (version > kRecordVersionWithoutMade) stored.made.resize(in.count(1u << 24, 24));
+    for (auto& [transaction, contract] : stored.made) {
+        transaction = in.u32();
+        if (transaction >= stored.receipts.size()) in.set_failed();
+        contract = in.fixed<Address>();
+    }
     CRN_CHECK(in.finish());
     return stored;
 }

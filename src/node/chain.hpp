@@ -23,6 +23,8 @@ struct StoredBlock {
     ledger::Block block;
     Hash256 hash;
     std::vector<ledger::Receipt> receipts;
+    /// Contracts that contracts made, by the index of the transaction, ascending. No part of the block's hash.
+    std::vector<std::pair<std::uint32_t, Address>> made;
 };
 
 struct TransactionLocation {

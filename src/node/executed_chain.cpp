@@ -125,6 +125,7 @@ ExecutedChain::extend(std::uint64_t timestamp_ms, const Hash256& consensus_diges
     auto stored = std::make_shared<StoredBlock>();
     stored->block = std::move(executed.block);
     stored->receipts = std::move(executed.receipts);
+    stored->made = std::move(executed.made);
     CRN_TRY(root, state_->prepare(executed.diff));
     stored->block.header.state_root = root;
     stored->hash = ledger::hash_of(stored->block.header);

@@ -61,6 +61,9 @@ std::vector<TouchEvent> touches_of(const StoredBlock& stored) {
             add_key_event(out, height, log);
         }
     }
+    for (const auto& [transaction, contract] : stored.made)
+        out.push_back(at(height, Touch::deployed, ledger::account_key_id(stored.block.transactions[transaction].sender),
+                         ledger::account_key_id(contract)));
     for (const auto& [key, count] : signatures) {
         auto event = at(height, Touch::signed_with, ledger::account_key_id(key));
         event.count = count;

@@ -1,5 +1,5 @@
 // Feeds the index of what keys touched (keys/touch_index.hpp) from the chain: who signed how much in which block, what accounts
-// deployed and recorded, which key took over from which, who voted. What was missed while the node was down is read from the
+// deployed (by themselves or through contracts) and recorded, which key took over from which, who voted. What was missed while the node was down is read from the
 // stored blocks.
 #pragma once
 

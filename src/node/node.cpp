@@ -182,7 +182,6 @@ private:
     std::shared_ptr<signer::Client> signer_; // the first of signers_
     std::vector<std::shared_ptr<signer::Client>> signers_;
     std::unique_ptr<VotingKeys> voting_keys_;
-    std::unique_ptr<CountingSigner> counting_signer_;
     std::unique_ptr<AuditWatch> audit_;
     std::shared_ptr<ChainTrust> trust_;
     std::unique_ptr<LiveChain> live_;
@@ -248,7 +247,6 @@ Status ValidatorNode::open(const NodeConfig& config) {
     CRN_TRY(wal, storage::open_segment_log_on(at_rest_->files(), config.data_dir + "/consensus", {}));
     wal_ = std::move(wal);
     CRN_CHECK(open_audit());
-    counting_signer_ = std::make_unique<CountingSigner>(*voting_keys_);
     CRN_TRY(session, session_of(epochs_->current()));
     CRN_TRY(core, recover_core(config, *session));
 
@@ -279,7 +277,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
     CRN_TRY(own_batch,
             OwnBatchFile::open(config.data_dir + "/consensus-own-batch", at_rest_->vault(), at_rest_->rotations()));
     loop_ = std::make_unique<CoreLoop>(std::move(core), *wal_, std::move(own_batch), inbox_, system_clock(), ports());
-    audit_->follow(*live_, *counting_signer_);
+    audit_->follow(*live_, *voting_keys_);
     backups_ = std::make_unique<BackupJob>(BackupJob::Parts{.node = me_.name,
                                                             .genesis = genesis_,
                                                             .ordered = *ordered_,
@@ -423,7 +421,10 @@ Status ValidatorNode::open_audit() {
             AuditWatch::open(
                 at_rest_->files(), config_.data_dir + "/audit", std::make_unique<SignerSealer>(signer_), genesis_,
                 executed_->blocks().hash_of(Height{0}), me_,
-                {.retention_days = config_.audit_retention_days, .anchor_seconds = config_.audit_anchor_seconds}));
+                {.retention_days = config_.audit_retention_days,
+                 .anchor_seconds = config_.audit_anchor_seconds,
+                 .anchor_account_file = config_.audit_anchor_account_file,
+                 .alarms = {config_.audit_alarms, config_.audit_alarms_ca_file}}));
     audit_ = std::move(watch);
     CRN_TRY(certificate_text, read_file(config_.tls_certificate_file, crypto::kPemBytesMax));
     CRN_TRY(certificate, crypto::inspect_certificate(certificate_text));
@@ -496,7 +497,7 @@ Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, co
                                       .limits = {}};
     core_config.timing.min_block_interval = std::chrono::milliseconds{genesis_.parameters.min_block_interval_ms};
     core_config.limits.block_gas_max = genesis_.parameters.block_gas_limit;
-    consensus::Core core{core_config, *counting_signer_, *ordered_};
+    consensus::Core core{core_config, *voting_keys_, *ordered_};
     std::vector<BytesView> views{records.begin(), records.end()};
     CRN_CHECK(core.recover(views, memory));
     if (memory != consensus::Memory::complete) {

@@ -100,7 +100,8 @@ Bytes claim_of(const crypto::VotingSecret& secret, const std::string& validator)
 
 } // namespace
 
-TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s, ledger::Suite suite)
+TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s, ledger::Suite suite,
+                         crypto::CertificateKey ca_key, const U256& gas_price)
     : directory_(std::filesystem::temp_directory_path() /
                  ("cairn-node-test-" + std::to_string(::getpid()) + "-" + name)),
       key_(*crypto::AccountKey::from(crypto::keccak256(as_bytes("a funded account")))) {
@@ -109,6 +110,8 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
     const auto ports = free_ports(nodes);
     genesis_.parameters.chain_id = kChainId;
     genesis_.parameters.suite = suite;
+    if (gas_price) genesis_.parameters.fee_mode = ledger::FeeMode::fixed;
+    genesis_.parameters.fixed_gas_price = gas_price;
     const auto algorithm =
         suite == ledger::Suite::national ? crypto::VotingAlgorithm::sm2 : crypto::VotingAlgorithm::ed25519;
     genesis_.timestamp = static_cast<std::uint64_t>(now - 1 + genesis_delay_s);
@@ -121,7 +124,7 @@ TestNetwork::TestNetwork(std::size_t nodes, std::string name, int genesis_delay_
         const auto validator_seed = voting_seed(name, i);
         org_seeds.push_back(*crypto::ValidatorSeed::from(crypto::keccak256(as_bytes(organisation + name))));
         const auto key = crypto::VotingSecret::from(algorithm, validator_seed).value();
-        const auto ca = crypto::create_ca(organisation, {now - 60, now + kYear}, crypto::system_random());
+        const auto ca = crypto::create_ca(organisation, {now - 60, now + kYear}, crypto::system_random(), ca_key);
         EXPECT_TRUE(ca);
         const auto leaf = crypto::issue_node_certificate(*ca, {organisation, node, key.public_key()},
                                                          {now - 60, now + kYear / 2}, crypto::system_random());
@@ -286,6 +289,16 @@ TEST(Node, four_validators_agree_and_one_that_was_away_catches_up) {
     height = network.chain(2).head().value;
     ASSERT_TRUE(network.wait_for_height(height));
     expect_same_blocks(network, 4, height);
+}
+
+TEST(Node, with_a_certificate_of_an_ed25519_ca_joins) {
+    TestNetwork network(2, "ed25519-ca", 0, ledger::Suite::international, crypto::CertificateKey::ed25519);
+    for (const auto& organisation : network.genesis().organisations)
+        ASSERT_EQ(crypto::inspect_certificate(organisation.ca_certificate_pem)->key, crypto::CertificateKey::ed25519);
+    for (std::size_t i = 0; i < 2; ++i) ASSERT_TRUE(network.start(i));
+    // Of two neither goes on without the other.
+    ASSERT_TRUE(network.chain(0).submit(network.transfer(0)));
+    EXPECT_TRUE(network.wait_for_height(1));
 }
 
 TEST(Node, four_validators_of_the_national_suite_vote_with_sm2_and_certify_with_it) {

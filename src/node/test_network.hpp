@@ -1,6 +1,7 @@
 // A real network of validators in one process, for tests: certificates, genesis, data directories and ports of its own.
 #pragma once
 
+#include "crypto/certificate_key.hpp"
 #include "crypto/secp256k1.hpp"
 #include "node/data_at_rest.hpp"
 #include "node/own_signer.hpp"
@@ -14,7 +15,8 @@ class TestNetwork {
 public:
     /// National: the validators vote with SM2 and the funded account is an SM2 one.
     TestNetwork(std::size_t nodes, std::string name, int genesis_delay_s = 0,
-                ledger::Suite suite = ledger::Suite::international);
+                ledger::Suite suite = ledger::Suite::international,
+                crypto::CertificateKey ca_key = crypto::CertificateKey::p256, const U256& gas_price = {});
     ~TestNetwork();
 
     /// Starts or restarts node `i`.

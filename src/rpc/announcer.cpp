@@ -77,7 +77,7 @@ void Announcer::announce_blocks() {
         const auto block = chain_.block(announced_.next());
         announced_ = announced_.next();
         if (!block) continue;
-        subscriptions_.on_block(*block);
+        subscriptions_.on_block(chain_, *block);
         sync_sends_.on_block(*block);
     }
 }

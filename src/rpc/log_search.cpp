@@ -1,5 +1,6 @@
 #include "rpc/log_search.hpp"
 
+#include "rpc/labels.hpp"
 #include "rpc/lookup.hpp"
 
 namespace cairn::rpc {
@@ -7,10 +8,10 @@ namespace {
 
 /// Writes the matching logs of one block; kLimit when there are too many in all.
 RpcResult<std::size_t> write_matches(JsonWriter& out, const node::StoredBlock& block, const LogFilter& filter,
-                                     std::size_t found, const RpcLimits& limits) {
+                                     std::size_t found, const RpcLimits& limits, Labels& labels) {
     if (!may_match(block.block.header.logs_bloom, filter)) return found;
     const bool complete = for_each_log(block, [&](const LogPlace& place) {
-        if (!matches(*place.log, filter)) return true;
+        if (!matches(*place.log, filter) || labels.covers(place.log->address)) return true;
         if (++found > limits.logs_max || out.size() > limits.answer_bytes_max) return false;
         write_log(out, block, place);
         return true;
@@ -47,13 +48,15 @@ Answer search_logs(const Context& context, const LogFilter& filter, Height first
     if (last.value - first.value >= context.limits.log_blocks_max)
         return rpc_fail(code::kLimit, "block range is too wide: at most " +
                                           std::to_string(context.limits.log_blocks_max) + " blocks");
+    Labels labels{context.chain};
+    for (const auto& address : filter.addresses) CRN_CHECK(labels.readable(address));
     JsonWriter out;
     out.begin_array();
     std::size_t found = 0;
     for (auto height = first; height <= last; height = height.next()) {
         const auto block = context.chain.block(height);
         if (!block) return rpc_fail(code::kRejected, "block " + std::to_string(height.value) + " is not available");
-        CRN_TRY(total, write_matches(out, *block, filter, found, context.limits));
+        CRN_TRY(total, write_matches(out, *block, filter, found, context.limits, labels));
         found = total;
     }
     out.end_array();
@@ -64,9 +67,11 @@ Answer search_logs(const Context& context, const LogFilter& filter) {
     if (filter.block_hash) {
         const auto block = find_block(context.chain, {BlockParameter::Kind::hash, {}, *filter.block_hash});
         if (!block) return rpc_fail(code::kRejected, "unknown block");
+        Labels labels{context.chain};
+        for (const auto& address : filter.addresses) CRN_CHECK(labels.readable(address));
         JsonWriter out;
         out.begin_array();
-        CRN_TRY(found, write_matches(out, *block, filter, 0, context.limits));
+        CRN_TRY(found, write_matches(out, *block, filter, 0, context.limits, labels));
         static_cast<void>(found);
         out.end_array();
         return out.take();

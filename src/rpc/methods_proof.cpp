@@ -1,5 +1,6 @@
 // Evidence that holds without a node.
 #include "ledger/proof_bundle.hpp"
+#include "rpc/labels.hpp"
 #include "rpc/lookup.hpp"
 #include "rpc/method.hpp"
 #include "system/records.hpp"
@@ -16,6 +17,7 @@ Answer proof_bundle(Context& context, const Parameters& parameters) {
         CRN_TRY(given, parameters.u64(1));
         index = given;
     }
+    CRN_CHECK(Labels{context.chain}.readable_record(digest));
     CRN_TRY(at, parameters.block(2));
     CRN_TRY(state, find_state(context.chain, at));
     const auto count = system::records_of(*state.view, digest);

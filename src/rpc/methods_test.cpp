@@ -57,6 +57,42 @@ TEST_F(Methods, read_accounts_at_any_block) {
         -32000);
 }
 
+TEST_F(Methods, what_has_a_label_is_not_read_without_a_call) {
+    const auto contract = chain.deploy(deployer(store_runtime()));
+    const auto other = chain.deploy(deployer(store_runtime()));
+    chain.send({.to = contract, .data = word(42)});
+    chain.send({.to = other, .data = word(43)});
+    const auto all = [&] { return call("eth_getLogs", Json{{"fromBlock", "0x0"}, {"toBlock", "latest"}}).size(); };
+    const auto slot = [&](const Address& of) { return answer("eth_getStorageAt", {hex(of), "0x0"}); };
+    EXPECT_TRUE(slot(contract).contains("result"));
+    const auto before = all();
+    // Raised by the security administrator and an organisation.
+    const auto call_of = [](std::string_view signature, const codec::AbiValue::List& arguments) {
+        const auto selector = ledger::selector_of(signature);
+        Bytes out{selector.begin(), selector.end()};
+        append(out, *codec::abi_encode(signature.substr(signature.find('(')), arguments));
+        return out;
+    };
+    chain.send({.to = system::kProposalsAddress,
+                .data = call_of("propose(address,bytes,string)",
+                                {system::kRolesAddress, call_of("raiseLabel(address,uint8,uint32)", {contract, 2, 0}),
+                                 "confidential"})},
+               102);
+    chain.send({.to = system::kProposalsAddress, .data = call_of("approve(uint256)", {1})}, 9);
+    chain.send({.to = other, .data = word(44)});
+    for (const auto& [method, parameters] : std::vector<std::pair<std::string, Json>>{
+             {"eth_getStorageAt", {hex(contract), "0x0"}},
+             {"eth_getStorageAt", {hex(contract), "0x0", "0x3"}}, // also of before
+             {"eth_getStorageValues", Json::array({Json{{hex(contract), Json::array({"0x0"})}}})},
+             {"eth_getProof", {hex(contract), {"0x0"}, "latest"}},
+             {"eth_getLogs", Json::array({Json{{"fromBlock", "0x0"}, {"address", hex(contract)}}})}})
+        EXPECT_EQ(error(method, parameters)["data"]["code"], "CRN-RPC-0008") << method;
+    EXPECT_TRUE(slot(other).contains("result"));
+    const auto logs = call("eth_getLogs", Json{{"fromBlock", "0x0"}, {"toBlock", "latest"}});
+    for (const auto& log : logs) EXPECT_NE(log["address"], hex(contract));
+    EXPECT_GT(logs.size(), before) << "those of others are still told";
+}
+
 TEST_F(Methods, read_code_and_storage) {
     const auto contract = chain.deploy(deployer(store_runtime()));
     chain.send({.to = contract, .data = word(42)});

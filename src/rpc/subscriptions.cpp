@@ -3,6 +3,7 @@
 #include "rpc/answers.hpp"
 #include "rpc/filters.hpp"
 #include "rpc/json_writer.hpp"
+#include "rpc/labels.hpp"
 #include "rpc/log_search.hpp"
 
 namespace cairn::rpc {
@@ -97,7 +98,8 @@ std::vector<Subscriptions::Target> Subscriptions::targets() const {
     return out;
 }
 
-void Subscriptions::on_block(const node::StoredBlock& block) {
+void Subscriptions::on_block(const node::Chain& chain, const node::StoredBlock& block) {
+    Labels labels{chain};
     const auto all = targets();
     const Height number{block.block.header.number};
     std::string head;
@@ -112,7 +114,8 @@ void Subscriptions::on_block(const node::StoredBlock& block) {
         if (topic == nullptr || number <= topic->after || !may_match(block.block.header.logs_bloom, topic->criteria))
             continue;
         for_each_log(block, [&](const LogPlace& place) {
-            if (matches(*place.log, topic->criteria)) notify(target.id, log_json(block, place));
+            if (matches(*place.log, topic->criteria) && !labels.covers(place.log->address))
+                notify(target.id, log_json(block, place));
             return true;
         });
     }

@@ -41,7 +41,8 @@ public:
     bool wants_blocks() const;
     bool wants_pending() const;
     /// The head first, then its logs.
-    void on_block(const node::StoredBlock& block);
+    /// Logs of labelled contracts are not told.
+    void on_block(const node::Chain& chain, const node::StoredBlock& block);
     /// `end`: sequence number after the last of `hashes`.
     void on_pending(const node::Chain& chain, const std::vector<Hash256>& hashes, std::uint64_t end);
     void on_syncing(bool syncing);

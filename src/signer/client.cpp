@@ -3,6 +3,7 @@
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
+#include "signer/audit_keys.hpp"
 #include "signer/purpose_keys.hpp"
 #include "signer/serve.hpp"
 #include "signer/service.hpp"
@@ -70,6 +71,9 @@ Result<std::shared_ptr<Client>> Client::start(const ClientConfig& config) {
     CRN_TRY(content, out->ask(request));
     CRN_TRY(started, decode_started(content));
     out->started_ = std::move(started);
+    out->uses_.counts = out->started_.uses.counts;
+    CRN_TRY(successions, read_successions(config.keys_file));
+    out->successions_ = std::move(successions);
     return out;
 }
 
@@ -163,6 +167,8 @@ Result<Reply> Client::receive() const {
     CRN_TRY(reply, decode_reply({buffer_.data(), static_cast<std::size_t>(count)}));
     ::explicit_bzero(buffer_.data(), static_cast<std::size_t>(count)); // data keys
     witness(reply.counter);
+    if (reply.use) ++uses_.of(*reply.use);
+    if (reply.use == ledger::KeyUse::seal) uses_at_seal_ = uses_;
     return reply;
 }
 
@@ -252,6 +258,11 @@ std::optional<crypto::Signature> Client::sign_proposal(const ledger::ConsensusBl
 
 Result<crypto::Signature> Client::claim_seat(const std::string& validator) const {
     return ask_signature(ClaimRequest{validator});
+}
+
+ledger::KeyUses Client::uses_at_seal() const {
+    const std::lock_guard lock(mutex_);
+    return uses_at_seal_;
 }
 
 Result<Bytes> Client::sign_handshake(const Hash256& digest) { return ask(HandshakeRequest{digest}); }

@@ -3,6 +3,7 @@
 
 #include "consensus/signing.hpp"
 #include "crypto/p256_key.hpp"
+#include "ledger/seal_succession.hpp"
 #include "signer/protocol.hpp"
 #include "storage/key_vault.hpp"
 
@@ -38,6 +39,12 @@ public:
     Client& operator=(const Client&) = delete;
 
     const PublicKeys& keys() const { return started_.keys; }
+    /// How earlier audit keys introduced the present one (audit_keys.hpp).
+    const std::vector<ledger::SealSuccession>& successions() const { return successions_; }
+    /// What the signer had counted when it started, and that with all that it has answered since, up to the last seal and with it.
+    /// Answers come in order, so both count the same then.
+    const ledger::KeyUses& uses_at_start() const { return started_.uses; }
+    ledger::KeyUses uses_at_seal() const;
     const std::string& sandbox() const { return started_.sandbox; }
     pid_t process() const { return process_; }
     /// Called at most once, on the thread that noticed: the signer has ended or cannot remember any more.
@@ -88,12 +95,14 @@ private:
     std::optional<crypto::Signature> statement(const Request& request) const;
 
     Started started_;
+    std::vector<ledger::SealSuccession> successions_;
     std::uint64_t chain_id_ = 0;
     pid_t process_ = -1;
     mutable std::mutex mutex_; // one exchange at a time
     int socket_ = -1;
     int witness_file_ = -1;
     mutable std::uint64_t witnessed_ = 0;
+    mutable ledger::KeyUses uses_, uses_at_seal_; // their numbers
     mutable Bytes buffer_;
     mutable bool is_broken_ = false;   // for good: no later reply belongs to a later request
     mutable std::string last_refusal_; // a stuck core asks again and again

@@ -1,6 +1,7 @@
 #include "signer/entry.hpp"
 
 #include "codec/wire.hpp"
+#include "crypto/hash.hpp"
 
 #include <sodium.h>
 
@@ -45,6 +46,41 @@ Entry entry_of(const ledger::ConsensusBlock& block) {
     return with_digest(EntryKind::proposal, 0, block.epoch, block.view.value, digest_of(block));
 }
 
+Entry entry_of(ledger::KeyUse use, const Hash256& request) {
+    return with_digest(EntryKind::used, static_cast<std::uint16_t>(use), Epoch{0}, 0, request);
+}
+
+std::optional<ledger::KeyUse> use_of(const Entry& entry) {
+    switch (entry.kind) {
+    case EntryKind::lane:
+    case EntryKind::notarize:
+    case EntryKind::nullify:
+    case EntryKind::finalize:
+    case EntryKind::execution: return ledger::KeyUse::vote;
+    case EntryKind::batch: return ledger::KeyUse::batch;
+    case EntryKind::proposal: return ledger::KeyUse::proposal;
+    case EntryKind::used:
+        if (entry.lane < ledger::kKeyUses) return static_cast<ledger::KeyUse>(entry.lane);
+        return std::nullopt;
+    default: return std::nullopt;
+    }
+}
+
+void count(const Entry& entry, ledger::KeyUses& uses) {
+    const auto use = use_of(entry);
+    if (!use) return;
+    ++uses.of(*use);
+    codec::WireWriter link;
+    link.raw(as_bytes("cairn-key-use-v1"));
+    link.fixed(uses.chain);
+    link.u8(static_cast<std::uint8_t>(entry.kind));
+    link.u16(entry.lane);
+    link.u64(entry.epoch);
+    link.u64(entry.number);
+    link.fixed(entry.detail);
+    uses.chain = crypto::sha256(link.bytes());
+}
+
 Slot encode_slot(const Entry& entry, const SlotKey& key, std::uint64_t generation, std::uint64_t index) {
     codec::WireWriter out;
     out.u8(static_cast<std::uint8_t>(entry.kind));
@@ -66,7 +102,7 @@ std::optional<Entry> decode_slot(const Slot& slot, const SlotKey& key, std::uint
     codec::WireReader in{content};
     Entry out;
     const auto kind = in.u8();
-    if (kind < 1 || kind > static_cast<std::uint8_t>(EntryKind::complete)) return std::nullopt;
+    if (kind < 1 || kind > static_cast<std::uint8_t>(EntryKind::uses)) return std::nullopt;
     out.kind = static_cast<EntryKind>(kind);
     in.u8();
     out.lane = in.u16();

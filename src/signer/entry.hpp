@@ -3,6 +3,7 @@
 
 #include "base/bytes.hpp"
 #include "ledger/consensus_block.hpp"
+#include "ledger/key_uses.hpp"
 
 #include <optional>
 
@@ -26,6 +27,8 @@ enum class EntryKind : std::uint8_t {
     adopt = 14,         // after `cairn signer reset`: the next witness is taken as the counter
     header = 15,        // number: generation of the file, epoch: counter when it was begun
     complete = 16,      // ends the entries that the file began with
+    used = 17, // a key was used for what no other entry tells; lane: ledger::KeyUse, detail: hash of the request
+    uses = 18, // lane: ledger::KeyUse, number: how often until here, detail: the chain of all uses until here
 };
 
 using EntryDetail = FixedBytes<64, struct EntryDetailTag>;
@@ -44,6 +47,11 @@ struct Entry {
 Entry entry_of(const ledger::VoteStatement& statement);
 Entry entry_of(const ledger::BatchHeader& header);
 Entry entry_of(const ledger::ConsensusBlock& block);
+Entry entry_of(ledger::KeyUse use, const Hash256& request);
+/// What a key was used for, if the entry tells of a use.
+std::optional<ledger::KeyUse> use_of(const Entry& entry);
+/// Counts it and adds it to the chain; nothing happens for an entry that tells of no use.
+void count(const Entry& entry, ledger::KeyUses& uses);
 
 /// One entry on disk: kind, zero, lane, zeros, epoch, number, detail, check value; integers little-endian.
 inline constexpr std::size_t kSlotBytes = 128;

@@ -90,8 +90,9 @@ std::optional<Content> parse(BytesView bytes, const SlotKey& key) {
     }
     if (!complete) return std::nullopt;
     out.slots = i;
-    // Nothing of a group that was not synced has been signed; whatever lies beyond a group was.
-    for (auto later = i + kAppendMax; later < count; ++later)
+    // Of a group that was not synced, and of the few entries before it that did not ask to be, nothing that matters has left;
+    // whatever lies beyond them was synced.
+    for (auto later = i + kUnsyncedMax + kAppendMax; later < count; ++later)
         if (!is_free(slot_at(later))) out.damaged = true;
     return out;
 }
@@ -122,6 +123,7 @@ Journal& Journal::operator=(Journal&& other) noexcept {
     generation_ = other.generation_;
     next_ = other.next_;
     counter_ = other.counter_;
+    unsynced_ = other.unsynced_;
     failed_ = other.failed_;
     return *this;
 }
@@ -215,12 +217,16 @@ Status Journal::write_slots(int file, std::uint64_t generation, std::uint64_t at
     return write_all(files_[file], bytes, at * kSlotBytes);
 }
 
-Status Journal::append(std::span<const Entry> entries) {
+Status Journal::append(std::span<const Entry> entries, Sync sync) {
     if (entries.empty()) return {};
     if (failed_ || entries.size() > kAppendMax) return fail(error::SignerStateIo, "an earlier write failed");
     failed_ = true;
     CRN_CHECK(write_slots(current_, generation_, next_, entries));
-    if (::fdatasync(files_[current_]) != 0) return io_error("sync");
+    unsynced_ += entries.size();
+    if (sync == Sync::now || unsynced_ > kUnsyncedMax) {
+        if (::fdatasync(files_[current_]) != 0) return io_error("sync");
+        unsynced_ = 0;
+    }
     failed_ = false;
     next_ += entries.size();
     counter_ += entries.size();
@@ -253,6 +259,7 @@ Status Journal::rewrite(std::span<const Entry> entries, bool erase) {
     current_ = other;
     generation_ = generation;
     next_ = all.size();
+    unsynced_ = 0;
     return {};
 }
 

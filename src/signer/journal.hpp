@@ -18,6 +18,10 @@ namespace cairn::signer {
 
 /// Entries in one append: what a crash may tear is never longer.
 inline constexpr std::size_t kAppendMax = 64;
+/// Entries that were written and not synced: a power loss may take them back, a kill does not.
+inline constexpr std::size_t kUnsyncedMax = 16;
+
+enum class Sync : std::uint8_t { now, later };
 
 class Journal {
 public:
@@ -32,14 +36,16 @@ public:
     Journal& operator=(Journal&& other) noexcept;
     ~Journal();
 
-    /// At most kAppendMax; durable on success. After a failure nothing is appended any more.
-    Status append(std::span<const Entry> entries);
+    /// At most kAppendMax; durable on success, with all that came before, or with `later` at the next sync. After a failure
+    /// nothing is appended any more.
+    Status append(std::span<const Entry> entries, Sync sync = Sync::now);
     /// Begins a new generation with these entries in the other file; durable on success. `erase`: then overwrites the old
     /// file too, because it has what must be gone.
     Status rewrite(std::span<const Entry> entries, bool erase = false);
     /// Whether it is time to.
     bool is_long() const { return next_ > kSlotsMax; }
-    std::uint64_t counter() const { return counter_; }
+    /// Of what is durable.
+    std::uint64_t counter() const { return counter_ - unsynced_; }
     /// Only upwards; noted by the next rewrite.
     void raise_counter(std::uint64_t to) { counter_ = std::max(counter_, to); }
 
@@ -58,6 +64,7 @@ private:
     std::uint64_t generation_ = 0;
     std::uint64_t next_ = 0; // slot of the next entry
     std::uint64_t counter_ = 0;
+    std::uint64_t unsynced_ = 0; // entries of the current file
     bool failed_ = false;
 };
 

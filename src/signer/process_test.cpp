@@ -4,6 +4,7 @@
 #include "base/errors/storage.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
+#include "signer/audit_keys.hpp"
 #include "signer/ceremony.hpp"
 #include "signer/client.hpp"
 #include "signer/sandbox.hpp"
@@ -294,6 +295,20 @@ TEST_F(SignerToken, gets_its_lost_file_back_from_what_officers_share) {
     // With the memory that it had.
     const auto client = Client::start(config_);
     ASSERT_TRUE(client) << client.error().text();
+    EXPECT_TRUE((*client)->sign_vote(notarize(3)));
+}
+
+TEST_F(SignerToken, replaces_the_audit_key_beside_it) {
+    const auto keys = create();
+    ASSERT_TRUE(keys) << keys.error().text();
+    const auto made = replace_audit_key(config_.keys_file, as_bytes("1234"), crypto::system_random());
+    ASSERT_TRUE(made) << made.error().text();
+    EXPECT_EQ(made->before, keys->audit);
+    const auto client = Client::start(config_);
+    ASSERT_TRUE(client) << client.error().text();
+    EXPECT_EQ((*client)->keys().audit, made->after);
+    EXPECT_EQ((*client)->keys().consensus, keys->consensus);
+    EXPECT_EQ((*client)->successions(), std::vector{*made});
     EXPECT_TRUE((*client)->sign_vote(notarize(3)));
 }
 

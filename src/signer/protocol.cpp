@@ -174,6 +174,7 @@ Result<Request> decode_request(BytesView bytes) {
 Bytes encode(const Reply& reply) {
     WireWriter out;
     out.u64(reply.counter);
+    out.u8(reply.use ? static_cast<std::uint8_t>(1 + static_cast<std::uint8_t>(*reply.use)) : 0);
     out.u32(reply.error ? static_cast<std::uint32_t>(reply.error->code) : 0);
     out.text(reply.error ? reply.error->detail : std::string{});
     out.string(reply.content);
@@ -184,6 +185,9 @@ Result<Reply> decode_reply(BytesView bytes) {
     WireReader in{bytes};
     Reply out;
     out.counter = in.u64();
+    const auto use = in.u8();
+    if (use > ledger::kKeyUses) in.set_failed();
+    if (use != 0) out.use = static_cast<ledger::KeyUse>(use - 1);
     const auto code = in.u32();
     auto detail = in.text(kReplyBytesMax);
     out.content = to_bytes(in.string(kReplyBytesMax));
@@ -203,6 +207,7 @@ Bytes encode(const Started& started) {
     out.fixed(started.keys.tls);
     out.fixed(started.keys.audit);
     out.text(started.sandbox);
+    encode(out, started.uses);
     return out.take();
 }
 
@@ -216,6 +221,7 @@ Result<Started> decode_started(BytesView bytes) {
     out.keys.tls = in.fixed<TlsPublicKey>();
     out.keys.audit = in.fixed<crypto::ValidatorPublicKey>();
     out.sandbox = in.text(kPathMax);
+    out.uses = ledger::decode_key_uses(in);
     if (!in.finish()) return fail(error::SignerUnavailable, "its answer is malformed");
     return out;
 }

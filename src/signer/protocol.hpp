@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "ledger/consensus_block.hpp"
+#include "ledger/key_uses.hpp"
 #include "signer/secrets.hpp"
 
 #include <string>
@@ -44,7 +45,8 @@ struct HandshakeRequest {
     Hash256 digest;
     bool operator==(const HandshakeRequest&) const = default;
 };
-/// audit::SealStatement without the chain id.
+/// audit::SealStatement without the chain id and the uses of keys, which the signer puts in. The answer is the signature and
+/// these uses, this one among them.
 struct SealRequest {
     std::string node;
     std::uint64_t sequence = 0;
@@ -97,7 +99,8 @@ Result<Request> decode_request(BytesView bytes);
 struct Reply {
     std::uint64_t counter = 0; // of the signer's memory, after this request
     std::optional<Error> error;
-    Bytes content; // a signature, or what the request asks for
+    Bytes content;                          // a signature, or what the request asks for
+    std::optional<ledger::KeyUse> use = {}; // what the request was counted as
 };
 Bytes encode(const Reply& reply);
 /// SignerUnavailable if the signer's bytes are malformed.
@@ -106,7 +109,8 @@ Result<Reply> decode_reply(BytesView bytes);
 /// Content of the reply to StartRequest.
 struct Started {
     PublicKeys keys;
-    std::string sandbox; // what was put up, for the log
+    std::string sandbox;  // what was put up, for the log
+    ledger::KeyUses uses; // until now
 };
 Bytes encode(const Started& started);
 Result<Started> decode_started(BytesView bytes);

@@ -50,9 +50,13 @@ Result<LockedBytes> release_share(const SealedKeys& keys) {
 }
 
 Status replace_sealed_keys(const std::string& path, const SealedKeys& keys) {
+    return replace_file(path, to_json(keys));
+}
+
+Status replace_file(const std::string& path, std::string_view text) {
     const auto fresh = path + ".new";
     ::unlink(fresh.c_str()); // of one that was interrupted
-    CRN_CHECK(crypto::write_secret_file(fresh, to_json(keys)));
+    CRN_CHECK(crypto::write_secret_file(fresh, text));
     const Descriptor old(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(error::KeyFileRefused, path + " cannot be replaced");
     const auto parent = std::filesystem::path(path).parent_path();

@@ -4,6 +4,7 @@
 #include "signer/sealed_keys.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace cairn::signer {
 
@@ -14,6 +15,8 @@ Result<LockedBytes> release_share(const SealedKeys& keys);
 /// neither a file that was deleted nor its blocks open with what opened it before, as far as the file system writes in place.
 /// KeyFileRefused.
 Status replace_sealed_keys(const std::string& path, const SealedKeys& keys);
+/// The same for any text; mode 0600.
+Status replace_file(const std::string& path, std::string_view text);
 
 /// New salt, nonce and cost; keys, memory and TPM stay. A copy for recovery beside the file (path + ".recovery", of a file that
 /// was bound to a TPM) is changed too, before the file itself: the command can be repeated after a crash. A signer that runs

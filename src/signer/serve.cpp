@@ -167,7 +167,8 @@ Status serve() {
     auto begun = begin(*start);
     if (!begun) return refuse(begun.error());
     auto& service = *begun->service;
-    if (send(service.reply(encode(Started{service.keys(), begun->sandbox})))) answer_requests(service, buffer);
+    if (send(service.reply(encode(Started{service.keys(), begun->sandbox, service.uses()}))))
+        answer_requests(service, buffer);
     begun->service.reset(); // wipes the keys
     // Handlers of exit() would want what the sandbox forbids.
     std::_Exit(0);

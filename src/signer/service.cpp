@@ -3,6 +3,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/signer.hpp"
 #include "consensus/signing.hpp"
+#include "crypto/hash.hpp"
 #include "ledger/key_claim.hpp"
 
 #include <functional>
@@ -16,16 +17,17 @@ struct Overloaded : Visitors... {
     using Visitors::operator()...;
 };
 
-// The signed bytes of audit/sealer.hpp, with the signer's own tag and chain id.
-Bytes seal_bytes(std::uint64_t chain_id, const SealRequest& request) {
+// The signed bytes of audit/sealer.hpp, with the signer's own tag, chain id and uses of keys.
+Bytes seal_bytes(std::uint64_t chain_id, const SealRequest& request, const ledger::KeyUses& uses) {
     codec::WireWriter out;
-    out.raw(as_bytes("cairn-audit-seal-v1"));
+    out.raw(as_bytes("cairn-audit-seal-v2"));
     out.u64(chain_id);
     out.text(request.node);
     out.u64(request.sequence);
     out.fixed(request.head);
     out.u64(request.time_ms);
     out.u64(request.height);
+    encode(out, uses);
     return out.take();
 }
 
@@ -46,6 +48,16 @@ Bytes seal_key_bytes(std::uint64_t chain_id, const std::string& node, const cryp
     out.text(node);
     out.fixed(seal_key);
     return out.take();
+}
+
+/// What the chain of uses remembers of a request. The key that is to be wrapped stays out of it.
+Hash256 hash_of(const Request& request) {
+    if (const auto* vault = std::get_if<VaultRequest>(&request)) {
+        auto bare = *vault;
+        bare.key.clear();
+        return crypto::sha256(encode(Request{std::move(bare)}));
+    }
+    return crypto::sha256(encode(request));
 }
 
 crypto::SecretKey root_of(const Secrets& secrets) { return *crypto::SecretKey::from(secrets.storage_root()); }
@@ -83,7 +95,14 @@ Result<std::unique_ptr<Service>> Service::open(const Setup& setup, Secrets secre
         case EntryKind::key_made:
         case EntryKind::key_retired:
         case EntryKind::key_destroyed: CRN_CHECK(out->purpose_keys_.apply(entry)); break;
-        default: out->rules_.apply(entry);
+        case EntryKind::used: count(entry, out->uses_); break;
+        case EntryKind::uses:
+            // Stands behind what else a file begins with, and replaces what was counted of that.
+            if (entry.lane >= ledger::kKeyUses) break;
+            out->uses_.of(static_cast<ledger::KeyUse>(entry.lane)) = entry.number;
+            out->uses_.chain = entry.digest();
+            break;
+        default: out->rules_.apply(entry); count(entry, out->uses_);
         }
     if (adopt) out->journal_.raise_counter(setup.witness);
     if (out->journal_.counter() < setup.witness)
@@ -107,13 +126,20 @@ std::vector<Entry> Service::snapshot() const {
     if (session_ > 0) out.push_back({EntryKind::session, 0, 0, session_, {}});
     const auto keys = purpose_keys_.snapshot();
     out.insert(out.end(), keys.begin(), keys.end());
+    for (std::uint16_t i = 0; i < ledger::kKeyUses; ++i) {
+        auto total = entry_of(static_cast<ledger::KeyUse>(i), uses_.chain);
+        total.kind = EntryKind::uses;
+        total.number = uses_.counts[i];
+        out.push_back(total);
+    }
     return out;
 }
 
 Status Service::rewrite(bool erase) { return journal_.rewrite(snapshot(), erase); }
 
-Bytes Service::reply(Result<Bytes> content) const {
+Bytes Service::reply(Result<Bytes> content, std::optional<ledger::KeyUse> use) const {
     Reply out;
+    out.use = use;
     out.counter = journal_.counter();
     if (content)
         out.content = std::move(*content);
@@ -148,83 +174,109 @@ Result<Bytes> Service::vault(const VaultRequest& request) {
 Service::Pending Service::consider(const Bytes& bytes) {
     auto request = decode_request(bytes);
     if (!request) return {{}, [error = request.error()]() -> Result<Bytes> { return std::unexpected(error); }};
-    const auto statement = [this](const Entry& entry, Bytes message) -> Pending {
+    const auto statement = [&](const Entry& entry, Bytes message) -> Pending {
         const auto verdict = rules_.check(entry);
         if (!verdict) return {{}, [error = verdict.error()]() -> Result<Bytes> { return std::unexpected(error); }};
+        // At once, so that a later request of the same group is judged beside it.
+        if (*verdict == Verdict::fresh) rules_.apply(entry);
         Pending out;
-        if (*verdict == Verdict::fresh) {
-            // At once, so that a later request of the same group is judged beside it.
-            rules_.apply(entry);
-            out.entry = entry;
-        }
+        out.entry = *verdict == Verdict::fresh ? entry : entry_of(*use_of(entry), hash_of(*request));
+        count(*out.entry, uses_);
         out.answer = [this, message = std::move(message)] { return consensus(message); };
         return out;
     };
+    const auto use = [&](ledger::KeyUse what, std::function<Result<Bytes>()> answer) -> Pending {
+        Pending out{entry_of(what, hash_of(*request)), std::move(answer)};
+        count(*out.entry, uses_);
+        return out;
+    };
+    using ledger::KeyUse;
     return std::visit(
-        Overloaded{[](const StartRequest&) -> Pending {
-                       return {{}, []() -> Result<Bytes> {
-                                   return fail(error::SignerRequestInvalid, "the signer has started already");
-                               }};
-                   },
-                   [&](const VoteRequest& vote) {
-                       return statement(entry_of(vote.statement), ledger::signed_bytes(chain_id_, vote.statement));
-                   },
-                   [&](const BatchRequest& batch) {
-                       return statement(entry_of(batch.header),
-                                        ledger::batch_signed_bytes(chain_id_, digest_of(batch.header)));
-                   },
-                   [&](const ProposalRequest& proposal) {
-                       return statement(entry_of(proposal.block),
-                                        consensus::proposal_signed_bytes(chain_id_, proposal.block));
-                   },
-                   [this](const HandshakeRequest& handshake) -> Pending {
-                       return {{}, [this, digest = handshake.digest] { return backend_->sign_handshake(digest); }};
-                   },
-                   [this](const SealRequest& request_) -> Pending {
-                       return {{}, [this, message = seal_bytes(chain_id_, request_)] { return seal(message); }};
-                   },
-                   [this](const AnchorRequest& request_) -> Pending {
-                       return {{}, [this, message = anchor_bytes(chain_id_, request_)] { return seal(message); }};
-                   },
-                   [this](const SealKeyRequest& request_) -> Pending {
-                       return {{}, [this, message = seal_key_bytes(chain_id_, request_.node, keys_.audit)] {
-                                   return consensus(message);
-                               }};
-                   },
-                   [this](const ClaimRequest& request_) -> Pending {
-                       return {{}, [this, message = signed_bytes(ledger::KeyClaim{chain_id_, request_.validator})] {
-                                   return consensus(message);
-                               }};
-                   },
-                   [this](const LastExecutionRequest&) -> Pending {
-                       return {{}, [this]() -> Result<Bytes> {
-                                   const auto [height, header] = rules_.last_execution();
-                                   codec::WireWriter out;
-                                   out.u64(height);
-                                   out.fixed(header);
-                                   return out.take();
-                               }};
-                   },
-                   [this](const VaultRequest& request_) -> Pending {
-                       return {{}, [this, request_] { return vault(request_); }};
-                   }},
+        Overloaded{
+            [](const StartRequest&) -> Pending {
+                return {{}, []() -> Result<Bytes> {
+                            return fail(error::SignerRequestInvalid, "the signer has started already");
+                        }};
+            },
+            [&](const VoteRequest& vote) {
+                return statement(entry_of(vote.statement), ledger::signed_bytes(chain_id_, vote.statement));
+            },
+            [&](const BatchRequest& batch) {
+                return statement(entry_of(batch.header),
+                                 ledger::batch_signed_bytes(chain_id_, digest_of(batch.header)));
+            },
+            [&](const ProposalRequest& proposal) {
+                return statement(entry_of(proposal.block), consensus::proposal_signed_bytes(chain_id_, proposal.block));
+            },
+            [&](const HandshakeRequest& handshake) {
+                return use(KeyUse::handshake,
+                           [this, digest = handshake.digest] { return backend_->sign_handshake(digest); });
+            },
+            [&](const SealRequest& request_) {
+                auto pending = use(KeyUse::seal, {});
+                // As they are now: later requests of the group are in the next seal.
+                pending.answer = [this, request_, uses = uses_]() -> Result<Bytes> {
+                    CRN_TRY(signature, seal(seal_bytes(chain_id_, request_, uses)));
+                    codec::WireWriter out;
+                    out.raw(signature);
+                    encode(out, uses);
+                    return out.take();
+                };
+                return pending;
+            },
+            [&](const AnchorRequest& request_) {
+                return use(KeyUse::anchor,
+                           [this, message = anchor_bytes(chain_id_, request_)] { return seal(message); });
+            },
+            [&](const SealKeyRequest& request_) {
+                return use(KeyUse::seal_key, [this, message = seal_key_bytes(chain_id_, request_.node, keys_.audit)] {
+                    return consensus(message);
+                });
+            },
+            [&](const ClaimRequest& request_) {
+                return use(KeyUse::claim,
+                           [this, message = signed_bytes(ledger::KeyClaim{chain_id_, request_.validator})] {
+                               return consensus(message);
+                           });
+            },
+            [this](const LastExecutionRequest&) -> Pending {
+                return {{}, [this]() -> Result<Bytes> {
+                            const auto [height, header] = rules_.last_execution();
+                            codec::WireWriter out;
+                            out.u64(height);
+                            out.fixed(header);
+                            return out.take();
+                        }};
+            },
+            [&](const VaultRequest& request_) -> Pending {
+                const auto answer = [this, request_] { return vault(request_); };
+                if (request_.operation == VaultRequest::Operation::list) return {{}, answer};
+                return use(KeyUse::storage, answer);
+            }},
         *request);
 }
 
 std::vector<Bytes> Service::handle(std::span<const Bytes> requests) {
     std::vector<Pending> pending;
     std::vector<Entry> entries;
+    auto sync = Sync::later;
     for (const auto& request : requests.first(std::min(requests.size(), kGroupMax))) {
         pending.push_back(consider(request));
-        if (pending.back().entry) entries.push_back(*pending.back().entry);
+        const auto& entry = pending.back().entry;
+        if (!entry) continue;
+        entries.push_back(*entry);
+        if (entry->kind != EntryKind::used || use_of(*entry) == ledger::KeyUse::seal) sync = Sync::now;
     }
     if (!failed_) {
-        auto durable = journal_.append(entries);
+        auto durable = journal_.append(entries, sync);
         if (durable && journal_.is_long()) durable = rewrite(false);
         if (!durable) failed_ = durable.error();
     }
     std::vector<Bytes> out;
-    for (const auto& one : pending) out.push_back(reply(failed_ ? std::unexpected(*failed_) : one.answer()));
+    for (const auto& one : pending) {
+        auto answer = failed_ ? std::unexpected(*failed_) : one.answer();
+        out.push_back(reply(std::move(answer), one.entry ? use_of(*one.entry) : std::nullopt));
+    }
     return out;
 }
 

@@ -27,12 +27,14 @@ public:
     static Result<std::unique_ptr<Service>> open(const Setup& setup, Secrets secrets, const PublicKeys& keys,
                                                  std::unique_ptr<Backend> backend);
 
-    /// At most kGroupMax encoded requests; as many encoded replies. Everything that is signed is durable when it returns.
+    /// At most kGroupMax encoded requests; as many encoded replies. Every statement that is signed is durable when it returns;
+    /// that a key was used otherwise is written, and durable before a seal says so.
     std::vector<Bytes> handle(std::span<const Bytes> requests);
     const PublicKeys& keys() const { return keys_; }
     std::uint64_t counter() const { return journal_.counter(); }
+    const ledger::KeyUses& uses() const { return uses_; }
     /// What a start request, or one that could not be taken, is answered with.
-    Bytes reply(Result<Bytes> content) const;
+    Bytes reply(Result<Bytes> content, std::optional<ledger::KeyUse> use = {}) const;
 
 private:
     Service(Journal journal, Secrets secrets, const PublicKeys& keys, std::unique_ptr<Backend> backend);
@@ -52,6 +54,7 @@ private:
     std::unique_ptr<Backend> backend_;
     PurposeKeys purpose_keys_;
     LockedBytes audit_key_;
+    ledger::KeyUses uses_;
     std::uint64_t chain_id_ = 0;
     std::uint64_t session_ = 0;
     std::optional<Error> failed_; // the memory could not be written: nothing is signed any more

@@ -3,6 +3,7 @@
 #include "base/errors/storage.hpp"
 #include "crypto/hash.hpp"
 #include "ledger/key_claim.hpp"
+#include "signer/audit_keys.hpp"
 #include "signer/checker.hpp"
 #include "signer/journal.hpp"
 #include "signer/protocol.hpp"
@@ -13,6 +14,7 @@
 
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -201,6 +203,25 @@ TEST_F(SignerJournal, a_rewrite_replaces_everything_and_keeps_the_counter) {
     }
 }
 
+TEST_F(SignerJournal, tells_its_counter_only_of_what_is_durable) {
+    ASSERT_TRUE(Journal::create(path_, key_, {}));
+    std::vector<Entry> entries;
+    {
+        auto journal = Journal::open(path_, key_, entries);
+        ASSERT_TRUE(journal);
+        const auto used = entry_of(ledger::KeyUse::handshake, digest(1));
+        for (std::size_t i = 0; i < kUnsyncedMax; ++i) ASSERT_TRUE(journal->append({&used, 1}, Sync::later));
+        EXPECT_EQ(journal->counter(), 0u);
+        ASSERT_TRUE(journal->append({&used, 1}, Sync::later));
+        EXPECT_EQ(journal->counter(), kUnsyncedMax + 1) << "they do not pile up";
+        ASSERT_TRUE(journal->append({&used, 1}, Sync::later));
+        ASSERT_TRUE(journal->append({&used, 1}));
+        EXPECT_EQ(journal->counter(), kUnsyncedMax + 3);
+        ASSERT_TRUE(journal->append({&used, 1}, Sync::later));
+    }
+    EXPECT_EQ(reopen().size(), kUnsyncedMax + 4) << "a kill takes nothing back";
+}
+
 TEST_F(SignerJournal, a_missing_file_is_amnesia_and_a_second_owner_is_refused) {
     Status status;
     reopen(&status);
@@ -315,12 +336,86 @@ TEST_F(SignerService, remembers_over_restarts_and_judges_a_group_as_a_whole) {
         EXPECT_FALSE(decode_reply(replies[0])->error);
         EXPECT_EQ(decode_reply(replies[1])->error->code, error::SignatureContradicts);
         EXPECT_FALSE(decode_reply(replies[2])->error);
-        EXPECT_EQ((*service)->counter(), 1u);
+        EXPECT_EQ((*service)->counter(), 2u) << "the repetition is a use too";
     }
     for (int i = 0; i < 3; ++i) {
         auto service = open();
         EXPECT_EQ(ask(**service, notarize(4, 2)).error().code, error::SignatureContradicts);
         EXPECT_TRUE(ask(**service, notarize(4, 1)));
+    }
+}
+
+TEST_F(SignerService, counts_every_use_of_every_key_and_says_so_in_every_seal) {
+    using ledger::KeyUse;
+    ledger::BatchHeader header;
+    header.position = Position{1};
+    header.transaction_count = 1;
+    ledger::ConsensusBlock block;
+    block.view = View{9};
+    VaultRequest wrap;
+    wrap.purpose = 1;
+    wrap.context = {1};
+    wrap.key = Bytes(32, 5);
+    auto list = wrap;
+    list.operation = VaultRequest::Operation::list;
+    list.context.clear();
+    list.key.clear();
+    const std::pair<Request, std::optional<KeyUse>> requests[] = {
+        {BatchRequest{header}, KeyUse::batch},
+        {ProposalRequest{block}, KeyUse::proposal},
+        {HandshakeRequest{digest(4)}, KeyUse::handshake},
+        {AnchorRequest{"alpha-1", 3, digest(5)}, KeyUse::anchor},
+        {SealKeyRequest{"alpha-1"}, KeyUse::seal_key},
+        {wrap, KeyUse::storage},
+        {list, std::nullopt},
+        {LastExecutionRequest{}, std::nullopt},
+    };
+    ledger::KeyUses expected;
+    Hash256 chain;
+    for (std::uint64_t round = 1; round <= 4; ++round) {
+        // Ends without a word to its memory, as after a kill.
+        auto service = open();
+        ASSERT_TRUE(service) << service.error().text();
+        EXPECT_EQ((*service)->uses().counts, expected.counts);
+        EXPECT_EQ((*service)->uses().chain, chain) << "the same chain goes on";
+        std::vector<Bytes> group;
+        for (const auto& [request, use] : requests) {
+            group.push_back(encode(request));
+            if (use) ++expected.of(*use);
+        }
+        group.push_back(encode(notarize(10 * round)));
+        group.push_back(encode(notarize(10 * round, 2))); // refused: not a use
+        group.push_back(encode(notarize(10 * round)));    // again: a use
+        group.push_back({9, 9, 9});
+        expected.of(KeyUse::vote) += 2;
+        const SealRequest seal{"alpha-1", round, digest(6), 7, 8};
+        group.push_back(encode(seal));
+        ++expected.of(KeyUse::seal);
+        group.push_back(encode(HandshakeRequest{digest(9)})); // behind the seal: in the next one
+        const auto replies = (*service)->handle(group);
+        for (std::size_t i = 0; i < std::size(requests); ++i)
+            EXPECT_EQ(decode_reply(replies[i])->use, requests[i].second) << i;
+        EXPECT_FALSE(decode_reply(replies[9])->use);
+        EXPECT_EQ(decode_reply(replies[10])->use, KeyUse::vote);
+        const auto answer = decode_reply(replies[replies.size() - 2])->content;
+        codec::WireReader in{answer};
+        const auto signature = in.fixed<crypto::Signature>();
+        const auto uses = ledger::decode_key_uses(in);
+        ASSERT_TRUE(in.finish());
+        EXPECT_EQ(uses.counts, expected.counts);
+        codec::WireWriter message;
+        message.raw(as_bytes("cairn-audit-seal-v2"));
+        message.u64(5);
+        message.text(seal.node);
+        message.u64(seal.sequence);
+        message.fixed(seal.head);
+        message.u64(seal.time_ms);
+        message.u64(seal.height);
+        encode(message, uses);
+        EXPECT_TRUE(crypto::verify(keys_.audit, message.bytes(), signature));
+        ++expected.of(KeyUse::handshake);
+        EXPECT_NE((*service)->uses().chain, chain);
+        chain = (*service)->uses().chain;
     }
 }
 
@@ -468,6 +563,59 @@ TEST(SealedKeys, change_the_tls_key_alone) {
     const auto opened = unseal(*read_sealed_keys(path), as_bytes("right"), {});
     ASSERT_TRUE(opened) << opened.error().text();
     EXPECT_TRUE(std::ranges::equal(opened->storage_root(), secrets->storage_root()));
+}
+
+TEST(SealedKeys, change_the_audit_key_alone_and_the_old_one_introduces_it) {
+    const TestDirectory folder;
+    const auto path = folder.path() + "/keys.sealed";
+    auto& random = crypto::system_random();
+    const auto secrets = Secrets::generate(random);
+    const auto before = create_sealed_keys(path, *secrets, as_bytes("right"), kCostForRandomPassphrase, random);
+    ASSERT_TRUE(before);
+    EXPECT_EQ(replace_audit_key(path, as_bytes("wrong"), random).error().code, error::SealedKeysWrong);
+    EXPECT_EQ(read_sealed_keys(path)->public_keys, *before) << "a refusal changes nothing";
+    EXPECT_TRUE(read_successions(path)->empty());
+    std::filesystem::copy_file(path, path + ".first");
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(replace_audit_key(path, as_bytes("right"), random));
+    const auto after = read_sealed_keys(path)->public_keys;
+    EXPECT_NE(after.audit, before->audit);
+    EXPECT_EQ(after.consensus, before->consensus);
+    EXPECT_EQ(after.tls, before->tls);
+    const auto opened = unseal(*read_sealed_keys(path), as_bytes("right"), {});
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_EQ(*opened->public_keys(), after);
+    EXPECT_TRUE(std::ranges::equal(opened->storage_root(), secrets->storage_root()));
+    const auto chain = ledger::between(*read_successions(path), before->audit, after.audit);
+    EXPECT_EQ(chain.size(), 3u);
+    EXPECT_TRUE(ledger::leads_to(chain, after.audit));
+    EXPECT_FALSE(ledger::leads_to(chain, before->audit));
+    for (std::size_t i = 0; i < 3; ++i) {
+        auto altered = chain;
+        altered[i].signature.bytes[5] ^= 1;
+        EXPECT_FALSE(ledger::leads_to(altered, after.audit));
+    }
+    EXPECT_FALSE(ledger::leads_to(std::vector{chain[0], chain[2]}, after.audit));
+
+    // A crash between the two files: the introduction is there, the key is not. The command is given again.
+    std::filesystem::rename(path + ".first", path);
+    const auto again = replace_audit_key(path, as_bytes("right"), random);
+    ASSERT_TRUE(again) << again.error().text();
+    EXPECT_EQ(again->before, before->audit);
+    const auto only = ledger::between(*read_successions(path), before->audit, again->after);
+    EXPECT_EQ(only, std::vector{*again});
+
+    // The list never grows beyond what a record has room for, and keeps the latest.
+    for (std::size_t i = 0; i <= ledger::kSealSuccessionsMax; ++i)
+        ASSERT_TRUE(replace_audit_key(path, as_bytes("right"), random));
+    EXPECT_EQ(read_successions(path)->size(), ledger::kSealSuccessionsMax);
+    EXPECT_TRUE(ledger::leads_to(*read_successions(path), read_sealed_keys(path)->public_keys.audit));
+
+    for (const std::string text : {"words", "00 11 22\n", "\n"}) {
+        std::ofstream(successions_path(path)) << text;
+        EXPECT_EQ(read_successions(path).error().code, error::SealedKeysInvalid) << text;
+    }
+    std::ofstream(successions_path(path)) << std::string(100'000, 'a');
+    EXPECT_EQ(read_successions(path).error().code, error::SealedKeysInvalid);
 }
 
 TEST(SealedKeys, refuse_costs_over_the_limit_and_what_is_not_such_a_file) {

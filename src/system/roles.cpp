@@ -402,6 +402,16 @@ Subject subject_of(const ledger::StateView& view, const Address& address) {
     return RoleStorage{slots}.subject(address);
 }
 
+bool has_labels(const ledger::StateView& view) {
+    ViewSlots slots{view, kRolesAddress};
+    return RoleStorage{slots}.summary().labels;
+}
+
+Label record_label_of(const ledger::StateView& view, const Hash256& digest, Height height) {
+    ViewSlots slots{view, kRolesAddress};
+    return RoleStorage{slots}.record_label(digest, height.value);
+}
+
 std::vector<Address> holders_of(const ledger::StateView& view, Role administrator, Height height) {
     ViewSlots slots{view, kRolesAddress};
     RoleStorage roles{slots};

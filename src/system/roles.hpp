@@ -19,6 +19,10 @@ Subject subject_of(const ledger::StateView& view, const Address& address);
 /// Accounts that hold one of the three administrators' roles, in order of their first grant.
 std::vector<Address> holders_of(const ledger::StateView& view, ledger::Role administrator, Height height);
 
+/// Whether anything has ever been labelled.
+bool has_labels(const ledger::StateView& view);
+Label record_label_of(const ledger::StateView& view, const Hash256& digest, Height height);
+
 /// Genesis: the roles of the file, which also turns enforcement on. A Genesis without roles (never one that was read from a
 /// file) leaves a chain without these rules.
 Status write_roles(Slots& slots, const ledger::Genesis& genesis);

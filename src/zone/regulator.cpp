@@ -137,12 +137,12 @@ private:
             if (!filter.outcome) return fail(error::AuditQueryInvalid, *text);
         }
         std::deque<audit::Event> found;
-        CRN_TRY(report,
-                audit::verify_log(files_, config_.audit_directory, {.live = true}, [&](const audit::Event& event) {
-                    if (!filter.matches(event)) return;
-                    found.push_back(event);
-                    if (found.size() > limit) found.pop_front();
-                }));
+        CRN_TRY(report, audit::verify_log(files_, config_.audit_directory, {.live = true, .own = true},
+                                          [&](const audit::Event& event) {
+                                              if (!filter.matches(event)) return;
+                                              found.push_back(event);
+                                              if (found.size() > limit) found.pop_front();
+                                          }));
         json list = json::array();
         for (const auto& event : found) list.push_back(json::parse(audit::to_json_line(event)));
         return json{{"node", config_.node}, {"events", list}, {"findings", report.findings_total}}.dump();

@@ -4,6 +4,7 @@ import { createHash, createPublicKey, verify } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { AbiCoder, decodeRlp, encodeRlp, getBytes, hexlify, id, keccak256, toBeHex, toUtf8Bytes, toUtf8String } from "ethers";
+import { verifySm2 } from "./sm2.js";
 
 const recordsContract = "0x000000000000000000000000000000000000ca02";
 const maxBytes = 4 * 1024 * 1024;
@@ -24,7 +25,9 @@ export type ProvenRecord = {
 };
 
 type Vote = { signature: string; validator: number };
-type Validator = { name: string; organisation: string; key: string; address: string };
+// A missing algorithm is Ed25519.
+type Validator = { name: string; organisation: string; key: string; address: string; algorithm?: string };
+const isSm2 = (member: Validator) => member.algorithm === "sm2";
 type ValidatorSet = { epoch: bigint; members: Validator[] };
 
 function check(condition: unknown, step: string): asserts condition {
@@ -72,12 +75,17 @@ class Reader {
     text(): string {
         return Buffer.from(this.raw(Number(this.int(4)))).toString("utf8");
     }
-    left(): number {
-        return this.data.length - this.at;
+    isAtEnd(): boolean {
+        return this.at === this.data.length;
     }
     end(): void {
         check(this.at === this.data.length, `${this.step}: bytes are left over`);
     }
+}
+
+function verifyVote(voter: Validator, message: Uint8Array, signature: string): boolean {
+    if (isSm2(voter)) return verifySm2(getBytes(voter.key), message, getBytes(signature));
+    return verifySignature(voter.key, message, signature);
 }
 
 function verifySignature(key: string, message: Uint8Array, signature: string): boolean {
@@ -102,10 +110,16 @@ function decodeValidators(data: Uint8Array, step: string): ValidatorSet {
     const members: Validator[] = [];
     for (let i = 0; i < count; ++i)
         members.push({ name: reader.text(), organisation: reader.text(), key: hexlify(reader.raw(32)), address: reader.text() });
-    // The keys' algorithms follow unless all are Ed25519.
-    check(reader.left() !== count, `${step}: validators that vote with SM2, which this checker does not know`);
-    reader.end();
     check(new Set(members.map((member) => member.key)).size === count, `${step}: a key occurs twice`);
+    if (!reader.isAtEnd()) {
+        for (const member of members) {
+            const algorithm = reader.int(1);
+            check(algorithm <= 1n, `${step}: an unknown algorithm`);
+            if (algorithm === 1n) member.algorithm = "sm2";
+        }
+        check(members.some(isSm2), `${step}: algorithms without need`);
+    }
+    reader.end();
     return { epoch, members };
 }
 
@@ -158,6 +172,12 @@ function genesisHash(genesis: any): string {
         for (const [address, account] of bound)
             out.raw(getBytes(address)).text(account.organisation).int(account.registrar ? 1 : 0, 1);
     }
+    for (const member of genesis.validators)
+        check(["sm2", "ed25519", undefined].includes(member.algorithm), "genesis: an unknown algorithm");
+    if (genesis.validators.some(isSm2)) {
+        out.text("voting-algorithms");
+        for (const member of genesis.validators) out.int(isSm2(member) ? 1 : 0, 1);
+    }
     return keccak256(out.done());
 }
 
@@ -190,7 +210,7 @@ function checkVotes(
     for (const vote of votes) {
         check(vote.validator > last && vote.validator < n, `${step}: voters`);
         last = vote.validator;
-        check(verifySignature(set.members[vote.validator].key, message, vote.signature), `${step}: vote of ${vote.validator}`);
+        check(verifyVote(set.members[vote.validator], message, vote.signature), `${step}: vote of ${vote.validator}`);
     }
 }
 

@@ -1,0 +1,32 @@
+#include "rpc/labels.hpp"
+
+#include "base/errors/rpc.hpp"
+#include "system/roles.hpp"
+
+namespace cairn::rpc {
+
+Labels::Labels(const node::Chain& chain) : next_(chain.head().value + 1) {
+    if (auto view = chain.state(chain.head())) {
+        view_ = std::move(*view);
+        any_ = system::has_labels(*view_);
+    }
+}
+
+bool Labels::covers(const Address& contract) {
+    if (!any_) return false;
+    const auto [entry, is_new] = known_.try_emplace(contract);
+    if (is_new) entry->second = !system::subject_of(*view_, contract).at(next_).label.is_bottom();
+    return entry->second;
+}
+
+RpcResult<bool> Labels::readable(const Address& contract) {
+    if (!covers(contract)) return true;
+    return std::unexpected(rejected({error::LabelForbidsRead, "contract " + to_hex(contract)}));
+}
+
+RpcResult<bool> Labels::readable_record(const Hash256& digest) {
+    if (!any_ || system::record_label_of(*view_, digest, Height{next_}).is_bottom()) return true;
+    return std::unexpected(rejected({error::LabelForbidsRead, "record " + to_hex(digest)}));
+}
+
+} // namespace cairn::rpc

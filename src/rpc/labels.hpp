@@ -1,0 +1,29 @@
+// Labels for reads without a call: storage, proofs, logs. The client listener knows nobody by name (its token is one for all), so what
+// has a label is not read through it; who dominates the label reads by a call, or beside the node that he runs himself.
+#pragma once
+
+#include "node/chain.hpp"
+#include "rpc/rpc_error.hpp"
+
+#include <map>
+
+namespace cairn::rpc {
+
+/// Labels as the newest state has them, whatever block is asked for: what was raised since is protected for its past too. For one
+/// request; one thread.
+class Labels {
+public:
+    explicit Labels(const node::Chain& chain);
+    bool covers(const Address& contract);
+    /// LabelForbidsRead.
+    RpcResult<bool> readable(const Address& contract);
+    RpcResult<bool> readable_record(const Hash256& digest);
+
+private:
+    std::shared_ptr<const ledger::StateView> view_;
+    std::uint64_t next_ = 0; // block for which they count
+    bool any_ = false;
+    std::map<Address, bool> known_;
+};
+
+} // namespace cairn::rpc

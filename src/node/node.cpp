@@ -29,11 +29,13 @@
 #include "system/keys.hpp"
 #include "system/system_contracts.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <shared_mutex>
 #include <sys/statvfs.h>
+#include <thread>
 
 namespace cairn::node {
 namespace {
@@ -44,6 +46,7 @@ constexpr std::chrono::milliseconds kDiskCheckInterval{1'000};
 constexpr std::int64_t kExpiryWarning = 30 * 86'400; // seconds before the end of the certificate
 constexpr auto kInquiryPatience = std::chrono::milliseconds{1'500};
 constexpr int kInquiries = 10;
+constexpr auto kFarewell = std::chrono::milliseconds{300}; // for what was sent to a validator that leaves
 constexpr Microseconds kResultRequestInterval{1'000'000};
 constexpr std::size_t kCertificateBytesMax = 64 * 1024;
 constexpr Rate kRequestsPerPeer{200, 1'000}; // fetch messages; a peer that lags asks a few dozen times a second
@@ -394,6 +397,11 @@ Result<consensus::Core> ValidatorNode::change_epoch() {
         const std::unique_lock lock(session_mutex_);
         old = std::move(network_);
     }
+    // Who leaves hears of it from those who stay, or never: they refuse it from now on.
+    const auto stays = [&](const ledger::Validator& one) {
+        return std::ranges::any_of(session->set().members, [&](const auto& next) { return next.name == one.name; });
+    };
+    if (!std::ranges::all_of(this->session()->set().members, stays)) std::this_thread::sleep_for(kFarewell);
     old.reset();
     inbox_.drop_messages();
     last_result_request_.clear();
@@ -418,13 +426,12 @@ Result<consensus::Core> ValidatorNode::change_epoch() {
 /// The first thing in the log is who starts with what.
 Status ValidatorNode::open_audit() {
     CRN_TRY(watch,
-            AuditWatch::open(
-                at_rest_->files(), config_.data_dir + "/audit", std::make_unique<SignerSealer>(signer_), genesis_,
-                executed_->blocks().hash_of(Height{0}), me_,
-                {.retention_days = config_.audit_retention_days,
-                 .anchor_seconds = config_.audit_anchor_seconds,
-                 .anchor_account_file = config_.audit_anchor_account_file,
-                 .alarms = {config_.audit_alarms, config_.audit_alarms_ca_file}}));
+            AuditWatch::open(at_rest_->files(), config_.data_dir + "/audit", std::make_unique<SignerSealer>(signer_),
+                             genesis_, executed_->blocks().hash_of(Height{0}), me_,
+                             {.retention_days = config_.audit_retention_days,
+                              .anchor_seconds = config_.audit_anchor_seconds,
+                              .anchor_account_file = config_.audit_anchor_account_file,
+                              .alarms = {config_.audit_alarms, config_.audit_alarms_ca_file}}));
     audit_ = std::move(watch);
     CRN_TRY(certificate_text, read_file(config_.tls_certificate_file, crypto::kPemBytesMax));
     CRN_TRY(certificate, crypto::inspect_certificate(certificate_text));

@@ -196,7 +196,8 @@ TEST(Block, history_contract_answers_with_the_recorded_hash) {
     message.recipient = message.code_address = kHistoryContract;
     const auto question = to_big_endian(U256{9});
     message.input = question;
-    evm::Machine machine(state, block, {}, evm::Revision::osaka);
+    const evm::TransactionEnvironment transaction; // the machine keeps a reference
+    evm::Machine machine(state, block, transaction, evm::Revision::osaka);
     const auto answer = machine.run(message);
     ASSERT_TRUE(answer.ok());
     EXPECT_EQ(answer.output, to_bytes(ledger::hash_of(input.parent)));

@@ -77,7 +77,8 @@ void call_beacon_roots(evm::State& state, const evm::BlockEnvironment& environme
     message.sender = *fixed_from_hex<Address>("0xfffffffffffffffffffffffffffffffffffffffe");
     message.recipient = message.code_address = *fixed_from_hex<Address>("0x000f3df6d732807ef1319fb7b8bb8522d0beac02");
     message.input = root;
-    evm::Machine machine(state, environment, {message.sender, {}, {}}, evm::Revision::cancun);
+    const evm::TransactionEnvironment transaction{message.sender, {}, {}}; // the machine keeps a reference
+    evm::Machine machine(state, environment, transaction, evm::Revision::cancun);
     EXPECT_TRUE(machine.run(message).ok());
     state.finish_transaction();
 }

@@ -38,7 +38,8 @@ TEST(SystemContracts, refuse_value) {
     for (const auto& [address, contract] : native_contracts()) {
         evm::State state{chain.state()};
         state.add_balance(kAlice, 10);
-        evm::Machine machine{state, chain.block(), {}, evm::Revision::osaka, {.natives = &native_contracts()}};
+        const evm::TransactionEnvironment transaction; // the machine keeps a reference
+        evm::Machine machine{state, chain.block(), transaction, evm::Revision::osaka, {.natives = &native_contracts()}};
         auto message = TestChain::message(address, kAlice, input);
         message.value = 1;
         const auto result = machine.run(message);

@@ -114,7 +114,8 @@ TEST_F(Records, storage_is_written_for_one_digest_only_where_that_digest_lies) {
     // Two digests share no slot, so that recording them can run in parallel.
     const auto touched = [&](const Hash256& digest) {
         evm::State state{chain.state()};
-        evm::Machine machine{state, chain.block(), {}, evm::Revision::osaka, {.natives = &native_contracts()}};
+        const evm::TransactionEnvironment transaction; // the machine keeps a reference
+        evm::Machine machine{state, chain.block(), transaction, evm::Revision::osaka, {.natives = &native_contracts()}};
         const Bytes input = TestChain::call_data(kRecord, {digest, "same text"});
         EXPECT_TRUE(machine.run(TestChain::message(kRecordsAddress, kAlice, input)).ok());
         state.finish_transaction();

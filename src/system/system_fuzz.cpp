@@ -60,7 +60,8 @@ Outcome run(const GenesisView& view, const evm::Message& message) {
     block.timestamp = 1'700'000'000;
     Outcome out;
     {
-        evm::Machine machine{state, block, {}, evm::Revision::osaka, {.natives = &system::native_contracts()}};
+        const evm::TransactionEnvironment transaction; // the machine keeps a reference
+        evm::Machine machine{state, block, transaction, evm::Revision::osaka, {.natives = &system::native_contracts()}};
         out.result = machine.run(message);
     }
     state.finish_transaction();

@@ -40,10 +40,10 @@ struct NodeConfig {
     std::uint32_t audit_retention_days = 366;           // see AuditSettings
     std::uint32_t audit_anchor_seconds = 600;
     std::string audit_anchor_account_file; // of the account that pays for anchors; empty: none, gas is free
-    std::string audit_alarms;         // where alarms go: see AlarmSink; empty: nowhere
-    std::string audit_alarms_ca_file; // who vouches for a collector with TLS
-    bool keeps_log = false;      // the process's log lines go to data_dir/log; for one node per process
-    std::string settings_digest; // of the file that all this comes from, for the audit log
+    std::string audit_alarms;              // where alarms go: see AlarmSink; empty: nowhere
+    std::string audit_alarms_ca_file;      // who vouches for a collector with TLS
+    bool keeps_log = false;                // the process's log lines go to data_dir/log; for one node per process
+    std::string settings_digest;           // of the file that all this comes from, for the audit log
     std::uint64_t disk_reserve_bytes = 64u << 20; // the node stops before the disk is fuller than this
 };
 

@@ -151,7 +151,6 @@ Microseconds Machine::next_wake() const {
         sooner(sent_at_ + 2 * delta());
         if (leader_of(view_) == self()) {
             const auto [top, digest] = highest_notarized();
-            sooner(seen_at(digest) + interval);
             sooner(due_after(top, digest));
         }
     }

@@ -86,8 +86,8 @@ bool Machine::end_is_due(const ConsensusBlock& parent) const {
     return asked != asked_.end() && asked->second;
 }
 
-/// Until when a leader waits for results before it proposes a child of `parent`: while more blocks than are voted on, executed and certified
-/// at a time are on their way, another one only waits behind them. Far shorter than others wait for a leader.
+/// When a leader may propose a child of `parent`. While more blocks lack results than are voted on, executed and certified at a
+/// time, another one only waits behind them, so it gives results a moment: far shorter than others wait for a leader.
 Microseconds Machine::due_after(const ConsensusBlock& parent, const Hash256& digest) const {
     const auto due = seen_at(digest) + rules_at(parent.height.value + 1).min_block_interval;
     const auto lag = parent.height.value + 1 - best_execution(parent).height.value;

@@ -4,6 +4,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/x509_der.hpp"
 #include "network/peer_identity.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -34,15 +35,6 @@ Result<std::string> read_text(const std::string& path) {
     if (text.empty()) return fail(error::CertificateInvalid, path + ": cannot be read, or is empty");
     if (text.size() > crypto::kPemBytesMax) return fail(error::CertificateInvalid, path + ": longer than 64 KiB");
     return text;
-}
-
-Bytes der_of(X509* certificate) {
-    unsigned char* der = nullptr;
-    const auto length = i2d_X509(certificate, &der);
-    if (length <= 0) return {};
-    Bytes out(der, der + length);
-    OPENSSL_free(der);
-    return out;
 }
 
 } // namespace
@@ -111,7 +103,7 @@ int TlsContext::judge(X509_STORE_CTX* store, void* self) {
     // The node's own and its CA's; what is trusted comes from genesis, so there is nothing to search a path in.
     if (sk_X509_num(X509_STORE_CTX_get0_untrusted(store)) > 2)
         return refuse({error::CertificateTooLarge, "a chain of more than two certificates"});
-    auto der = der_of(leaf);
+    auto der = crypto::der_of(leaf);
     auto peer = static_cast<TlsContext*>(self)->identify(der);
     if (!peer) return refuse(std::move(peer).error());
     verdict->peer = *peer;

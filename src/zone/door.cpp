@@ -3,6 +3,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/x509_der.hpp"
 
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
@@ -56,7 +57,7 @@ Status judge_handshake(X509_STORE_CTX* store, const ListenerFiles& files, const 
         X509_STORE_CTX_set_error(store, reason);
         return std::unexpected(std::move(error));
     };
-    const auto issuer = der_of(sk_X509_value(chain, sk_X509_num(chain) - 1));
+    const auto issuer = crypto::der_of(sk_X509_value(chain, sk_X509_num(chain) - 1));
     const auto found = std::ranges::find(authorities, issuer, &ListenerFiles::Authority::der);
     // What the chain keeps as a CA may be anything: unless it is as ours are, it vouches for nobody.
     const bool on_chain =
@@ -65,7 +66,7 @@ Status judge_handshake(X509_STORE_CTX* store, const ListenerFiles& files, const 
         (on_chain &&
          !crypto::verify_ca_certificate(crypto::certificate_pem_of(issuer), system_clock().wall().count() / 1000)))
         return refuse(X509_V_ERR_INVALID_CA, {error::CertificateForeign, "its issuer is no CA that counts"});
-    admitted = {.certificate = der_of(X509_STORE_CTX_get0_cert(store)), .authority = *found};
+    admitted = {.certificate = crypto::der_of(X509_STORE_CTX_get0_cert(store)), .authority = *found};
     auto status = check_holder(admitted, trust);
     if (!status)
         return refuse(status.error().code == error::CertificateRevoked ? X509_V_ERR_CERT_REVOKED

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/thread_name.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/x509_der.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -48,15 +49,6 @@ std::int64_t wall_seconds() { return system_clock().wall().count() / 1000; }
 
 } // namespace
 
-Bytes der_of(X509* certificate) {
-    unsigned char* der = nullptr;
-    const auto length = i2d_X509(certificate, &der);
-    if (length <= 0) return {};
-    Bytes out(der, der + length);
-    OPENSSL_free(der);
-    return out;
-}
-
 void FreeCertificates::operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
 
 CertificateStack stack_of(const std::vector<ListenerFiles::Authority>& authorities) {
@@ -91,7 +83,7 @@ Result<std::shared_ptr<const ListenerFiles>> ListenerFiles::read(const ListenerF
     if (SSL_CTX_use_PrivateKey_file(holder, config.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(holder) != 1)
         return refused(config.key, "not the key of " + config.certificate);
-    out->certificate_ = der_of(SSL_CTX_get0_certificate(holder));
+    out->certificate_ = crypto::der_of(SSL_CTX_get0_certificate(holder));
     const auto info = crypto::inspect_certificate_der(out->certificate_);
     if (!info) return refused(config.certificate, info.error().detail);
     auto identity = crypto::zone_identity_of(out->certificate_);

@@ -84,8 +84,6 @@ private:
 /// As between nodes: TLS 1.3 alone, two suites, nothing resumed, no early data. False if OpenSSL refuses.
 bool set_up_tls(SSL_CTX* context);
 
-/// For this folder's .cpp files.
-Bytes der_of(X509* certificate);
 struct FreeCertificates {
     void operator()(STACK_OF(X509) * stack) const;
 };

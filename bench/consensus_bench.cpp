@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
         config.chain_id = kChain;
         config.validators = set;
         config.self = {i};
-        config.genesis_hash[0] = 1;
+        config.start.digest[0] = 1;
         cores.emplace_back(config, signers[i], history);
         if (!cores.back().recover({}, Memory::fresh)) return 1;
     }

@@ -37,6 +37,12 @@ if(CAIRN_SANITIZE)
     add_link_options(-fsanitize=${CAIRN_SANITIZE})
 endif()
 
+# A test's own code is not hot: compiled with less optimisation it takes between half and two thirds of the time.
+set(CAIRN_TEST_OPTIMISATION -O1)
+if(CAIRN_SANITIZE)
+    set(CAIRN_TEST_OPTIMISATION -O0)
+endif()
+
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(GTest REQUIRED)
@@ -88,6 +94,7 @@ function(cairn_floor name)
         target_link_libraries(${name}_test PRIVATE cairn_${name} ${test_links} ${arg_LIBRARIES}
                               ${arg_TEST_LIBRARIES} GTest::gtest GTest::gmock GTest::gtest_main)
         target_compile_definitions(${name}_test PRIVATE CAIRN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+        target_compile_options(${name}_test PRIVATE ${CAIRN_TEST_OPTIMISATION})
         add_dependencies(all_tests ${name}_test)
         add_test(NAME ${name} COMMAND ${name}_test)
     endif()

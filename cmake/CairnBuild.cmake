@@ -55,7 +55,7 @@ add_custom_target(all_tests)
 add_custom_target(all_fuzzers)
 
 # cairn_floor(NAME LINKS floor... LIBRARIES external...)
-# Every *.cpp of the folder becomes the library cairn_NAME; *_test.cpp become one GoogleTest program;
+# Every *.cpp of the folder becomes the library cairn_NAME; *_test.cpp and test_*.cpp become one GoogleTest program;
 # each *_fuzz.cpp becomes one libFuzzer program. A folder without sources is an interface library.
 # COLD: little of it is hot; with sanitizers it is not optimised, which takes two thirds of the time to compile.
 function(cairn_floor name)
@@ -63,9 +63,9 @@ function(cairn_floor name)
     file(GLOB sources CONFIGURE_DEPENDS *.cpp)
     set(tests ${sources})
     set(fuzzers ${sources})
-    list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+    list(FILTER tests INCLUDE REGEX "(_test\\.cpp|/test_[^/]*\\.cpp)$")
     list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cpp$")
-    list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main)\\.cpp$")
+    list(FILTER sources EXCLUDE REGEX "((_test|_fuzz|/main)\\.cpp|/test_[^/]*\\.cpp)$")
 
     list(TRANSFORM arg_LINKS PREPEND cairn_ OUTPUT_VARIABLE links)
     list(TRANSFORM arg_TEST_LINKS PREPEND cairn_ OUTPUT_VARIABLE test_links)

@@ -6,10 +6,27 @@
 #include "node/data_at_rest.hpp"
 #include "node/own_signer.hpp"
 
+#include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace cairn::node {
+
+inline constexpr std::uint64_t kChainId = 20261;
+inline constexpr std::int64_t kYear = 365 * 24 * 3600;
+
+/// What a sealed file holds beside the voting key that it was made with.
+struct SealedKeys {
+    Bytes tls_scalar, storage_root;
+};
+/// Seals a voting key and the TLS key of `tls_pem` with a new root of storage keys, under the passphrase "a passphrase".
+SealedKeys seal_keys(const std::string& path, const crypto::ValidatorSeed& seed, std::string_view tls_pem,
+                     crypto::VotingAlgorithm algorithm = crypto::VotingAlgorithm::ed25519);
+/// Of validator `i` of the network with this name.
+crypto::ValidatorSeed voting_seed(const std::string& network, std::size_t i);
+/// Of a voting key to the seat of `validator`.
+Bytes claim_of(const crypto::VotingSecret& secret, const std::string& validator);
 
 class TestNetwork {
 public:
@@ -28,6 +45,7 @@ public:
     const NodeConfig& config(std::size_t i) const { return configs_[i]; }
     NodeConfig& config(std::size_t i) { return configs_[i]; }
     const ledger::Genesis& genesis() const { return genesis_; }
+    const SealedKeys& sealed(std::size_t i) const { return sealed_[i]; }
     /// A funded account.
     const crypto::AccountKey& key() const { return key_; }
     /// Raw transaction of organisation `i`'s account, which owns nothing.
@@ -51,8 +69,15 @@ private:
     ledger::Genesis genesis_;
     crypto::AccountKey key_;
     std::vector<NodeConfig> configs_;
+    std::vector<SealedKeys> sealed_;
     std::vector<std::unique_ptr<Node>> nodes_;
 };
+
+/// Submits transfers from nonce `from` to before `to`, one after the other, each until it is final on node `i`.
+void transfer_until_final(TestNetwork& network, std::size_t i, std::uint64_t from, std::uint64_t to);
+/// All of the first `nodes` that run have node 0's blocks up to `height`.
+void expect_same_blocks(TestNetwork& network, std::size_t nodes, std::uint64_t height);
+bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds limit);
 
 /// The data of a node that does not run, with a signer of its own.
 inline Result<std::unique_ptr<DataAtRest>> open_at_rest(const NodeConfig& config, const ledger::Genesis& genesis) {

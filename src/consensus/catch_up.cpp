@@ -4,6 +4,7 @@
 #include "base/errors/consensus.hpp"
 #include "base/errors/crypto.hpp"
 #include "consensus/machine.hpp"
+#include "consensus/serving.hpp"
 
 namespace cairn::consensus {
 
@@ -198,59 +199,31 @@ bool Machine::serve(ValidatorIndex peer, std::size_t bytes) {
     return true;
 }
 
-namespace {
-std::size_t body_bytes(const FinalizedBlock& block) {
-    std::size_t out = 0;
-    for (const auto& batch : block.batches) out += batch.body->size();
-    return out;
-}
-} // namespace
-
 std::optional<BlocksAnswer::Item> Machine::finalized_item(std::uint64_t height, std::size_t& bytes_read) const {
-    BlocksAnswer::Item item;
-    const auto from_block = [&](const FinalizedBlock& block) {
-        auto proposal = decode_proposal(block.proposal);
-        if (!proposal) return false;
-        item.proposal = *proposal;
-        item.certificate = block.certificate;
-        return true;
-    };
+    std::optional<BlocksAnswer::Item> item;
     if (height <= durable_.value) {
         const auto block = history_.block(Height{height});
-        if (!block || !from_block(*block)) return std::nullopt;
+        if (!block) return std::nullopt;
+        item = item_of(*block);
         bytes_read += body_bytes(*block);
     } else if (height <= delivered_.value) {
-        if (!from_block(*unsaved_[height - durable_.value - 1])) return std::nullopt;
+        item = item_of(*unsaved_[height - durable_.value - 1]);
     } else if (height <= delivered_.value + pending_.size()) {
         const auto& pending = pending_[height - delivered_.value - 1];
-        item.proposal = pending.proposal;
-        item.certificate = pending.certificate;
-    } else {
-        return std::nullopt;
+        item = BlocksAnswer::Item{pending.proposal, pending.certificate, std::nullopt};
     }
+    if (!item) return std::nullopt;
     if (const auto known = executions_.find(height); known != executions_.end() && known->second.certificate)
-        item.execution = known->second.certificate;
+        item->execution = known->second.certificate;
     else
-        item.execution = history_.execution_certificate(Height{height});
+        item->execution = history_.execution_certificate(Height{height});
     return item;
 }
 
 void Machine::on_fetch_blocks(ValidatorIndex from, const FetchRange& range) {
-    BlocksAnswer answer;
-    std::size_t bytes = 0, bytes_read = 0;
-    for (auto height = range.from; height <= range.to; ++height) {
-        if (bytes >= kBlocksAnswerBytes || bytes_read >= kReadBytesMax) break;
-        const auto before = bytes_read;
-        auto item = finalized_item(height, bytes_read);
-        if (!item || !serve(from, item->proposal->encoded->size() + bytes_read - before)) break;
-        bytes += item->proposal->encoded->size();
-        const bool ends = item->proposal->block().next_validators.has_value();
-        answer.items.push_back(std::move(*item));
-        if (ends) break; // what follows is for who knows the next set
-    }
-    // The last one must be final by itself: it vouches for all before it.
-    while (!answer.items.empty() && answer.items.back().certificate.statement.kind != VoteKind::finalize)
-        answer.items.pop_back();
+    const auto answer = answer_blocks(
+        range, [&](std::uint64_t height, std::size_t& bytes_read) { return finalized_item(height, bytes_read); },
+        [&](std::size_t bytes) { return serve(from, bytes); });
     send(from, Channel::sync, MessageType::blocks, encode_blocks_answer(answer));
 }
 
@@ -302,37 +275,21 @@ void Machine::on_blocks(ValidatorIndex from, const BlocksAnswer& answer) {
 }
 
 void Machine::on_fetch_batches(ValidatorIndex from, const FetchBatches& fetch) {
-    FinalizedBlockPtr block;
-    Height loaded{};
-    const auto find = [&](const Hash256& digest, Height height) -> const ledger::Batch* {
-        if (const auto* batch = held(digest)) return batch;
-        for (const auto& lane : lanes_)
-            for (const auto& [position, batch] : lane.early)
-                if (digest_of(batch.header) == digest) return &batch;
-        if (height.value == 0 || height > durable_) return nullptr;
-        if (height != loaded) {
-            block = history_.block(height);
-            loaded = height;
-            // What is read is paid for, whether or not it holds what is asked.
-            if (block && !serve(from, body_bytes(*block))) block = nullptr;
-        }
-        if (block)
-            for (const auto& batch : block->batches)
-                if (digest_of(batch.header) == digest) return &batch;
-        return nullptr;
-    };
-    for (const auto& item : fetch.items) {
-        auto digest = item.digest;
-        for (std::uint32_t step = 0; step <= item.depth; ++step) {
-            const auto* batch = find(digest, item.height);
-            if (batch == nullptr) break;
-            if (!serve(from, batch->body->size())) return;
-            send(from, Channel::data, MessageType::batch_answer, encode_batch_message(*batch, std::nullopt));
-            digest = batch->header.parent;
-        }
-        // The question itself costs too, also when there is no answer.
-        if (!serve(from, 0)) return;
-    }
+    const Pay pay = [&](std::size_t bytes) { return serve(from, bytes); };
+    StoredBatches stored{history_, durable_, pay};
+    answer_batches(
+        fetch,
+        [&](const Hash256& digest, Height height) -> const ledger::Batch* {
+            if (const auto* batch = held(digest)) return batch;
+            for (const auto& lane : lanes_)
+                for (const auto& [position, batch] : lane.early)
+                    if (digest_of(batch.header) == digest) return &batch;
+            return stored.find(digest, height);
+        },
+        pay,
+        [&](const ledger::Batch& batch) {
+            send(from, Channel::data, MessageType::batch_answer, encode_batch_message(batch, std::nullopt));
+        });
 }
 
 void Machine::on_fetch_certificates(ValidatorIndex from, const FetchCertificates& fetch) {

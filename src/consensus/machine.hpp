@@ -25,7 +25,6 @@ inline constexpr std::size_t kWantsMax = 1024;        // batches asked for at a 
 inline constexpr std::size_t kPendingMax = 256;       // finalized blocks waiting for bodies
 inline constexpr std::size_t kBroadcastAlways = 16;   // up to this many validators, every entry certificate goes to all
 inline constexpr std::uint64_t kServeBytesMax = 64u << 20; // read and sent for one peer: burst, and refill per second
-inline constexpr std::size_t kReadBytesMax = 8u << 20;     // bodies read from the store for one question
 inline constexpr std::size_t kConsensusBytes =
     192u << 10;                               // longer proposals (hundreds of skipped views) take the sync stream
 inline constexpr std::uint32_t kJunkMax = 32; // bad messages before a peer is not listened to for a while

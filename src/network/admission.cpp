@@ -58,6 +58,13 @@ double Bans::points_now(const Peer& peer, Microseconds now) const {
     return std::max(0.0, peer.points - seconds * kPointsForgottenPerSecond);
 }
 
+void Bans::seat(const std::vector<std::optional<std::size_t>>& before) {
+    std::vector<Peer> next(before.size());
+    for (std::size_t i = 0; i < before.size(); ++i)
+        if (before[i]) next[i] = peers_[*before[i]];
+    peers_ = std::move(next);
+}
+
 bool Bans::note(ValidatorIndex index, const std::string& address, const std::string& reason, Microseconds now) {
     if (index.value >= peers_.size() || tuning_.ban == Milliseconds{0}) return false;
     auto& peer = peers_[index.value];
@@ -89,6 +96,7 @@ std::vector<BanState> Bans::list(Microseconds now) const {
         if (now >= peer.until) continue;
         const auto left = std::chrono::duration_cast<std::chrono::seconds>(peer.until - now);
         out.push_back({.peer = ValidatorIndex{i},
+                       .name = {},
                        .address = peer.address,
                        .reason = peer.reason,
                        .seconds_left = static_cast<std::uint64_t>(left.count())});

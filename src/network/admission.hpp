@@ -55,6 +55,8 @@ class Bans {
 public:
     Bans(std::size_t peers, const NetworkTuning& tuning) : tuning_(tuning), peers_(peers) {}
 
+    /// Index i is from now on whom index `before[i]` was until now; nobody, if that is nothing.
+    void seat(const std::vector<std::optional<std::size_t>>& before);
     /// True if the peer is banned by this violation.
     bool note(ValidatorIndex peer, const std::string& address, const std::string& reason, Microseconds now);
     bool is_banned(ValidatorIndex peer, Microseconds now) const;
@@ -76,7 +78,7 @@ private:
     double points_now(const Peer& peer, Microseconds now) const;
 
     const NetworkTuning& tuning_;
-    std::vector<Peer> peers_;
+    std::vector<Peer> peers_; // by index
 };
 
 } // namespace cairn::network

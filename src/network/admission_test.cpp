@@ -104,6 +104,17 @@ TEST_F(AdmissionTest, each_ban_lasts_longer_up_to_a_limit) {
     EXPECT_EQ(lengths, (std::vector<std::uint64_t>{60, 120, 240, 480, 960, 1920, 3840, 3840, 3840}));
 }
 
+TEST_F(AdmissionTest, bans_and_points_stay_with_who_has_them_when_indices_change) {
+    Bans bans(3, tuning);
+    for (int i = 0; i < 10; ++i) (void)bans.note({2}, "10.0.0.2", "signature", {});
+    (void)bans.note({1}, "10.0.0.1", "signature", {});
+    bans.seat({1, 2, std::nullopt});
+    EXPECT_TRUE(bans.is_banned({1}, {}));
+    EXPECT_FALSE(bans.is_banned({2}, {}));
+    EXPECT_EQ(bans.score({0}, {}), 10u);
+    EXPECT_EQ(bans.score({2}, {}), 0u);
+}
+
 TEST_F(AdmissionTest, nobody_beyond_the_set_is_banned) {
     Bans bans(2, tuning);
     for (int i = 0; i < 50; ++i) EXPECT_FALSE(bans.note({2}, "", "frame", {}));

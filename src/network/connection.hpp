@@ -50,6 +50,14 @@ public:
     /// The hello was accepted: `reply` goes out first, if there is one.
     void enter_ready(Stream stream, std::optional<Hello> reply);
 
+    /// The seating has changed: this is who the peer is now, and the one that is dialled if this side did.
+    void seat(ValidatorIndex peer) {
+        verdict_.peer = peer;
+        if (dialled_) expected_peer = peer;
+    }
+    /// Of the peer; empty before TLS.
+    const Bytes& certificate() const { return verdict_.certificate; }
+
     bool is_ready() const { return ready_; }
     bool is_closed() const { return closed_; }
     bool was_dialled() const { return dialled_; }

@@ -12,7 +12,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
+#include <future>
 #include <list>
 #include <mutex>
 #include <thread>
@@ -92,7 +94,6 @@ public:
         : config_(config),
           chain_id_(genesis.parameters.chain_id),
           genesis_hash_(ledger::hash_of(genesis)),
-          set_(config.validators.value_or(genesis.validators)),
           trust_(config.trust ? config.trust : trust_of_genesis(genesis)),
           handler_(std::move(handler)),
           acceptor_(io_),
@@ -100,17 +101,10 @@ public:
           tick_timer_(io_),
           resolver_(io_),
           sources_(config_.tuning),
-          bans_(set_.size(), config_.tuning),
-          peers_(set_.size()) {
-        for (std::size_t i = 0; i < peers_.size(); ++i) {
-            for (std::size_t stream = 0; stream < kStreams; ++stream) {
-                peers_[i].links[stream].bytes_in = TokenBucket(config_.tuning.read_bytes[stream], now());
-                peers_[i].links[stream].frames_in = TokenBucket(config_.tuning.read_frames[stream], now());
-            }
-            peers_[i].state.index = {static_cast<std::uint16_t>(i)};
-            peers_[i].state.name = set_.members[i].name;
-            for (auto& link : peers_[i].links) link.redial = std::make_unique<asio::steady_timer>(io_);
-        }
+          bans_(0, config_.tuning) {
+        auto seating = config_.seating;
+        if (seating.validators.members.empty()) seating.validators = genesis.validators;
+        (void)take_seats(std::move(seating));
     }
 
     ~Engine() override {
@@ -120,11 +114,10 @@ public:
     }
 
     Status start() {
-        if (config_.self.value > set_.size())
-            return fail(error::CertificateForeign, "no validator has index " + std::to_string(config_.self.value));
+        if (seating_.self.value > seating_.validators.size())
+            return fail(error::CertificateForeign, "no validator has index " + std::to_string(seating_.self.value));
         file_mark_ = mark_of_files();
-        CRN_TRY(tls, TlsContext::open(config_, set_, trust_));
-        name_ = config_.self.value < set_.size() ? set_.members[config_.self.value].name : tls->name();
+        CRN_TRY(tls, TlsContext::open(config_, seating_, trust_));
         take_into_use(std::move(tls));
         CRN_CHECK(listen());
         thread_ = std::thread([this] {
@@ -132,9 +125,7 @@ public:
             accept_next();
             schedule_tick();
             last_renewal_check_ = last_judgement_ = now();
-            for (std::uint16_t i = 0; i < peers_.size(); ++i)
-                for (std::size_t stream = 0; stream < kStreams; ++stream)
-                    if (we_dial({i})) dial({i}, static_cast<Stream>(stream));
+            dial_all();
             io_.run();
         });
         return {};
@@ -152,9 +143,8 @@ public:
         std::vector<ValidatorIndex> idle;
         {
             const std::lock_guard lock(mutex_);
-            for (const auto& peer : peers_)
-                if (peer.state.index != config_.self && enqueue(peer.state.index, stream, frame))
-                    idle.push_back(peer.state.index);
+            for (std::uint16_t i = 0; i < validator_count_; ++i)
+                if (enqueue({i}, stream, frame)) idle.push_back({i});
         }
         if (idle.empty()) return;
         asio::post(io_, [this, stream, idle = std::move(idle)] {
@@ -165,11 +155,20 @@ public:
     std::vector<PeerState> peers() const override {
         const std::lock_guard lock(mutex_);
         std::vector<PeerState> out;
-        for (const auto& peer : peers_) {
-            if (peer.state.index == config_.self) continue;
+        for (std::size_t i = 0; i < validator_count_; ++i) {
+            const auto& peer = peers_[i];
+            if (peer.state.index == self_) continue;
             out.push_back(peer.state);
             out.back().ban_score = bans_.score(peer.state.index, now());
         }
+        return out;
+    }
+
+    std::vector<ValidatorIndex> visitors() const override {
+        const std::lock_guard lock(mutex_);
+        std::vector<ValidatorIndex> out;
+        for (std::size_t i = validator_count_; i < peers_.size(); ++i)
+            if (peers_[i].state.connected) out.push_back(peers_[i].state.index);
         return out;
     }
 
@@ -178,7 +177,9 @@ public:
     }
     std::vector<BanState> bans() const override {
         const std::lock_guard lock(mutex_);
-        return bans_.list(now());
+        auto out = bans_.list(now());
+        for (auto& ban : out) ban.name = peers_[ban.peer.value].state.name;
+        return out;
     }
     std::vector<ThrottledSource> throttled() const override {
         const std::lock_guard lock(mutex_);
@@ -197,6 +198,13 @@ public:
     OwnCertificate certificate() const override {
         const std::lock_guard lock(mutex_);
         return own_;
+    }
+
+    Status seat(Seating seating, std::function<void()> seated) override {
+        std::promise<Status> done;
+        auto result = done.get_future();
+        asio::post(io_, [&] { done.set_value(seat_all(std::move(seating), seated)); });
+        return result.get();
     }
 
     void judge_again() override {
@@ -221,15 +229,16 @@ private:
         TokenBucket frames_in{{}, {}};
     };
     struct Peer {
-        PeerState state; // guarded by mutex_, but for index and name
+        PeerState state; // guarded by mutex_, but for index, name and organisation
         std::array<Link, kStreams> links;
+        std::optional<Microseconds> visit; // network thread only: when the last one began, of a former validator
     };
 
     // Sending, any thread.
 
     /// True if the network's thread must be told. Holds mutex_.
     bool enqueue(ValidatorIndex to, Stream stream, Frame frame) {
-        if (to.value >= peers_.size() || to == config_.self) return false;
+        if (to.value >= peers_.size() || to == self_) return false;
         auto& peer = peers_[to.value];
         auto& link = peer.links[at(stream)];
         const auto size = frame.payload ? frame.payload->size() : 0;
@@ -246,6 +255,7 @@ private:
     }
 
     void flush(ValidatorIndex to, Stream stream) {
+        if (to.value >= peers_.size()) return; // of another seating, after which everything was flushed
         auto& link = peers_[to.value].links[at(stream)];
         {
             const std::lock_guard lock(mutex_);
@@ -282,7 +292,141 @@ private:
 
     // Network thread from here on.
 
-    bool we_dial(ValidatorIndex peer) const { return peer != config_.self && name_ < set_.members[peer.value].name; }
+    bool is_former(ValidatorIndex peer) const { return peer.value >= seating_.validators.size(); }
+    bool we_dial(ValidatorIndex peer) const {
+        return peer != self_ && !is_former(peer) && own_name() < peers_[peer.value].state.name;
+    }
+    /// Dials this node, unless one of the two knows something that the other does not.
+    bool we_wait_for(ValidatorIndex peer) const { return self_ && peer != self_ && !is_former(peer) && !we_dial(peer); }
+    const std::string& own_name() const { return self_ ? peers_[self_->value].state.name : tls_->name(); }
+
+    // Seats.
+
+    /// For each new index the one that this validator or former one had before. Network thread, or before it runs.
+    std::vector<std::optional<std::size_t>> before(const Seating& next) const {
+        std::vector<std::optional<std::size_t>> out;
+        const auto find = [&](const ledger::Validator& one) {
+            out.emplace_back();
+            for (std::size_t i = 0; i < peers_.size() && !out.back(); ++i)
+                if (peers_[i].state.name == one.name && peers_[i].state.organisation == one.organisation)
+                    out.back() = i;
+        };
+        for (const auto& member : next.validators.members) find(member);
+        for (const auto& one : next.former) find(one);
+        return out;
+    }
+
+    /// Returns whom nobody needs any more: its timers end with it.
+    std::vector<Peer> take_seats(Seating next) {
+        const auto from = before(next);
+        std::vector<Peer> peers(from.size());
+        const std::lock_guard lock(mutex_);
+        for (std::size_t i = 0; i < peers.size(); ++i) {
+            const bool visitor = i >= next.validators.size();
+            const bool was_visitor = from[i] && is_former({static_cast<std::uint16_t>(*from[i])});
+            if (from[i]) peers[i] = std::move(peers_[*from[i]]);
+            auto& peer = peers[i];
+            const auto& one = visitor ? next.former[i - next.validators.size()] : next.validators.members[i];
+            peer.state.index = {static_cast<std::uint16_t>(i)};
+            peer.state.name = one.name;
+            peer.state.organisation = one.organisation;
+            if (!visitor) peer.visit.reset();
+            const auto is_here = [](const Link& link) { return link.current != nullptr; };
+            if (visitor && !was_visitor && std::ranges::any_of(peer.links, is_here)) peer.visit = now();
+            const auto& tuning = config_.tuning;
+            for (std::size_t stream = 0; stream < kStreams; ++stream) {
+                auto& link = peer.links[stream];
+                link.flush_posted = false;
+                if (link.redial)
+                    link.redial->cancel();
+                else
+                    link.redial = std::make_unique<asio::steady_timer>(io_);
+                if (from[i] && visitor == was_visitor) continue;
+                link.bytes_in = TokenBucket(visitor ? tuning.visit_read_bytes : tuning.read_bytes[stream], now());
+                link.frames_in = TokenBucket(visitor ? tuning.visit_read_frames : tuning.read_frames[stream], now());
+            }
+        }
+        bans_.seat(from);
+        peers_.swap(peers);
+        seating_ = std::move(next);
+        ++seating_number_;
+        validator_count_ = static_cast<std::uint16_t>(seating_.validators.size());
+        self_.reset();
+        if (seating_.self.value < validator_count_) self_ = seating_.self;
+        return peers;
+    }
+
+    Status seat_all(Seating next, const std::function<void()>& seated) {
+        if (stopping_) return {};
+        CRN_CHECK(tls_->check_own(next));
+        const auto from = before(next);
+        // Under the old seating: whoever is in the middle of a handshake begins again, because it was judged by the old set; and
+        // whoever is nobody in the new one is cut.
+        std::vector<std::shared_ptr<Connection>> all; // closing changes connections_
+        for (const auto& [key, connection] : connections_) all.push_back(connection);
+        std::vector<std::pair<std::shared_ptr<Connection>, ValidatorIndex>> kept;
+        for (const auto& connection : all) {
+            if (connection->is_closed()) continue;
+            if (!connection->is_ready()) {
+                connection->close({error::PeerUnreachable, "the epoch changes"});
+                continue;
+            }
+            const auto index = tls_->identify(connection->certificate(), next);
+            if (index && from[index->value] == connection->peer()->value) {
+                kept.emplace_back(connection, *index);
+                continue;
+            }
+            count(&NetworkCounters::certificates_cut);
+            connection->close(index ? Error{error::CertificateForeign, "names another validator now"} : index.error());
+        }
+        const auto gone = take_seats(std::move(next));
+        for (const auto& [connection, index] : kept)
+            if (!connection->is_closed()) connection->seat(index);
+        if (seated) seated();
+        for (auto& peer : peers_)
+            for (auto& link : peer.links)
+                if (const auto current = link.current) current->flush();
+        dial_all();
+        return {};
+    }
+
+    /// Whoever is not connected: at once, or after a while if it should dial.
+    void dial_all() {
+        for (std::uint16_t i = 0; i < peers_.size(); ++i)
+            for (std::size_t stream = 0; stream < kStreams; ++stream) {
+                if (peers_[i].links[stream].current) continue;
+                if (we_dial({i})) dial({i}, static_cast<Stream>(stream));
+                if (we_wait_for({i})) dial_after({i}, static_cast<Stream>(stream), config_.tuning.call_after);
+            }
+    }
+
+    /// Few at a time, and not again and again.
+    Status admit_visitor(ValidatorIndex index) {
+        auto& peer = peers_[index.value];
+        const auto time = now();
+        const auto visit_max = config_.tuning.visit_max;
+        if (peer.visit && time < *peer.visit + visit_max) return {};
+        const auto refuse = [&](std::string why) {
+            count(&NetworkCounters::visits_refused);
+            return fail(error::VisitRefused, peer.state.name + ": " + std::move(why));
+        };
+        if (peer.visit && time < *peer.visit + 2 * visit_max) return refuse("it was here a moment ago");
+        std::size_t visitors = 0;
+        for (std::size_t i = seating_.validators.size(); i < peers_.size(); ++i)
+            visitors += std::ranges::any_of(peers_[i].links, [](const Link& link) { return link.current != nullptr; });
+        if (visitors >= config_.tuning.visits_max) return refuse(std::to_string(visitors) + " others are here");
+        peer.visit = time;
+        count(&NetworkCounters::visits);
+        return {};
+    }
+    void end_visits(Microseconds time) {
+        for (std::size_t i = seating_.validators.size(); i < peers_.size(); ++i) {
+            if (!peers_[i].visit || time < *peers_[i].visit + config_.tuning.visit_max) continue;
+            for (auto& link : peers_[i].links)
+                if (const auto current = link.current) current->close({error::VisitRefused, "its time is over"});
+        }
+    }
+
     Hello hello_for(Stream stream) const {
         Hello out;
         out.chain_id = chain_id_;
@@ -368,7 +512,7 @@ private:
     }
 
     void note_violation(ValidatorIndex peer, const std::string& address, const Error& error) {
-        if (stopping_ || peer.value >= peers_.size() || peer == config_.self) return;
+        if (stopping_ || peer.value >= peers_.size() || peer == self_) return;
         auto where = address;
         for (const auto& link : peers_[peer.value].links)
             if (where.empty() && link.current) where = link.current->remote_address();
@@ -401,22 +545,23 @@ private:
         if (stopping_) return;
         if (is_banned(peer)) return dial_failed(peer, stream, {error::PeerBanned, peers_[peer.value].state.name});
         const auto found = config_.peer_addresses.find(peer);
-        const auto& address = found != config_.peer_addresses.end() ? found->second : set_.members[peer.value].address;
+        const auto& address =
+            found != config_.peer_addresses.end() ? found->second : seating_.validators.members[peer.value].address;
         const auto parts = split_address(address);
         if (!parts) return dial_failed(peer, stream, {error::PeerUnreachable, address + " is not host:port"});
         error_code code;
         const auto numeric = asio::ip::make_address(parts->host, code);
         if (!code) return dial_endpoints(peer, stream, {tcp::endpoint(numeric, parts->port)});
-        resolver_.async_resolve(parts->host, std::to_string(parts->port),
-                                [this, peer, stream, address](const error_code& failure, const auto& results) {
-                                    if (stopping_) return;
-                                    if (failure)
-                                        return dial_failed(
-                                            peer, stream, {error::PeerUnreachable, address + ": " + failure.message()});
-                                    std::vector<tcp::endpoint> endpoints;
-                                    for (const auto& entry : results) endpoints.push_back(entry.endpoint());
-                                    dial_endpoints(peer, stream, endpoints);
-                                });
+        resolver_.async_resolve(
+            parts->host, std::to_string(parts->port),
+            [this, peer, stream, address, seating = seating_number_](const error_code& failure, const auto& results) {
+                if (stopping_ || seating != seating_number_) return;
+                if (failure)
+                    return dial_failed(peer, stream, {error::PeerUnreachable, address + ": " + failure.message()});
+                std::vector<tcp::endpoint> endpoints;
+                for (const auto& entry : results) endpoints.push_back(entry.endpoint());
+                dial_endpoints(peer, stream, endpoints);
+            });
     }
 
     void dial_endpoints(ValidatorIndex peer, Stream stream, const std::vector<tcp::endpoint>& endpoints) {
@@ -427,8 +572,9 @@ private:
     }
 
     void dial_failed(ValidatorIndex peer, Stream stream, const Error& error) {
-        if (stopping_) return;
+        if (stopping_ || is_former(peer)) return;
         note_error(peer, error);
+        if (!we_dial(peer)) return dial_after(peer, stream, config_.tuning.call_after);
         auto& link = peers_[peer.value].links[at(stream)];
         const auto& tuning = config_.tuning;
         link.back_off = std::clamp(2 * link.back_off, tuning.redial_min, tuning.redial_max);
@@ -436,9 +582,15 @@ private:
         std::array<std::uint8_t, 2> chance{};
         crypto::system_random().fill(chance);
         const auto part = (chance[0] << 8 | chance[1]) % 512;
-        link.redial->expires_after(link.back_off - link.back_off * part / 1024);
-        link.redial->async_wait([this, peer, stream](const error_code& code) {
-            if (!code) dial(peer, stream);
+        dial_after(peer, stream, link.back_off - link.back_off * part / 1024);
+    }
+
+    void dial_after(ValidatorIndex peer, Stream stream, Milliseconds pause) {
+        auto& timer = *peers_[peer.value].links[at(stream)].redial;
+        timer.expires_after(pause);
+        timer.async_wait([this, peer, stream, seating = seating_number_](const error_code& code) {
+            if (code || seating != seating_number_ || peers_[peer.value].links[at(stream)].current) return;
+            dial(peer, stream);
         });
     }
 
@@ -455,8 +607,10 @@ private:
             if (hello.stream != connection.expected_stream)
                 return fail(error::FrameInvalid, "answers for another stream");
         } else {
-            if (peer == config_.self) return fail(error::PeerMismatch, "uses this node's own certificate");
-            if (we_dial(peer)) return fail(error::PeerMismatch, "dials although this node dials it");
+            if (peer == self_) return fail(error::PeerMismatch, "uses this node's own certificate");
+            // It has not been dialled for a while, perhaps because it cannot be.
+            if (we_dial(peer)) return fail(error::PeerUnreachable, "dials although this node dials it");
+            if (is_former(peer)) CRN_CHECK(admit_visitor(peer));
             if (half_open_.remove_if([&](const auto& other) { return other.get() == &connection; }) != 0)
                 handshake_done(connection);
         }
@@ -500,7 +654,11 @@ private:
         if (error.code == error::FrameInvalid && connection.peer() && !error.detail.starts_with("TLS:"))
             note_violation(*connection.peer(), connection.remote_address(), error);
         if (connection.is_ready()) link_down(connection, error);
-        if (!connection.was_dialled()) return;
+        if (!connection.was_dialled()) {
+            if (connection.is_ready() && we_wait_for(*connection.peer()) && !link_of(connection).current)
+                dial_after(*connection.peer(), connection.stream(), config_.tuning.call_after);
+            return;
+        }
         auto& link = peers_[connection.expected_peer->value].links[at(connection.expected_stream)];
         // Only a connection that held resets the back-off: a peer that accepts and drops at once is not dialled in a loop.
         if (connection.is_ready() && now() - connection.ready_since() > config_.tuning.redial_max) link.back_off = {};
@@ -559,6 +717,7 @@ private:
             if (connection.was_dialled()) return; // dial_failed notes it
             count(&NetworkCounters::handshakes_failed);
             break;
+        case error::VisitRefused: break;
         case error::PeerMismatch: count(&NetworkCounters::mismatches_refused); break;
         case error::FrameInvalid: count(&NetworkCounters::frames_invalid); break;
         case error::PeerSilent: count(&NetworkCounters::silent_cut); break;
@@ -589,6 +748,7 @@ private:
             for (const auto& [key, connection] : connections_) all.push_back(connection);
             const auto time = now();
             for (const auto& connection : all) connection->tick(time);
+            end_visits(time);
             if (time - last_renewal_check_ >= config_.tuning.renewal_check) check_renewal(time);
             if (time - last_judgement_ >= config_.tuning.judgement_interval) judge_connections();
             schedule_tick();
@@ -622,7 +782,7 @@ private:
         auto mark = mark_of_files();
         if (mark.empty() || mark == file_mark_) return;
         file_mark_ = std::move(mark);
-        auto renewed = TlsContext::open(config_, set_, trust_);
+        auto renewed = TlsContext::open(config_, seating_, trust_);
         if (!renewed) {
             // Between two renames certificate and key do not match: the second one changes the mark again.
             count(&NetworkCounters::renewals_refused);
@@ -668,9 +828,9 @@ private:
     const NetworkConfig config_;
     const std::uint64_t chain_id_;
     const Hash256 genesis_hash_;
-    const ledger::ValidatorSet set_;
     const std::shared_ptr<const PeerTrust> trust_;
-    std::string name_; // own
+    Seating seating_;                  // network thread only
+    std::uint64_t seating_number_ = 0; // network thread only: what waits for a timer or a name is of one seating
     const Handler handler_;
     std::uint16_t port_ = 0;
 
@@ -692,7 +852,10 @@ private:
     mutable std::mutex mutex_;
     Sources sources_; // guarded by mutex_
     Bans bans_;       // guarded by mutex_
+    /// Validators, then former ones. Changed by the network's thread under mutex_, which it need not hold to look; so are the next two.
     std::vector<Peer> peers_;
+    std::uint16_t validator_count_ = 0;
+    std::optional<ValidatorIndex> self_;
     NetworkCounters counters_; // guarded by mutex_
     OwnCertificate own_;       // guarded by mutex_
     std::thread thread_;

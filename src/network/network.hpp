@@ -32,6 +32,7 @@ struct Frame {
 /// Called on the network's thread; must not block.
 struct Handler {
     std::function<void(ValidatorIndex from, Stream stream, Frame frame)> on_frame;
+    // Indices are those of the seating that the network was given last; see Network::seat.
     std::function<void(ValidatorIndex peer)> on_connected;    // all streams are up
     std::function<void(ValidatorIndex peer)> on_disconnected; // at least one stream is down
     /// A connection was refused or cut for a reason that security cares about; `peer` is empty if it is not known who.
@@ -60,6 +61,13 @@ struct NetworkTuning {
     Milliseconds handshake_max{5'000};    // from the first byte to the hello
     Milliseconds redial_min{50};          // back-off, doubled up to redial_max, each with jitter
     Milliseconds redial_max{2'000};
+    /// Who should dial this node and has not for so long is dialled: it may have forgotten that this node is a validator, or rather
+    /// know better. One that has not closes again.
+    Milliseconds call_after{5'000};
+    std::size_t visits_max = 4;                   // former validators at a time
+    Milliseconds visit_max{60'000};               // so long each, and then so long not
+    Rate visit_read_bytes{32u << 10, 256u << 10}; // each stream of a former validator; questions are small
+    Rate visit_read_frames{40, 80};
     std::size_t half_open_max = 64;       // incoming connections before their hello; above it the oldest goes
     std::size_t accepts_per_second = 256; // handshakes of all sources; the others wait in the system's backlog
     Rate handshakes_per_source{16, 96};   // above it the connection is closed before TLS
@@ -75,15 +83,23 @@ struct NetworkTuning {
     std::uint64_t rekey_bytes = std::uint64_t{1} << 35; // new TLS traffic keys after so many bytes
 };
 
+/// Who votes in an epoch, and who once did.
+struct Seating {
+    ledger::ValidatorSet validators;
+    /// As many as there are validators, for who is not of the set: it is connected as soon as the others know it as one of them.
+    ValidatorIndex self;
+    /// Had a seat in an earlier epoch and have none now. Never dialled, told nothing that all are told, let in few at a time and not
+    /// for long (NetworkTuning): their frames come under the indices that follow those of the validators, in this order.
+    std::vector<ledger::Validator> former;
+};
+
 struct NetworkConfig {
     std::string listen_address = "127.0.0.1";
     std::uint16_t listen_port = 0;
     std::string certificate_file;                              // PEM: node certificate, then its CA
     std::shared_ptr<crypto::HandshakeSigner> handshake_signer; // has the private key of the TLS certificate
-    /// The set of the epoch; nothing: that of genesis. For another epoch another object takes over.
-    std::optional<ledger::ValidatorSet> validators;
-    /// As many as there are validators, for who is not of the set: it is connected as soon as the others know it as one of them.
-    ValidatorIndex self;
+    /// Of the epoch in which the node starts; no validators: those of genesis. See Network::seat for those that follow.
+    Seating seating;
     /// Null: what genesis says, for ever.
     std::shared_ptr<const PeerTrust> trust;
     /// Where to reach peers instead of their address in genesis: address translation, tunnels, tests.
@@ -94,6 +110,7 @@ struct NetworkConfig {
 struct PeerState {
     ValidatorIndex index;
     std::string name;
+    std::string organisation;
     bool connected = false;
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
@@ -105,6 +122,7 @@ struct PeerState {
 
 struct BanState {
     ValidatorIndex peer;
+    std::string name;    // of the peer
     std::string address; // where it connected from, without port; empty if it never did
     std::string reason;
     std::uint64_t seconds_left = 0;
@@ -129,6 +147,8 @@ struct NetworkCounters {
     std::uint64_t certificates_cut = 0;   // live connections whose certificate is revoked, expired or trusted no more
     std::uint64_t renewals = 0;           // own certificates taken into use while running
     std::uint64_t renewals_refused = 0;   // changed certificate files that would not be accepted
+    std::uint64_t visits = 0;             // of former validators
+    std::uint64_t visits_refused = 0;     // VisitRefused
     std::uint64_t replaced = 0;           // connections replaced by a newer one of the same peer and stream
 };
 
@@ -149,9 +169,19 @@ public:
     virtual ~Network() = default;
     /// Drops the frame (and counts it) when the peer's queue of this stream is full or it is not connected.
     virtual void send(ValidatorIndex to, Stream stream, Frame frame) = 0;
-    /// To all others.
+    /// To all other validators.
     virtual void broadcast(Stream stream, Frame frame) = 0;
+    /// Another epoch has begun. Connections of those who stay, or now are former validators, are kept, each after its certificate was
+    /// judged again; what was queued on them is still sent, bans and budgets stay with who has them. All others are cut.
+    /// `seated` is called on the network's thread in between: before it, indices and calls of the handler are those of the old
+    /// seating, after it those of the new one. Returns when that has happened; `send` by an index of either from another thread
+    /// meanwhile may reach the wrong peer. CertificateForeign: the own certificate is not that of the own seat; nothing has changed.
+    virtual Status seat(Seating seating, std::function<void()> seated) = 0;
+    /// The other validators; neither this node nor former ones.
     virtual std::vector<PeerState> peers() const = 0;
+    /// The former validators that are connected.
+    virtual std::vector<ValidatorIndex> visitors() const = 0;
+    /// On which it listens.
     virtual std::uint16_t port() const = 0;
     virtual NetworkCounters counters() const { return {}; }
     virtual OwnCertificate certificate() const { return {}; }

@@ -164,7 +164,7 @@ TEST_F(NetworkTest, port_that_is_taken_is_named) {
     config.listen_port = first.port();
     config.certificate_file = consortium().certificate_file(2);
     config.handshake_signer = consortium().handshake_signer(2);
-    config.self = {2};
+    config.seating.self = {2};
     const auto second = start_network(config, consortium().genesis(), {});
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, error::PortInUse);
@@ -180,7 +180,7 @@ TEST_F(NetworkTest, own_certificate_that_others_would_refuse_is_refused_at_start
         NetworkConfig config;
         config.certificate_file = certificate;
         config.handshake_signer = *crypto::local_handshake_signer(key.key_pem.view());
-        config.self = {self};
+        config.seating.self = {self};
         const auto started = start_network(config, consortium().genesis(), {});
         return started ? std::string() : std::string(error_id(started.error().code));
     };

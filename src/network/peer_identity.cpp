@@ -18,11 +18,13 @@ Result<ValidatorIndex> identify_peer(BytesView certificate_der, const ledger::Va
     if (!index)
         return fail(error::CertificateForeign, "no validator has the consensus key " + crypto::text_of(claimed));
     const auto& validator = set.members[index->value];
-    CRN_TRY(verified, crypto::verify_node_certificate(certificate_der, trust.cas_of(validator.organisation), now));
+    const auto cas =
+        whose == Whose::former ? trust.former_cas_of(validator.organisation) : trust.cas_of(validator.organisation);
+    CRN_TRY(verified, crypto::verify_node_certificate(certificate_der, cas, now));
     if (verified != claimed) return fail(error::CertificateForeign, "names another consensus key");
     // The seat's key, not the one that the certificate names: that may have been replaced because it leaked.
     std::vector<Hash256> judged{info.fingerprint, info.key_id};
-    if (whose == Whose::peer) judged.push_back(crypto::keccak256(validator.key.bytes));
+    if (whose != Whose::own) judged.push_back(crypto::keccak256(validator.key.bytes));
     for (const auto& id : judged)
         if (trust.is_revoked(validator.organisation, id))
             return fail(error::CertificateRevoked, to_hex(id) + ", by " + validator.organisation);

@@ -16,6 +16,8 @@ public:
     virtual ~PeerTrust() = default;
     /// CA certificates (DER) that vouch for the nodes of this organisation.
     virtual std::vector<Bytes> cas_of(std::string_view organisation) const = 0;
+    /// The same for its nodes as former validators: the organisation may have left.
+    virtual std::vector<Bytes> former_cas_of(std::string_view organisation) const { return cas_of(organisation); }
     /// Whether nothing counts any more for which this certificate (SHA-256 of it), TLS key (SHA-256 of the SubjectPublicKeyInfo) or
     /// voting key (its Keccak-256) of the organisation speaks.
     virtual bool is_revoked(std::string_view organisation, const Hash256& id) const = 0;

@@ -133,7 +133,7 @@ public:
         config.listen_port = port;
         config.certificate_file = consortium.certificate_file(index);
         config.handshake_signer = consortium.handshake_signer(index);
-        config.self = {index};
+        config.seating.self = {index};
         config.trust = std::move(trust);
         config.peer_addresses = std::move(peers);
         config.tuning = tuning;

@@ -39,8 +39,8 @@ Result<std::string> read_text(const std::string& path) {
 
 } // namespace
 
-TlsContext::TlsContext(const ledger::ValidatorSet& set, std::shared_ptr<const PeerTrust> trust)
-    : set_(set), trust_(std::move(trust)), context_(boost::asio::ssl::context::tls) {
+TlsContext::TlsContext(const Seating& seating, std::shared_ptr<const PeerTrust> trust)
+    : seating_(seating), trust_(std::move(trust)), context_(boost::asio::ssl::context::tls) {
     auto* native = context_.native_handle();
     SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
     SSL_CTX_set_ciphersuites(native, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
@@ -53,7 +53,7 @@ TlsContext::TlsContext(const ledger::ValidatorSet& set, std::shared_ptr<const Pe
     SSL_CTX_set_cert_verify_callback(native, &TlsContext::judge, this);
 }
 
-Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config, const ledger::ValidatorSet& set,
+Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config, const Seating& seating,
                                                      std::shared_ptr<const PeerTrust> trust) {
     CRN_TRY(certificate, read_text(config.certificate_file));
     CRN_TRY(point, crypto::certificate_point(certificate));
@@ -62,15 +62,11 @@ Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
     CRN_TRY(key, crypto::remote_key(config.handshake_signer));
     CRN_TRY(der, crypto::certificate_der(certificate));
     CRN_TRY(info, crypto::inspect_certificate_der(der));
-    // Who is not of the set yet is not judged by it: its organisation may be unknown here.
-    if (config.self.value < set.size()) {
-        CRN_TRY(index, identify_peer(der, set, *trust, wall_seconds(), Whose::own));
-        if (index != config.self)
-            return fail(error::CertificateForeign,
-                        config.certificate_file + ": is the certificate of " + set.members[index.value].name);
-    }
     try {
-        auto out = std::shared_ptr<TlsContext>(new TlsContext(set, std::move(trust)));
+        auto out = std::shared_ptr<TlsContext>(new TlsContext(seating, std::move(trust)));
+        out->file_ = config.certificate_file;
+        out->own_ = std::move(der);
+        CRN_CHECK(out->check_own(seating));
         out->name_ = info.common_name;
         out->validity_ = info.validity;
         out->fingerprint_ = info.fingerprint;
@@ -86,8 +82,21 @@ Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
 
 void TlsContext::attach(SSL* connection, PeerVerdict* verdict) { SSL_set_ex_data(connection, verdict_slot(), verdict); }
 
-Result<ValidatorIndex> TlsContext::identify(BytesView certificate_der) const {
-    return identify_peer(certificate_der, set_, *trust_, wall_seconds());
+Result<ValidatorIndex> TlsContext::identify(BytesView certificate_der, const Seating& seating) const {
+    auto seat = identify_peer(certificate_der, seating.validators, *trust_, wall_seconds());
+    if (seat || seat.error().code != error::CertificateForeign || seating.former.empty()) return seat;
+    const auto former = identify_peer(certificate_der, {.epoch = {}, .members = seating.former}, *trust_,
+                                      wall_seconds(), Whose::former);
+    if (!former) return former.error().code == error::CertificateForeign ? std::move(seat) : former;
+    return ValidatorIndex{static_cast<std::uint16_t>(seating.validators.size() + former->value)};
+}
+
+Status TlsContext::check_own(const Seating& seating) const {
+    const auto& set = seating.validators;
+    if (seating.self.value >= set.size()) return {};
+    CRN_TRY(index, identify_peer(own_, set, *trust_, wall_seconds(), Whose::own));
+    if (index == seating.self) return {};
+    return fail(error::CertificateForeign, file_ + ": is the certificate of " + set.members[index.value].name);
 }
 
 int TlsContext::judge(X509_STORE_CTX* store, void* self) {

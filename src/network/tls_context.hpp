@@ -21,27 +21,33 @@ struct PeerVerdict {
 class TlsContext {
 public:
     /// KeyInvalid, KeyFileRefused, and the errors of identify_peer: also if the own certificate would be refused by the
-    /// others. `set` must outlive the result. The result must outlive the connections made with it.
-    static Result<std::shared_ptr<TlsContext>> open(const NetworkConfig& config, const ledger::ValidatorSet& set,
+    /// others. `seating` must outlive the result, which always judges by what is in it: it may be changed, on the network's thread.
+    /// The result must outlive the connections made with it.
+    static Result<std::shared_ptr<TlsContext>> open(const NetworkConfig& config, const Seating& seating,
                                                     std::shared_ptr<const PeerTrust> trust);
 
     boost::asio::ssl::context& asio() { return context_; }
     /// The verdict of this connection's handshake goes to `verdict`, which must live as long as the connection.
     static void attach(SSL* connection, PeerVerdict* verdict);
     /// Identifies the holder of a certificate by today's trust and time.
-    Result<ValidatorIndex> identify(BytesView certificate_der) const;
+    Result<ValidatorIndex> identify(BytesView certificate_der) const { return identify(certificate_der, seating_); }
+    Result<ValidatorIndex> identify(BytesView certificate_der, const Seating& seating) const;
+    /// CertificateForeign: the own certificate is not that of the own seat. Who has no seat is not judged by it: its organisation may
+    /// be unknown here.
+    Status check_own(const Seating& seating) const;
     /// Of the own certificate.
     const std::string& name() const { return name_; }
     const crypto::Validity& validity() const { return validity_; }
     const Hash256& fingerprint() const { return fingerprint_; }
 
 private:
-    TlsContext(const ledger::ValidatorSet& set, std::shared_ptr<const PeerTrust> trust);
+    TlsContext(const Seating& seating, std::shared_ptr<const PeerTrust> trust);
     static int judge(X509_STORE_CTX* store, void* self);
 
-    const ledger::ValidatorSet& set_;
+    const Seating& seating_;
     const std::shared_ptr<const PeerTrust> trust_;
-    std::string name_;
+    std::string file_, name_;
+    Bytes own_; // certificate
     crypto::Validity validity_;
     Hash256 fingerprint_;
     boost::asio::ssl::context context_;

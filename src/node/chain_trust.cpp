@@ -63,6 +63,16 @@ std::vector<Bytes> ChainTrust::cas_of(std::string_view organisation) const {
     return out;
 }
 
+std::vector<Bytes> ChainTrust::former_cas_of(std::string_view organisation) const {
+    auto out = cas_of(organisation);
+    if (!out.empty()) return out;
+    const auto state = chain_.state().latest();
+    if (!system::trusts_founding_ca(*state, organisation)) return out;
+    for (const auto& pem : system::former_cas_of(*state, organisation))
+        if (auto der = crypto::certificate_der(pem)) out.push_back(*std::move(der));
+    return out;
+}
+
 bool ChainTrust::knows(std::string_view organisation) const {
     if (!founding_->cas_of(organisation).empty()) return true;
     const auto state = chain_.state().latest();

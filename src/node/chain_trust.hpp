@@ -17,6 +17,8 @@ public:
     static Result<std::shared_ptr<ChainTrust>> open(const ExecutedChain& chain, const std::string& extra_file);
 
     std::vector<Bytes> cas_of(std::string_view organisation) const override;
+    /// The CA that it once joined with, if it has left. Counts for former nodes alone, which are told that they are former ones.
+    std::vector<Bytes> former_cas_of(std::string_view organisation) const override;
     bool is_revoked(std::string_view organisation, const Hash256& id) const override;
     /// Whether the chain has this organisation, whatever CAs it has.
     bool knows(std::string_view organisation) const;

@@ -189,10 +189,10 @@ TEST(Epochs, new_organisations_validator_joins_and_a_founder_leaves) {
         std::this_thread::sleep_for(std::chrono::milliseconds{100});
     ASSERT_TRUE(network.node(0).fatal());
     EXPECT_EQ(network.node(0).fatal()->code, error::ValidatorLeft);
-    // Its connections ended with the network of its epoch.
+    // It is a peer of nobody's.
     for (const std::size_t i : {1u, 2u, 3u, 4u}) {
         auto peers = network.chain(i).status().peers;
-        for (int wait = 0; wait < 600 && peers.size() != 3; ++wait) { // the network of the new epoch is being made
+        for (int wait = 0; wait < 600 && peers.size() != 3; ++wait) { // the new epoch is beginning there
             std::this_thread::sleep_for(std::chrono::milliseconds{50});
             peers = network.chain(i).status().peers;
         }
@@ -209,6 +209,74 @@ TEST(Epochs, new_organisations_validator_joins_and_a_founder_leaves) {
     ASSERT_TRUE(network.wait_for_height(height));
     for (std::size_t i = 2; i < 5; ++i)
         EXPECT_EQ(network.chain(1).block(Height{height})->hash, network.chain(i).block(Height{height})->hash);
+}
+
+TEST(Epochs, connections_of_those_who_stay_outlive_a_change) {
+    TestNetwork network(4, "keep");
+    const auto path = network.config(1).keys_file + ".next";
+    const auto secret = seal_voting_key(path, "the next key of node 1");
+    network.config(1).voting_keys_files = {path};
+    for (std::size_t i = 0; i < 4; ++i) ASSERT_TRUE(network.start(i));
+    const auto all_connected = [&] {
+        for (std::size_t i = 0; i < 4; ++i)
+            if (!std::ranges::all_of(network.chain(i).status().peers, &PeerStatus::connected)) return false;
+        return true;
+    };
+    ASSERT_TRUE(eventually(all_connected, std::chrono::seconds{60}));
+    const auto accepted = [&] {
+        std::uint64_t out = 0;
+        for (std::size_t i = 0; i < 4; ++i) out += network.chain(i).flow().handshakes_accepted;
+        return out;
+    };
+    const auto before = accepted();
+    ASSERT_GE(before, 18u) << "six pairs with three streams each";
+    Decisions decisions(network, 0);
+    ASSERT_NO_FATAL_FAILURE(decisions.decide(replace_key_call("org1-1", secret)));
+    ASSERT_TRUE(wait_for_epoch(network, {0, 1, 2, 3}, 1));
+    transfer_until_final(network, 0, 0, 5);
+    EXPECT_TRUE(all_connected());
+    EXPECT_EQ(accepted(), before) << "somebody had to come again";
+}
+
+TEST(Epochs, validator_that_was_removed_while_it_was_away_learns_it_and_nothing_else) {
+    TestNetwork network(4, "away");
+    // Its organisation joined later and leaves altogether; its name is the last one, so that in its epoch all others dial it.
+    const auto added = network.add_stranger("Org4", "org4-1");
+    for (std::size_t i = 0; i < 4; ++i) ASSERT_TRUE(network.start(i));
+    Decisions decisions(network, 0);
+    decisions.decide(call("addOrganisation(string,address,bytes32,string)", "(string,address,bytes32,string)",
+                          {"Org4", added.account, *Hash256::from(BytesView{added.key}), added.ca_certificate_pem}));
+    ASSERT_TRUE(network.start(4));
+    decisions.decide(call("addValidator(string,string,bytes32,uint8,bytes,string)",
+                          "(string,string,bytes32,uint8,bytes,string)",
+                          {"org4-1", "Org4", *Hash256::from(BytesView{added.key}), 0, added.claim, added.address}));
+    ASSERT_TRUE(wait_for_epoch(network, {0, 1, 2, 3, 4}, 1));
+    network.stop(4);
+    ASSERT_NO_FATAL_FAILURE(decisions.decide(call("removeOrganisation(string)", "(string)", {"Org4"})));
+    ASSERT_TRUE(wait_for_epoch(network, {0, 1, 2, 3}, 2));
+    transfer_until_final(network, 0, 0, 3);
+    const auto set = network.chain(0).validators(Epoch{2});
+    ASSERT_TRUE(set);
+    EXPECT_EQ(set->size(), 4u);
+
+    const auto started = network.start(4);
+    ASSERT_TRUE(started) << started.error().text();
+    EXPECT_TRUE(eventually([&] { return network.node(4).fatal().has_value(); }, std::chrono::seconds{60}));
+    ASSERT_TRUE(network.node(4).fatal()) << "it never hears of its removal";
+    EXPECT_EQ(network.node(4).fatal()->code, error::ValidatorLeft) << network.node(4).fatal()->text();
+    // All that it has is the chain up to the block that took its seat away.
+    const auto last = network.chain(0).certificate(network.chain(0).head());
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->statement.epoch, Epoch{2});
+    const auto head = network.chain(4).head().value;
+    EXPECT_LT(head, network.chain(0).head().value);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(network.chain(i).status().peers.size(), 3u) << "no peer of anyone's";
+
+    network.stop(4);
+    const auto again = network.start(4);
+    ASSERT_FALSE(again) << "it knows now";
+    EXPECT_EQ(again.error().code, error::ValidatorLeft);
+    transfer_until_final(network, 1, 3, 5);
 }
 
 TEST(Epochs, validator_whose_key_was_stopped_votes_again_with_a_new_one_of_another_algorithm) {

@@ -6,9 +6,6 @@
 #include "base/errors/storage.hpp"
 #include "base/log.hpp"
 #include "base/thread_name.hpp"
-#include "base/token_bucket.hpp"
-#include "codec/wire.hpp"
-#include "consensus/messages.hpp"
 #include "crypto/certificate.hpp"
 #include "node/audit_watch.hpp"
 #include "node/backup_job.hpp"
@@ -23,6 +20,8 @@
 #include "node/executor.hpp"
 #include "node/info_log.hpp"
 #include "node/own_signer.hpp"
+#include "node/peers.hpp"
+#include "node/session.hpp"
 #include "node/signer_sealer.hpp"
 #include "node/voting_keys.hpp"
 #include "storage/segment_log.hpp"
@@ -33,7 +32,6 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <shared_mutex>
 #include <sys/statvfs.h>
 #include <thread>
 
@@ -44,12 +42,7 @@ constexpr std::size_t kCachedTransactionsMax = 1u << 17;
 constexpr std::size_t kCachedBytesMax = 64u << 20;
 constexpr std::chrono::milliseconds kDiskCheckInterval{1'000};
 constexpr std::int64_t kExpiryWarning = 30 * 86'400; // seconds before the end of the certificate
-constexpr auto kInquiryPatience = std::chrono::milliseconds{1'500};
-constexpr int kInquiries = 10;
-constexpr auto kFarewell = std::chrono::milliseconds{300}; // for what was sent to a validator that leaves
-constexpr Microseconds kResultRequestInterval{1'000'000};
 constexpr std::size_t kCertificateBytesMax = 64 * 1024;
-constexpr Rate kRequestsPerPeer{200, 1'000}; // fetch messages; a peer that lags asks a few dozen times a second
 constexpr const char* kVersion = "0.1.0";
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
@@ -59,23 +52,6 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
     if (text.size() > limit) return fail(error::NodeConfigInvalid, path + " is too long");
     return text;
 }
-
-/// A node that has voted once may not start with an empty log as if it were new.
-class StartMark {
-public:
-    StartMark(storage::FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
-    bool exists() const { return std::filesystem::exists(path_); }
-    Status set() const {
-        CRN_TRY(file, files_.create(path_));
-        CRN_CHECK(file->write_at(0, as_bytes("this validator has run; its write-ahead log must not be empty\n")));
-        CRN_CHECK(file->sync());
-        return files_.sync_directory(std::filesystem::path(path_).parent_path().string());
-    }
-
-private:
-    storage::FileSystem& files_;
-    std::string path_;
-};
 
 class ValidatorNode final : public Node {
 public:
@@ -93,7 +69,7 @@ public:
             const std::lock_guard lock(judging_mutex_);
             judging_ended_ = true;
         }
-        network_.reset();
+        peers_.reset();
         // The data goes on asking it for keys until it is closed.
         for (const auto& signer : signers_) signer->on_failure({});
         signers_.clear();
@@ -126,49 +102,30 @@ public:
     }
 
 private:
-    /// What changes with the epoch.
-    struct Session {
-        std::shared_ptr<const EpochRecord> epoch;
-        ValidatorIndex self; // as many as there are validators: none of them, only following
-        const ledger::ValidatorSet& set() const { return epoch->validators; }
-    };
     Status start_signer(const NodeConfig& config);
     Status find_identity(const NodeConfig& config);
-    Result<std::shared_ptr<const Session>> session_of(const std::shared_ptr<const EpochRecord>& epoch);
-    Status join_network(std::shared_ptr<const Session> session);
+    Result<std::shared_ptr<const Session>> session_of(const std::shared_ptr<const EpochRecord>& epoch,
+                                                      const Session* before);
     Result<consensus::Core> change_epoch();
-    Result<consensus::Core> recover_core(const NodeConfig& config, const Session& session);
-    std::shared_ptr<const Session> session() const {
-        const std::shared_lock lock(session_mutex_);
-        return session_;
-    }
-    /// Nothing happens while the network is changed for that of another epoch.
-    template <typename F>
-    void with_network(F&& use) const {
-        const std::shared_lock lock(session_mutex_);
-        if (network_) use(*network_);
+    CoreParts core_parts() const {
+        return {genesis_, config_.data_dir, at_rest_->files(), *wal_, *ordered_, *voting_keys_};
     }
     CoreLoop::Ports ports();
     /// A batch that fills a block alone would wait for an empty one: a lane's share of the block, or one transaction.
     std::uint64_t batch_gas_max() const {
         const auto& parameters = genesis_.parameters;
-        return std::max(parameters.block_gas_limit / session()->set().size(), parameters.transaction_gas_cap);
+        return std::max(parameters.block_gas_limit / peers_->session()->set().size(), parameters.transaction_gas_cap);
     }
     NodeStatus status() const;
     Status open_audit();
     audit::Event own_event(std::string action, std::string object, std::string reason = {}) const;
-    static audit::Event peer_event(std::string action, const ledger::Validator& member);
     FlowStatus flow() const;
-    static bool asks_for_much(std::uint8_t type);
-    bool may_ask(ValidatorIndex from);
     void set_fatal(const Error& error);
-    void receive(ValidatorIndex from, network::Stream stream, network::Frame frame);
     void watch_disk(std::stop_token stop);
     void warn_of_expiry();
     void report_divergence(const Error& error);
     void note_own_keys(std::string_view tls_certificate);
     void note_session(const ledger::Validator& peer);
-    void answer_result_request(ValidatorIndex from, BytesView payload);
 
     ledger::Genesis genesis_;
     NodeConfig config_;
@@ -189,22 +146,11 @@ private:
     std::shared_ptr<ChainTrust> trust_;
     std::unique_ptr<LiveChain> live_;
     std::unique_ptr<Executor> executor_;
-    mutable std::shared_mutex session_mutex_;
-    std::shared_ptr<const Session> session_;    // guarded by session_mutex_
-    std::unique_ptr<network::Network> network_; // guarded by session_mutex_
+    std::unique_ptr<Peers> peers_;
     std::unique_ptr<CoreLoop> loop_;
     std::unique_ptr<BackupJob> backups_;
     std::unique_ptr<ControlSocket> control_;
-    Inquiry inquiry_;
-    std::map<ValidatorIndex, Microseconds> last_result_request_; // network thread only
-    struct RequestBudget {
-        RequestBudget(const Rate& rate, Microseconds now) : bucket(rate, now) {}
-        TokenBucket bucket;
-        std::uint64_t refused = 0;
-    };
-    mutable std::mutex requests_mutex_;
-    std::map<ValidatorIndex, RequestBudget> requests_; // guarded by requests_mutex_
-    std::atomic<bool> ready_ = false;                  // everything below `open` is in place
+    std::atomic<bool> ready_ = false; // everything below `open` is in place
     std::atomic<bool> stopping_ = false;
 
     mutable std::mutex fatal_mutex_;
@@ -250,8 +196,8 @@ Status ValidatorNode::open(const NodeConfig& config) {
     CRN_TRY(wal, storage::open_segment_log_on(at_rest_->files(), config.data_dir + "/consensus", {}));
     wal_ = std::move(wal);
     CRN_CHECK(open_audit());
-    CRN_TRY(session, session_of(epochs_->current()));
-    CRN_TRY(core, recover_core(config, *session));
+    CRN_TRY(session, session_of(epochs_->current(), nullptr));
+    CRN_TRY(core, recover_core(core_parts(), *session));
 
     live_ = std::make_unique<LiveChain>(
         *executed_, *epochs_, cache_, system::native_contracts(),
@@ -265,14 +211,25 @@ Status ValidatorNode::open(const NodeConfig& config) {
     const auto on_failure = [this](const Error& error) { set_fatal(error); };
     CRN_TRY(trust, ChainTrust::open(*executed_, config.extra_trust_file));
     trust_ = std::move(trust);
-    CRN_CHECK(join_network(std::move(session)));
+    CRN_TRY(peers, Peers::open({.config = config_,
+                                .genesis = genesis_,
+                                .signer = signer_,
+                                .trust = trust_,
+                                .epochs = *epochs_,
+                                .ordered = *ordered_,
+                                .blocks = executed_->blocks(),
+                                .inbox = inbox_,
+                                .audit = *audit_,
+                                .met = [this](const ledger::Validator& peer) { note_session(peer); }},
+                               std::move(session)));
+    peers_ = std::move(peers);
     // Publisher's thread: a revocation or a removed CA cuts connections as soon as its block is final.
     live_->listen({.on_block =
                        [this, known = trust_->version()](const auto&) mutable {
                            const auto before = std::exchange(known, trust_->version());
                            const std::lock_guard lock(judging_mutex_);
                            if (before == known || judging_ended_) return;
-                           with_network([](auto& network) { network.judge_again(); });
+                           peers_->judge_again();
                            if (trust_changed_) trust_changed_();
                        },
                    .on_pending = {}});
@@ -298,6 +255,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
             }));
     control_ = std::move(control);
     ready_ = true;
+    peers_->answer_results();
     disk_watch_ = std::jthread([this](std::stop_token stop) {
         name_thread("disk watch");
         watch_disk(stop);
@@ -307,7 +265,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
          {"chain_id", std::to_string(genesis_.parameters.chain_id)},
          {"epoch", std::to_string(epochs_->current()->validators.epoch.value)},
          {"height", std::to_string(executed_->height().value)},
-         {"port", std::to_string(config_.listen_port)}});
+         {"port", std::to_string(peers_->port())}});
     return {};
 }
 
@@ -336,82 +294,25 @@ Status ValidatorNode::find_identity(const NodeConfig& config) {
     return {};
 }
 
-Result<std::shared_ptr<const ValidatorNode::Session>>
-ValidatorNode::session_of(const std::shared_ptr<const EpochRecord>& epoch) {
+Result<std::shared_ptr<const Session>> ValidatorNode::session_of(const std::shared_ptr<const EpochRecord>& epoch,
+                                                                 const Session* before) {
     const auto self = voting_keys_->choose(epoch->validators);
     const ValidatorIndex none{static_cast<std::uint16_t>(epoch->validators.size())};
-    const auto before = session();
-    const bool was_member = before && before->self.value < before->set().size();
-    if (!self && (was_member || !config_.join))
+    if (!self && ((before && before->is_member()) || !config_.join))
         return fail(error::ValidatorLeft,
                     "epoch " + std::to_string(epoch->validators.epoch.value) + " has begun without " + me_.name);
     return std::make_shared<const Session>(Session{epoch, self.value_or(none)});
-}
-
-/// The peers are those of the epoch's set: who has left is cut, who has joined is admitted.
-Status ValidatorNode::join_network(std::shared_ptr<const Session> session) {
-    CRN_TRY(network, network::start_network(
-                         {.listen_address = config_.listen_address,
-                          .listen_port = config_.listen_port,
-                          .certificate_file = config_.tls_certificate_file,
-                          .handshake_signer = signer_,
-                          .validators = session->set(),
-                          .self = session->self,
-                          .trust = trust_},
-                         genesis_,
-                         {.on_frame = [this](ValidatorIndex from, network::Stream stream,
-                                             network::Frame frame) { receive(from, stream, std::move(frame)); },
-                          .on_connected =
-                              [this, session](ValidatorIndex peer) {
-                                  const auto& member = session->set().members[peer.value];
-                                  note_session(member);
-                                  (void)inbox_.push_urgent(consensus::PeerConnected{peer}, 0, peer);
-                                  audit_->note(peer_event("peer.connected", member));
-                              },
-                          .on_disconnected =
-                              [this, session](ValidatorIndex peer) {
-                                  audit_->note(peer_event("peer.disconnected", session->set().members[peer.value]));
-                              },
-                          .on_refused =
-                              [this](const std::string& remote, const std::string& peer, const Error& error) {
-                                  audit_->note({.subject = peer.empty() ? "unknown" : "peer " + peer,
-                                                .origin = "peer " + remote.substr(0, remote.rfind(':')),
-                                                .object = "peer listener",
-                                                .action = "peer.refused",
-                                                .outcome = audit::Outcome::refused,
-                                                .reason = error.text()});
-                              }}));
-    const std::unique_lock lock(session_mutex_);
-    network_ = std::move(network);
-    session_ = std::move(session);
-    return {};
 }
 
 /// Core's thread. The block that ended the last epoch is final, executed and durable.
 Result<consensus::Core> ValidatorNode::change_epoch() {
     const auto epoch = epochs_->current();
     const auto number = std::to_string(epoch->validators.epoch.value);
-    CRN_TRY(session, session_of(epoch));
-    std::unique_ptr<network::Network> old;
-    {
-        const std::unique_lock lock(session_mutex_);
-        old = std::move(network_);
-    }
-    // Who leaves hears of it from those who stay, or never: they refuse it from now on.
-    const auto stays = [&](const ledger::Validator& one) {
-        return std::ranges::any_of(session->set().members, [&](const auto& next) { return next.name == one.name; });
-    };
-    if (!std::ranges::all_of(this->session()->set().members, stays)) std::this_thread::sleep_for(kFarewell);
-    old.reset();
-    inbox_.drop_messages();
-    last_result_request_.clear();
-    {
-        const std::lock_guard lock(requests_mutex_);
-        requests_.clear();
-    }
+    CRN_TRY(session, session_of(epoch, peers_->session().get()));
+    CRN_CHECK(peers_->begin_epoch(session));
     // What the old lane still held is offered again.
     live_->give_back();
-    CRN_TRY(core, recover_core(config_, *session));
+    CRN_TRY(core, recover_core(core_parts(), *session));
     audit_->note(own_event("epoch.begin", "epoch " + number,
                            std::to_string(epoch->validators.size()) + " validators, own key " +
                                text_of(voting_keys_->in_use())));
@@ -419,7 +320,6 @@ Result<consensus::Core> ValidatorNode::change_epoch() {
         {{"epoch", number},
          {"validators", std::to_string(epoch->validators.size())},
          {"after_height", std::to_string(epoch->start.height.value)}});
-    CRN_CHECK(join_network(std::move(session)));
     return std::move(core);
 }
 
@@ -458,14 +358,6 @@ audit::Event ValidatorNode::own_event(std::string action, std::string object, st
             .reason = std::move(reason)};
 }
 
-audit::Event ValidatorNode::peer_event(std::string action, const ledger::Validator& member) {
-    return {.subject = "peer " + member.name,
-            .identity = member.organisation,
-            .origin = "peer " + member.address,
-            .object = "peer listener",
-            .action = std::move(action)};
-}
-
 /// The only process with this validator's private keys and the root of its storage keys.
 Status ValidatorNode::start_signer(const NodeConfig& config) {
     CRN_TRY(client, start_own_signer(config, genesis_.parameters.chain_id));
@@ -479,58 +371,9 @@ Status ValidatorNode::start_signer(const NodeConfig& config) {
     return {};
 }
 
-Result<consensus::Core> ValidatorNode::recover_core(const NodeConfig& config, const Session& session) {
-    std::vector<Bytes> records;
-    CRN_CHECK(wal_->replay({}, [&](storage::RecordPosition, BytesView record) {
-        records.push_back(to_bytes(record));
-        return true;
-    }));
-    const StartMark mark{at_rest_->files(), config.data_dir + "/consensus/started"};
-    // Without the mark no vote has left, whatever a crash during the first start may have written.
-    auto memory = records.empty() ? consensus::Memory::lost : consensus::Memory::complete;
-    if (!mark.exists() && ordered_->tip().value == 0) {
-        memory = consensus::Memory::fresh;
-        records.clear();
-    }
-    if (memory == consensus::Memory::lost)
-        log(LogLevel::warning, "node",
-            "the write-ahead log of votes is gone: abstaining until it is safe to vote again");
-
-    consensus::CoreConfig core_config{.chain_id = genesis_.parameters.chain_id,
-                                      .validators = session.set(),
-                                      .self = session.self,
-                                      .start = session.epoch->start,
-                                      .timing = {},
-                                      .limits = {}};
-    core_config.timing.min_block_interval = std::chrono::milliseconds{genesis_.parameters.min_block_interval_ms};
-    core_config.limits.block_gas_max = genesis_.parameters.block_gas_limit;
-    consensus::Core core{core_config, *voting_keys_, *ordered_};
-    std::vector<BytesView> views{records.begin(), records.end()};
-    CRN_CHECK(core.recover(views, memory));
-    if (memory != consensus::Memory::complete) {
-        // The log is never empty again once the mark is set, so an empty log beside a mark is a lost one.
-        for (const auto& record : core.checkpoint()) {
-            CRN_TRY(position, wal_->append(*record));
-            (void)position;
-        }
-        CRN_CHECK(wal_->sync());
-        CRN_CHECK(mark.set());
-    }
-    return core;
-}
-
 CoreLoop::Ports ValidatorNode::ports() {
     return {
-        .send =
-            [this](const consensus::Outgoing& message) {
-                const auto stream = static_cast<network::Stream>(message.channel);
-                with_network([&](auto& network) {
-                    if (message.to)
-                        network.send(*message.to, stream, {message.type, message.payload});
-                    else
-                        network.broadcast(stream, {message.type, message.payload});
-                });
-            },
+        .send = [this](const consensus::Outgoing& message) { peers_->send(message); },
         .deliver = [this](consensus::FinalizedBlockPtr block) { executor_->deliver(std::move(block)); },
         .certified = [this](const ledger::Certificate& certificate) -> Status {
             const Height height{certificate.statement.number};
@@ -558,8 +401,7 @@ CoreLoop::Ports ValidatorNode::ports() {
             },
         .on_report =
             [this](const consensus::PeerReport& report) {
-                if (report.error.code == error::SignatureInvalid)
-                    with_network([&](auto& network) { network.accuse(report.peer, report.error); });
+                if (report.error.code == error::SignatureInvalid) peers_->accuse(report.peer, report.error);
             },
         .on_divergence = [this](const Error& error) { report_divergence(error); },
         .epoch = [this] { return epochs_->current()->validators.epoch; },
@@ -599,98 +441,16 @@ void ValidatorNode::report_divergence(const Error& error) {
     const auto height = std::min(live_->head().next(), executed_->height());
     const auto here = executed_->blocks().block(height);
     if (!here) return;
-    codec::WireWriter request;
-    request.number(height);
-    const auto question = std::make_shared<const Bytes>(request.take());
-    std::optional<StoredBlock> there;
-    for (int attempt = 0; attempt < kInquiries && !there && !stopping_; ++attempt) {
-        with_network([&](auto& network) { network.broadcast(network::Stream::sync, {kResultRequest, question}); });
-        // f+1 equal answers contain an honest one. Who has not executed the block yet answers nothing, and is asked again.
-        there = inquiry_.wait(height, session()->set().faults_tolerated() + 1, kInquiryPatience);
-    }
+    const auto there = peers_->ask_result(height, stopping_);
     log(LogLevel::error, "node", "result differs from the certified one",
         {{"dump", write_divergence_dump(at_rest_->files(), config_.data_dir, *here, there, error)},
          {"first_difference", there ? first_difference(*here, *there) : "unknown: the peers did not answer"}});
 }
 
-void ValidatorNode::answer_result_request(ValidatorIndex from, BytesView payload) {
-    const auto now = system_clock().monotonic();
-    const auto [last, is_first] = last_result_request_.try_emplace(from, now);
-    if (!is_first && now - last->second < kResultRequestInterval) return;
-    last->second = now;
-    codec::WireReader in{payload};
-    const auto height = in.number<Height>();
-    if (!in.finish()) return;
-    const auto stored = executed_->blocks().block(height);
-    auto answer = std::make_shared<Bytes>(stored ? encode_stored_block(*stored) : Bytes{});
-    if (answer->size() <= kResultAnswerBytesMax)
-        with_network([&](auto& network) { network.send(from, network::Stream::sync, {kResultAnswer, answer}); });
-}
-
-/// Small questions with large answers.
-bool ValidatorNode::asks_for_much(std::uint8_t type) {
-    switch (static_cast<consensus::MessageType>(type)) {
-    case consensus::MessageType::fetch_blocks:
-    case consensus::MessageType::fetch_batches:
-    case consensus::MessageType::fetch_certificates:
-    case consensus::MessageType::fetch_proposal: return true;
-    default: return false;
-    }
-}
-
-bool ValidatorNode::may_ask(ValidatorIndex from) {
-    const auto now = system_clock().monotonic();
-    const std::lock_guard lock(requests_mutex_);
-    auto& budget = requests_.try_emplace(from, kRequestsPerPeer, now).first->second;
-    if (budget.bucket.take(1, now)) return true;
-    ++budget.refused;
-    return false;
-}
-
 FlowStatus ValidatorNode::flow() const {
     FlowStatus out;
-    const std::shared_lock session_lock(session_mutex_);
-    if (!network_) return out;
-    const auto& members = session_->set().members;
-    const auto refused = inbox_.refused();
-    for (const auto& peer : network_->peers()) {
-        PeerFlow flow{.name = peer.name, .paused = peer.read_pauses, .score = peer.ban_score};
-        if (const auto found = refused.find(peer.index); found != refused.end()) flow.inbox_refused = found->second;
-        const std::lock_guard lock(requests_mutex_);
-        if (const auto found = requests_.find(peer.index); found != requests_.end())
-            flow.requests_refused = found->second.refused;
-        out.peers.push_back(std::move(flow));
-    }
-    for (const auto& ban : network_->bans())
-        out.bans.push_back({.kind = Ban::Kind::peer,
-                            .name = members[ban.peer.value].name,
-                            .address = ban.address,
-                            .reason = ban.reason,
-                            .seconds_left = ban.seconds_left});
-    for (const auto& source : network_->throttled())
-        out.bans.push_back({.kind = Ban::Kind::source,
-                            .name = {},
-                            .address = source.address,
-                            .reason = std::to_string(source.refused) + " handshakes over the budget",
-                            .seconds_left = 0});
-    const auto counters = network_->counters();
-    out.handshakes_accepted = counters.accepted;
-    out.handshakes_throttled = counters.handshakes_throttled;
-    out.half_open_evicted = counters.half_open_evicted;
+    if (peers_) peers_->add_to(out);
     return out;
-}
-
-void ValidatorNode::receive(ValidatorIndex from, network::Stream stream, network::Frame frame) {
-    if (frame.type == kResultRequest && !ready_) return;
-    if (frame.type == kResultRequest) return answer_result_request(from, *frame.payload);
-    if (asks_for_much(frame.type) && !may_ask(from)) return;
-    if (frame.type == kResultAnswer) return inquiry_.answer(from, *frame.payload);
-    const auto bytes = frame.payload->size();
-    consensus::MessageReceived message{from, frame.type, std::move(frame.payload)};
-    if (stream == network::Stream::consensus)
-        (void)inbox_.push_urgent(std::move(message), bytes, from);
-    else
-        (void)inbox_.push_bulk(std::move(message), bytes, from);
 }
 
 NodeStatus ValidatorNode::status() const {
@@ -703,17 +463,7 @@ NodeStatus ValidatorNode::status() const {
         out.view = core.view;
         out.syncing = core.highest_claimed.value > core.executed.value + 16;
     }
-    const std::shared_lock lock(session_mutex_);
-    if (network_) {
-        const auto counters = network_->counters();
-        out.certificate_not_after = network_->certificate().not_after;
-        out.certificates_refused = counters.certificates_refused;
-        out.certificates_cut = counters.certificates_cut;
-        out.certificate_renewals = counters.renewals;
-    }
-    if (network_)
-        for (const auto& peer : network_->peers())
-            out.peers.push_back({peer.name, session_->set().members[peer.index.value].organisation, peer.connected});
+    if (peers_) peers_->add_to(out);
     return out;
 }
 
@@ -733,8 +483,7 @@ void ValidatorNode::set_fatal(const Error& error) {
 
 void ValidatorNode::warn_of_expiry() {
     const auto now = std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall()).count();
-    std::int64_t left = kExpiryWarning;
-    with_network([&](const auto& network) { left = network.certificate().not_after - now; });
+    const auto left = peers_->certificate().not_after - now;
     const auto days = left / 86'400;
     if (left >= kExpiryWarning || days == expiry_warned_) return; // once for each day that is left
     expiry_warned_ = days;

@@ -204,6 +204,20 @@ TEST(Node, refuses_a_port_in_use) {
     EXPECT_EQ(second.error().code, error::PortInUse);
 }
 
+TEST(Node, says_at_the_start_on_which_port_it_listens_also_if_the_system_chose_it) {
+    TestNetwork network(1, "chosen");
+    network.config(0).listen_port = 0;
+    ::testing::internal::CaptureStderr();
+    const auto started = network.start(0);
+    const auto text = ::testing::internal::GetCapturedStderr();
+    ASSERT_TRUE(started) << started.error().text();
+    const auto line = text.find("node: started");
+    ASSERT_NE(line, std::string::npos) << text;
+    const auto port = text.find(" port=", line);
+    ASSERT_NE(port, std::string::npos) << text;
+    EXPECT_NE(text[port + 6], '0') << text.substr(line, port + 12 - line);
+}
+
 TEST(Node, refuses_to_run_twice) {
     TestNetwork network(1, "lock");
     ASSERT_TRUE(network.start(0));

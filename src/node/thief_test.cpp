@@ -41,7 +41,7 @@ public:
             network::start_network({.listen_port = config.listen_port,
                                     .certificate_file = config.tls_certificate_file,
                                     .handshake_signer = std::make_shared<Copied>(victims.sealed(i).tls_scalar),
-                                    .self = self_},
+                                    .seating = {.self = self_}},
                                    victims.genesis(),
                                    {.on_frame =
                                         [this](ValidatorIndex, network::Stream, network::Frame frame) {

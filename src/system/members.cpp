@@ -287,6 +287,17 @@ std::vector<ledger::Organisation> organisations_of(const ledger::StateView& view
     return out;
 }
 
+std::vector<std::string> former_cas_of(const ledger::StateView& view, std::string_view organisation) {
+    ViewSlots slots{view, kMembersAddress};
+    MemberStorage members{slots};
+    std::vector<std::string> out;
+    const std::uint64_t count = std::min<std::uint64_t>(members.organisation_count(), kOrganisationsMax);
+    for (std::uint64_t i = 0; i < count; ++i)
+        if (OrganisationEntry entry = members.organisation(i); !entry.active && entry.name == organisation)
+            out.push_back(std::move(entry.ca_certificate));
+    return out;
+}
+
 ledger::ValidatorSet validators_of(const ledger::StateView& view, Epoch epoch) {
     ViewSlots slots{view, kMembersAddress};
     MemberStorage members{slots};

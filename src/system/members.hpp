@@ -24,6 +24,8 @@ inline constexpr std::size_t kValidatorsEverMax = 1000;
 
 /// Organisations as the state says, in index order, those that left not included.
 std::vector<ledger::Organisation> organisations_of(const ledger::StateView& view);
+/// PEM certificates of the CAs with which organisations of this name came that have left.
+std::vector<std::string> former_cas_of(const ledger::StateView& view, std::string_view organisation);
 /// The set that the state asks for, in index order, validators that left not included. Consensus takes it over at an epoch's
 /// end; `epoch` is only noted in the result.
 ledger::ValidatorSet validators_of(const ledger::StateView& view, Epoch epoch);

@@ -1,6 +1,6 @@
 // Single steps of the core, with real signatures. Whole networks are tested by the simulator.
 #include "base/errors/consensus.hpp"
-#include "consensus/block_budget.hpp"
+#include "consensus/lane_level.hpp"
 #include "consensus/test_core.hpp"
 
 #include "consensus/log.hpp"
@@ -142,6 +142,37 @@ TEST(Core, vote_is_logged_in_the_step_that_sends_it) {
     for (const auto& record : actions.records)
         logged = logged || std::holds_alternative<BatchRecord>(*decode_record(*record));
     EXPECT_TRUE(logged);
+}
+
+TEST(Core, proof_of_a_batch_that_it_vouches_for_itself_is_not_checked) {
+    const Consortium consortium{4};
+    Member owner{consortium, 0}, voter{consortium, 1};
+    owner.step();
+    voter.step();
+    const auto sent_by = [&](std::uint8_t tag) {
+        const auto actions = owner.step(batch(tag));
+        for (const auto& m : actions.messages)
+            if (static_cast<MessageType>(m.type) == MessageType::batch) return *decode_batch_message(*m.payload);
+        ADD_FAILURE() << "no batch";
+        return BatchMessage{};
+    };
+    const auto first = sent_by(1), second = sent_by(2), third = sent_by(3);
+    auto proof = consortium.certificate(ledger::VoteKind::lane, 1, digest_of(first.batch.header));
+    proof.entries[1].signature = proof.entries[0].signature;
+    const auto receive = [&](const BatchMessage& message, const ledger::Certificate& with) {
+        return voter.receive(0, MessageType::batch, encode_batch_message(message.batch, with));
+    };
+    EXPECT_FALSE(receive(first, proof).reports.empty()) << "not its own yet: the proof is read before the batch";
+    const auto lane_votes = [](const Actions& actions) {
+        return std::ranges::count(votes_of(actions), ledger::VoteKind::lane,
+                                  [](const auto& vote) { return vote.statement.kind; });
+    };
+    EXPECT_EQ(lane_votes(voter.receive(0, MessageType::batch, encode_batch_message(first.batch, {}))), 1);
+    const auto actions = receive(second, proof);
+    EXPECT_TRUE(actions.reports.empty());
+    EXPECT_EQ(lane_votes(actions), 1);
+    proof.statement.digest[0] ^= 1;
+    EXPECT_FALSE(receive(third, proof).reports.empty()) << "of another batch at that position";
 }
 
 TEST(Core, lane_vote_is_given_to_one_batch_per_position_only) {
@@ -398,13 +429,13 @@ TEST(Core, leader_takes_no_more_of_a_long_lane_than_is_executed_in_time) {
     constexpr Microseconds kSoon{10'000}, kLate{700'000};
     const auto soon = lane_beside(100'000, kSoon);
     EXPECT_GE(soon.batches, 2u) << "what it makes in 50 ms";
-    EXPECT_GT(soon.transactions, BlockBudget::kBatchMin);
+    EXPECT_GT(soon.transactions, LaneLevel::kBatchMin);
     const auto late = lane_beside(100'000, kLate);
     EXPECT_EQ(late.batches, 1u);
-    EXPECT_EQ(late.transactions, BlockBudget::kBatchMin);
+    EXPECT_EQ(late.transactions, LaneLevel::kBatchMin);
     const auto alike = lane_beside(10'000'000, kLate);
     EXPECT_GE(alike.batches, 2u) << "nobody waits for another more than that one waits for him";
-    EXPECT_EQ(alike.transactions, BlockBudget::kBatchEven);
+    EXPECT_EQ(alike.transactions, LaneLevel::kBatchMax);
 }
 
 TEST(Core, delta_follows_measured_round_trips_between_its_bounds) {

@@ -32,7 +32,7 @@ LaneRoom Machine::lane_room() const {
     if (used >= limits.window_positions || lane.bytes >= limits.window_bytes) return {};
     return {limits.window_positions - used,
             std::min<std::uint64_t>(ledger::kBatchBytesMax, limits.window_bytes - lane.bytes),
-            own_tip().position.next(), budget_.batch_transactions()};
+            own_tip().position.next(), level_.batch_transactions()};
 }
 
 void Machine::on_local_batch(const LocalBatch& local) {
@@ -87,10 +87,21 @@ void Machine::extend(std::uint16_t index, const Batch& batch, const Hash256& dig
     changed_ = true;
 }
 
+/// What we vouch for ourselves needs no proof, and the check of one is dear, unless leaders take nothing else from the lane.
+bool Machine::needs_proof(const Certificate& proof) const {
+    const auto& statement = proof.statement;
+    if (statement.kind != VoteKind::lane || statement.lane >= n()) return true;
+    const auto& lane = lanes_[statement.lane];
+    const auto link = lane.chain.find(statement.number);
+    return link == lane.chain.end() || !link->second.voted || link->second.digest != statement.digest ||
+           view_.value < lane.certified_only_until;
+}
+
 void Machine::on_batch(ValidatorIndex from, BatchMessage message) {
     if (message.batch.header.epoch != epoch()) return; // its owner is not in this epoch yet, or no more
     if (message.batch.header.lane != from) return report(from, error::WireInvalid, "batch of another's lane");
-    if (message.proof && !absorb(*message.proof)) return report(from, error::SignatureInvalid, "proof of a batch");
+    if (message.proof && needs_proof(*message.proof) && !absorb(*message.proof))
+        return report(from, error::SignatureInvalid, "proof of a batch");
     const auto& header = message.batch.header;
     const auto digest = digest_of(header);
     const auto& lane = lanes_[from.value];

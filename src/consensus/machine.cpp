@@ -274,8 +274,13 @@ ValidatorIndex Machine::peer_after(ValidatorIndex first, std::uint32_t tries) co
     return others.empty() ? self() : others[tries % others.size()];
 }
 
-Microseconds Machine::base_delta() const {
-    const auto round_trip = round_trips_.within(config_.validators.quorum());
+Microseconds Machine::base_delta() const { return delta_of(round_trips_.within(config_.validators.quorum())); }
+
+Microseconds Machine::unloaded_delta() const {
+    return delta_of(round_trips_.least_within(config_.validators.quorum()));
+}
+
+Microseconds Machine::delta_of(std::optional<Microseconds> round_trip) const {
     if (n() == 1 || !round_trip) return config_.timing.delta;
     return std::clamp(2 * *round_trip, config_.timing.delta_min, config_.timing.delta_max);
 }

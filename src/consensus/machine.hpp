@@ -2,9 +2,9 @@
 // commit.cpp (section 5), results.cpp (execution votes), catch_up.cpp (status and fetching) and recovery.cpp (section 7).
 #pragma once
 
-#include "consensus/block_budget.hpp"
 #include "consensus/core.hpp"
 #include "consensus/guards.hpp"
+#include "consensus/lane_level.hpp"
 #include "consensus/log.hpp"
 #include "consensus/messages.hpp"
 #include "consensus/round_trip.hpp"
@@ -12,6 +12,7 @@
 
 #include <deque>
 #include <map>
+#include <numeric>
 #include <set>
 
 namespace cairn::consensus {
@@ -157,6 +158,9 @@ private:
     ValidatorIndex peer_after(ValidatorIndex first, std::uint32_t tries) const;
     /// Without the back-off.
     Microseconds base_delta() const;
+    /// Nor with what load adds: work that follows it does not make room for itself.
+    Microseconds unloaded_delta() const;
+    Microseconds delta_of(std::optional<Microseconds> round_trip) const;
     Microseconds delta() const;
     struct Rules {
         std::uint64_t block_gas_max = 0;
@@ -164,6 +168,12 @@ private:
         std::shared_ptr<const std::vector<std::uint64_t>> lane_weights;
         std::uint64_t weight_of(std::uint16_t lane) const {
             return lane_weights && lane < lane_weights->size() ? (*lane_weights)[lane] : 1;
+        }
+        /// What the work of a lane is for one whose weight is the mean of all.
+        std::uint64_t of_mean_weight(std::uint64_t work, std::uint16_t lane) const {
+            if (!lane_weights || lane_weights->empty()) return work;
+            const auto sum = std::accumulate(lane_weights->begin(), lane_weights->end(), std::uint64_t{0});
+            return work / weight_of(lane) * sum / lane_weights->size();
         }
     };
     void on_rules(const RulesChanged& change);
@@ -183,6 +193,7 @@ private:
     void on_batch(ValidatorIndex from, BatchMessage message);
     void on_batch_answer(ValidatorIndex from, BatchMessage message);
     void on_lane_vote(const Vote& vote);
+    bool needs_proof(const ledger::Certificate& proof) const;
     bool absorb_proof(const Certificate& certificate, bool trusted);
     void offer(const ledger::Batch& batch, const Hash256& digest);
     void vote_in_lanes();
@@ -348,7 +359,7 @@ private:
     std::optional<Certificate> certified_by_;
 
     std::map<std::uint64_t, Rules> rules_; // by first height; never empty
-    BlockBudget budget_{config_.validators.members.size()};
+    LaneLevel level_{config_.validators.members.size()};
     std::vector<crypto::VotingKey> stopped_;
 
     // peers

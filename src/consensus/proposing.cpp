@@ -116,26 +116,31 @@ std::optional<Microseconds> Machine::trailing_block_due(const ConsensusBlock& pa
     return seen_at(digest) + config_.timing.empty_block_interval;
 }
 
-/// What the data that `block` adds to its parent asks of execution; nothing if we do not hold all of it.
+/// What the data that `block` adds to its parent asks of execution, and what waits behind it; nothing if we do not hold all of it.
 void Machine::count_work(const ConsensusBlock& parent, const ConsensusBlock& block) {
     const auto& rules = rules_at(block.height.value);
-    std::vector<std::uint64_t> by_lane;
-    std::uint64_t all = 0;
-    for (std::uint16_t lane = 0; lane < n(); ++lane) {
-        const auto added = path(parent.cut[lane], block.cut[lane]);
-        if (added.state != Path::State::complete) return;
+    std::vector<std::uint64_t> gave, wanted;
+    const auto work_between = [&](const ledger::LaneTip& from,
+                                  const ledger::LaneTip& to) -> std::optional<std::uint64_t> {
+        const auto added = path(from, to);
+        if (added.state != Path::State::complete) return std::nullopt;
         std::uint64_t work = 0;
         for (const auto* batch : added.batches) work += work_of(batch->header);
-        by_lane.push_back(work / rules.weight_of(lane));
-        all += work;
+        return work;
+    };
+    for (std::uint16_t lane = 0; lane < n(); ++lane) {
+        const auto work = work_between(parent.cut[lane], block.cut[lane]);
+        if (!work) return;
+        const auto waiting = work_between(block.cut[lane], held_tip(lane, block.cut[lane]));
+        gave.push_back(rules.of_mean_weight(*work, lane));
+        wanted.push_back(rules.of_mean_weight(*work + waiting.value_or(0), lane));
     }
-    budget_.ordered(block.height, by_lane, all, now_);
+    level_.ordered(block.height, gave, wanted, now_);
 }
 
 /// Per lane the highest tip that is certified, or held and not distrusted; as many batches as fit. Next comes the lane which,
-/// with its next batch, has given least work for its weight: short lanes are emptied, what is left of the budget goes to the
-/// long ones, beyond their own share only while execution keeps up. A lane's last batch may go beyond its part, so that none
-/// is too large for ever.
+/// with its next batch, has given least work for its weight, so short lanes are emptied. A lane's last batch may go beyond the
+/// level, so that none is too large for ever.
 ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
     struct Source {
         std::uint16_t lane;
@@ -158,14 +163,11 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
         auto& source = sources.emplace_back(lane, rules.weight_of(lane), path(base, tip).batches);
         if (source.waits()) source.work = work_of(source.batches.front()->header);
     }
-    std::uint64_t weights = 0;
-    for (const auto& source : sources) weights += source.weight;
-    const bool may_borrow = budget_.has_slack(now_, 2 * base_delta());
-    const auto budget = budget_.value();
+    const auto level = level_.value();
     auto cut = parent.cut;
     const auto& limits = config_.limits;
-    std::uint64_t count = 0, bytes = 0, gas = 0, work = 0;
-    while (work < budget) {
+    std::uint64_t count = 0, bytes = 0, gas = 0;
+    for (;;) {
         Source* next = nullptr;
         for (auto& source : sources)
             if (source.waits() && (next == nullptr || source.work * next->weight < next->work * source.weight))
@@ -174,14 +176,13 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
         const auto& header = next->batches[next->taken]->header;
         if (count + 1 > limits.block_batches_max || bytes + header.body_bytes > limits.block_bytes_max ||
             (count > 0 && gas + counted_gas(header) > rules.block_gas_max) || next->taken >= limits.window_positions ||
-            (!may_borrow && next->given >= budget / weights * next->weight)) {
+            rules.of_mean_weight(next->given, next->lane) >= level) {
             next->batches.resize(next->taken);
             continue;
         }
         ++count;
         bytes += header.body_bytes;
         gas += counted_gas(header);
-        work += work_of(header);
         next->given = next->work;
         cut[next->lane] = {header.position, digest_of(header)};
         if (++next->taken < next->batches.size()) next->work += work_of(next->batches[next->taken]->header);

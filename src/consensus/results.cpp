@@ -75,7 +75,7 @@ void Machine::settle_execution(std::uint64_t height, const Certificate& certific
     if (execution.certificate) return;
     execution.certificate = certificate;
     changed_ = true;
-    budget_.certified(Height{height}, now_, 2 * base_delta());
+    level_.certified(Height{height}, now_, 2 * unloaded_delta());
     log(record_certificate(certificate), Barrier::none);
     if (!recovering_) out_.execution_certificates.push_back(certificate);
     if (height > certified_.height.value) {

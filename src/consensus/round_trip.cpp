@@ -38,12 +38,17 @@ void RoundTrips::received(ValidatorIndex from, const PeerStatus& status, Validat
         peer.round_trip = sample;
     else
         peer.round_trip = *peer.round_trip - (*peer.round_trip - sample) / kSlowness;
+    constexpr std::int64_t kMemory = 256;
+    if (!peer.least || sample < *peer.least)
+        peer.least = sample;
+    else
+        peer.least = *peer.least + (sample - *peer.least) / kMemory;
 }
 
-std::optional<Microseconds> RoundTrips::within(std::size_t quorum) const {
+std::optional<Microseconds> RoundTrips::within(std::size_t quorum, std::optional<Microseconds> Peer::* which) const {
     std::vector<Microseconds> known{Microseconds{0}}; // to itself
     for (const auto& peer : peers_)
-        if (peer.round_trip) known.push_back(*peer.round_trip);
+        if (peer.*which) known.push_back(*(peer.*which));
     if (quorum == 0 || known.size() < quorum) return std::nullopt;
     std::ranges::sort(known);
     return known[quorum - 1];

@@ -20,7 +20,9 @@ public:
     void received(ValidatorIndex from, const PeerStatus& status, ValidatorIndex self, Microseconds now);
 
     /// Round trip within which `quorum` validators answer, this one included; nothing until so many were measured.
-    std::optional<Microseconds> within(std::size_t quorum) const;
+    std::optional<Microseconds> within(std::size_t quorum) const { return within(quorum, &Peer::round_trip); }
+    /// The same of the least ones lately: what the way takes when nobody on it is busy.
+    std::optional<Microseconds> least_within(std::size_t quorum) const { return within(quorum, &Peer::least); }
 
 private:
     struct Peer {
@@ -28,11 +30,14 @@ private:
         Microseconds at{};        // when that came
         std::uint64_t answered = 0;
         std::optional<Microseconds> round_trip; // follows longer ones at once, shorter ones slowly
+        std::optional<Microseconds> least;      // the other way round, and much more slowly
     };
     struct Sent {
         std::uint64_t number = 0;
         Microseconds at{};
     };
+    std::optional<Microseconds> within(std::size_t quorum, std::optional<Microseconds> Peer::* which) const;
+
     std::vector<Peer> peers_;
     std::array<Sent, 32> sent_{}; // by number modulo size
     std::uint64_t number_ = 0;

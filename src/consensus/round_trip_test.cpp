@@ -64,5 +64,22 @@ TEST(RoundTrips, follow_a_longer_way_at_once_and_a_shorter_one_slowly) {
     EXPECT_LT(*trips.within(2), Microseconds{8'100});
 }
 
+TEST(RoundTrips, least_follow_a_shorter_way_at_once_and_a_longer_one_over_minutes) {
+    RoundTrips trips{2};
+    Microseconds now{0};
+    const auto sample = [&](Microseconds way) {
+        now += Microseconds{1'000'000};
+        answer(trips, 1, trips.sending(now), now, way, Microseconds{0});
+        return *trips.least_within(2);
+    };
+    EXPECT_FALSE(trips.least_within(2));
+    EXPECT_EQ(sample(Microseconds{40'000}), Microseconds{80'000});
+    EXPECT_EQ(sample(Microseconds{4'000}), Microseconds{8'000});
+    for (int i = 0; i < 10; ++i) sample(Microseconds{40'000});
+    EXPECT_LT(*trips.least_within(2), Microseconds{12'000}) << "load for some seconds";
+    for (int i = 0; i < 2'000; ++i) sample(Microseconds{40'000});
+    EXPECT_GT(*trips.least_within(2), Microseconds{78'000}) << "another way";
+}
+
 } // namespace
 } // namespace cairn::consensus

@@ -21,7 +21,7 @@ struct FlowLimits {
     std::size_t clients_max = 4'096; // remembered; when all are busy, new ones share one budget
     /// A transaction that is refused because the pool is full was parsed and its signature recovered for nothing: so many
     /// tokens in all. A client that goes on sending to a full pool is soon refused before that work.
-    std::uint64_t refused_transaction_tokens = 25;
+    std::uint64_t refused_transaction_tokens = 100;
     Microseconds delay_target{50'000}; // a job's wait for a worker
     Microseconds delay_interval{500'000};
 };

@@ -1,17 +1,14 @@
 // The signer: started by a node, and what people do with its keys and memory.
+#include "cli/signer_verbs.hpp"
 #include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
 #include "base/errors/signer.hpp"
 #include "cli/certificates.hpp"
 #include "cli/files.hpp"
-#include "cli/invocation.hpp"
 #include "cli/sender.hpp"
-#include "cli/voting_key_proof.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/certificate_request.hpp"
 #include "crypto/p256_key.hpp"
-#include "ledger/genesis.hpp"
-#include "ledger/key_claim.hpp"
 #include "ledger/validators.hpp"
 #include "signer/audit_keys.hpp"
 #include "signer/ceremony.hpp"
@@ -36,13 +33,6 @@ namespace {
 using nlohmann::json;
 
 Status signer_serve(Invocation&) { return signer::serve(); }
-
-Result<std::string> required(const Invocation& invocation, std::string_view flag, const char* value) {
-    const auto given = invocation.flag(flag);
-    if (given) return *given;
-    return fail(error::CliUsage,
-                "missing --" + std::string{flag} + " " + value + "\n" + usage_of(invocation.command()));
-}
 
 Status signer_show(Invocation& invocation) {
     CRN_TRY(path, required(invocation, "keys", "FILE"));
@@ -96,57 +86,6 @@ Status signer_seal(Invocation& invocation) {
         invocation.terminal().err << "Next: name the file as node.keys in node.toml, then destroy " << validator_key
                                   << " and " << tls_key << ".\n";
     return {};
-}
-
-Result<ledger::Genesis> genesis_named(const Invocation& invocation) {
-    CRN_TRY(file, required(invocation, "genesis", "GENESIS"));
-    CRN_TRY(text, read_file(file, ledger::kGenesisBytesMax));
-    CRN_TRY(genesis, ledger::genesis_from_json(text));
-    CRN_CHECK(ledger::verify_signatures(genesis));
-    return genesis;
-}
-
-Status signer_voting_key(Invocation& invocation) {
-    CRN_TRY(out, required(invocation, "out", "FILE"));
-    CRN_TRY(validator, required(invocation, "validator", "NAME"));
-    CRN_TRY(genesis, genesis_named(invocation));
-    const auto suite =
-        ledger::suite_from_name(invocation.flag_or("suite", std::string{ledger::name_of(genesis.parameters.suite)}));
-    if (!suite) return fail(error::CliUsage, "--suite is international or national");
-    const auto algorithm =
-        *suite == ledger::Suite::national ? crypto::VotingAlgorithm::sm2 : crypto::VotingAlgorithm::ed25519;
-    CRN_TRY(secrets, signer::Secrets::generate(crypto::system_random(), algorithm));
-    CRN_TRY(secret, crypto::VotingSecret::from(algorithm, secrets.voting_secret()));
-    const ledger::KeyClaim claim{genesis.parameters.chain_id, validator};
-    CRN_TRY(signature, secret.sign(signed_bytes(claim)));
-    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of the node's keys: ", Ask::twice));
-    if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
-    const auto keys =
-        signer::create_sealed_keys(absolute(out), secrets, as_bytes(passphrase), {}, crypto::system_random());
-    wipe(passphrase);
-    if (!keys) return std::unexpected(keys.error());
-    CRN_CHECK(write_voting_key_proof(invocation, absolute(out) + ".proof",
-                                     {claim.chain_id, claim.validator, keys->consensus, signature}));
-    if (!invocation.terminal().quiet)
-        invocation.terminal().err
-            << "Next: add " << absolute(out)
-            << " to voting_keys in section [signer] of node.toml, start the node again, then `cairn validator "
-               "replace-key`.\n";
-    return {};
-}
-
-Status signer_prove_key(Invocation& invocation) {
-    CRN_TRY(keys_file, required(invocation, "keys", "FILE"));
-    CRN_TRY(validator, required(invocation, "validator", "NAME"));
-    CRN_TRY(out, required(invocation, "out", "FILE"));
-    CRN_TRY(genesis, genesis_named(invocation));
-    const auto passphrase_file = invocation.flag("passphrase-file");
-    CRN_TRY(client, signer::Client::start({.keys_file = absolute(keys_file),
-                                           .passphrase_file = passphrase_file ? absolute(*passphrase_file) : "",
-                                           .chain_id = genesis.parameters.chain_id}));
-    CRN_TRY(signature, client->claim_seat(validator));
-    return write_voting_key_proof(invocation, absolute(out),
-                                  {genesis.parameters.chain_id, validator, client->keys().consensus, signature});
 }
 
 Status signer_reset(Invocation& invocation) {
@@ -388,12 +327,21 @@ Status signer_trial(Invocation& invocation) {
 }
 
 const FlagSpec kKeys{.name = "keys", .value = "FILE", .help = "keys.sealed (required)", .completes = Completes::file};
-const FlagSpec kPassphraseFile{.name = "passphrase-file",
-                               .value = "FILE",
-                               .help = "file of mode 0600 whose first line is the passphrase (default: ask)",
-                               .completes = Completes::file};
-
 } // namespace
+
+Result<std::string> required(const Invocation& invocation, std::string_view flag, const char* value) {
+    const auto given = invocation.flag(flag);
+    if (given) return *given;
+    return fail(error::CliUsage,
+                "missing --" + std::string{flag} + " " + value + "\n" + usage_of(invocation.command()));
+}
+
+FlagSpec signer_passphrase_flag() {
+    return {.name = "passphrase-file",
+            .value = "FILE",
+            .help = "file of mode 0600 whose first line is the passphrase (default: ask)",
+            .completes = Completes::file};
+}
 
 void declare_signer(CommandList& out) {
     out.push_back({.noun = "signer",
@@ -423,53 +371,10 @@ void declare_signer(CommandList& out) {
                .help = "P-256 key in PEM form (required)",
                .completes = Completes::file},
               {.name = "out", .value = "FILE", .help = "the new keys.sealed (required)", .completes = Completes::file},
-              kPassphraseFile},
+              signer_passphrase_flag()},
          .examples = {{"cairn signer seal --validator-key validator.key --tls-key tls.key --out keys.sealed", ""}},
          .run = signer_seal});
-    out.push_back(
-        {.noun = "signer",
-         .verb = "voting-key",
-         .summary = "make the next voting key of a validator",
-         .details =
-             "For a key that leaked or is to be rotated. The new key is sealed in a file of its own, with a memory "
-             "of its own, and serves from the epoch whose set has it; the present one serves until then. Beside it, in "
-             "FILE.proof, lies what the organisations need to take it up. The passphrase is that of the node's keys, "
-             "which the node hands to both.",
-         .flags = {{.name = "out", .value = "FILE", .help = "the new file (required)", .completes = Completes::file},
-                   {.name = "validator", .value = "NAME", .help = "whose key it will be (required)"},
-                   {.name = "genesis",
-                    .value = "GENESIS",
-                    .help = "the network's genesis file (required)",
-                    .completes = Completes::file},
-                   {.name = "suite",
-                    .value = "SUITE",
-                    .help = "international for Ed25519, national for SM2 (default: as genesis says)"},
-                   kPassphraseFile},
-         .examples = {{"cairn signer voting-key --out next.sealed --validator alpha-1 --genesis genesis.json", ""}},
-         .run = signer_voting_key});
-    out.push_back(
-        {.noun = "signer",
-         .verb = "prove-key",
-         .summary = "prove that a voting key is here, so that it may be taken up",
-         .details =
-             "The organisations take up no voting key without its own signature under the chain's id and the "
-             "validator's name. `cairn signer voting-key` has made the proof of a new key already; this is for a "
-             "validator that joins, and for keys on a token. The file holds nothing secret.",
-         .flags = {{.name = "keys",
-                    .value = "FILE",
-                    .help = "sealed keys of the validator (required)",
-                    .completes = Completes::file},
-                   {.name = "validator", .value = "NAME", .help = "whose key it will be (required)"},
-                   {.name = "genesis",
-                    .value = "GENESIS",
-                    .help = "the network's genesis file (required)",
-                    .completes = Completes::file},
-                   {.name = "out", .value = "FILE", .help = "the proof (required)", .completes = Completes::file},
-                   kPassphraseFile},
-         .examples = {{"cairn signer prove-key --keys Epsilon/validators/epsilon-1/keys.sealed --validator epsilon-1 "
-                       "--genesis genesis.json --out epsilon-1.proof",
-                       ""}},
-         .run = signer_prove_key});
+    declare_voting_keys(out);
     out.push_back(
         {.noun = "signer",
          .verb = "token",
@@ -507,7 +412,7 @@ void declare_signer(CommandList& out) {
                    {.name = "interface",
                     .value = "TCTI",
                     .help = "the TPM as tpm2-tss names it (default: device:/dev/tpmrm0)"},
-                   kPassphraseFile},
+                   signer_passphrase_flag()},
          .examples = {{"cairn signer tpm --keys keys.sealed", ""}},
          .run = signer_tpm});
     out.push_back(
@@ -524,7 +429,7 @@ void declare_signer(CommandList& out) {
                     .value = "DIR",
                     .help = "the organisation's folder, with ca.pem and ca.key (required)"},
                    {.name = "days", .value = "N", .help = "how long the certificate holds (default: 90)"},
-                   kPassphraseFile},
+                   signer_passphrase_flag()},
          .examples = {{"cairn signer renew-tls-key --keys Alpha/validators/alpha-1 --org Alpha", ""}},
          .run = signer_renew_tls_key});
     out.push_back(
@@ -537,7 +442,7 @@ void declare_signer(CommandList& out) {
              "one overwritten; a copy beside it that `cairn signer tpm` left is changed too. A node that runs is "
              "not disturbed: it asks for the passphrase at its next start.",
          .flags = {kKeys,
-                   kPassphraseFile,
+                   signer_passphrase_flag(),
                    {.name = "new-passphrase-file",
                     .value = "FILE",
                     .help = "file of mode 0600 whose first line is the new passphrase (default: ask twice)",
@@ -550,13 +455,17 @@ void declare_signer(CommandList& out) {
          .summary = "ask the organisation's CA for a certificate of a node's TLS key",
          .details =
              "For a node whose machine has no ca.key, and a CA whose machine has no keys.sealed: the TLS key stays "
-             "in keys.sealed, a request (PKCS#10) that it signs goes to `cairn identity sign`. Organisation and "
+             "in keys.sealed or on its token, whose PIN is then asked for; a request (PKCS#10) that it signs goes to "
+             "`cairn identity sign`. Organisation and "
              "name come from tls.pem beside the keys, unless they are given.",
          .flags = {{.name = "keys", .value = "DIR", .help = "the validator's folder, with keys.sealed (required)"},
                    {.name = "out", .value = "FILE", .help = "the request (required)", .completes = Completes::file},
                    {.name = "name", .value = "ORGANISATION", .help = "(default: as in tls.pem)"},
                    {.name = "node", .value = "NAME", .help = "of the validator (default: as in tls.pem)"},
-                   kPassphraseFile},
+                   {.name = "passphrase-file",
+                    .value = "FILE",
+                    .help = "file of mode 0600 whose first line is the passphrase or the PIN (default: ask)",
+                    .completes = Completes::file}},
          .examples = {{"cairn signer request --keys Alpha/validators/alpha-1 --out alpha-1.csr", ""}},
          .run = signer_request});
     out.push_back(
@@ -568,7 +477,7 @@ void declare_signer(CommandList& out) {
              "writes that into its log when it is started again, and has the new key vouched for on chain with "
              "its next anchor. Old seals stay valid: `cairn audit verify` follows the keys from one to the next, "
              "and refuses a key that nobody introduced. A node that runs goes on with the old key until then.",
-         .flags = {kKeys, kPassphraseFile},
+         .flags = {kKeys, signer_passphrase_flag()},
          .examples = {{"cairn signer replace-audit-key --keys Alpha/validators/alpha-1/keys.sealed", ""}},
          .run = signer_replace_audit_key});
     out.push_back(
@@ -604,7 +513,7 @@ void declare_signer(CommandList& out) {
                    {.name = "position", .value = "N", .help = "of any lane (required)"},
                    {.name = "height", .value = "N", .help = "(required)"},
                    {.name = "epoch", .value = "N", .help = "the present epoch (default: 0)"},
-                   kPassphraseFile},
+                   signer_passphrase_flag()},
          .examples = {{"cairn signer reset --keys keys.sealed --view 91000 --position 40000 --height 31000", ""}},
          .run = signer_reset});
 }

@@ -147,13 +147,11 @@ Status admin_enrol(Invocation& invocation) {
 
 Status org_enrol(Invocation& invocation) {
     const auto role = invocation.flag("role");
-    if (!role) return fail(error::CliUsage, "missing --role ROLE\n" + usage_of(invocation.command()));
-    auto kind = crypto::ZoneRole::regulator;
-    for (const auto administrator : crypto::kAdministrators)
-        if (*role == crypto::name_of(administrator)) kind = administrator;
+    const auto kind = person_role(role.value_or(""));
+    if (!kind) return fail(error::CliUsage, "missing --role ROLE\n" + usage_of(invocation.command()));
     CRN_TRY(days, invocation.number("days", 365, 1, 3650));
     const auto now = system_clock().wall().count() / 1000;
-    CRN_TRY(folder, enrol_person(invocation.flag_or("dir", "."), kind, invocation.argument(0),
+    CRN_TRY(folder, enrol_person(invocation.flag_or("dir", "."), *kind, invocation.argument(0),
                                  static_cast<std::int64_t>(days), now));
     const auto& terminal = invocation.terminal();
     if (terminal.json)

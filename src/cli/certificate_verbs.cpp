@@ -1,13 +1,12 @@
 // Certificates of an organisation: identity issue, renew, revoke; org renew, rotate-ca.
+#include "cli/certificate_verbs.hpp"
 #include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
-#include "cli/certificates.hpp"
 #include "cli/files.hpp"
 #include "cli/identity_chain.hpp"
 #include "cli/keystore.hpp"
 #include "cli/organisation.hpp"
 #include "cli/transact.hpp"
-#include "crypto/certificate_request.hpp"
 #include "crypto/ed25519.hpp"
 #include "crypto/hash.hpp"
 
@@ -20,12 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-std::int64_t now_seconds() { return system_clock().wall().count() / 1000; }
-
-bool is_folder_name(const std::string& text) {
-    return !text.empty() && text.size() <= 64 && text[0] != '.' && text.find('/') == std::string::npos;
-}
-
 json json_of(const CertificateFolder& folder, std::int64_t now) {
     return {{"name", folder.name},
             {"file", folder.certificate_file()},
@@ -33,6 +26,14 @@ json json_of(const CertificateFolder& folder, std::int64_t now) {
             {"key_id", to_hex(folder.info.key_id)},
             {"not_after", folder.info.validity.not_after},
             {"days_left", (folder.info.validity.not_after - now) / kDaySeconds}};
+}
+
+} // namespace
+
+std::int64_t now_seconds() { return system_clock().wall().count() / 1000; }
+
+bool is_folder_name(const std::string& text) {
+    return !text.empty() && text.size() <= 64 && text[0] != '.' && text.find('/') == std::string::npos;
 }
 
 void print_certificates(const Invocation& invocation, const std::vector<CertificateFolder>& folders) {
@@ -57,11 +58,33 @@ Result<CertificateFolder> folder_named(const std::string& directory, const std::
     return fail(error::CliPrecondition, directory + " has no certificate of \"" + name + "\"");
 }
 
+Result<CertificateFolder> folder_at(const std::string& directory, const std::string& certificate_file) {
+    CRN_TRY(folders, certificate_folders(directory));
+    const auto found = std::ranges::find(folders, certificate_file, &CertificateFolder::certificate_file);
+    if (found != folders.end()) return *found;
+    return fail(error::CliFileUnreadable, certificate_file);
+}
+
 Result<crypto::CertificateKey> algorithm_of(const Invocation& invocation) {
     const auto text = invocation.flag_or("algorithm", "p256");
     if (const auto kind = crypto::certificate_key_from(text)) return *kind;
     return fail(error::CliUsage, "--algorithm wants p256 or ed25519");
 }
+
+Result<crypto::Validity> validity_of(const crypto::CertifiedKey& ca, std::uint64_t days) {
+    CRN_TRY(info, crypto::inspect_certificate(ca.certificate_pem));
+    const auto now = now_seconds();
+    return crypto::Validity{std::max(now - 300, info.validity.not_before),
+                            std::min(now + static_cast<std::int64_t>(days) * kDaySeconds, info.validity.not_after)};
+}
+
+FlagSpec days_flag() { return {.name = "days", .value = "N", .help = "validity in days (default: 90)"}; }
+FlagSpec algorithm_flag() {
+    return {
+        .name = "algorithm", .value = "NAME", .help = "of the TLS key (default: p256)", .choices = {"p256", "ed25519"}};
+}
+
+namespace {
 
 Status issue(Invocation& invocation) {
     const auto kind = invocation.argument(0) == "person" ? crypto::ClientKind::person : crypto::ClientKind::application;
@@ -75,10 +98,7 @@ Status issue(Invocation& invocation) {
     CRN_TRY(algorithm, algorithm_of(invocation));
     const auto folder = directory + "/identities/" + label;
     if (exists(folder + "/tls.pem")) return fail(error::CliFileExists, folder + "/tls.pem");
-    const auto now = now_seconds();
-    const crypto::Validity validity{
-        std::max(now - 300, ca_info.validity.not_before),
-        std::min(now + static_cast<std::int64_t>(days) * kDaySeconds, ca_info.validity.not_after)};
+    CRN_TRY(validity, validity_of(ca, days));
     CRN_TRY(made, crypto::issue_client_certificate(ca, ca_info.organisation, label, {kind, account}, validity,
                                                    crypto::system_random(), algorithm));
     CRN_CHECK(make_directory(folder, Access::secret));
@@ -87,76 +107,6 @@ Status issue(Invocation& invocation) {
         write_file(folder + "/tls.pem", made.certificate_pem + ca.certificate_pem, Access::shared, Existing::refuse));
     CRN_TRY(issued, folder_named(directory, label));
     print_certificates(invocation, {issued});
-    return {};
-}
-
-/// Where the key will be used: key and request are made there.
-Status request(Invocation& invocation) {
-    const auto kind = invocation.argument(0) == "person" ? crypto::ClientKind::person : crypto::ClientKind::application;
-    CRN_TRY(account, parse_address(invocation.argument(1)));
-    const auto organisation = invocation.flag("name");
-    const auto out = invocation.flag("out");
-    if (!organisation || !out)
-        return fail(error::CliUsage, "missing --name or --out\n" + usage_of(invocation.command()));
-    CRN_TRY(algorithm, algorithm_of(invocation));
-    const auto label = invocation.flag_or("label", to_hex(account));
-    if (!is_folder_name(label)) return fail(error::CliUsage, "--label wants a name without slashes");
-    const auto folder = absolute(*out);
-    if (exists(folder + "/tls.key")) return fail(error::CliFileExists, folder + "/tls.key");
-    CRN_TRY(made, crypto::request_client_certificate(*organisation, label, {kind, account}, algorithm));
-    CRN_TRY(asked, crypto::inspect_request(made.request_pem));
-    CRN_CHECK(make_directory(folder, Access::secret));
-    CRN_CHECK(write_file(folder + "/tls.key", made.key_pem.view(), Access::secret, Existing::refuse));
-    CRN_CHECK(write_file(folder + "/request.pem", made.request_pem, Access::shared, Existing::replace));
-    if (invocation.json()) {
-        invocation.terminal().out << json{{"request", folder + "/request.pem"}, {"key_id", to_hex(asked.key_id)}}.dump(
-                                         2)
-                                  << '\n';
-        return {};
-    }
-    print_fields(invocation.terminal(), {{"key, which stays here", folder + "/tls.key"},
-                                         {"request", folder + "/request.pem"},
-                                         {"key id", to_hex(asked.key_id)}});
-    if (!invocation.terminal().quiet)
-        invocation.terminal().err
-            << "Next: give request.pem to the organisation's CA, and tell it the key id by another "
-               "way: cairn identity sign request.pem --key-id ID\n";
-    return {};
-}
-
-/// Where the CA is: a request that came from elsewhere.
-Status sign(Invocation& invocation) {
-    CRN_TRY(directory, org_directory(invocation));
-    CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
-    CRN_TRY(pem, read_file(absolute(invocation.argument(0)), crypto::kRequestPemBytesMax));
-    CRN_TRY(asked, crypto::inspect_request(pem));
-    if (const auto text = invocation.flag("key-id"); text && *text != to_hex(asked.key_id))
-        return fail(error::CertificateRequestForeign, "its key has the id " + to_hex(asked.key_id));
-    if (!is_folder_name(asked.common_name))
-        return fail(error::CertificateRequestInvalid, "the common name has a slash, or begins with a dot");
-    const auto folder = directory + (asked.consensus_key ? "/validators/" : "/identities/") + asked.common_name;
-    // A name stays with whom it was given to.
-    if (exists(folder + "/tls.pem")) {
-        CRN_TRY(old_pem, read_file(folder + "/tls.pem", crypto::kPemBytesMax));
-        CRN_TRY(old, crypto::inspect_certificate(old_pem));
-        if (old.consensus_key != asked.consensus_key || old.client != asked.client)
-            return fail(error::CertificateRequestForeign, asked.common_name + " is the name of somebody else");
-        if (exists(folder + "/tls.key") && old.key_id != asked.key_id)
-            return fail(error::CliFileExists, folder + "/tls.key, of another key than the request's");
-    }
-    CRN_TRY(ca, read_ca(directory));
-    CRN_TRY(ca_info, crypto::inspect_certificate(ca.certificate_pem));
-    const auto now = now_seconds();
-    const crypto::Validity validity{
-        std::max(now - 300, ca_info.validity.not_before),
-        std::min(now + static_cast<std::int64_t>(days) * kDaySeconds, ca_info.validity.not_after)};
-    CRN_TRY(issued, crypto::issue_from_request(ca, pem, validity, crypto::system_random()));
-    CRN_CHECK(make_directory(folder, Access::secret));
-    CRN_CHECK(write_file(folder + "/tls.pem", issued + ca.certificate_pem, Access::shared, Existing::replace));
-    CRN_TRY(made, folder_named(directory, asked.common_name));
-    print_certificates(invocation, {made});
-    if (!invocation.terminal().quiet && !invocation.json())
-        invocation.terminal().err << "Next: put tls.pem beside the key that it is for.\n";
     return {};
 }
 
@@ -349,9 +299,6 @@ std::vector<FlagSpec> with(std::vector<FlagSpec> first, const std::vector<std::v
     return first;
 }
 
-const FlagSpec kDays{.name = "days", .value = "N", .help = "validity in days (default: 90)"};
-const FlagSpec kAlgorithm{
-    .name = "algorithm", .value = "NAME", .help = "of the TLS key (default: p256)", .choices = {"p256", "ed25519"}};
 const FlagSpec kKeepKey{
     .name = "keep-key",
     .help = "certify the same key again instead of a new one; always so for nodes, whose signer has the key"};
@@ -368,47 +315,12 @@ void declare_certificates(CommandList& out) {
                     "`cairn org init`.",
          .arguments = {{"KIND", "person or app", Need::one, {"person", "app"}}, {"ADDRESS", "its account"}},
          .flags = {org_flag(),
-                   kDays,
-                   kAlgorithm,
+                   days_flag(),
+                   algorithm_flag(),
                    {.name = "label", .value = "NAME", .help = "pseudonym in the certificate (default: the address)"}},
          .examples = {{"cairn identity issue person 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --org ./Alpha", ""}},
          .run = issue});
-    out.push_back(
-        {.noun = "identity",
-         .verb = "request",
-         .summary = "make a TLS key where it is used, and the request for its certificate",
-         .details =
-             "The key never leaves DIR; request.pem (PKCS#10) goes to the organisation's CA. What travels can be "
-             "replaced on its way: tell the CA the key id by another way.",
-         .arguments = {{"KIND", "person or app", Need::one, {"person", "app"}}, {"ADDRESS", "its account"}},
-         .flags = {{.name = "name", .value = "ORGANISATION", .help = "whose CA is to sign (required)"},
-                   {.name = "out",
-                    .value = "DIR",
-                    .help = "where tls.key and request.pem go (required)",
-                    .completes = Completes::directory},
-                   kAlgorithm,
-                   {.name = "label", .value = "NAME", .help = "pseudonym in the certificate (default: the address)"}},
-         .examples = {{"cairn identity request app 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --name Alpha --out ./me",
-                       ""}},
-         .run = request});
-    out.push_back(
-        {.noun = "identity",
-         .verb = "sign",
-         .summary = "issue the certificate that a request asks for",
-         .details =
-             "Runs where the organisation's ca.key is. A request is refused if it is not signed by its own key, is "
-             "of another organisation or another kind of key, asks for more than a name, or is over a limit. A "
-             "name stays with the account or validator that it was first given to. The certificate comes to "
-             "DIR/identities/LABEL or, of a validator (`cairn signer request`), DIR/validators/NAME; `cairn org "
-             "renew` renews it there for the same key.",
-         .arguments = {{"REQUEST", "PEM file", Need::one, {}, Completes::file}},
-         .flags = {org_flag(),
-                   kDays,
-                   {.name = "key-id",
-                    .value = "ID",
-                    .help = "SHA-256 of the key, as who made the request tells it; another is refused"}},
-         .examples = {{"cairn identity sign request.pem --org ./Alpha", ""}},
-         .run = sign});
+    declare_requests(out);
     out.push_back(
         {.noun = "identity",
          .verb = "renew",
@@ -418,7 +330,7 @@ void declare_certificates(CommandList& out) {
          .arguments = {{"NAME", "validator, label of a person or application, VALIDATOR/client, VALIDATOR/management, "
                                 "VALIDATOR/regulation, administrators/NAME "
                                 "or regulators/NAME"}},
-         .flags = {org_flag(), kDays, kKeepKey},
+         .flags = {org_flag(), days_flag(), kKeepKey},
          .examples = {{"cairn identity renew alpha-1 --org ./Alpha", ""}},
          .run = renew});
     out.push_back(
@@ -448,7 +360,7 @@ void declare_certificates(CommandList& out) {
                     "For a timer: it does nothing as long as nothing ends within the given days. With --days 0 the new "
                     "certificates end at once, to rehearse the day on which everything has expired.",
          .flags = {org_flag(),
-                   kDays,
+                   days_flag(),
                    kKeepKey,
                    {.name = "within", .value = "N", .help = "renew what ends within N days (default: 30)"}},
          .examples = {{"cairn org renew --org ./Alpha", ""},
@@ -467,7 +379,7 @@ void declare_certificates(CommandList& out) {
                     .choices = {"trust", "reissue", "remove"}},
                    org_flag(),
                    {.name = "offline", .help = "reissue without asking the chain: only when nothing connects any more"},
-                   kDays},
+                   days_flag()},
                   {sender_flags(), transaction_flags(), rpc_flags()}),
          .examples = {{"cairn org rotate-ca --stage trust --org ./Alpha", ""}},
          .run = rotate_ca});

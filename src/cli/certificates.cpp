@@ -90,9 +90,10 @@ Result<crypto::CertificateInfo> renew_certificate(const CertificateFolder& folde
         std::min(now + static_cast<std::int64_t>(days) * kDaySeconds, ca_info.validity.not_after)};
     if (ca_info.validity.not_after <= now)
         return fail(error::CertificateExpired, "the CA itself; see docs/how-to/everything-expired.md");
+    // A key that was made elsewhere, for which only a request came, cannot be replaced here.
     if (folder.zone) {
         crypto::CertifiedKey made;
-        if (keys == Keys::keep) {
+        if (keys == Keys::keep || !exists(folder.key_file())) {
             CRN_TRY(old, read_file(folder.certificate_file(), crypto::kPemBytesMax));
             CRN_TRY(again, crypto::reissue_zone_certificate(ca, old, validity, random));
             made.certificate_pem = std::move(again);
@@ -105,7 +106,6 @@ Result<crypto::CertificateInfo> renew_certificate(const CertificateFolder& folde
         return crypto::inspect_certificate(made.certificate_pem);
     }
     std::string pem;
-    // A key that was made elsewhere, for which only a request came, cannot be replaced here.
     if (keys == Keys::keep || folder.info.consensus_key || !exists(folder.path + "/tls.key")) {
         CRN_TRY(old, read_file(folder.path + "/tls.pem", crypto::kPemBytesMax));
         CRN_TRY(made, crypto::reissue_certificate(ca, old, validity, random));

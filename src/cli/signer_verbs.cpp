@@ -211,14 +211,25 @@ Status signer_change_passphrase(Invocation& invocation) {
     return {};
 }
 
+Result<std::string> request_by_file(const std::string& keys_file, const crypto::NodeIdentity& identity,
+                                    const std::string& passphrase) {
+    CRN_TRY(secrets, signer::open_for_ceremony(keys_file, as_bytes(passphrase)));
+    CRN_TRY(tls, crypto::P256Key::from_scalar(secrets.tls_scalar()));
+    return crypto::request_node_certificate(identity, tls);
+}
+
+Result<std::string> request_by_token(const signer::SealedKeys& keys, const crypto::NodeIdentity& identity,
+                                     const std::string& pin) {
+    CRN_TRY(token, signer::start_token({keys.token_module, keys.token_label}, as_bytes(pin)));
+    return crypto::request_node_certificate(identity, signer::handshakes_of(std::move(token)));
+}
+
 /// Where the node's keys are: only the request travels to the CA.
 Status signer_request(Invocation& invocation) {
     CRN_TRY(path, required(invocation, "keys", "DIR"));
     CRN_TRY(out, required(invocation, "out", "FILE"));
     const auto folder = absolute(path);
     CRN_TRY(keys, signer::read_sealed_keys(folder + "/keys.sealed"));
-    if (keys.on_token())
-        return fail(error::SealedKeysInvalid, folder + "/keys.sealed: make the request with the token's own tools");
     crypto::NodeIdentity identity{invocation.flag_or("name", ""), invocation.flag_or("node", ""),
                                   keys.public_keys.consensus};
     if (exists(folder + "/tls.pem")) {
@@ -227,12 +238,14 @@ Status signer_request(Invocation& invocation) {
         if (identity.organisation.empty()) identity.organisation = info.organisation;
         if (identity.node.empty()) identity.node = info.common_name;
     }
-    CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + folder + "/keys.sealed: ", Ask::once));
-    const auto secrets = signer::open_for_ceremony(folder + "/keys.sealed", as_bytes(passphrase));
+    CRN_TRY(passphrase, read_passphrase(invocation,
+                                        keys.on_token() ? "PIN of the token " + keys.token_label + ": "
+                                                        : "Passphrase of " + folder + "/keys.sealed: ",
+                                        Ask::once));
+    auto signed_request = keys.on_token() ? request_by_token(keys, identity, passphrase)
+                                          : request_by_file(folder + "/keys.sealed", identity, passphrase);
     wipe(passphrase);
-    if (!secrets) return std::unexpected(secrets.error());
-    CRN_TRY(tls, crypto::P256Key::from_scalar(secrets->tls_scalar()));
-    CRN_TRY(request, crypto::request_node_certificate(identity, tls));
+    CRN_TRY(request, std::move(signed_request));
     CRN_TRY(asked, crypto::inspect_request(request));
     CRN_CHECK(write_file(absolute(out), request, Access::shared, Existing::refuse));
     const auto& terminal = invocation.terminal();

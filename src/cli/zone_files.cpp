@@ -52,6 +52,17 @@ zone::ListenerFilesConfig listener_files(const std::string& validator_folder, cr
             .authorities = absolute(validator_folder + "/ca.pem")};
 }
 
+std::optional<crypto::ZoneRole> person_role(std::string_view name) {
+    if (name == crypto::name_of(crypto::ZoneRole::regulator)) return crypto::ZoneRole::regulator;
+    for (const auto role : crypto::kAdministrators)
+        if (name == crypto::name_of(role)) return role;
+    return std::nullopt;
+}
+
+std::string persons_folder(crypto::ZoneRole role) {
+    return role == crypto::ZoneRole::regulator ? "regulators" : "administrators";
+}
+
 Result<std::string> enrol_person(const std::string& organisation_directory, crypto::ZoneRole role,
                                  const std::string& name, std::int64_t days, std::int64_t now) {
     crypto::CertifiedKey ca;
@@ -65,9 +76,7 @@ Result<std::string> enrol_person(const std::string& organisation_directory, cryp
     CRN_TRY(pair, crypto::issue_zone_certificate(
                       ca, {.role = role, .organisation = invitation.organisation.name, .name = name, .hosts = {}},
                       validity, crypto::system_random()));
-    // All administrators in one place: nobody is two kinds of them.
-    const auto kind =
-        organisation_directory + (role == crypto::ZoneRole::regulator ? "/regulators" : "/administrators");
+    const auto kind = organisation_directory + "/" + persons_folder(role);
     const auto folder = kind + "/" + name;
     if (exists(folder)) return fail(error::CliFileExists, folder);
     CRN_CHECK(make_directory(kind, Access::secret));

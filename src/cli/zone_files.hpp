@@ -19,6 +19,11 @@ Status issue_node_zones(const std::string& organisation_directory, const std::st
 /// The files that issue_node_zones wrote for the listener of this kind.
 zone::ListenerFilesConfig listener_files(const std::string& validator_folder, crypto::ZoneRole role);
 
+/// The role of this name, if it is that of an administrator or a regulator.
+std::optional<crypto::ZoneRole> person_role(std::string_view name);
+/// "administrators" or "regulators": all administrators are in one place, for nobody is two kinds of them.
+std::string persons_folder(crypto::ZoneRole role);
+
 /// Folder made for the person: a regulator or one of the three administrators. CliFileExists if there is one of this name, of
 /// whichever kind of administrator; CliFileUnreadable without the CA's key.
 Result<std::string> enrol_person(const std::string& organisation_directory, crypto::ZoneRole role,

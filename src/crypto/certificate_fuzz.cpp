@@ -34,6 +34,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     static_cast<void>(crypto::inspect_certificate(as_text(bytes)));
     if (const auto request = crypto::inspect_request(as_text(bytes)))
-        CRN_ASSERT(request->consensus_key.has_value() != request->client.has_value());
+        CRN_ASSERT(request->consensus_key.has_value() + request->client.has_value() + request->person.has_value() == 1);
     return 0;
 }

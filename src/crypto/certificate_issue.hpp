@@ -3,6 +3,7 @@
 
 #include "crypto/certificate.hpp"
 #include "crypto/openssl_handle.hpp"
+#include "crypto/zone_certificate.hpp"
 
 #include <string>
 
@@ -38,5 +39,12 @@ struct LeafPlan {
 /// For a key that the subject has. CertificateInvalid, KeyInvalid.
 Result<std::string> certify_key(const CertifiedKey& ca, const LeafPlan& plan, const Validity& validity, Random& random,
                                 EVP_PKEY* public_key);
+
+std::string uri_of(const ZoneIdentity& identity);
+/// Role and name; nothing for a URI that is for no zone, or has no sound name.
+std::optional<ZoneIdentity> zone_from_uri(std::string_view uri);
+/// As issue_zone_certificate, for a key that the holder has.
+Result<std::string> certify_zone_key(const CertifiedKey& ca, const ZoneIdentity& identity, const Validity& validity,
+                                     Random& random, EVP_PKEY* public_key);
 
 } // namespace cairn::crypto

@@ -21,6 +21,10 @@ std::unexpected<Error> invalid(std::string why) { return fail(error::Certificate
 
 int no_password(char*, int, int, void*) { return -1; }
 
+bool is_of_person(ZoneRole role) {
+    return role == ZoneRole::regulator || std::ranges::find(kAdministrators, role) != std::end(kAdministrators);
+}
+
 bool is_name(std::string_view name) {
     const auto printable = [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; };
     return !name.empty() && name.size() <= kCertificateNameMax && std::ranges::all_of(name, printable);
@@ -67,6 +71,15 @@ Result<std::string> make_request(const LeafPlan& plan, EVP_PKEY* key) {
     return std::string(data, static_cast<std::size_t>(length));
 }
 
+Result<RequestedKey> request_fresh_key(const LeafPlan& plan, CertificateKey kind) {
+    const auto key = generate_key(kind);
+    if (!key) return fail(error::KeyInvalid, "OpenSSL cannot generate a key");
+    CRN_TRY(request, make_request(plan, key.get()));
+    RequestedKey out{std::move(request), SecretText(private_key_pem(key.get()))};
+    if (out.key_pem.view().empty()) return fail(error::KeyInvalid, "OpenSSL cannot write the key");
+    return out;
+}
+
 /// What was asked for, and the request itself.
 struct Judged {
     CertificateRequest content;
@@ -110,9 +123,16 @@ Result<Judged> judge(std::string_view pem) {
     const auto uri = names ? only_uri(names.get()) : std::nullopt;
     content.consensus_key = uri ? node_from_uri(*uri) : std::nullopt;
     content.client = uri ? client_from_uri(*uri) : std::nullopt;
-    if (!content.consensus_key && !content.client)
+    content.person = uri ? zone_from_uri(*uri) : std::nullopt;
+    if (!content.consensus_key && !content.client && !content.person)
         return invalid("the subject alternative name is not one cairn: URI of a node, a person or an application");
-    if (content.consensus_key && content.key != CertificateKey::p256) return invalid("the TLS key of a node is P-256");
+    if (!content.client && content.key != CertificateKey::p256)
+        return invalid("the TLS key of a node, an administrator or a regulator is P-256");
+    if (content.person) {
+        if (!is_of_person(content.person->role)) return invalid("certificates of listeners are not asked for");
+        if (content.person->name != content.common_name) return invalid("it has two names");
+        content.person->organisation = content.organisation;
+    }
     plan.uri = *uri;
     plan.is_node = content.consensus_key.has_value();
     return out;
@@ -123,17 +143,27 @@ Result<Judged> judge(std::string_view pem) {
 Result<RequestedKey> request_client_certificate(std::string_view organisation, std::string_view label,
                                                 const ClientIdentity& identity, CertificateKey kind) {
     const ErrorScope errors;
-    const auto key = generate_key(kind);
-    if (!key) return fail(error::KeyInvalid, "OpenSSL cannot generate a key");
-    CRN_TRY(request, make_request({std::string(organisation), std::string(label), uri_of(identity), false}, key.get()));
-    RequestedKey out{std::move(request), SecretText(private_key_pem(key.get()))};
-    if (out.key_pem.view().empty()) return fail(error::KeyInvalid, "OpenSSL cannot write the key");
-    return out;
+    return request_fresh_key({std::string(organisation), std::string(label), uri_of(identity), false}, kind);
+}
+
+Result<RequestedKey> request_person_certificate(const ZoneIdentity& identity) {
+    const ErrorScope errors;
+    const auto uri = uri_of(identity);
+    if (!is_of_person(identity.role) || !zone_from_uri(uri))
+        return invalid(
+            "it is for administrators and regulators, whose name is 1 to 64 letters, digits, '-', '_' or '.'");
+    return request_fresh_key({identity.organisation, identity.name, uri, false}, CertificateKey::p256);
 }
 
 Result<std::string> request_node_certificate(const NodeIdentity& identity, const P256Key& tls_key) {
     const ErrorScope errors;
     return make_request({identity.organisation, identity.node, uri_of(identity.consensus_key), true}, tls_key.get());
+}
+
+Result<std::string> request_node_certificate(const NodeIdentity& identity, std::shared_ptr<HandshakeSigner> tls_key) {
+    const ErrorScope errors;
+    CRN_TRY(key, remote_key(std::move(tls_key)));
+    return make_request({identity.organisation, identity.node, uri_of(identity.consensus_key), true}, key.get());
 }
 
 Result<CertificateRequest> inspect_request(std::string_view pem) {
@@ -150,7 +180,9 @@ Result<std::string> issue_from_request(const CertifiedKey& ca, std::string_view 
     if (judged.content.organisation != ca_info.organisation)
         return fail(error::CertificateRequestForeign,
                     "of " + judged.content.organisation + ", the CA is that of " + ca_info.organisation);
-    return certify_key(ca, judged.plan, validity, random, X509_REQ_get0_pubkey(judged.request.get()));
+    auto* const key = X509_REQ_get0_pubkey(judged.request.get());
+    if (judged.content.person) return certify_zone_key(ca, *judged.content.person, validity, random, key);
+    return certify_key(ca, judged.plan, validity, random, key);
 }
 
 } // namespace cairn::crypto

@@ -6,6 +6,7 @@
 
 #include "crypto/certificate.hpp"
 #include "crypto/p256_key.hpp"
+#include "crypto/zone_certificate.hpp"
 
 namespace cairn::crypto {
 
@@ -17,7 +18,8 @@ struct CertificateRequest {
     CertificateKey key = CertificateKey::p256;
     Hash256 key_id;                         // as in CertificateInfo
     std::optional<VotingKey> consensus_key; // of a node
-    std::optional<ClientIdentity> client;   // of a person or an application; exactly one of the two
+    std::optional<ClientIdentity> client;   // of a person or an application
+    std::optional<ZoneIdentity> person;     // an administrator or a regulator; exactly one of the three is there
 };
 
 struct RequestedKey {
@@ -27,11 +29,15 @@ struct RequestedKey {
 /// A fresh key and the request for it. CertificateRequestInvalid for a name that is empty or longer than 64 bytes; KeyInvalid.
 Result<RequestedKey> request_client_certificate(std::string_view organisation, std::string_view label,
                                                 const ClientIdentity& identity, CertificateKey kind);
+/// For who enters a zone: a P-256 key, and the name as `identity` has it. CertificateRequestInvalid too for the role of a listener.
+Result<RequestedKey> request_person_certificate(const ZoneIdentity& identity);
 /// For a node's TLS key, which stays where it is.
 Result<std::string> request_node_certificate(const NodeIdentity& identity, const P256Key& tls_key);
+/// The same for a key that another process or a device signs with.
+Result<std::string> request_node_certificate(const NodeIdentity& identity, std::shared_ptr<HandshakeSigner> tls_key);
 
-/// CertificateRequestInvalid: too large, malformed, not signed by its own key, a key that is neither P-256 nor Ed25519 (a node's:
-/// P-256), names or extensions other than the above.
+/// CertificateRequestInvalid: too large, malformed, not signed by its own key, a key that is neither P-256 nor Ed25519 (that of a
+/// node or of who enters a zone: P-256), names or extensions other than the above.
 Result<CertificateRequest> inspect_request(std::string_view pem);
 /// The certificate. CertificateRequestForeign if the request is of another organisation than the CA; as inspect_request and
 /// issue_node_certificate.

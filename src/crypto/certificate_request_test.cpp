@@ -116,6 +116,69 @@ TEST(CertificateRequest, of_a_node_keeps_its_tls_key_where_it_is) {
     }
 }
 
+TEST(CertificateRequest, of_who_enters_a_zone_keeps_the_role_and_no_more) {
+    for (const auto ca_kind : {CertificateKey::p256, CertificateKey::ed25519}) {
+        const auto ca = *create_ca("Alpha", kCaValidity, system_random(), ca_kind);
+        for (const auto role : {ZoneRole::system_administrator, ZoneRole::security_administrator,
+                                ZoneRole::audit_administrator, ZoneRole::regulator}) {
+            const auto made =
+                request_person_certificate({.role = role, .organisation = "Alpha", .name = "carol", .hosts = {}});
+            ASSERT_TRUE(made) << made.error().text();
+            const auto asked = inspect_request(made->request_pem);
+            ASSERT_TRUE(asked && asked->person) << asked.error().text();
+            EXPECT_FALSE(asked->client || asked->consensus_key);
+            EXPECT_EQ(asked->person->role, role);
+            const auto issued = issue_from_request(ca, made->request_pem, kValidity, system_random());
+            ASSERT_TRUE(issued) << issued.error().text();
+            EXPECT_TRUE(verify_key_pair(*issued, made->key_pem.view()));
+            const auto der = *certificate_der(*issued);
+            EXPECT_TRUE(is_signed_by(der, *certificate_der(ca.certificate_pem)));
+            const auto identity = zone_identity_of(der);
+            ASSERT_TRUE(identity);
+            EXPECT_EQ(identity->role, role);
+            EXPECT_EQ(identity->name, "carol");
+            EXPECT_EQ(identity->organisation, "Alpha");
+            EXPECT_TRUE(identity->hosts.empty());
+            EXPECT_EQ(inspect_certificate(*issued)->key_id, asked->key_id);
+        }
+    }
+    for (const auto role : {ZoneRole::client, ZoneRole::management, ZoneRole::regulation})
+        EXPECT_FALSE(request_person_certificate({.role = role, .organisation = "Alpha", .name = "carol", .hosts = {}}));
+    for (const auto* name : {"", "two words", "a/b"})
+        EXPECT_FALSE(request_person_certificate(
+            {.role = ZoneRole::regulator, .organisation = "Alpha", .name = name, .hosts = {}}));
+}
+
+TEST(CertificateRequest, for_a_zone_is_refused_for_a_listener_two_names_or_another_key) {
+    const auto refused = [](Odd odd) { return refusal(odd.pem()).error().code == error::CertificateRequestInvalid; };
+    Odd odd;
+    odd.extensions = {{NID_subject_alt_name, "URI:cairn:regulator:bob"}};
+    ASSERT_TRUE(refusal(odd.pem()));
+    for (const auto* uri :
+         {"URI:cairn:management:bob", "URI:cairn:client:bob", "URI:cairn:regulation:bob", "URI:cairn:regulator:eve",
+          "URI:cairn:regulator:", "URI:cairn:regulator:bob,DNS:bob.example",
+          "URI:cairn:regulator:bob,URI:cairn:system-administrator:bob"}) {
+        odd.extensions = {{NID_subject_alt_name, uri}};
+        EXPECT_TRUE(refused(std::move(odd))) << uri;
+        odd = {};
+    }
+    odd.extensions = {{NID_subject_alt_name, "URI:cairn:regulator:bob"}};
+    odd.key.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    EXPECT_TRUE(refused(std::move(odd)));
+}
+
+TEST(CertificateRequest, of_a_key_in_another_place_is_signed_there) {
+    const auto key = create_ca("Anybody", kCaValidity, system_random()); // for its P-256 key
+    const auto signer = local_handshake_signer(key->key_pem.view());
+    ASSERT_TRUE(signer);
+    const auto request = request_node_certificate(alpha_1(), *signer);
+    ASSERT_TRUE(request) << request.error().text();
+    const auto asked = inspect_request(*request);
+    ASSERT_TRUE(asked) << asked.error().text();
+    EXPECT_EQ(asked->consensus_key, alpha_1().consensus_key);
+    EXPECT_EQ(asked->key_id, inspect_certificate(key->certificate_pem)->key_id);
+}
+
 TEST(CertificateRequest, of_another_organisation_is_foreign) {
     const auto ca = *create_ca("Beta", kCaValidity, system_random());
     const auto made = *request_client_certificate("Alpha", "bob", bob(), CertificateKey::p256);

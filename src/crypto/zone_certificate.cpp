@@ -67,7 +67,7 @@ bool add_name(X509_NAME* name, const char* field, const std::string& value) {
 
 /// Names and addresses that are safe in OpenSSL's configuration syntax.
 std::optional<std::string> alternative_names(const ZoneIdentity& identity) {
-    std::string out = "URI:" + std::string{kScheme} + std::string{name_of(identity.role)} + ":" + identity.name;
+    std::string out = "URI:" + uri_of(identity);
     for (const auto& host : identity.hosts) {
         const bool numeric =
             host.find_first_not_of("0123456789.") == std::string::npos || host.find(':') != std::string::npos;
@@ -87,6 +87,20 @@ std::string_view name_of(ZoneRole role) {
     for (const auto& [value, name] : kRoles)
         if (value == role) return name;
     return "unknown";
+}
+
+std::string uri_of(const ZoneIdentity& identity) {
+    return std::string{kScheme} + std::string{name_of(identity.role)} + ":" + identity.name;
+}
+
+std::optional<ZoneIdentity> zone_from_uri(std::string_view uri) {
+    for (const auto& [role, role_name] : kRoles) {
+        const auto prefix = std::string{kScheme} + std::string{role_name} + ":";
+        if (uri.starts_with(prefix) && is_name(uri.substr(prefix.size())))
+            return ZoneIdentity{
+                .role = role, .organisation = {}, .name = std::string{uri.substr(prefix.size())}, .hosts = {}};
+    }
+    return std::nullopt;
 }
 
 namespace {
@@ -176,8 +190,13 @@ Result<std::string> reissue_zone_certificate(const CertifiedKey& ca, std::string
     CRN_TRY(identity, zone_identity_of(der));
     auto* key = X509_get0_pubkey(old.get());
     if (key == nullptr || EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) return fail(error::KeyInvalid, "not a P-256 key");
-    CRN_TRY(made, issue(ca, identity, validity, random, key));
-    return made.certificate_pem;
+    return certify_zone_key(ca, identity, validity, random, key);
+}
+
+Result<std::string> certify_zone_key(const CertifiedKey& ca, const ZoneIdentity& identity, const Validity& validity,
+                                     Random& random, EVP_PKEY* public_key) {
+    CRN_TRY(made, issue(ca, identity, validity, random, public_key));
+    return std::move(made.certificate_pem);
 }
 
 Result<ZoneIdentity> zone_identity_of(BytesView der) {

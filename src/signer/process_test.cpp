@@ -3,6 +3,7 @@
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/certificate_request.hpp"
 #include "crypto/hash.hpp"
 #include "signer/audit_keys.hpp"
 #include "signer/ceremony.hpp"
@@ -296,6 +297,24 @@ TEST_F(SignerToken, gets_its_lost_file_back_from_what_officers_share) {
     const auto client = Client::start(config_);
     ASSERT_TRUE(client) << client.error().text();
     EXPECT_TRUE((*client)->sign_vote(notarize(3)));
+}
+
+TEST_F(SignerToken, signs_the_request_for_the_certificate_of_its_tls_key) {
+    const auto keys = create();
+    ASSERT_TRUE(keys) << keys.error().text();
+    auto token = start_token({"/usr/lib/softhsm/libsofthsm2.so", "validator"}, as_bytes("1234"));
+    ASSERT_TRUE(token) << token.error().text();
+    const crypto::NodeIdentity identity{"Alpha", "alpha-1", keys->consensus};
+    const auto request = crypto::request_node_certificate(identity, handshakes_of(*std::move(token)));
+    ASSERT_TRUE(request) << request.error().text();
+    const auto asked = crypto::inspect_request(*request);
+    ASSERT_TRUE(asked) << asked.error().text();
+    EXPECT_EQ(asked->consensus_key, keys->consensus);
+    const auto ca = *crypto::create_ca("Alpha", {1'700'000'000, 1'900'000'000}, crypto::system_random());
+    const auto issued =
+        crypto::issue_from_request(ca, *request, {1'700'000'000, 1'800'000'000}, crypto::system_random());
+    ASSERT_TRUE(issued) << issued.error().text();
+    EXPECT_EQ(*crypto::certificate_point(*issued), to_bytes(keys->tls));
 }
 
 TEST_F(SignerToken, replaces_the_audit_key_beside_it) {

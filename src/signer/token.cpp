@@ -2,7 +2,6 @@
 
 #include "base/errors/signer.hpp"
 #include "crypto/certificate.hpp"
-#include "crypto/p256_key.hpp"
 #include "signer/journal.hpp"
 #include "signer/protocol.hpp"
 #include "signer/sandbox.hpp"
@@ -11,6 +10,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <mutex>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,7 +133,25 @@ private:
     TokenKeys keys_;
 };
 
+class TokenHandshakes final : public crypto::HandshakeSigner {
+public:
+    explicit TokenHandshakes(std::unique_ptr<TokenBackend> token) : token_(std::move(token)) {}
+    Result<Bytes> sign_handshake(const Hash256& digest) override {
+        const std::lock_guard guard(mutex_);
+        return token_->sign_handshake(digest);
+    }
+    Bytes handshake_public_key() const override { return to_bytes(token_->keys().tls); }
+
+private:
+    std::mutex mutex_; // a backend is for one thread, a key of OpenSSL for all
+    std::unique_ptr<TokenBackend> token_;
+};
+
 } // namespace
+
+std::shared_ptr<crypto::HandshakeSigner> handshakes_of(std::unique_ptr<TokenBackend> token) {
+    return std::make_shared<TokenHandshakes>(std::move(token));
+}
 
 Result<std::unique_ptr<TokenBackend>> start_token(const TokenSetup& setup, BytesView pin) {
     int pair[2];

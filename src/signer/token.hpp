@@ -2,6 +2,7 @@
 // helper process with a wider sandbox; the signer asks that one to sign, checks each signature, and keeps all the rules.
 #pragma once
 
+#include "crypto/p256_key.hpp"
 #include "signer/backend.hpp"
 #include "signer/passphrase.hpp"
 
@@ -33,6 +34,9 @@ public:
 /// Starts the helper, which logs in with the PIN. Call it before there is a secret in this process: the helper is a copy.
 /// TokenModuleInvalid, TokenMissing, TokenPinWrong, TokenPinLocked, TokenKeyMissing. While it runs: TokenRemoved, TokenFault.
 Result<std::unique_ptr<TokenBackend>> start_token(const TokenSetup& setup, BytesView pin);
+
+/// TLS signatures of the token, for tools: a node's go through its signer.
+std::shared_ptr<crypto::HandshakeSigner> handshakes_of(std::unique_ptr<TokenBackend> token);
 
 /// Makes the two keys on the token, not extractable. Fails if keys of these labels are there. Used by people, once.
 Result<TokenKeys> create_token_keys(const TokenSetup& setup, BytesView pin);

@@ -333,6 +333,39 @@ class Zones(unittest.TestCase):
         self.assertRegex(give("security-2", "confirm", digest), "refused: .*CRN-STO-")
         self.assertEqual(json.loads(self.cairn("admin", "pending", "--node", node, "--json")), [])
 
+    def test_a_certificate_is_requested_where_its_key_stays(self):
+        organisation = self.folder / "net/organisations/delta"
+        own = self.folder / "requested"
+
+        def sign(*words, expect=0):
+            return self.cairn("identity", "sign", own / "request.pem", "--org", organisation, *words, expect=expect)
+        made = json.loads(self.cairn("identity", "request", "security-administrator", "erin", "--name", "Delta", "--out", own, "--json"))
+        # A power is given by name, never because a request asks for it.
+        self.assertIn("--role", sign(expect=2))
+        self.assertIn("CRN-CRY-", sign("--role", "system-administrator", expect=1))
+        self.assertIn("CRN-CRY-", sign("--role", "security-administrator", "--key-id", "0x" + "00" * 32, expect=1))
+        sign("--role", "security-administrator", "--key-id", made["key_id"])
+        home = organisation / "administrators/erin"
+        self.assertEqual(sorted(file.name for file in home.iterdir()), ["ca.pem", "identity.pem"])
+        for name in ("ca.pem", "identity.pem"):
+            shutil.copy(home / name, own)
+        self.assertIn("rotate-certificate", self.cairn("admin", "commands", "--node", "delta-1", "--identity", own))
+        self.cairn("admin", "rotate-certificate", "--node", "delta-1", "--identity", own)
+        self.assertIn("CRN-ZON-0016", self.cairn("admin", "set-log-level", "debug", "--node", "delta-1", "--identity", own, expect=1))
+        # Renewed for the same key, which is nowhere else.
+        self.cairn("org", "renew", "--within", "3650", "--org", organisation)
+        self.assertEqual(sorted(file.name for file in home.iterdir()), ["ca.pem", "identity.pem"])
+        shutil.copy(home / "identity.pem", own)
+        self.cairn("admin", "status", "--node", "delta-1", "--identity", own)
+        # Nobody gets two powers, and another key under this name only by its id.
+        own = self.folder / "second-power"
+        self.cairn("identity", "request", "audit-administrator", "erin", "--name", "Delta", "--out", own)
+        self.assertIn("CRN-CRY-", sign("--role", "audit-administrator", expect=1))
+        own = self.folder / "second-key"
+        made = json.loads(self.cairn("identity", "request", "security-administrator", "erin", "--name", "Delta", "--out", own, "--json"))
+        self.assertIn("--key-id", sign("--role", "security-administrator", expect=1))
+        sign("--role", "security-administrator", "--key-id", made["key_id"])
+
     def test_two_zones_on_one_listener_are_refused(self):
         config = pathlib.Path(self.folder / "net/nodes/alpha-1/node.toml").read_text()
         ports = {zone["zone"]: zone["port"] for zone in self.zones("alpha-1")}

@@ -152,7 +152,7 @@ Status org_enrol(Invocation& invocation) {
     CRN_TRY(days, invocation.number("days", 365, 1, 3650));
     const auto now = system_clock().wall().count() / 1000;
     CRN_TRY(folder, enrol_person(invocation.flag_or("dir", "."), *kind, invocation.argument(0),
-                                 static_cast<std::int64_t>(days), now));
+                                 static_cast<std::int64_t>(days), now, ca_passphrase(invocation)));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
         terminal.out << json{{"role", *role}, {"name", invocation.argument(0)}, {"folder", folder}}.dump(2) << '\n';
@@ -272,7 +272,8 @@ void declare_admin(CommandList& out) {
                     .value = "ROLE",
                     .help = "which power (required)",
                     .choices = {"system-administrator", "security-administrator", "audit-administrator", "regulator"}},
-                   {.name = "days", .value = "N", .help = "validity (default: 365)"}},
+                   {.name = "days", .value = "N", .help = "validity (default: 365)"},
+                   ca_passphrase_flag()},
          .examples = {{"cairn org enrol alice --dir Alpha --role system-administrator", ""},
                       {"cairn org enrol supervisor --dir Alpha --role regulator", ""}},
          .run = org_enrol});

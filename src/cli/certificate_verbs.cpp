@@ -6,9 +6,11 @@
 #include "cli/identity_chain.hpp"
 #include "cli/keystore.hpp"
 #include "cli/organisation.hpp"
+#include "cli/sender.hpp"
 #include "cli/transact.hpp"
 #include "crypto/ed25519.hpp"
 #include "crypto/hash.hpp"
+#include "signer/reseal.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -91,7 +93,7 @@ Status issue(Invocation& invocation) {
     CRN_TRY(account, parse_address(invocation.argument(1)));
     CRN_TRY(directory, org_directory(invocation));
     CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
-    CRN_TRY(ca, read_ca(directory));
+    CRN_TRY(ca, read_ca(directory, ca_passphrase(invocation)));
     CRN_TRY(ca_info, crypto::inspect_certificate(ca.certificate_pem));
     const auto label = invocation.flag_or("label", to_hex(account));
     if (!is_folder_name(label)) return fail(error::CliUsage, "--label wants a name without slashes");
@@ -116,7 +118,7 @@ Status renew(Invocation& invocation) {
     CRN_TRY(directory, org_directory(invocation));
     CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
     CRN_TRY(keys, keys_asked(invocation));
-    CRN_TRY(ca, read_ca(directory));
+    CRN_TRY(ca, read_ca(directory, ca_passphrase(invocation)));
     CRN_TRY(folder, folder_named(directory, invocation.argument(0)));
     CRN_TRY(info, renew_certificate(folder, ca, days, keys, crypto::system_random(), now_seconds()));
     folder.info = std::move(info);
@@ -129,7 +131,7 @@ Status org_renew(Invocation& invocation) {
     CRN_TRY(days, invocation.number("days", kCertificateDays, 0, 825));
     CRN_TRY(within, invocation.number("within", 30, 0, 3650));
     CRN_TRY(keys, keys_asked(invocation));
-    CRN_TRY(ca, read_ca(directory));
+    CRN_TRY(ca, read_ca(directory, ca_passphrase(invocation)));
     CRN_TRY(folders, certificate_folders(directory));
     const auto now = now_seconds();
     std::vector<CertificateFolder> renewed;
@@ -145,6 +147,7 @@ Status org_renew(Invocation& invocation) {
     return {};
 }
 
+constexpr std::string_view kNewPassphrase = "new-ca-passphrase-file";
 constexpr std::pair<std::string_view, std::uint64_t> kReasons[] = {
     {"unspecified", 0}, {"key-compromise", 1}, {"affiliation-changed", 3}, {"superseded", 4}, {"cessation", 5}};
 
@@ -197,6 +200,20 @@ Status trust_certificate(Invocation& invocation, RpcClient& rpc, const Sender& s
     return {};
 }
 
+/// What is to be the file of the next CA's key: sealed under the same passphrase if the present CA's is.
+Result<crypto::SecretText> in_the_form_of_the_present(const Invocation& invocation, const std::string& directory,
+                                                      const crypto::SecretText& key_pem) {
+    const auto file = directory + "/ca.key";
+    CRN_TRY(present, crypto::read_secret_file(file));
+    if (!is_sealed_ca_key(present.view())) return crypto::SecretText{std::string{key_pem.view()}};
+    CRN_TRY(passphrase, ca_passphrase(invocation)());
+    const auto right = open_ca_key(present.view(), passphrase);
+    auto sealed = right ? seal_ca_key(key_pem.view(), passphrase, {}) : std::string{};
+    wipe(passphrase);
+    if (!right) return fail(right.error().code, file);
+    return crypto::SecretText{std::move(sealed)};
+}
+
 /// Stage 1: a second CA, which the chain trusts beside the first.
 Status trust_next(Invocation& invocation, const std::string& directory, RpcClient& rpc, const Sender& sender) {
     CRN_TRY(current, read_file(directory + "/ca.pem", crypto::kPemBytesMax));
@@ -213,17 +230,18 @@ Status trust_next(Invocation& invocation, const std::string& directory, RpcClien
         const auto now = now_seconds();
         CRN_TRY(made, crypto::create_ca(info.organisation, {now - 300, now + 3650 * kDaySeconds},
                                         crypto::system_random(), info.key.value_or(crypto::CertificateKey::p256)));
-        CRN_CHECK(write_file(directory + "/ca-next.key", made.key_pem.view(), Access::secret, Existing::replace));
+        CRN_TRY(key_file, in_the_form_of_the_present(invocation, directory, made.key_pem));
+        CRN_CHECK(write_file(directory + "/ca-next.key", key_file.view(), Access::secret, Existing::replace));
         CRN_CHECK(write_file(directory + "/ca-next.pem", made.certificate_pem, Access::shared, Existing::refuse));
     }
-    CRN_TRY(next, read_ca(directory, "ca-next"));
-    CRN_TRY(der, crypto::certificate_der(next.certificate_pem));
+    CRN_TRY(next, read_file(directory + "/ca-next.pem", crypto::kPemBytesMax));
+    CRN_TRY(der, crypto::certificate_der(next));
     return trust_certificate(invocation, rpc, sender, der);
 }
 
 /// Stage 2: every certificate anew by the second CA, which takes the place of the first in the directory.
 Status reissue_all(Invocation& invocation, const std::string& directory, RpcClient& rpc) {
-    CRN_TRY(next, read_ca(directory, "ca-next"));
+    CRN_TRY(next, read_ca(directory, ca_passphrase(invocation), "ca-next"));
     CRN_TRY(info, crypto::inspect_certificate(next.certificate_pem));
     auto trusted = Result<bool>(true);
     if (!invocation.has("offline")) trusted = chain_trusts(rpc, info.organisation, info.fingerprint);
@@ -294,6 +312,73 @@ Status rotate_ca(Invocation& invocation) {
     return {};
 }
 
+/// Also those of a roll-over that is under way, and of CAs that were removed: whoever has one of them has been the organisation.
+Result<std::vector<std::string>> ca_key_files(const std::string& directory) {
+    std::vector<std::string> out;
+    std::error_code problem;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, problem)) {
+        const auto name = entry.path().filename().string();
+        if (name == "ca.key" || (name.starts_with("ca-") && name.ends_with(".key")))
+            out.push_back(entry.path().string());
+    }
+    if (problem) return fail(error::CliFileUnreadable, directory + " (" + problem.message() + ")");
+    std::ranges::sort(out);
+    if (std::ranges::find(out, directory + "/ca.key") == out.end())
+        return fail(error::CliFileUnreadable, directory + "/ca.key");
+    return out;
+}
+
+/// A passphrase that is wiped when it goes.
+class Wiped {
+public:
+    explicit Wiped(std::string text) : text_(std::move(text)) {}
+    ~Wiped() { wipe(text_); }
+    Wiped(const Wiped&) = delete;
+    Wiped& operator=(const Wiped&) = delete;
+    const std::string& text() const { return text_; }
+
+private:
+    std::string text_;
+};
+
+Status seal_ca(Invocation& invocation) {
+    CRN_TRY(directory, org_directory(invocation));
+    CRN_TRY(files, ca_key_files(directory));
+    std::vector<crypto::SecretText> keys;
+    for (const auto& file : files) {
+        CRN_TRY(text, crypto::read_secret_file(file));
+        keys.push_back(std::move(text));
+    }
+    const bool any_sealed = std::ranges::any_of(keys, [](const auto& key) { return is_sealed_ca_key(key.view()); });
+    auto given = any_sealed ? ca_passphrase(invocation)() : Result<std::string>{std::string{}};
+    if (!given) return std::unexpected(given.error());
+    const Wiped present(*std::move(given));
+    CRN_TRY(chosen, read_passphrase(invocation, "New passphrase of the CA key: ", Ask::twice, kNewPassphrase));
+    const Wiped fresh(std::move(chosen));
+    if (fresh.text().empty()) return fail(error::CliUsage, "the new passphrase is empty");
+    // All are opened before one is changed. One may have the new passphrase already, if this was interrupted before.
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        if (!is_sealed_ca_key(keys[i].view())) continue;
+        auto pem = open_ca_key(keys[i].view(), present.text());
+        if (!pem && pem.error().code == error::CaPassphraseWrong) pem = open_ca_key(keys[i].view(), fresh.text());
+        if (!pem) return fail(pem.error().code, files[i]);
+        keys[i] = *std::move(pem);
+    }
+    for (std::size_t i = 0; i < files.size(); ++i)
+        CRN_CHECK(signer::replace_file(files[i], seal_ca_key(keys[i].view(), fresh.text(), {})));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json) {
+        terminal.out << json{{"sealed", files}}.dump(2) << '\n';
+        return {};
+    }
+    for (const auto& file : files) print_fields(terminal, {{"sealed", file}});
+    if (!terminal.quiet)
+        terminal.err
+            << "Next: destroy copies of the files that still open without a passphrase, or with the old one. What "
+               "runs by a timer needs --ca-passphrase-file or the credential cairn-ca.\n";
+    return {};
+}
+
 std::vector<FlagSpec> with(std::vector<FlagSpec> first, const std::vector<std::vector<FlagSpec>>& more) {
     for (const auto& list : more) first.insert(first.end(), list.begin(), list.end());
     return first;
@@ -316,6 +401,7 @@ void declare_certificates(CommandList& out) {
          .arguments = {{"KIND", "person or app", Need::one, {"person", "app"}}, {"ADDRESS", "its account"}},
          .flags = {org_flag(),
                    days_flag(),
+                   ca_passphrase_flag(),
                    algorithm_flag(),
                    {.name = "label", .value = "NAME", .help = "pseudonym in the certificate (default: the address)"}},
          .examples = {{"cairn identity issue person 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --org ./Alpha", ""}},
@@ -330,7 +416,7 @@ void declare_certificates(CommandList& out) {
          .arguments = {{"NAME", "validator, label of a person or application, VALIDATOR/client, VALIDATOR/management, "
                                 "VALIDATOR/regulation, administrators/NAME "
                                 "or regulators/NAME"}},
-         .flags = {org_flag(), days_flag(), kKeepKey},
+         .flags = {org_flag(), days_flag(), ca_passphrase_flag(), kKeepKey},
          .examples = {{"cairn identity renew alpha-1 --org ./Alpha", ""}},
          .run = renew});
     out.push_back(
@@ -361,6 +447,7 @@ void declare_certificates(CommandList& out) {
                     "certificates end at once, to rehearse the day on which everything has expired.",
          .flags = {org_flag(),
                    days_flag(),
+                   ca_passphrase_flag(),
                    kKeepKey,
                    {.name = "within", .value = "N", .help = "renew what ends within N days (default: 30)"}},
          .examples = {{"cairn org renew --org ./Alpha", ""},
@@ -379,10 +466,30 @@ void declare_certificates(CommandList& out) {
                     .choices = {"trust", "reissue", "remove"}},
                    org_flag(),
                    {.name = "offline", .help = "reissue without asking the chain: only when nothing connects any more"},
-                   days_flag()},
+                   days_flag(),
+                   ca_passphrase_flag()},
                   {sender_flags(), transaction_flags(), rpc_flags()}),
          .examples = {{"cairn org rotate-ca --stage trust --org ./Alpha", ""}},
          .run = rotate_ca});
+    out.push_back(
+        {.noun = "org",
+         .verb = "seal-ca",
+         .summary = "seal the organisation's CA key under a passphrase, or under another one",
+         .details =
+             "For organisations whose ca.key is in the clear, and to change the passphrase. Each key of a CA in the "
+             "folder "
+             "is replaced as a whole and what was there is overwritten, as far as the file system writes in place: the "
+             "keys "
+             "of a roll-over and of removed CAs too. New organisations outside the development network have it sealed "
+             "from the beginning.",
+         .flags = {org_flag(),
+                   ca_passphrase_flag(),
+                   {.name = kNewPassphrase,
+                    .value = "FILE",
+                    .help = "file of mode 0600 whose first line is the new passphrase (default: ask twice)",
+                    .completes = Completes::file}},
+         .examples = {{"cairn org seal-ca --org ./Alpha", ""}},
+         .run = seal_ca});
 }
 
 } // namespace cairn::cli

@@ -27,9 +27,10 @@ std::string day_text(std::int64_t seconds) {
     return text;
 }
 
-Result<crypto::CertifiedKey> read_ca(const std::string& directory, const std::string& prefix) {
+Result<crypto::CertifiedKey> read_ca(const std::string& directory, const CaPassphrase& passphrase,
+                                     const std::string& prefix) {
     CRN_TRY(certificate, read_file(directory + "/" + prefix + ".pem", crypto::kPemBytesMax));
-    CRN_TRY(key, crypto::read_secret_file(directory + "/" + prefix + ".key"));
+    CRN_TRY(key, read_ca_key(directory + "/" + prefix + ".key", passphrase));
     CRN_CHECK(crypto::verify_key_pair(certificate, key.view()));
     return crypto::CertifiedKey{std::move(certificate), std::move(key)};
 }

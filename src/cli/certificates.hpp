@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "cli/ca_key.hpp"
 #include "crypto/zone_certificate.hpp"
 
 #include <optional>
@@ -16,8 +17,9 @@ inline constexpr std::int64_t kDaySeconds = 86'400;
 
 enum class Keys { keep, renew };
 
-/// ca.pem and ca.key of the directory; `prefix` "ca-next" and "ca-old" during a roll-over.
-Result<crypto::CertifiedKey> read_ca(const std::string& directory, const std::string& prefix = "ca");
+/// ca.pem and ca.key of the directory; `prefix` "ca-next" and "ca-old" during a roll-over. Errors of read_ca_key.
+Result<crypto::CertifiedKey> read_ca(const std::string& directory, const CaPassphrase& passphrase = {},
+                                     const std::string& prefix = "ca");
 
 /// A certificate in its folder: tls.pem of a validator; tls.pem and tls.key of a person or an application; management.pem and
 /// regulation.pem, each with its key, of a validator's listeners; identity.pem and identity.key of who may enter a zone.

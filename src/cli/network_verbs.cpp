@@ -19,6 +19,14 @@ using nlohmann::json;
 
 std::int64_t now_seconds() { return system_clock().wall().count() / 1000; }
 
+/// Its own, or who gives the other one in a file and none for this uses it twice.
+Result<std::string> new_ca_passphrase(const Invocation& invocation, const std::string& of_validators) {
+    if (!invocation.has("ca-passphrase-file") && invocation.has("passphrase-file")) return of_validators;
+    CRN_TRY(given, read_passphrase(invocation, "New passphrase for the CA key: ", Ask::twice, "ca-passphrase-file"));
+    if (given.empty()) return fail(error::CliUsage, "the passphrase of the CA key is empty");
+    return std::move(given);
+}
+
 Status org_init(Invocation& invocation) {
     OrganisationPlan plan;
     plan.name = invocation.argument(0);
@@ -45,10 +53,18 @@ Status org_init(Invocation& invocation) {
     if (exists(directory + "/organisation.json")) return fail(error::CliFileExists, directory + "/organisation.json");
     CRN_TRY(passphrase, read_passphrase(invocation, "New passphrase for the validators' keys: ", Ask::twice));
     if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
+    auto of_ca = new_ca_passphrase(invocation, passphrase);
+    if (!of_ca) {
+        wipe(passphrase);
+        return std::unexpected(of_ca.error());
+    }
     plan.passphrase = passphrase;
+    plan.ca_passphrase = *of_ca;
     auto created = create_organisation(directory, plan, crypto::system_random(), now_seconds());
     wipe(passphrase);
     wipe(plan.passphrase);
+    wipe(plan.ca_passphrase);
+    wipe(*of_ca);
     CRN_TRY(made, std::move(created));
 
     const auto& terminal = invocation.terminal();
@@ -255,7 +271,8 @@ void declare_org(CommandList& out) {
                    .details = "Writes a certificate authority, the key that signs genesis files, and for each "
                               "validator its "
                               "keys, sealed under a passphrase, and a TLS certificate, all in one directory that only "
-                              "you can read. Private keys never leave it, "
+                              "you can read. The authority's key is sealed under a passphrase too: it is needed where "
+                              "certificates are made, the other one where the node runs. Private keys never leave it, "
                               "except that each validator's machine gets its own folder under validators/. The file "
                               "organisation.json is public: it is what the other organisations need.",
                    .arguments = {{"NAME", "the organisation's name"}},
@@ -267,6 +284,10 @@ void declare_org(CommandList& out) {
                               .value = "FILE",
                               .help = "file of mode 0600 whose first line is the passphrase that seals the validators' "
                                       "keys (default: ask)",
+                              .completes = Completes::file},
+                             {.name = "ca-passphrase-file",
+                              .value = "FILE",
+                              .help = "the same for the CA key (default: that of --passphrase-file, or ask)",
                               .completes = Completes::file},
                              {.name = "dir",
                               .value = "DIR",

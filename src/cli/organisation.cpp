@@ -6,6 +6,7 @@
 #include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
 #include "cli/account_secret.hpp"
+#include "cli/ca_key.hpp"
 #include "cli/files.hpp"
 #include "cli/keystore.hpp"
 #include "crypto/certificate.hpp"
@@ -137,7 +138,9 @@ Result<Invitation> create_organisation(const std::string& directory, const Organ
     if (exists(directory + "/organisation.json")) return fail(error::CliFileExists, directory + "/organisation.json");
     CRN_CHECK(make_directory(directory, Access::secret));
     CRN_TRY(ca, crypto::create_ca(plan.name, {now - kClockSlack, now + kCaDays * kDay}, random, plan.ca_key));
-    CRN_CHECK(write_secret(directory + "/ca.key", ca.key_pem.view()));
+    CRN_CHECK(write_secret(directory + "/ca.key", plan.ca_passphrase.empty()
+                                                      ? std::string{ca.key_pem.view()}
+                                                      : seal_ca_key(ca.key_pem.view(), plan.ca_passphrase, {})));
     CRN_CHECK(write_file(directory + "/ca.pem", ca.certificate_pem, Access::shared, Existing::refuse));
 
     crypto::ValidatorSeed signing_seed;

@@ -2,7 +2,7 @@
 // these.
 //
 // Directory of an organisation (private, never leaves it):
-//     ca.key ca.pem              its certificate authority
+//     ca.key ca.pem              its certificate authority (ca_key.hpp)
 //     signing.key                signs genesis files
 //     administrator.key          account that administers the organisation on chain, unless one was given
 //     ROLE-administrator.key     one for each of the three administrators that the network needs: system,
@@ -36,6 +36,8 @@ struct OrganisationPlan {
     /// Seals the validators' private keys; the caller wipes it.
     std::string passphrase;
     signer::SealCost seal_cost;
+    /// Seals the CA's private key; empty for one in the clear, as in a development network. The caller wipes it.
+    std::string ca_passphrase;
     /// Of the keys that are made: national for SM2 votes and accounts, otherwise Ed25519 and secp256k1.
     ledger::Suite suite = ledger::Suite::international;
     crypto::CertificateKey ca_key = crypto::CertificateKey::p256;

@@ -126,7 +126,7 @@ Status sign(Invocation& invocation) {
         CRN_TRY(holder, folder_at(directory, folder.certificate_file()));
         CRN_CHECK(check_holder(invocation, holder, asked));
     }
-    CRN_TRY(ca, read_ca(directory));
+    CRN_TRY(ca, read_ca(directory, ca_passphrase(invocation)));
     CRN_TRY(validity, validity_of(ca, days));
     CRN_TRY(issued, crypto::issue_from_request(ca, pem, validity, crypto::system_random()));
     CRN_CHECK(make_directory(folder.path, Access::secret));
@@ -189,6 +189,7 @@ void declare_requests(CommandList& out) {
          .arguments = {{"REQUEST", "PEM file", Need::one, {}, Completes::file}},
          .flags = {org_flag(),
                    days_flag(),
+                   ca_passphrase_flag(),
                    {.name = "role",
                     .value = "ROLE",
                     .help = "what the certificate shall be for; a request for something else is refused (required for "

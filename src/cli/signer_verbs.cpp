@@ -164,7 +164,7 @@ Status signer_renew_tls_key(Invocation& invocation) {
     CRN_TRY(organisation, required(invocation, "org", "DIR"));
     CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
     const auto folder = absolute(path);
-    CRN_TRY(ca, read_ca(absolute(organisation)));
+    CRN_TRY(ca, read_ca(absolute(organisation), ca_passphrase(invocation)));
     CRN_TRY(ca_info, crypto::inspect_certificate(ca.certificate_pem));
     CRN_TRY(old, read_file(folder + "/tls.pem", crypto::kPemBytesMax));
     CRN_TRY(info, crypto::inspect_certificate(old));
@@ -442,7 +442,8 @@ void declare_signer(CommandList& out) {
                     .value = "DIR",
                     .help = "the organisation's folder, with ca.pem and ca.key (required)"},
                    {.name = "days", .value = "N", .help = "how long the certificate holds (default: 90)"},
-                   signer_passphrase_flag()},
+                   signer_passphrase_flag(),
+                   ca_passphrase_flag()},
          .examples = {{"cairn signer renew-tls-key --keys Alpha/validators/alpha-1 --org Alpha", ""}},
          .run = signer_renew_tls_key});
     out.push_back(

@@ -164,6 +164,7 @@ Exit exit_of(ErrorCode code) {
     case error::AuditNoSuchLog:
     case error::CliDevAbsent: return Exit::not_found;
     case error::CliPassphraseWrong:
+    case error::CaPassphraseWrong:
     case error::SealedKeysWrong:
     case error::TokenPinWrong:
     case error::TokenPinLocked:

@@ -1,6 +1,7 @@
 #include "cli/zone_files.hpp"
 
 #include "base/errors/cli.hpp"
+#include "cli/certificates.hpp"
 #include "cli/files.hpp"
 #include "cli/organisation.hpp"
 
@@ -64,12 +65,9 @@ std::string persons_folder(crypto::ZoneRole role) {
 }
 
 Result<std::string> enrol_person(const std::string& organisation_directory, crypto::ZoneRole role,
-                                 const std::string& name, std::int64_t days, std::int64_t now) {
-    crypto::CertifiedKey ca;
-    CRN_TRY(ca_pem, read_file(organisation_directory + "/ca.pem"));
-    ca.certificate_pem = std::move(ca_pem);
-    CRN_TRY(ca_key, crypto::read_secret_file(organisation_directory + "/ca.key"));
-    ca.key_pem = std::move(ca_key);
+                                 const std::string& name, std::int64_t days, std::int64_t now,
+                                 const CaPassphrase& passphrase) {
+    CRN_TRY(ca, read_ca(organisation_directory, passphrase));
     CRN_TRY(text, read_file(organisation_directory + "/organisation.json"));
     CRN_TRY(invitation, invitation_from_json(text, now));
     CRN_TRY(validity, validity_for(ca, days, now));

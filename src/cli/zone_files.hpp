@@ -4,6 +4,7 @@
 //     administrators/NAME/ or regulators/NAME/: {ca.pem,identity.pem,identity.key}             for the person
 #pragma once
 
+#include "cli/ca_key.hpp"
 #include "crypto/zone_certificate.hpp"
 #include "zone/tls_server.hpp"
 
@@ -25,8 +26,9 @@ std::optional<crypto::ZoneRole> person_role(std::string_view name);
 std::string persons_folder(crypto::ZoneRole role);
 
 /// Folder made for the person: a regulator or one of the three administrators. CliFileExists if there is one of this name, of
-/// whichever kind of administrator; CliFileUnreadable without the CA's key.
+/// whichever kind of administrator; errors of read_ca.
 Result<std::string> enrol_person(const std::string& organisation_directory, crypto::ZoneRole role,
-                                 const std::string& name, std::int64_t days, std::int64_t now);
+                                 const std::string& name, std::int64_t days, std::int64_t now,
+                                 const CaPassphrase& passphrase = {});
 
 } // namespace cairn::cli

@@ -32,6 +32,7 @@ std::optional<SecretKey> key_of(std::string_view passphrase, BytesView salt, con
     return out;
 }
 
+PassphraseCost cost_of(BytesView sealed) { return {get_u32(sealed.data()), get_u32(sealed.data() + 4)}; }
 bool is_allowed(const PassphraseCost& cost) {
     return cost.passes >= 1 && cost.passes <= kPassphrasePassesMax && cost.memory_kib >= kPassphraseMemoryKibMin &&
            cost.memory_kib <= kPassphraseMemoryKibMax;
@@ -60,10 +61,13 @@ Bytes seal_with_passphrase(BytesView secret, std::string_view passphrase, BytesV
     return out;
 }
 
+bool has_allowed_cost(BytesView sealed) {
+    return sealed.size() >= kSealedSecretOverhead && is_allowed(cost_of(sealed));
+}
+
 std::optional<Bytes> open_with_passphrase(BytesView sealed, std::string_view passphrase, BytesView context) {
-    if (sealed.size() < kSealedSecretOverhead) return std::nullopt;
-    const PassphraseCost cost{get_u32(sealed.data()), get_u32(sealed.data() + 4)};
-    if (!is_allowed(cost)) return std::nullopt;
+    if (!has_allowed_cost(sealed)) return std::nullopt;
+    const auto cost = cost_of(sealed);
     const auto key = key_of(passphrase, sealed.subspan(8, kSaltBytes), cost);
     if (!key) return std::nullopt;
     const auto nonce = *AeadNonce::from(sealed.subspan(8 + kSaltBytes, AeadNonce::kSize));

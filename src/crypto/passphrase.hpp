@@ -22,6 +22,8 @@ inline constexpr std::size_t kSealedSecretOverhead = 4 + 4 + 16 + 12 + 16;
 /// `context` is authenticated and not stored. Sealed form: u32 passes, u32 KiB, salt (16), nonce (12), cipher text, tag (16).
 Bytes seal_with_passphrase(BytesView secret, std::string_view passphrase, BytesView context,
                            const PassphraseCost& cost);
+/// Whether the cost that stands in sealed bytes is within the limits.
+bool has_allowed_cost(BytesView sealed);
 /// Nothing for a wrong passphrase, altered bytes, or a cost beyond the limits (which is refused before any work).
 std::optional<Bytes> open_with_passphrase(BytesView sealed, std::string_view passphrase, BytesView context);
 

@@ -184,6 +184,39 @@ class Alone(Base):
         self.cairn("network", "show", work / "forged.json", expect=8)
         self.cairn("node", "init", "--keys", work / "Alpha/validators/alpha-1", "--genesis", work / "forged.json", "--dir", work / "x", expect=8)
 
+    def test_the_key_of_a_ca_is_sealed_unless_somebody_says_which_passphrase(self):
+        work = self.folder / "sealed"
+        passphrases = {name: self.write(f"ca-{name}", name + "\n") for name in ("first", "second", "wrong")}
+        self.cairn("org", "init", "Alpha", "--validator", "a=127.0.0.1:1", "--dir", work, "--passphrase-file", self.passphrase(),
+                   "--ca-passphrase-file", passphrases["first"])
+        key = work / "ca.key"
+        self.assertTrue(key.read_text().startswith("cairn sealed CA key 1\n"))
+        issue = ["identity", "issue", "app", TO, "--org", work, "--label"]
+        self.assertIn("CRN-CLI-0013", self.cairn(*issue, "one", expect=2).stderr)  # no terminal to ask on
+        refused = self.cairn(*issue, "one", "--ca-passphrase-file", passphrases["wrong"], expect=4).stderr
+        self.assertIn("CRN-CRY-0019", refused)
+        self.assertFalse((work / "identities/one").exists())
+        self.cairn(*issue, "one", "--ca-passphrase-file", passphrases["first"])
+        # A timer gets it as a credential.
+        credentials = self.folder / "credentials"
+        credentials.mkdir()
+        (credentials / "cairn-ca").write_text("first\n")
+        self.cairn("org", "renew", "--org", work, "--within", 3650, env={"CREDENTIALS_DIRECTORY": str(credentials)})
+        # Another passphrase: the old one opens nothing any more.
+        self.cairn("org", "seal-ca", "--org", work, "--ca-passphrase-file", passphrases["wrong"],
+                   "--new-ca-passphrase-file", passphrases["second"], expect=4)
+        self.cairn("org", "seal-ca", "--org", work, "--ca-passphrase-file", passphrases["first"],
+                   "--new-ca-passphrase-file", passphrases["second"])
+        self.assertIn("CRN-CRY-0019", self.cairn(*issue, "two", "--ca-passphrase-file", passphrases["first"], expect=4).stderr)
+        self.cairn(*issue, "two", "--ca-passphrase-file", passphrases["second"])
+        # Two keys of which one was sealed anew before a crash: the command goes on.
+        (work / "ca-old.key").write_text(key.read_text())
+        (work / "ca-old.key").chmod(0o600)
+        self.cairn("org", "seal-ca", "--org", work, "--ca-passphrase-file", passphrases["first"],
+                   "--new-ca-passphrase-file", passphrases["second"])
+        key.write_text("cairn sealed CA key 1\nsealed: 00\n")
+        self.assertIn("CRN-CRY-0018", self.cairn(*issue, "three", "--ca-passphrase-file", passphrases["second"], expect=1).stderr)
+
     def test_doctor_names_cause_and_fix_of_what_is_broken(self):
         work = self.folder / "sick"
         self.cairn("org", "init", "Alpha", "--validator", f"alpha-1=127.0.0.1:{free_base(1)}", "--dir", work / "Alpha",
@@ -198,7 +231,7 @@ class Alone(Base):
         for words, states in ((("identity", "renew", "alpha-1/management", "--days", 29), ("warning", "ok")),
                               (("org", "renew", "--within", 3650, "--days", 0), ("problem", "problem")),
                               (("org", "renew"), ("ok", "ok"))):
-            self.cairn(*words, "--org", work / "Alpha")
+            self.cairn(*words, "--org", work / "Alpha", "--ca-passphrase-file", self.passphrase())
             found = json.loads(self.run_cairn("doctor", "--config", config, "--json").stdout)["findings"]
             listeners = {one["check"]: one["state"] for one in found if "certificate for" in one["check"]}
             self.assertEqual(listeners, {f"alpha-1 certificate for {name}": state for name, state in zip(("management", "regulator"), states)})

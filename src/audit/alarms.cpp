@@ -41,14 +41,14 @@ const AlarmRule* alarm_of(const Event& event) {
     return found == kRules.end() ? nullptr : &*found;
 }
 
-std::string to_syslog_line(const Event& event, const AlarmRule& rule) {
+std::string to_syslog_line(const Event& event, std::string_view rule, Severity severity) {
     auto line = to_syslog_line(event);
     constexpr int kFacility = 13;
     const auto end_of_priority = line.find('>');
-    line.replace(0, end_of_priority, "<" + std::to_string(kFacility * 8 + static_cast<int>(rule.severity)));
+    line.replace(0, end_of_priority, "<" + std::to_string(kFacility * 8 + static_cast<int>(severity)));
     constexpr std::string_view kElement = "[cairn@32473";
     const auto at = line.find(kElement);
-    line.insert(at + kElement.size(), " alarm=\"" + std::string{rule.name} + "\"");
+    line.insert(at + kElement.size(), " alarm=\"" + std::string{rule} + "\"");
     return line;
 }
 

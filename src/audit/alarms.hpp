@@ -23,7 +23,7 @@ struct AlarmRule {
 std::span<const AlarmRule> alarm_rules();
 /// The first rule that an event meets; null if none.
 const AlarmRule* alarm_of(const Event& event);
-/// As in report.hpp, with the rule's name and severity. Whoever gets a message twice knows it by node and sequence.
-std::string to_syslog_line(const Event& event, const AlarmRule& rule);
+/// As in report.hpp, with the rule's name and severity. Whoever gets a message twice knows it by node, sequence and alarm.
+std::string to_syslog_line(const Event& event, std::string_view rule, Severity severity);
 
 } // namespace cairn::audit

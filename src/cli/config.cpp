@@ -14,11 +14,61 @@
 
 #include <charconv>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 
 namespace cairn::cli {
 namespace {
+
+/// One table of several of the same name.
+class TableReader {
+public:
+    using Problem = std::function<void(const toml::node& where, const std::string& key, const std::string& what)>;
+    TableReader(const toml::table& table, Problem problem) : table_(table), problem_(std::move(problem)) {}
+
+    void text(const char* key, std::string& out) {
+        if (const auto* node = find(key)) {
+            if (auto value = node->value_exact<std::string>())
+                out = *std::move(value);
+            else
+                problem_(*node, key, "must be text in quotes");
+        }
+    }
+    void number(const char* key, std::uint32_t& out) {
+        if (const auto* node = find(key)) {
+            const auto value = node->value_exact<std::int64_t>();
+            if (value && *value >= 0 && *value <= UINT32_MAX)
+                out = static_cast<std::uint32_t>(*value);
+            else
+                problem_(*node, key, "must be a whole number");
+        }
+    }
+    /// A text that `from` understands.
+    template <class T, class From>
+    void word(const char* key, T& out, From from, const char* words) {
+        const auto* node = find(key);
+        if (node == nullptr) return;
+        const auto given = node->value_exact<std::string>();
+        if (const auto value = given ? from(*given) : std::nullopt)
+            out = *value;
+        else
+            problem_(*node, key, std::string{"must be "} + words);
+    }
+    void finish() {
+        for (const auto& [key, value] : table_)
+            if (!known_.contains(std::string{key.str()})) problem_(value, std::string{key.str()}, "is not a known key");
+    }
+
+private:
+    const toml::node* find(const char* key) {
+        known_.insert(key);
+        return table_.get(key);
+    }
+    const toml::table& table_;
+    const Problem problem_;
+    std::set<std::string> known_;
+};
 
 /// Reads values and remembers what was wrong and what was asked for.
 class Reader {
@@ -86,6 +136,24 @@ public:
                 out.push_back(*value);
             else
                 problem(item.source(), section, key, "must be a list of texts");
+        }
+    }
+    /// `read` gets each [[section.key]] and sees what it knows; what is left in one is a problem.
+    void tables(const char* section, const char* key, const std::function<void(TableReader&)>& read) {
+        known_[section].insert(key);
+        const auto node = root_[section][key];
+        if (!node) return;
+        const auto* array = node.as_array();
+        const std::string name = std::string{section} + "." + key;
+        if (!array || !array->is_homogeneous(toml::node_type::table))
+            return problem(node.node()->source(), section, key, "must be [[" + name + "]]");
+        for (const auto& item : *array) {
+            TableReader table{*item.as_table(),
+                              [&](const toml::node& where, const std::string& of, const std::string& what) {
+                                  problem(where.source(), name, of, what);
+                              }};
+            read(table);
+            table.finish();
         }
     }
     void problem(const toml::source_region& where, const std::string& section, const std::string& key,
@@ -267,6 +335,17 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
     read.file("audit", "anchor_account", out.node.audit_anchor_account_file, false);
     read.text("audit", "alarms", out.node.audit_alarms);
     read.file("audit", "alarms_ca", out.node.audit_alarms_ca_file, false);
+    read.tables("audit", "rule", [&](TableReader& table) {
+        audit::OwnRule rule;
+        table.text("name", rule.name);
+        table.text("action", rule.action);
+        table.text("object", rule.object);
+        table.word("result", rule.outcome, audit::outcome_from, "accepted, refused or failed");
+        table.number("count", rule.count);
+        table.number("seconds", rule.seconds);
+        table.word("severity", rule.severity, audit::severity_from, "alert, critical, error, warning or notice");
+        out.node.audit_alarm_rules.push_back(std::move(rule));
+    });
 
     std::string level = "info";
     read.text("log", "level", level);
@@ -281,8 +360,12 @@ Result<NodeSettings> parse_node_config(std::string_view text, const std::string&
                     path + ": audit.retention_days = " + std::to_string(out.node.audit_retention_days));
     if (!out.rpc.tls && !zone::is_loopback(out.rpc.address))
         return fail(error::RpcPlainText, path + ": rpc.listen = " + out.rpc.address);
-    if (const auto sink = node::check_alarm_sink({out.node.audit_alarms, out.node.audit_alarms_ca_file}); !sink)
-        return fail(sink.error().code, path + ": audit.alarms: " + sink.error().detail);
+    if (const auto sink =
+            node::check_alarm_sink({out.node.audit_alarms, out.node.audit_alarms_ca_file, out.node.audit_alarm_rules});
+        !sink)
+        return fail(sink.error().code,
+                    path + (sink.error().code == error::AlarmRuleInvalid ? ": audit.rule: " : ": audit.alarms: ") +
+                        sink.error().detail);
     out.node.settings_digest = "sha256 " + to_hex(crypto::sha256(as_bytes(text)));
     out.node.rpc_address = out.rpc.address;
     out.node.rpc_port = out.rpc.port;
@@ -343,6 +426,14 @@ std::string to_toml(const NodeSettings& settings) {
         out += "anchor_account = " + toml_text(node.audit_anchor_account_file) + "\n";
     if (!node.audit_alarms.empty()) out += "alarms = " + toml_text(node.audit_alarms) + "\n";
     if (!node.audit_alarms_ca_file.empty()) out += "alarms_ca = " + toml_text(node.audit_alarms_ca_file) + "\n";
+    for (const auto& rule : node.audit_alarm_rules) {
+        out += "\n[[audit.rule]]\nname = " + toml_text(rule.name) + "\n";
+        if (!rule.action.empty()) out += "action = " + toml_text(rule.action) + "\n";
+        if (!rule.object.empty()) out += "object = " + toml_text(rule.object) + "\n";
+        if (rule.outcome) out += "result = " + toml_text(audit::name_of(*rule.outcome)) + "\n";
+        out += "count = " + std::to_string(rule.count) + "\nseconds = " + std::to_string(rule.seconds) +
+               "\nseverity = " + toml_text(audit::name_of(rule.severity)) + "\n";
+    }
     out += "\n[log]\n";
     for (const auto& [name, level] : kLevels)
         if (level == settings.log_level) out += "level = " + toml_text(name) + "\n";

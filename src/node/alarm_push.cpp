@@ -233,20 +233,22 @@ Context tls_context(const std::string& ca_file) {
 class Push final : public AlarmPush {
 public:
     Push(storage::FileSystem& files, std::string directory, std::string cursor_file, audit::Trail& trail, Target target,
-         Context context)
+         Context context, std::vector<audit::OwnRule> rules)
         : files_(files),
           directory_(std::move(directory)),
           cursor_file_(std::move(cursor_file)),
           trail_(trail),
           target_(std::move(target)),
-          context_(std::move(context)) {
+          context_(std::move(context)),
+          rules_(std::move(rules)) {
         std::ifstream in{cursor_file_};
-        std::string text;
+        std::string text, counted;
         std::uint64_t sequence = 0;
         if (in >> text >> sequence)
             if (const auto stored = audit::cursor_from(text)) {
                 cursor_ = *stored;
                 sequence_ = sequence;
+                if (std::getline(in >> std::ws, counted)) counts_ = audit::Counts::from(counted, rules_);
             }
         thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
     }
@@ -306,11 +308,17 @@ private:
     bool push(const audit::Page& page, const std::stop_token& stop) {
         if (!page.places.empty()) note_lost(page);
         std::uint64_t last = 0;
+        auto counts = counts_; // of this page only once it has been taken
         for (const auto& bytes : page.records) {
             const auto record = audit::decode_record(bytes);
             const auto* event = record ? std::get_if<audit::Event>(&record->body) : nullptr;
-            const auto* rule = event == nullptr ? nullptr : audit::alarm_of(*event);
-            if (rule == nullptr) continue;
+            if (event == nullptr) continue;
+            std::vector<std::string> lines;
+            if (const auto* rule = audit::alarm_of(*event))
+                lines.push_back(audit::to_syslog_line(*event, rule->name, rule->severity));
+            for (const auto* rule : counts.take(*event, rules_))
+                lines.push_back(audit::to_syslog_line(*event, rule->name, rule->severity));
+            if (lines.empty()) continue;
             if (!channel_) {
                 std::string why;
                 channel_ = Channel::open(target_, context_.get(), stop, why);
@@ -319,11 +327,13 @@ private:
                     return false;
                 }
             }
-            if (!channel_->send(audit::to_syslog_line(*event, *rule))) {
-                complain(target_.host + ": takes nothing");
-                return false;
+            for (const auto& line : lines) {
+                if (!channel_->send(line)) {
+                    complain(target_.host + ": takes nothing");
+                    return false;
+                }
+                ++sent_;
             }
-            ++sent_;
             last = event->sequence;
         }
         if (last != 0 && !channel_->taken()) {
@@ -331,6 +341,7 @@ private:
             return false;
         }
         cursor_ = page.next;
+        counts_ = std::move(counts);
         if (last == 0) return true;
         if (!std::exchange(complained_, {}).empty()) tell("alarm.delivered", audit::Outcome::accepted, {});
         sequence_ = last;
@@ -363,7 +374,7 @@ private:
         const auto fresh = cursor_file_ + ".new";
         {
             std::ofstream out{fresh, std::ios::trunc};
-            out << cursor_.text() << ' ' << sequence_ << '\n';
+            out << cursor_.text() << ' ' << sequence_ << '\n' << counts_.text(rules_) << '\n';
             if (!out.flush()) return false;
         }
         std::error_code error;
@@ -383,6 +394,8 @@ private:
     audit::Trail& trail_;
     const Target target_;
     const Context context_;
+    const std::vector<audit::OwnRule> rules_;
+    audit::Counts counts_; // up to cursor_
     std::unique_ptr<Channel> channel_;
     audit::Cursor cursor_;
     std::string complained_;
@@ -396,6 +409,9 @@ private:
 } // namespace
 
 Status check_alarm_sink(const AlarmSink& sink) {
+    CRN_CHECK(audit::check_own_rules(sink.rules));
+    if (sink.target.empty() && !sink.rules.empty())
+        return fail(error::AlarmRuleInvalid, "there is no audit.alarms that their alarms could go to");
     if (sink.target.empty()) return {};
     const auto target = parse(sink.target);
     if (!target) return fail(error::AlarmSinkInvalid, "\"" + sink.target + "\"");
@@ -415,7 +431,8 @@ Result<std::unique_ptr<AlarmPush>> start_alarm_push(storage::FileSystem& files, 
     auto target = *parse(sink.target);
     Context context{nullptr, SSL_CTX_free};
     if (target.kind == Target::Kind::tls) context = tls_context(sink.ca_file);
-    return std::make_unique<Push>(files, directory, cursor_file, trail, std::move(target), std::move(context));
+    return std::make_unique<Push>(files, directory, cursor_file, trail, std::move(target), std::move(context),
+                                  sink.rules);
 }
 
 } // namespace cairn::node

@@ -140,9 +140,10 @@ protected:
         trail_ = std::move(opened->trail);
     }
     std::string log() const { return directory_.path() + "/audit"; }
-    std::unique_ptr<AlarmPush> start(const std::string& target, const std::string& ca = {}) {
+    std::unique_ptr<AlarmPush> start(const std::string& target, const std::string& ca = {},
+                                     std::vector<audit::OwnRule> rules = {}) {
         auto out = start_alarm_push(storage::posix_file_system(), log(), directory_.path() + "/cursor", *trail_,
-                                    {.target = target, .ca_file = ca});
+                                    {.target = target, .ca_file = ca, .rules = std::move(rules)});
         EXPECT_TRUE(out) << out.error().text();
         return out ? std::move(*out) : nullptr;
     }
@@ -193,7 +194,7 @@ TEST(Alarms, rules_pick_what_somebody_must_hear_of_and_nothing_else) {
     EXPECT_EQ(name(event), "");
     event.action = "node.halt";
     EXPECT_EQ(name(event), "node-halted");
-    const auto line = audit::to_syslog_line(event, *audit::alarm_of(event));
+    const auto line = audit::to_syslog_line(event, "node-halted", audit::alarm_of(event)->severity);
     EXPECT_TRUE(line.starts_with("<105>1 ")) << line; // facility 13, severity 1
     EXPECT_NE(line.find("[cairn@32473 alarm=\"node-halted\" sequence=\""), std::string::npos) << line;
 }
@@ -240,6 +241,46 @@ TEST_F(AlarmPushTest, what_happens_while_the_collector_is_away_comes_later_also_
     EXPECT_EQ(told("alarm.waiting"), 2u) << "once before and once after the restart";
     EXPECT_TRUE(eventually([&] { return told("alarm.delivered") == 1; }));
     EXPECT_EQ(told("alarm.lost"), 0u);
+}
+
+TEST_F(AlarmPushTest,
+       own_rules_are_pushed_like_the_built_in_ones_and_count_over_restarts_and_a_collector_that_is_away) {
+    const std::vector<audit::OwnRule> rules = {{.name = "many-peers",
+                                                .action = "peer.refused",
+                                                .object = "peer*",
+                                                .outcome = Outcome::refused,
+                                                .count = 4,
+                                                .seconds = 3'600,
+                                                .severity = audit::Severity::alert}};
+    const auto raised = [](const Collector& collector) {
+        std::set<std::string> out; // the sequence of each: what comes twice is the same alarm
+        for (const auto& one : collector.messages()) {
+            if (one.find("alarm=\"many-peers\"") == std::string::npos) continue;
+            EXPECT_TRUE(one.starts_with("<105>1 ")) << one;
+            const auto at = one.find("sequence=");
+            out.insert(one.substr(at, one.find(' ', at) - at));
+        }
+        return out;
+    };
+    auto collector = std::make_unique<Collector>();
+    const auto port = collector->port();
+    const auto target = "tcp://127.0.0.1:" + std::to_string(port);
+    auto push = start(target, {}, rules);
+    append(3);
+    ASSERT_TRUE(eventually([&] { return collector->numbers() == expected_ && push->progress().sequence > 0; }));
+    EXPECT_TRUE(raised(*collector).empty());
+    push.reset(); // three were counted
+    collector.reset();
+    push = start(target, {}, rules);
+    append(1); // the fourth, while nobody takes it
+    ASSERT_TRUE(eventually([&] { return push->progress().failures > 1; }));
+    collector = std::make_unique<Collector>(port);
+    ASSERT_TRUE(eventually([&] { return raised(*collector).size() == 1; }));
+    append(3);
+    ASSERT_TRUE(eventually([&] { return collector->numbers().contains(next_); }));
+    EXPECT_EQ(raised(*collector).size(), 1u) << "what has raised an alarm does not count again";
+    append(1);
+    ASSERT_TRUE(eventually([&] { return raised(*collector).size() == 2; }));
 }
 
 TEST_F(AlarmPushTest, what_the_log_dropped_before_it_was_taken_is_recorded_as_lost) {
@@ -349,6 +390,9 @@ TEST(AlarmSink, refuses_what_it_does_not_understand_and_what_would_leave_the_mac
     }
     EXPECT_TRUE(check_alarm_sink({.target = "unix:/dev/log", .ca_file = {}}));
     EXPECT_TRUE(check_alarm_sink({}));
+    const audit::OwnRule rule{.name = "one", .action = "peer.refused", .object = {}, .outcome = {}};
+    EXPECT_EQ(check_alarm_sink({.target = {}, .ca_file = {}, .rules = {rule}}).error().code, error::AlarmRuleInvalid);
+    EXPECT_TRUE(check_alarm_sink({.target = "unix:/dev/log", .ca_file = {}, .rules = {rule}}));
 }
 
 } // namespace

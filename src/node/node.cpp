@@ -325,13 +325,13 @@ Result<consensus::Core> ValidatorNode::change_epoch() {
 
 /// The first thing in the log is who starts with what.
 Status ValidatorNode::open_audit() {
-    CRN_TRY(watch,
-            AuditWatch::open(at_rest_->files(), config_.data_dir + "/audit", std::make_unique<SignerSealer>(signer_),
-                             genesis_, executed_->blocks().hash_of(Height{0}), me_,
-                             {.retention_days = config_.audit_retention_days,
-                              .anchor_seconds = config_.audit_anchor_seconds,
-                              .anchor_account_file = config_.audit_anchor_account_file,
-                              .alarms = {config_.audit_alarms, config_.audit_alarms_ca_file}}));
+    CRN_TRY(watch, AuditWatch::open(
+                       at_rest_->files(), config_.data_dir + "/audit", std::make_unique<SignerSealer>(signer_),
+                       genesis_, executed_->blocks().hash_of(Height{0}), me_,
+                       {.retention_days = config_.audit_retention_days,
+                        .anchor_seconds = config_.audit_anchor_seconds,
+                        .anchor_account_file = config_.audit_anchor_account_file,
+                        .alarms = {config_.audit_alarms, config_.audit_alarms_ca_file, config_.audit_alarm_rules}}));
     audit_ = std::move(watch);
     CRN_TRY(certificate_text, read_file(config_.tls_certificate_file, crypto::kPemBytesMax));
     CRN_TRY(certificate, crypto::inspect_certificate(certificate_text));

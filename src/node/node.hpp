@@ -1,6 +1,7 @@
 // A running validator: wires storage, state, execution, consensus, pool and network together.
 #pragma once
 
+#include "audit/own_rules.hpp"
 #include "base/result.hpp"
 #include "node/chain.hpp"
 #include "storage/file.hpp"
@@ -42,8 +43,9 @@ struct NodeConfig {
     std::string audit_anchor_account_file; // of the account that pays for anchors; empty: none, gas is free
     std::string audit_alarms;              // where alarms go: see AlarmSink; empty: nowhere
     std::string audit_alarms_ca_file;      // who vouches for a collector with TLS
-    bool keeps_log = false;                // the process's log lines go to data_dir/log; for one node per process
-    std::string settings_digest;           // of the file that all this comes from, for the audit log
+    std::vector<audit::OwnRule> audit_alarm_rules;
+    bool keeps_log = false;      // the process's log lines go to data_dir/log; for one node per process
+    std::string settings_digest; // of the file that all this comes from, for the audit log
     std::uint64_t disk_reserve_bytes = 64u << 20; // the node stops before the disk is fuller than this
 };
 

@@ -115,6 +115,7 @@ Status ChainChecker::take_opening(const Place& place, const Opening& opening) {
     }
     if (opening_ && !opening_->node.empty() && !opening.same_log(*opening_))
         return foreign("a segment of the log of " + opening.node + " stands in that of " + opening_->node);
+    CRN_CHECK(take_validator(place, opening));
     CRN_CHECK(take_seal_key(place, opening));
     if (!opening_ || opening_->node.empty()) {
         report_.opening = opening;
@@ -137,6 +138,23 @@ Status ChainChecker::take_opening(const Place& place, const Opening& opening) {
     if (std::ranges::find(report_.seal_keys, opening.seal_key) == report_.seal_keys.end())
         report_.seal_keys.push_back(opening.seal_key);
     opening_ = opening;
+    return {};
+}
+
+Status ChainChecker::take_validator(const Place& place, const Opening& opening) {
+    const auto& epochs = expected_.epochs;
+    if (epochs.empty()) return {};
+    const auto is_member = [&](const ledger::KnownEpoch& epoch) {
+        return std::ranges::any_of(epoch.validators.members, [&](const ledger::Validator& one) {
+            return one.name == opening.node && one.organisation == opening.organisation;
+        });
+    };
+    const auto last = std::find_if(epochs.rbegin(), epochs.rend(), is_member);
+    if (last == epochs.rend())
+        return fail(error::AuditForeign, place.text() + ": " + opening.node + " of " + opening.organisation +
+                                             " is no validator of epochs 0 to " +
+                                             std::to_string(epochs.back().validators.epoch.value));
+    member_until_ = last == epochs.rbegin() ? std::nullopt : std::optional{std::prev(last)->start};
     return {};
 }
 
@@ -309,6 +327,13 @@ void ChainChecker::take_seal(const Place& place, const Record& record, const Sea
     if (is_signed && fits) {
         report_.last_seal = seal;
         if (anchored_.contains(seal.sequence)) seal_heads_.emplace(seal.sequence, seal.head);
+    }
+    if (is_signed && member_until_ && Height{seal.height} > *member_until_) {
+        find(Fault::forged, sealed_ + 1, std::max(last_, sealed_ + 1), place,
+             "the seal behind event " + std::to_string(last_) + " tells of block " + std::to_string(seal.height) +
+                 ", but " + opening_->node + " was a validator up to block " + std::to_string(member_until_->value) +
+                 " alone");
+        member_until_ = std::nullopt; // once is enough
     }
     sealed_ = std::max(sealed_, seal.sequence);
     findings_at_seal_ = report_.findings_total;

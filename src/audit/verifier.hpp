@@ -3,6 +3,7 @@
 
 #include "audit/record.hpp"
 #include "audit/source.hpp"
+#include "ledger/handovers.hpp"
 
 #include <optional>
 #include <set>
@@ -32,6 +33,8 @@ struct Expectation {
     /// One that sealed the log at some time, or introduced one that did.
     std::optional<crypto::ValidatorPublicKey> seal_key;
     std::optional<AnchorList> anchors;
+    /// The node must be a validator in one of them, and what it seals lies before the end of the last one in which it is.
+    std::vector<ledger::KnownEpoch> epochs;
     /// A log that is being written may end without a seal.
     bool live = false;
     /// The reader is the node that wrote it: a seal key that changed needs no introduction.
@@ -79,7 +82,7 @@ struct Report {
     std::uint64_t findings_total = 0;
 };
 
-/// AuditForeign if it is the log of another node, chain or seal key than expected; AuditKeyUnannounced if a key took over that
+/// AuditForeign if it is the log of another node, chain or seal key than expected, or of none that was a validator; AuditKeyUnannounced if a key took over that
 /// neither the key before nor the anchors introduce; AuditNoSuchLog; storage errors. What is
 /// wrong inside the log is in the report. `visit`, if given, sees every event.
 Result<Report> verify_log(storage::FileSystem& files, const std::string& path, const Expectation& expected,
@@ -103,6 +106,7 @@ public:
 
 private:
     Status take_opening(const Place& place, const Opening& opening);
+    Status take_validator(const Place& place, const Opening& opening);
     Status take_seal_key(const Place& place, const Opening& opening);
     void take_event(const Place& place, const Record& record, const Event& event);
     void take_seal(const Place& place, const Record& record, const Seal& seal);
@@ -131,6 +135,8 @@ private:
     std::optional<ledger::KeyUses> accounted_; // by the last event about uses of keys
     std::optional<ledger::KeyUses> counted_;   // by the signer, in the last seal or at its last start
     std::size_t unaccounted_seals_ = 0;
+    std::optional<Height>
+        member_until_;    // last block of the last epoch in which the node was a validator, if it has left
     bool pruned_ = false; // an event says that old records were dropped
 };
 

@@ -5,10 +5,9 @@
 #include "base/errors/cli.hpp"
 #include "cli/audit_anchors.hpp"
 #include "cli/files.hpp"
-#include "cli/invocation.hpp"
+#include "cli/known_chain.hpp"
 #include "cli/node_data.hpp"
 #include "cli/rpc_client.hpp"
-#include "ledger/genesis.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -44,7 +43,7 @@ Result<audit::Filter> filter_of(const Invocation& invocation) {
     return filter;
 }
 
-/// From --node, --genesis, --seal-key, --anchors and --rpc.
+/// From --node, --genesis, --handovers, --seal-key, --anchors and --rpc.
 Result<audit::Expectation> expectation_of(const Invocation& invocation) {
     audit::Expectation out;
     out.node = invocation.flag("node");
@@ -53,15 +52,12 @@ Result<audit::Expectation> expectation_of(const Invocation& invocation) {
         out.seal_key = fixed_from_hex<crypto::ValidatorPublicKey>(*text);
         if (!out.seal_key) return fail(error::CliUsage, "--seal-key wants 32 bytes in hex");
     }
-    if (const auto file = invocation.flag("genesis")) {
-        CRN_TRY(text, read_file(*file));
-        CRN_TRY(genesis, ledger::genesis_from_json(text));
-        CRN_CHECK(ledger::verify_signatures(genesis));
-        out.chain_id = genesis.parameters.chain_id;
-        if (out.node && std::ranges::find(genesis.validators.members, *out.node, &ledger::Validator::name) ==
-                            genesis.validators.members.end())
-            return fail(error::AuditForeign, *out.node + " is no validator of " + *file);
-    }
+    if (invocation.has("genesis")) {
+        CRN_TRY(known, known_chain(invocation));
+        out.chain_id = known.genesis.parameters.chain_id;
+        out.epochs = std::move(known.epochs);
+    } else if (invocation.has("handovers"))
+        return fail(error::CliUsage, "--handovers needs --genesis");
     if (const auto file = invocation.flag("anchors")) {
         CRN_TRY(text, read_file(*file, kAnchorsFileBytesMax));
         CRN_TRY(anchors, anchors_from_json(text));
@@ -396,13 +392,18 @@ void declare_audit(CommandList& out) {
              "key. A node's own directory is encrypted: the node reads it out while it runs, to its own user alone; "
              "while "
              "it does not, --config opens it with the node's sealed keys. Without --anchors or --rpc, a log that was "
-             "cut back to an earlier seal looks whole: only the chain knows that there was more.",
+             "cut back to an earlier seal looks whole: only the chain knows that there was more. With --genesis the "
+             "log "
+             "must be a validator's. Of one that joined later, or has left, give --handovers too (any node has them: "
+             "`cairn validator handovers --out handovers.json`): the log of one that left is good for the blocks up to "
+             "its last epoch's end.",
          .arguments = {kLog},
          .flags = with({{.name = "node", .value = "NAME", .help = "refuse the log of any other node"},
                         {.name = "genesis",
                          .value = "FILE",
-                         .help = "refuse the log of any other chain",
+                         .help = "refuse the log of any other chain, and of whoever is no validator of it",
                          .completes = Completes::file},
+                        handovers_flag(),
                         {.name = "anchors",
                          .value = "FILE",
                          .help = "what `cairn audit anchors` saved",
@@ -412,6 +413,8 @@ void declare_audit(CommandList& out) {
                         {.name = "live", .help = "the node is running: the last half second may lack its seal"}},
                        rpc_flags()),
          .examples = {{"cairn audit verify /srv/cairn/data/audit --node alpha-1 --genesis genesis.json", ""},
+                      {"cairn audit verify epsilon-1.audit --genesis genesis.json --handovers handovers.json",
+                       "of a validator that joined later"},
                       {"cairn audit verify alpha-1.audit --anchors alpha-1.anchors.json --json", ""}},
          .run = audit_verify});
     out.push_back(

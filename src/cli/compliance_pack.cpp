@@ -65,7 +65,7 @@ Result<PackSeal> seal_pack(const std::string& directory, const ledger::Genesis& 
     CRN_CHECK(write_file(directory + "/manifest.json", manifest, Access::shared, Existing::replace));
     const auto signature = to_hex(key.sign(signed_bytes(manifest))) + "\n";
     CRN_CHECK(write_file(directory + "/manifest.sig", signature, Access::shared, Existing::replace));
-    return PackSeal{organisation, now, files.size()};
+    return PackSeal{organisation, now, files.size(), std::nullopt};
 }
 
 Result<PackSeal> verify_pack(const std::string& directory, const ledger::Genesis& genesis) {
@@ -96,7 +96,14 @@ Result<PackSeal> verify_pack(const std::string& directory, const ledger::Genesis
     }
     for (const auto& [path, digest] : found)
         if (!files->contains(path)) return invalid(path + " was added");
-    return PackSeal{*name, *created, files->size()};
+    PackSeal out{*name, *created, files->size(), std::nullopt};
+    if (found.contains(std::string{kPackHandovers})) {
+        CRN_TRY(text, read_file(directory + "/" + std::string{kPackHandovers}, ledger::kHandoversBytesMax));
+        CRN_TRY(handovers, ledger::handovers_from_json(text));
+        CRN_TRY(epochs, ledger::follow_handovers(genesis, handovers));
+        out.epoch = epochs.back().validators.epoch;
+    }
+    return out;
 }
 
 } // namespace cairn::cli

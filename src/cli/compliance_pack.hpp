@@ -7,22 +7,28 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "ledger/genesis.hpp"
+#include "ledger/handovers.hpp"
 
+#include <optional>
 #include <string>
 
 namespace cairn::cli {
+
+/// The validators since genesis, as ledger::HandoverChain.
+inline constexpr std::string_view kPackHandovers = "handovers.json";
 
 struct PackSeal {
     std::string organisation;
     std::int64_t created = 0;
     std::size_t files = 0;
+    std::optional<Epoch> epoch; // up to which the pack tells and proves who votes
 };
 
 /// Lists every file below `directory` and signs the list. CliFileUnwritable, CliFileUnreadable.
 Result<PackSeal> seal_pack(const std::string& directory, const ledger::Genesis& genesis,
                            const std::string& organisation, const crypto::ValidatorKey& key, std::int64_t now);
-/// CliPackInvalid names what is missing, added, changed, or not signed by a member of this genesis.
+/// CliPackInvalid names what is missing, added, changed, or not signed by a member of this genesis; HandoverInvalid if a change of
+/// validators is forged, whoever signed the pack.
 Result<PackSeal> verify_pack(const std::string& directory, const ledger::Genesis& genesis);
 
 } // namespace cairn::cli

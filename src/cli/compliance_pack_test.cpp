@@ -1,9 +1,11 @@
 #include "cli/compliance_pack.hpp"
 
 #include "base/errors/cli.hpp"
+#include "base/errors/ledger.hpp"
 #include "cli/files.hpp"
 #include "cli/test_terminal.hpp"
 #include "cli/tls_probe.hpp"
+#include "ledger/consensus_block.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -81,6 +83,37 @@ TEST_F(CompliancePack, of_another_signer_network_or_format_is_refused) {
     expect_refused("another network");
     genesis_.parameters.chain_id = 7;
     EXPECT_TRUE(verify_pack(dir_.path(), genesis_));
+}
+
+TEST_F(CompliancePack, says_up_to_which_epoch_it_proves_the_validators_and_a_forged_handover_has_its_own_code) {
+    const auto secret =
+        crypto::VotingSecret::from(crypto::VotingAlgorithm::ed25519, crypto::ValidatorSeed{{2}}).value();
+    genesis_.validators.members = {{"alpha-1", "Alpha", secret.public_key(), "127.0.0.1:1"}};
+    seal();
+    EXPECT_FALSE(verify_pack(dir_.path(), genesis_)->epoch);
+    auto next = genesis_.validators;
+    next.epoch = Epoch{1};
+    next.members[0].name = "alpha-2";
+    ledger::ConsensusBlock block;
+    block.height = Height{9};
+    block.next_validators = ledger::hash_of(next);
+    codec::WireWriter out;
+    encode(out, block);
+    ledger::VoteStatement statement;
+    statement.kind = ledger::VoteKind::finalize;
+    statement.digest = digest_of(block);
+    ledger::HandoverChain chain{
+        .chain_id = 7,
+        .genesis = ledger::hash_of(genesis_),
+        .handovers = {
+            {out.bytes(), 0, {{{0}, secret.sign(signed_bytes(7, statement)).value()}}, encode_validator_set(next)}}};
+    put("handovers.json", ledger::to_json(chain));
+    seal();
+    EXPECT_EQ(verify_pack(dir_.path(), genesis_)->epoch, Epoch{1});
+    chain.handovers[0].votes[0].signature[0] ^= 1;
+    put("handovers.json", ledger::to_json(chain));
+    seal(); // a member signs the pack all the same
+    EXPECT_EQ(verify_pack(dir_.path(), genesis_).error().code, error::HandoverInvalid);
 }
 
 TEST(TlsProbe, of_a_port_without_a_listener_says_so) {

@@ -6,8 +6,7 @@
 #include "cli/config.hpp"
 #include "cli/dev_state.hpp"
 #include "cli/files.hpp"
-#include "cli/invocation.hpp"
-#include "cli/rpc_client.hpp"
+#include "cli/known_chain.hpp"
 #include "cli/sender.hpp"
 #include "cli/tls_probe.hpp"
 #include "crypto/certificate.hpp"
@@ -57,6 +56,7 @@ private:
     void verb(std::string name, std::vector<int> rows, std::string shows, std::vector<std::string> words,
               int expected = 0);
     void check_genesis();
+    void check_epochs();
     void check_agreement();
     void check_node_ports();
     void check_evidence_drill();
@@ -64,6 +64,7 @@ private:
     Invocation& invocation_;
     std::string directory_;
     ledger::Genesis genesis_;
+    ledger::ValidatorSet validators_ = genesis_.validators; // of the present epoch
     std::vector<Outcome> outcomes_;
 };
 
@@ -100,6 +101,30 @@ void Report::check_genesis() {
           {"error", complete ? std::string{} : complete.error().text()}}});
 }
 
+/// Keeps the handovers in the pack: whoever verifies it has the validators of every epoch then.
+void Report::check_epochs() {
+    const auto follow = [&]() -> Result<std::vector<ledger::KnownEpoch>> {
+        CRN_TRY(rpc, open_rpc(invocation_));
+        CRN_TRY(chain, fetch_handovers(rpc));
+        CRN_TRY(epochs, ledger::follow_handovers(genesis_, chain));
+        CRN_CHECK(write_file(directory_ + "/" + std::string{kPackHandovers}, ledger::to_json(chain), Access::shared,
+                             Existing::replace));
+        return epochs;
+    };
+    const auto epochs = follow();
+    if (epochs) validators_ = epochs->back().validators;
+    json validators = json::array();
+    for (const auto& one : validators_.members)
+        validators.push_back({{"name", one.name}, {"organisation", one.organisation}, {"key", text_of(one.key)}});
+    add({"epochs",
+         {61, 76},
+         "every change of validators since genesis is signed by a quorum of those before it",
+         epochs.has_value(),
+         {{"epoch", validators_.epoch.value},
+          {"validators", std::move(validators)},
+          {"error", epochs ? std::string{} : epochs.error().text()}}});
+}
+
 /// The same block at a height that all have: one ledger, one result.
 void Report::check_agreement() {
     const auto state = read_dev_state(dev_dir(invocation_));
@@ -121,7 +146,7 @@ void Report::check_agreement() {
         nodes.emplace_back(url, std::move(*rpc));
     }
     std::string agreed;
-    bool same = nodes.size() >= genesis_.validators.quorum() || nodes.size() == urls.size();
+    bool same = nodes.size() >= validators_.quorum() || nodes.size() == urls.size();
     for (auto& [url, rpc] : nodes) {
         std::ostringstream number;
         number << "0x" << std::hex << lowest;
@@ -140,7 +165,7 @@ void Report::check_agreement() {
 void Report::check_node_ports() {
     bool passed = true;
     json evidence = json::array();
-    for (const auto& validator : genesis_.validators.members) {
+    for (const auto& validator : validators_.members) {
         const auto address = parse_host_port(validator.address);
         if (!address) continue;
         const auto seen = probe_tls(address->host, address->port, kProbeLimit);
@@ -188,6 +213,8 @@ void Report::run_all(Progress& progress) {
     const auto stage = [&](const char* name) { progress.stage(name); };
     stage("Genesis");
     check_genesis();
+    stage("Validators since genesis");
+    check_epochs();
     stage("Agreement of the nodes");
     check_agreement();
     stage("Ports of the nodes");
@@ -251,7 +278,9 @@ Status report(Invocation& invocation) {
     const auto organisation =
         std::ranges::find(genesis.organisations, key.public_key(), &ledger::Organisation::signing_key);
     if (organisation == genesis.organisations.end())
-        return fail(error::KeyInvalid, *invocation.flag("org") + "/signing.key is no member's key");
+        return fail(error::KeyInvalid, *invocation.flag("org") +
+                                           "/signing.key is no key of an organisation that founded the "
+                                           "network: only those stand in the genesis file that a pack is checked with");
 
     CRN_CHECK(make_directory(directory, Access::shared));
     Report work{invocation, directory, genesis};
@@ -293,13 +322,19 @@ Status verify(Invocation& invocation) {
     CRN_TRY(seal, verify_pack(invocation.argument(0), genesis));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
-        terminal.out
-            << json{{"organisation", seal.organisation}, {"created", seal.created}, {"files", seal.files}}.dump(2)
-            << '\n';
+        terminal.out << json{{"organisation", seal.organisation},
+                             {"created", seal.created},
+                             {"files", seal.files},
+                             {"epoch", seal.epoch ? json(seal.epoch->value) : json()}}
+                            .dump(2)
+                     << '\n';
     else
         print_fields(terminal, {{"pack", "complete and unchanged"},
                                 {"signed by", seal.organisation},
-                                {"files", std::to_string(seal.files)}});
+                                {"files", std::to_string(seal.files)},
+                                {"validators",
+                                 seal.epoch ? "every handover holds, up to epoch " + std::to_string(seal.epoch->value)
+                                            : "the pack does not say"}});
     return {};
 }
 
@@ -324,7 +359,8 @@ void declare_compliance(CommandList& out) {
         {.noun = "compliance",
          .verb = "report",
          .summary = "run the checks of a live network and write a signed evidence pack",
-         .details = "Looks at genesis, agreement, ports, certificates, and makes a drill of recording, proving and "
+         .details = "Looks at genesis, the validators since, agreement, ports, certificates, and makes a drill of "
+                    "recording, proving and "
                     "verifying a "
                     "document. Writes report.md, report.json and one file of evidence per check, and signs their "
                     "digests. Exit code 1 if "
@@ -339,8 +375,10 @@ void declare_compliance(CommandList& out) {
         {.noun = "compliance",
          .verb = "verify",
          .summary = "check an evidence pack without a node",
-         .details = "Compares every file with the manifest and the manifest with the signature of a member of the "
-                    "genesis file.",
+         .details =
+             "Compares every file with the manifest and the manifest with the signature of a member of the "
+             "genesis file, and checks each handover to later validators that the pack holds (handovers.json, good "
+             "for --handovers of other commands, too).",
          .arguments = {{.name = "DIR", .help = "the pack", .completes = Completes::directory}},
          .flags = {{.name = "genesis",
                     .value = "FILE",

@@ -5,15 +5,16 @@
 #include "cli/dev_state.hpp"
 #include "cli/files.hpp"
 #include "cli/identity_chain.hpp"
-#include "cli/invocation.hpp"
+#include "cli/known_chain.hpp"
 #include "cli/process.hpp"
 #include "cli/rpc_client.hpp"
 #include "cli/rpc_trust.hpp"
 #include "cli/sender.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/p256_key.hpp"
-#include "ledger/genesis.hpp"
+#include "network/peer_identity.hpp"
 #include "signer/sealed_keys.hpp"
+#include "system/addresses.hpp"
 
 #include <algorithm>
 #include <ostream>
@@ -62,19 +63,24 @@ public:
     }
 
     void look_at_machine();
-    void look_at_node(const std::string& config);
+    /// `handovers`: a file of them, for a node that does not run.
+    void look_at_node(const std::string& config, const std::optional<std::string>& handovers);
     void look_at_rpc(const std::string& label, RpcClient& rpc);
 
     const std::vector<Finding>& findings() const { return findings_; }
 
 private:
     void add(Finding finding) { findings_.push_back(std::move(finding)); }
-    void look_at_certificate(const std::string& label, const NodeSettings& settings, const ledger::Genesis& genesis,
+    std::optional<KnownChain> epochs_of(const std::string& label, const NodeSettings& settings, ledger::Genesis genesis,
+                                        bool running, const std::optional<std::string>& handovers);
+    std::optional<ledger::Validator> find_self(const std::string& config, const NodeSettings& settings,
+                                               const KnownChain& chain);
+    void look_at_certificate(const std::string& label, const NodeSettings& settings, const KnownChain& chain,
                              const ledger::Validator& self);
     void look_at_listener(const std::string& label, const zone::ListenerFilesConfig& files);
     void look_at_disk(const std::string& label, const NodeSettings& settings);
     void look_at_ports(const std::string& label, const NodeSettings& settings, bool running);
-    void look_at_peers(const std::string& label, const ledger::Genesis& genesis, const ledger::Validator& self);
+    void look_at_peers(const std::string& label, const ledger::ValidatorSet& set, const ledger::Validator& self);
 
     std::int64_t now_;
     std::vector<Finding> findings_;
@@ -107,21 +113,36 @@ std::string trusted_url(const rpc::ServerConfig& config) {
     return url;
 }
 
-/// CAs that the organisation has added since genesis, if the node answers.
-std::vector<Bytes> cas_on_chain(const NodeSettings& settings, const std::string& organisation) {
-    std::vector<Bytes> out;
-    auto rpc = RpcClient::open(trusted_url(settings.rpc), {}, 2);
-    if (!rpc) return out;
-    const auto index = organisation_index(*rpc, organisation);
-    if (!index) return out;
-    const auto found =
-        ask(*rpc, ledger::kIdentitiesContract, "caCertificates(uint256)", {*index}, "(bool,(bytes32,uint64,bytes)[])");
-    if (!found) return out;
-    for (const auto& ca : (*found)[1].list()) out.push_back(to_bytes(ca.list()[2].bytes()));
-    return out;
-}
+/// What vouches for the nodes of one organisation: its CA of genesis, and what it has on the chain if the node answers.
+class ShownTrust final : public network::PeerTrust {
+public:
+    ShownTrust(const NodeSettings& settings, const ledger::Genesis& genesis, const std::string& organisation) {
+        const auto founder = std::ranges::find(genesis.organisations, organisation, &ledger::Organisation::name);
+        if (founder != genesis.organisations.end())
+            if (auto der = crypto::certificate_der(founder->ca_certificate_pem)) cas_.push_back(*std::move(der));
+        auto rpc = RpcClient::open(trusted_url(settings.rpc), {}, 2);
+        if (!rpc) return;
+        if (cas_.empty())
+            if (const auto joined = ask(*rpc, system::kMembersAddress, "organisationByName(string)", {organisation},
+                                        "(uint256,(string,address,bool,bytes32,string))"))
+                if (auto der = crypto::certificate_der((*joined)[1].list()[4].as_text()))
+                    cas_.push_back(*std::move(der));
+        const auto index = organisation_index(*rpc, organisation);
+        if (!index) return;
+        const auto found = ask(*rpc, ledger::kIdentitiesContract, "caCertificates(uint256)", {*index},
+                               "(bool,(bytes32,uint64,bytes)[])");
+        if (!found) return;
+        for (const auto& ca : (*found)[1].list()) cas_.push_back(to_bytes(ca.list()[2].bytes()));
+    }
+    std::vector<Bytes> cas_of(std::string_view) const override { return cas_; }
+    /// The node itself judges that, by the chain.
+    bool is_revoked(std::string_view, const Hash256&) const override { return false; }
 
-void Doctor::look_at_certificate(const std::string& label, const NodeSettings& settings, const ledger::Genesis& genesis,
+private:
+    std::vector<Bytes> cas_;
+};
+
+void Doctor::look_at_certificate(const std::string& label, const NodeSettings& settings, const KnownChain& chain,
                                  const ledger::Validator& self) {
     const auto check = label + " certificate";
     const auto fix = "Issue a new one with the organisation's CA: cairn org renew (if everything has expired: "
@@ -130,17 +151,15 @@ void Doctor::look_at_certificate(const std::string& label, const NodeSettings& s
     if (!pem) return bad(check, pem.error());
     const auto keys = signer::read_sealed_keys(settings.node.keys_file);
     if (!keys) return bad(check, keys.error());
-    const auto organisation = std::ranges::find(genesis.organisations, self.organisation, &ledger::Organisation::name);
     const auto der = crypto::certificate_der(*pem);
     if (!der) return bad(check, der.error());
-    if (organisation == genesis.organisations.end()) return;
-    auto bound = crypto::verify_node_certificate(*der, organisation->ca_certificate_pem, now_);
-    if (!bound && bound.error().code == error::CertificateForeign)
-        bound = crypto::verify_node_certificate(*der, cas_on_chain(settings, organisation->name), now_);
-    if (!bound) return bad(check, bound.error());
-    if (*bound != self.key)
+    // As the other nodes judge it: a certificate may name the key that the validator had before.
+    const auto seat = network::identify_peer(
+        *der, chain.present(), ShownTrust{settings, chain.genesis, self.organisation}, now_, network::Whose::own);
+    if (!seat) return bad(check, seat.error());
+    if (chain.present().members[seat->value].name != self.name)
         return bad(check, settings.node.tls_certificate_file + " names another consensus key",
-                   "The certificate was issued for another validator, or the validator's key was replaced.", fix);
+                   "The certificate was issued for another validator.", fix);
     if (const auto point = crypto::certificate_point(*pem); !point || *point != to_bytes(keys->public_keys.tls))
         return bad(check, settings.node.tls_certificate_file + " is of another TLS key than " + settings.node.keys_file,
                    "The certificate or the sealed keys were replaced alone.", fix);
@@ -150,7 +169,9 @@ void Doctor::look_at_certificate(const std::string& label, const NodeSettings& s
     if (days < kExpiryWarningDays)
         return warn(check, "expires in " + std::to_string(days) + " days",
                     "Certificates end; peers refuse the node from then on.", fix);
-    good(check, "valid for " + std::to_string(days) + " days, names this validator's key");
+    const bool is_present = crypto::claimed_consensus_key(*der).value_or(crypto::VotingKey{}) == self.key;
+    good(check, "valid for " + std::to_string(days) + " days, names this validator" +
+                    (is_present ? "'s key" : " and a key that it had before; cairn org renew names the present one"));
 }
 
 void Doctor::look_at_listener(const std::string& label, const zone::ListenerFilesConfig& files) {
@@ -210,10 +231,10 @@ void Doctor::look_at_ports(const std::string& label, const NodeSettings& setting
     }
 }
 
-void Doctor::look_at_peers(const std::string& label, const ledger::Genesis& genesis, const ledger::Validator& self) {
+void Doctor::look_at_peers(const std::string& label, const ledger::ValidatorSet& set, const ledger::Validator& self) {
     std::size_t reached = 1;
     std::string lost;
-    for (const auto& peer : genesis.validators.members) {
+    for (const auto& peer : set.members) {
         if (peer.name == self.name) continue;
         const auto address = parse_host_port(peer.address);
         if (address && accepts_connections(address->host, address->port, Milliseconds{1'000}))
@@ -221,9 +242,9 @@ void Doctor::look_at_peers(const std::string& label, const ledger::Genesis& gene
         else
             lost += (lost.empty() ? "" : ", ") + peer.name + " at " + peer.address;
     }
-    const auto quorum = genesis.validators.quorum();
-    const auto text = std::to_string(reached) + " of " + std::to_string(genesis.validators.size()) +
-                      " validators reachable, itself included";
+    const auto quorum = set.quorum();
+    const auto text =
+        std::to_string(reached) + " of " + std::to_string(set.size()) + " validators reachable, itself included";
     const auto cause = "Not reached: " + lost + ". They do not run, or a firewall is between.";
     const auto fix = "Ask their operators to run cairn doctor; let their port through the firewall";
     if (reached < quorum)
@@ -234,7 +255,81 @@ void Doctor::look_at_peers(const std::string& label, const ledger::Genesis& gene
         good(label + " peers", text);
 }
 
-void Doctor::look_at_node(const std::string& config) {
+/// The validators as far as the file or the running node tells, each handover checked.
+std::optional<KnownChain> Doctor::epochs_of(const std::string& label, const NodeSettings& settings,
+                                            ledger::Genesis genesis, bool running,
+                                            const std::optional<std::string>& handovers) {
+    const auto check = label + " epochs";
+    auto known = known_chain(std::move(genesis), handovers);
+    if (!known) return bad(check, known.error()), std::nullopt;
+    if (!handovers && running) {
+        std::string token;
+        if (!settings.rpc.token_file.empty())
+            if (const auto text = read_secret_file(settings.rpc.token_file)) token = text->substr(0, text->find('\n'));
+        auto rpc = RpcClient::open(trusted_url(settings.rpc), token, 5);
+        const auto told = rpc ? fetch_handovers(*rpc) : std::unexpected(rpc.error());
+        if (!told) return bad(check, told.error()), std::nullopt;
+        auto epochs = ledger::follow_handovers(known->genesis, *told);
+        if (!epochs) return bad(check, epochs.error()), std::nullopt;
+        known->epochs = *std::move(epochs);
+    }
+    const auto epoch = "epoch " + std::to_string(known->present().epoch.value);
+    if (handovers || running)
+        good(check, epoch + ", every handover since genesis is signed by the validators before it");
+    else
+        warn(check, "looked at with the validators of genesis", "The node does not run, so nobody tells of later ones.",
+             "Start it, or give --handovers FILE (cairn validator handovers --out FILE, from any node)");
+    return *std::move(known);
+}
+
+/// The seat that one of the node's voting keys has now.
+std::optional<ledger::Validator> Doctor::find_self(const std::string& config, const NodeSettings& settings,
+                                                   const KnownChain& chain) {
+    const auto check = config + " validator key";
+    std::vector<crypto::VotingKey> keys;
+    auto files = settings.node.voting_keys_files;
+    files.insert(files.begin(), settings.node.keys_file);
+    for (const auto& file : files) {
+        const auto sealed = signer::read_sealed_keys(file);
+        if (!sealed) return bad(check, sealed.error()), std::nullopt;
+        keys.push_back(sealed->public_keys.consensus);
+    }
+    const auto seat_in = [&](const ledger::ValidatorSet& set) -> const ledger::Validator* {
+        for (const auto& key : keys)
+            if (const auto index = set.index_of(key)) return &set.members[index->value];
+        return nullptr;
+    };
+    if (const auto* self = seat_in(chain.present())) {
+        good(self->name + " validator key", "validator " + self->name + " of " + self->organisation);
+        return *self;
+    }
+    for (auto epoch = chain.epochs.rbegin(); epoch != chain.epochs.rend(); ++epoch) {
+        const auto* before = seat_in(epoch->validators);
+        if (before == nullptr) continue;
+        const auto& members = chain.present().members;
+        const auto seat = std::ranges::find(members, before->name, &ledger::Validator::name);
+        const auto until = before->name + " until epoch " + std::to_string(epoch->validators.epoch.value);
+        if (seat == members.end())
+            bad(check, "its keys were those of " + until + ", which is no validator any more",
+                "The organisations removed it.", "Stop the node; to come back it needs a new key and a decision");
+        else
+            bad(check, "its keys are those of " + until + "; since then it votes with " + text_of(seat->key),
+                "The file of the new key is not named in the configuration.",
+                "Add it to voting_keys in section [signer], and start the node again");
+        return std::nullopt;
+    }
+    if (settings.node.join)
+        warn(check, "no validator yet",
+             "The organisations have not admitted it, or these validators are not the newest.",
+             "cairn validator add, or cairn validator list on another node");
+    else
+        bad(check, settings.node.keys_file + " belongs to no validator",
+            "The key or the genesis file is of another network.",
+            "Use the files of `cairn org init` and the genesis all have signed");
+    return std::nullopt;
+}
+
+void Doctor::look_at_node(const std::string& config, const std::optional<std::string>& handovers) {
     const auto settings = read_node_config(config);
     if (!settings) return bad(config + " configuration", settings.error());
     good(config + " configuration", "well-formed");
@@ -247,28 +342,23 @@ void Doctor::look_at_node(const std::string& config) {
     else
         good(config + " genesis", "signed by all " + std::to_string(genesis->organisations.size()) + " organisations");
 
-    const auto sealed = signer::read_sealed_keys(settings->node.keys_file);
-    if (!sealed) return bad(config + " validator key", sealed.error());
-    const auto index = genesis->validators.index_of(sealed->public_keys.consensus);
-    if (!index)
-        return bad(config + " validator key", settings->node.keys_file + " belongs to no validator in genesis",
-                   "The key or the genesis file is of another network.",
-                   "Use the files of `cairn org init` and the genesis all have signed");
-    const auto& self = genesis->validators.members[index->value];
-    good(self.name + " validator key", "validator " + self.name + " of " + self.organisation);
-    look_at_certificate(self.name, *settings, *genesis, self);
-    if (settings->rpc.tls) look_at_listener(self.name, *settings->rpc.tls);
-    if (settings->management) look_at_listener(self.name, settings->management->tls.files);
-    if (settings->regulator) look_at_listener(self.name, settings->regulator->tls.files);
-    look_at_disk(self.name, *settings);
     const bool running = accepts_connections(settings->rpc.address == "0.0.0.0" ? "127.0.0.1" : settings->rpc.address,
                                              settings->rpc.port, Milliseconds{500});
-    look_at_ports(self.name, *settings, running);
-    look_at_peers(self.name, *genesis, self);
+    const auto chain = epochs_of(config, *settings, *genesis, running, handovers);
+    if (!chain) return;
+    const auto self = find_self(config, *settings, *chain);
+    if (!self) return;
+    look_at_certificate(self->name, *settings, *chain, *self);
+    if (settings->rpc.tls) look_at_listener(self->name, *settings->rpc.tls);
+    if (settings->management) look_at_listener(self->name, settings->management->tls.files);
+    if (settings->regulator) look_at_listener(self->name, settings->regulator->tls.files);
+    look_at_disk(self->name, *settings);
+    look_at_ports(self->name, *settings, running);
+    look_at_peers(self->name, chain->present(), *self);
     if (!running)
-        warn(self.name + " process", "the node does not run",
+        warn(self->name + " process", "the node does not run",
              "Nothing answers at " + settings->rpc.address + ":" + std::to_string(settings->rpc.port) + ".",
-             "cairn node run --config " + config + "   or, in a development network: cairn dev restart " + self.name);
+             "cairn node run --config " + config + "   or, in a development network: cairn dev restart " + self->name);
 }
 
 void Doctor::look_at_rpc(const std::string& label, RpcClient& rpc) {
@@ -307,7 +397,7 @@ Status doctor(Invocation& invocation) {
         for (const auto& node : state->nodes) configs.push_back(node.config);
     for (const auto& config : configs) {
         progress.update(config);
-        doctor.look_at_node(config);
+        doctor.look_at_node(config, invocation.flag("handovers"));
     }
     if (configs.empty() || invocation.has("rpc")) {
         CRN_TRY(rpc, open_rpc(invocation));
@@ -370,11 +460,15 @@ void declare_doctor(CommandList& out) {
                   .help = "a node's configuration to examine (default: the development network's nodes; repeatable)",
                   .repeatable = true,
                   .completes = Completes::file});
+    flags.push_back(handovers_flag());
     out.push_back({.noun = "doctor",
                    .summary = "look for what is wrong, and how to mend it",
-                   .details = "Examines certificates, keys, clock, ports, disk, versions, and whether the "
-                              "other validators can be "
-                              "reached. Exit code 1 if there is a problem; warnings do not count.",
+                   .details =
+                       "Examines certificates, keys, clock, ports, disk, versions, and whether the "
+                       "other validators can be "
+                       "reached. Who they are it learns from genesis and the handovers to later validators, which "
+                       "the running node tells and doctor checks; for a node that does not run, give them with "
+                       "--handovers. Exit code 1 if there is a problem; warnings do not count.",
                    .flags = std::move(flags),
                    .examples = {{"cairn doctor", "the development network"},
                                 {"cairn doctor --config /srv/cairn/node.toml", "a validator's machine"}},

@@ -2,11 +2,10 @@
 #include "base/errors/cli.hpp"
 #include "base/errors/consensus.hpp"
 #include "cli/files.hpp"
-#include "cli/invocation.hpp"
+#include "cli/known_chain.hpp"
 #include "cli/node_data.hpp"
 #include "cli/rpc_client.hpp"
 #include "consensus/evidence.hpp"
-#include "ledger/genesis.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -85,35 +84,31 @@ Status evidence_list(Invocation& invocation) {
 }
 
 Status evidence_verify(Invocation& invocation) {
-    const auto genesis_file = invocation.flag("genesis");
-    if (!genesis_file) return fail(error::CliUsage, "missing --genesis GENESIS\n" + usage_of(invocation.command()));
     CRN_TRY(proof, read_proof(invocation.argument(0)));
-    CRN_TRY(genesis_text, read_file(*genesis_file));
-    CRN_TRY(genesis, ledger::genesis_from_json(genesis_text));
-    CRN_CHECK(ledger::verify_signatures(genesis));
-    const auto chain_id = genesis.parameters.chain_id;
+    CRN_TRY(known, known_chain(invocation));
+    const auto chain_id = known.genesis.parameters.chain_id;
     if (proof.chain_id != chain_id)
         return fail(error::EvidenceInvalid, "it is of chain " + std::to_string(proof.chain_id) +
                                                 ", the genesis file of " + std::to_string(chain_id));
-    if (const auto epoch = consensus::epoch_of(proof.evidence); epoch != genesis.validators.epoch)
-        return fail(error::CliPrecondition, "it is of epoch " + std::to_string(epoch.value) +
-                                                ", and the genesis file names the validators of epoch 0 alone");
-    if (!consensus::proves_guilt(proof.evidence, chain_id, genesis.validators, consensus::voting_verifier()))
+    const auto epoch = consensus::epoch_of(proof.evidence);
+    CRN_TRY(validators, known.of(epoch));
+    if (!consensus::proves_guilt(proof.evidence, chain_id, validators, consensus::voting_verifier()))
         return fail(error::EvidenceInvalid, "the signatures do not hold, or an honest validator may have made them");
-    const auto& offender = genesis.validators.members[proof.evidence.offender.value];
+    const auto& offender = validators.members[proof.evidence.offender.value];
     const std::string kind{kind_of(proof.evidence)};
     const auto& terminal = invocation.terminal();
     if (terminal.json) {
         terminal.out << json{{"guilty", true},
                              {"validator", offender.name},
                              {"organisation", offender.organisation},
+                             {"epoch", epoch.value},
                              {"kind", kind}}
                             .dump(2)
                      << '\n';
         return {};
     }
     terminal.out << terminal.styled(Style::green, "Proved:") << " validator " << offender.name << " of "
-                 << offender.organisation << " signed " << kind << ".\n";
+                 << offender.organisation << " signed " << kind << " in epoch " << epoch.value << ".\n";
     return {};
 }
 
@@ -138,14 +133,22 @@ void declare_evidence(CommandList& out) {
         {.noun = "evidence",
          .verb = "verify",
          .summary = "check a proof against a validator, without any node",
-         .details = "The file holds what the validator signed: two messages that contradict each other, or a batch "
-                    "with an invalid transaction. Exit code 8 if it proves nothing.",
+         .details =
+             "The file holds what the validator signed: two messages that contradict each other, or a batch "
+             "with an invalid transaction. Exit code 8 if it proves nothing. Whose signature it is follows from the "
+             "validators of its epoch. Those of the first are in the genesis file; for later ones give --handovers, "
+             "which anybody gets from any node (`cairn validator handovers --out handovers.json`) and nobody has to "
+             "believe: each set of validators has signed for the next.",
          .arguments = {{"FILE", "evidence file from a node's data directory", Need::one, {}, Completes::file}},
          .flags = {{.name = "genesis",
                     .value = "GENESIS",
                     .help = "the network's genesis file (required)",
-                    .completes = Completes::file}},
-         .examples = {{"cairn evidence verify proofs/epoch-0-validator-2-0.json --genesis genesis.json", ""}},
+                    .completes = Completes::file},
+                   handovers_flag()},
+         .examples = {{"cairn evidence verify proofs/epoch-0-validator-2-0.json --genesis genesis.json", ""},
+                      {"cairn evidence verify proofs/epoch-3-validator-1-0.json --genesis genesis.json --handovers "
+                       "handovers.json",
+                       "of a later epoch"}},
          .run = evidence_verify});
 }
 

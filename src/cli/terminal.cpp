@@ -189,6 +189,7 @@ Exit exit_of(ErrorCode code) {
     case error::EvidenceInvalid:
     case error::EvidencePackInvalid:
     case error::ProofInvalid:
+    case error::HandoverInvalid:
     case error::SignatureContradicts:
     case error::SignerRolledBack:
     case error::SignerStateDamaged:

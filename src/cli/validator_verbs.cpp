@@ -5,7 +5,7 @@
 #include "base/errors/ledger.hpp"
 #include "cli/files.hpp"
 #include "cli/governance.hpp"
-#include "cli/invocation.hpp"
+#include "cli/known_chain.hpp"
 #include "cli/organisation.hpp"
 #include "cli/voting_key_proof.hpp"
 #include "system/addresses.hpp"
@@ -42,6 +42,33 @@ Status validator_list(Invocation& invocation) {
         table.row({text_of(member, "name"), text_of(member, "organisation"), text_of(member, "algorithm"),
                    text_of(member, "publicKey"), text_of(member, "address")});
     table.print(terminal);
+    return {};
+}
+
+/// What the node tells is checked now if --genesis is given, and by whoever uses the file in any case.
+Status validator_handovers(Invocation& invocation) {
+    const auto out = invocation.flag("out");
+    if (!out) return fail(error::CliUsage, "missing --out FILE\n" + usage_of(invocation.command()));
+    CRN_TRY(rpc, open_rpc(invocation));
+    CRN_TRY(chain, fetch_handovers(rpc));
+    const auto text = ledger::to_json(chain);
+    if (const auto file = invocation.flag("genesis")) {
+        CRN_TRY(genesis_text, read_file(*file, ledger::kGenesisBytesMax));
+        CRN_TRY(genesis, ledger::genesis_from_json(genesis_text));
+        CRN_CHECK(ledger::verify_signatures(genesis));
+        CRN_TRY(epochs, ledger::follow_handovers(genesis, chain));
+        static_cast<void>(epochs);
+    }
+    CRN_CHECK(write_file(*out, text, Access::shared, Existing::replace));
+    const auto& terminal = invocation.terminal();
+    if (terminal.json)
+        terminal.out
+            << json{{"handovers", chain.handovers.size()}, {"genesis", to_hex(chain.genesis)}, {"file", *out}}.dump(2)
+            << '\n';
+    else
+        print_fields(terminal, {{"handovers", std::to_string(chain.handovers.size())},
+                                {"checked", invocation.has("genesis") ? "each, from genesis on" : "no: give --genesis"},
+                                {"file", *out}});
     return {};
 }
 
@@ -112,6 +139,27 @@ void declare_validator(CommandList& out) {
                    .flags = list_flags,
                    .examples = {{"cairn validator list", ""}, {"cairn validator list --epoch 0 --json", ""}},
                    .run = validator_list});
+    auto handover_flags = rpc_flags();
+    handover_flags.insert(handover_flags.begin(), {{.name = "out",
+                                                    .value = "FILE",
+                                                    .help = "where to (required); an older file is replaced",
+                                                    .completes = Completes::file},
+                                                   {.name = "genesis",
+                                                    .value = "GENESIS",
+                                                    .help = "check each handover from this genesis file on",
+                                                    .completes = Completes::file}});
+    out.push_back({.noun = "validator",
+                   .verb = "handovers",
+                   .summary = "save how each set of validators handed over to the next, for auditors",
+                   .details =
+                       "The validators change while the chain runs, and the genesis file names the first alone. Who "
+                       "checks evidence or an audit log without a node takes this file with --handovers, beside the "
+                       "genesis file. Any node has it, and no node has to be trusted: the last block of each epoch "
+                       "names the next set and is signed by a quorum of the set before, from genesis on. A file is "
+                       "good up to the epoch in which it was saved.",
+                   .flags = handover_flags,
+                   .examples = {{"cairn validator handovers --out handovers.json --genesis genesis.json", ""}},
+                   .run = validator_handovers});
     auto key_flags = proposing_flags();
     key_flags.push_back({.name = "proof",
                          .value = "FILE",

@@ -4,7 +4,7 @@
 #include "codec/abi.hpp"
 #include "codec/rlp.hpp"
 #include "crypto/hash.hpp"
-#include "ledger/consensus_block.hpp"
+#include "ledger/handovers.hpp"
 #include "ledger/selector.hpp"
 #include "ledger/trie_proof.hpp"
 
@@ -19,36 +19,6 @@ std::unexpected<Error> refuse(const std::string& step, std::string_view why) {
 /// The same failure as a step of this verification.
 std::unexpected<Error> refuse(const std::string& step, const Error& error) { return refuse(step, error.detail); }
 
-Status check_votes(std::uint64_t chain_id, const ValidatorSet& set, const VoteStatement& statement,
-                   const std::vector<Certificate::Entry>& votes, const std::string& step) {
-    if (auto status = verify_certificate(chain_id, set, {statement, votes}); !status)
-        return refuse(step, status.error());
-    return {};
-}
-
-/// The set that `handover` hands over to.
-Result<ValidatorSet> hand_over(std::uint64_t chain_id, const ValidatorSet& set, const EpochHandover& handover,
-                               const std::string& step) {
-    codec::WireReader in{handover.block};
-    const ConsensusBlock block = decode_consensus_block(in);
-    if (!in.finish()) return refuse(step, "the block is malformed");
-    if (block.epoch != set.epoch) return refuse(step, "the block is of another epoch");
-    if (!block.next_validators) return refuse(step, "the block does not end its epoch");
-    if (handover.view < block.view.value) return refuse(step, "finalized before its view");
-    const VoteStatement statement{.kind = VoteKind::finalize,
-                                  .epoch = set.epoch,
-                                  .number = handover.view,
-                                  .lane = 0,
-                                  .digest = crypto::keccak256(handover.block)};
-    CRN_CHECK(check_votes(chain_id, set, statement, handover.votes, step));
-    if (crypto::keccak256(handover.validators) != *block.next_validators)
-        return refuse(step, "the next validators are not those that the block names");
-    auto next = decode_validator_set(handover.validators);
-    if (!next) return refuse(step, next.error());
-    if (next->epoch != set.epoch.next()) return refuse(step, "the next validators are not of the next epoch");
-    return std::move(*next);
-}
-
 struct CertifiedHeader {
     BlockHeader header;
     Hash256 hash;
@@ -60,7 +30,8 @@ Result<CertifiedHeader> check_header(std::uint64_t chain_id, const ValidatorSet&
     const Hash256 hash = crypto::keccak256(bundle.header);
     const VoteStatement statement{
         .kind = VoteKind::execution, .epoch = set.epoch, .number = header->number, .lane = 0, .digest = hash};
-    CRN_CHECK(check_votes(chain_id, set, statement, bundle.votes, "certificate"));
+    if (const auto status = verify_certificate(chain_id, set, {statement, bundle.votes}); !status)
+        return refuse("certificate", status.error());
     return CertifiedHeader{*header, hash};
 }
 
@@ -155,11 +126,9 @@ Result<ProvenRecord> verify_bundle(const Genesis& genesis, const ProofBundle& bu
     const std::uint64_t chain_id = genesis.parameters.chain_id;
     if (bundle.chain_id != chain_id) return refuse("genesis", "the bundle names another chain id");
 
-    ValidatorSet set = genesis.validators;
-    for (std::size_t i = 0; i < bundle.handovers.size(); ++i) {
-        CRN_TRY(next, hand_over(chain_id, set, bundle.handovers[i], "handover " + std::to_string(i)));
-        set = std::move(next);
-    }
+    const auto epochs = follow_handovers(genesis, std::span{bundle.handovers});
+    if (!epochs) return fail(error::ProofInvalid, epochs.error().detail);
+    const ValidatorSet& set = epochs->back().validators;
     CRN_TRY(certified, check_header(chain_id, set, bundle));
 
     ProvenRecord proven{.digest = digest,

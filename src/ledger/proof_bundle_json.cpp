@@ -1,7 +1,7 @@
-// The JSON form of a proof bundle. Reading is lenient in detail and strict in sum: what was read must be written as exactly the
+// The JSON forms of a proof bundle and of a chain of handovers. Reading is lenient in detail and strict in sum: what was read must be written as exactly the
 // same text again.
 #include "base/errors/ledger.hpp"
-#include "ledger/proof_bundle.hpp"
+#include "ledger/handovers.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -12,6 +12,8 @@ namespace {
 using Json = nlohmann::json; // objects are std::map: keys come out sorted
 
 constexpr std::string_view kFormat = "cairn-proof-bundle";
+constexpr std::string_view kHandoversFormat = "cairn-handovers";
+constexpr std::uint64_t kHandoversVersion = 1;
 constexpr std::size_t kProofNodesMax = 65; // one for each nibble of a key, and the root
 constexpr std::size_t kJsonDepthMax = 8;
 
@@ -30,11 +32,14 @@ Json json_of(const std::vector<Certificate::Entry>& votes) {
     return out;
 }
 
-Json json_of(const EpochHandover& handover) {
-    return {{"block", to_hex(handover.block)},
-            {"validators", to_hex(handover.validators)},
-            {"view", handover.view},
-            {"votes", json_of(handover.votes)}};
+Json json_of(const std::vector<EpochHandover>& handovers) {
+    Json out = Json::array();
+    for (const auto& handover : handovers)
+        out.push_back({{"block", to_hex(handover.block)},
+                       {"validators", to_hex(handover.validators)},
+                       {"view", handover.view},
+                       {"votes", json_of(handover.votes)}});
+    return out;
 }
 
 Json json_of(const RecordStorageProof& proof) {
@@ -95,6 +100,13 @@ public:
         }
         return out;
     }
+    std::vector<EpochHandover> handovers(const Json& object, std::size_t limit) {
+        std::vector<EpochHandover> out;
+        for (const auto& handover : array(object, "handovers", limit))
+            out.push_back({bytes(member(handover, "block"), "block"), number(handover, "view"), votes(handover),
+                           bytes(member(handover, "validators"), "validators")});
+        return out;
+    }
     const std::string& failure() const { return failure_; }
 
 private:
@@ -114,13 +126,11 @@ Json parse(std::string_view text) {
 } // namespace
 
 std::string to_json(const ProofBundle& bundle) {
-    Json handovers = Json::array();
-    for (const auto& handover : bundle.handovers) handovers.push_back(json_of(handover));
     const Json out{{"chain_id", bundle.chain_id},
                    {"digest", to_hex(bundle.digest)},
                    {"format", kFormat},
                    {"genesis", to_hex(bundle.genesis)},
-                   {"handovers", handovers},
+                   {"handovers", json_of(bundle.handovers)},
                    {"header", to_hex(bundle.header)},
                    {"record", std::visit([](const auto& proof) { return json_of(proof); }, bundle.proof)},
                    {"version", kBundleVersion},
@@ -142,9 +152,7 @@ Result<ProofBundle> bundle_from_json(std::string_view json) {
     bundle.digest = in.fixed<Hash256>(root, "digest");
     bundle.header = in.bytes(in.member(root, "header"), "header");
     bundle.votes = in.votes(root);
-    for (const auto& handover : in.array(root, "handovers", kBundleHandoversMax))
-        bundle.handovers.push_back({in.bytes(in.member(handover, "block"), "block"), in.number(handover, "view"),
-                                    in.votes(handover), in.bytes(in.member(handover, "validators"), "validators")});
+    bundle.handovers = in.handovers(root, kBundleHandoversMax);
     const Json& record = in.member(root, "record");
     if (record.is_object() && record.contains("receipt_proof")) {
         RecordReceiptProof proof;
@@ -164,6 +172,35 @@ Result<ProofBundle> bundle_from_json(std::string_view json) {
     if (!in.failure().empty()) return refuse(in.failure());
     if (to_json(bundle) != json) return refuse("not in the one form that a bundle has");
     return bundle;
+}
+
+std::string to_json(const HandoverChain& chain) {
+    const Json out{{"chain_id", chain.chain_id},
+                   {"format", kHandoversFormat},
+                   {"genesis", to_hex(chain.genesis)},
+                   {"handovers", json_of(chain.handovers)},
+                   {"version", kHandoversVersion}};
+    return out.dump(2) + "\n";
+}
+
+Result<HandoverChain> handovers_from_json(std::string_view json) {
+    const auto refuse_file = [](std::string_view why) {
+        return fail(error::HandoverInvalid, "file: " + std::string{why});
+    };
+    if (json.size() > kHandoversBytesMax) return refuse_file("longer than 64 MiB");
+    const Json root = parse(json);
+    if (!root.is_object()) return refuse_file("not a JSON object");
+    if (root.value("format", Json{}) != kHandoversFormat) return refuse_file("not a chain of handovers");
+    if (root.value("version", Json{}) != kHandoversVersion)
+        return refuse_file("of a version that this program does not know");
+    Reader in;
+    HandoverChain chain;
+    chain.chain_id = in.number(root, "chain_id");
+    chain.genesis = in.fixed<Hash256>(root, "genesis");
+    chain.handovers = in.handovers(root, kHandoversMax);
+    if (!in.failure().empty()) return refuse_file(in.failure());
+    if (to_json(chain) != json) return refuse_file("not in the one form that a chain of handovers has");
+    return chain;
 }
 
 } // namespace cairn::ledger

@@ -1,5 +1,5 @@
 #include "base/errors/ledger.hpp"
-#include "ledger/proof_bundle.hpp"
+#include "ledger/handovers.hpp"
 
 #include "codec/abi.hpp"
 #include "codec/rlp.hpp"
@@ -277,6 +277,72 @@ TEST(ProofBundle, refuses_a_handover_that_the_old_set_did_not_finalize) {
     scene.bundle = good;
     scene.bundle.handovers.clear();
     scene.expect_refused("certificate");
+}
+
+class Handovers : public testing::Test {
+protected:
+    Handovers() { scene_.hand_over(); }
+    HandoverChain chain() const { return {scene_.bundle.chain_id, scene_.bundle.genesis, scene_.bundle.handovers}; }
+    /// As a file is read.
+    Result<std::vector<KnownEpoch>> follow(const HandoverChain& chain) const {
+        CRN_TRY(read, handovers_from_json(to_json(chain)));
+        return follow_handovers(scene_.genesis, read);
+    }
+    void expect_refused(const HandoverChain& chain, std::string_view why) const {
+        const auto epochs = follow(chain);
+        ASSERT_FALSE(epochs);
+        EXPECT_EQ(epochs.error().code, error::HandoverInvalid);
+        EXPECT_TRUE(epochs.error().detail.starts_with(why)) << epochs.error().detail;
+    }
+    Scene scene_;
+};
+
+TEST_F(Handovers, lead_from_genesis_to_each_later_set) {
+    const auto epochs = follow(chain());
+    ASSERT_TRUE(epochs) << epochs.error().text();
+    ASSERT_EQ(epochs->size(), 2u);
+    EXPECT_EQ((*epochs)[0].validators, scene_.genesis.validators);
+    EXPECT_EQ((*epochs)[0].start, Height{0});
+    EXPECT_EQ((*epochs)[1].validators.epoch, Epoch{1});
+    EXPECT_EQ((*epochs)[1].start, Height{11});
+    EXPECT_EQ(follow({scene_.bundle.chain_id, scene_.bundle.genesis, {}})->size(), 1u);
+}
+
+TEST_F(Handovers, that_are_forged_or_of_another_chain_have_a_code_of_their_own) {
+    auto bent = chain();
+    bent.handovers[0].votes[1].signature[5] ^= 1;
+    expect_refused(bent, "handover 0: vote of validator 2");
+    bent = chain();
+    bent.handovers[0].votes.pop_back();
+    expect_refused(bent, "handover 0: 2 of 3 votes");
+    bent = chain();
+    bent.handovers[0].validators.back() ^= 1;
+    expect_refused(bent, "handover 0: the next validators are not those that the block names");
+    bent = chain();
+    bent.handovers.push_back(bent.handovers[0]);
+    expect_refused(bent, "handover 1: the block is of another epoch");
+    bent = chain();
+    bent.genesis[0] ^= 1;
+    expect_refused(bent, "the handovers are of the chain with genesis");
+    bent = chain();
+    ++bent.chain_id;
+    expect_refused(bent, "the handovers are of the chain with genesis");
+}
+
+TEST_F(Handovers, in_a_file_have_one_text) {
+    const auto good = to_json(chain());
+    ASSERT_TRUE(handovers_from_json(good));
+    for (std::size_t size = 0; size < good.size(); ++size)
+        ASSERT_EQ(handovers_from_json(std::string_view{good}.substr(0, size)).error().code, error::HandoverInvalid);
+    for (const auto& other : {good + " ", to_json(scene_.bundle), std::string{"[]"}, std::string(100, '[')})
+        EXPECT_EQ(handovers_from_json(other).error().code, error::HandoverInvalid);
+    auto changed = good;
+    for (std::size_t i = 0; i < good.size(); ++i) {
+        changed[i] = static_cast<char>(good[i] ^ 1);
+        const auto read = handovers_from_json(changed);
+        ASSERT_FALSE(read && follow_handovers(scene_.genesis, *read)) << "byte " << i;
+        changed[i] = good[i];
+    }
 }
 
 // Every byte of every kind of bundle, changed in its lowest and in a higher bit.

@@ -20,8 +20,9 @@ MethodClass class_of(std::string_view method) {
     if (method.starts_with("eth_sendRaw")) return MethodClass::transaction;
     if (method.starts_with("debug_trace")) return MethodClass::trace;
     if (method == "eth_subscribe" || method.starts_with("eth_new")) return MethodClass::subscription;
-    for (const auto* name : {"eth_getLogs", "eth_getFilterLogs", "eth_feeHistory", "eth_getProof",
-                             "eth_getBlockReceipts", "cairn_getProofBundle", "txpool_content", "txpool_contentFrom"})
+    for (const auto* name :
+         {"eth_getLogs", "eth_getFilterLogs", "eth_feeHistory", "eth_getProof", "eth_getBlockReceipts",
+          "cairn_getProofBundle", "cairn_getHandovers", "txpool_content", "txpool_contentFrom"})
         if (method == name) return MethodClass::history;
     if (method.starts_with("debug_")) return MethodClass::history;
     for (const auto* name :

@@ -1,12 +1,34 @@
 // Evidence that holds without a node.
-#include "ledger/proof_bundle.hpp"
+#include "ledger/handovers.hpp"
 #include "rpc/labels.hpp"
 #include "rpc/lookup.hpp"
 #include "rpc/method.hpp"
 #include "system/records.hpp"
 
+#include <algorithm>
+
 namespace cairn::rpc {
 namespace {
+
+constexpr std::uint64_t kHandoversPerAnswer = 100;
+
+/// How the epochs from the given one on handed over, oldest first; fewer than a full page at the end. The content of the file that
+/// `cairn validator handovers` writes, if it fits in one answer.
+Answer handovers(Context& context, const Parameters& parameters) {
+    const auto present = context.chain.epoch();
+    std::uint64_t from = 0;
+    if (parameters.has(0)) {
+        CRN_TRY(given, parameters.u64(0));
+        from = std::min(given, present.value);
+    }
+    const Epoch to{from + std::min(present.value - from, kHandoversPerAnswer)};
+    CRN_TRY(all, lift(context.chain.handovers(to)));
+    const auto skipped = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(from, all.size()));
+    all.erase(all.begin(), all.begin() + skipped);
+    return ledger::to_json(ledger::HandoverChain{.chain_id = context.chain.genesis().parameters.chain_id,
+                                                 .genesis = ledger::hash_of(context.chain.genesis()),
+                                                 .handovers = std::move(all)});
+}
 
 /// The bundle that shows that `digest` was recorded, against the state of the head; null if it never was. Its JSON is the
 /// content of the file that `cairn record verify` takes.
@@ -52,6 +74,9 @@ Answer proof_bundle(Context& context, const Parameters& parameters) {
 
 } // namespace
 
-void add_proof_methods(MethodTable& table) { table["cairn_getProofBundle"] = {Cost::normal, 1, 3, proof_bundle}; }
+void add_proof_methods(MethodTable& table) {
+    table["cairn_getProofBundle"] = {Cost::normal, 1, 3, proof_bundle};
+    table["cairn_getHandovers"] = {Cost::normal, 0, 1, handovers};
+}
 
 } // namespace cairn::rpc

@@ -1,4 +1,4 @@
-#include "ledger/proof_bundle.hpp"
+#include "ledger/handovers.hpp"
 #include "ledger/selector.hpp"
 #include "rpc/rpc_fixture.hpp"
 
@@ -42,6 +42,15 @@ TEST_F(Proofs, hold_without_the_node) {
     auto changed = call("cairn_getProofBundle", {hex(digest)});
     changed["votes"][0]["signature"] = "0x" + std::string(128, '1');
     EXPECT_FALSE(ledger::verify_bundle(genesis, changed.dump(2) + "\n", digest));
+}
+
+TEST_F(Proofs, tell_handovers_from_any_epoch_on) {
+    const auto genesis = must(ledger::genesis_from_json(call("cairn_getGenesis").dump()));
+    for (const auto* from : {"0x0", "0x7", "0xffffffffffffffff"}) {
+        const auto told = must(ledger::handovers_from_json(call("cairn_getHandovers", {from}).dump(2) + "\n"));
+        EXPECT_EQ(must(ledger::follow_handovers(genesis, told)).size(), 1u); // this chain has one epoch
+    }
+    EXPECT_EQ(error("cairn_getHandovers", {"seven"})["code"], -32602);
 }
 
 TEST_F(Proofs, are_not_given_of_what_was_never_recorded) {

@@ -15,6 +15,8 @@
 #include "system/parameters.hpp"
 #include "system/system_contracts.hpp"
 
+#include <algorithm>
+
 namespace cairn::node {
 namespace {
 
@@ -60,9 +62,9 @@ Result<std::unique_ptr<AuditWatch>> AuditWatch::open(storage::FileSystem& files,
 
 AuditWatch::~AuditWatch() { stop(); }
 
-void AuditWatch::follow(LiveChain& chain, const consensus::Signer& signer) {
+void AuditWatch::follow(LiveChain& chain, const VotingKeys& keys) {
     chain_ = &chain;
-    signer_ = &signer;
+    keys_ = &keys;
     listener_ = chain.listen({.on_block = [this](const std::shared_ptr<const StoredBlock>&) {
         {
             const std::lock_guard lock(mutex_);
@@ -242,8 +244,17 @@ Result<std::uint64_t> AuditWatch::anchor_now() {
     };
     const auto key = sealer_->key();
     if (system::seal_key_of(*state, node_) != key) {
-        const auto vouched = signer_->sign_seal_key({.chain_id = chain_id_, .node = node_, .seal_key = key});
-        if (!vouched) return fail(error::AuditNoSealKey, "the signer does not vouch for " + to_hex(key));
+        // The chain judges by the voting key that it has for this validator now.
+        const auto members = system::validators_of(*state, Epoch{0}).members;
+        const auto self = std::ranges::find(members, node_, &ledger::Validator::name);
+        const auto vouched = self == members.end()
+                                 ? std::nullopt
+                                 : keys_->vouch(self->key, {.chain_id = chain_id_, .node = node_, .seal_key = key});
+        if (!vouched)
+            return fail(error::AuditNoSealKey,
+                        (self == members.end() ? node_ + " is no validator now, so nobody vouches"
+                                               : "the signer of " + text_of(self->key) + " does not vouch") +
+                            " for " + to_hex(key));
         CRN_CHECK(
             send(call_data("introduceKey(string,bytes32,bytes)", {node_, *Hash256::from(key), to_bytes(*vouched)})));
     }

@@ -3,9 +3,9 @@
 
 #include "audit/repeats.hpp"
 #include "audit/trail.hpp"
-#include "consensus/signing.hpp"
 #include "node/alarm_push.hpp"
 #include "node/live_chain.hpp"
+#include "node/voting_keys.hpp"
 
 #include <condition_variable>
 #include <memory>
@@ -36,7 +36,7 @@ public:
     /// For what may come in floods: refusals, connections.
     void note(audit::Event event) { repeats_->note(std::move(event)); }
     /// Both must outlive `stop`.
-    void follow(LiveChain& chain, const consensus::Signer& signer);
+    void follow(LiveChain& chain, const VotingKeys& keys);
     /// Ends the thread; the trail stays open.
     void stop();
     /// Checks the sink by writing to it: the refusal that a privileged act gets.
@@ -63,7 +63,7 @@ private:
     audit::ChainCover cover_;
 
     LiveChain* chain_ = nullptr;
-    const consensus::Signer* signer_ = nullptr;
+    const VotingKeys* keys_ = nullptr;
     std::uint64_t listener_ = 0;
     std::mutex anchor_mutex_;
     std::uint64_t anchored_ = 0; // event; guarded by anchor_mutex_

@@ -18,6 +18,7 @@ start_voting_signers(std::shared_ptr<signer::Client> own, const NodeConfig& conf
     std::vector<std::shared_ptr<signer::Client>> out{std::move(own)};
     for (const auto& file : config.voting_keys_files) {
         CRN_TRY(client, signer::Client::start({.keys_file = file,
+                                               .sealer_file = config.keys_file,
                                                .passphrase_file = config.passphrase_file,
                                                .chain_id = chain_id,
                                                .witness_file = file + ".witness"}));

@@ -13,7 +13,7 @@ namespace cairn::node {
 /// Thread-safe.
 class VotingKeys final : public consensus::Signer {
 public:
-    /// The first one also vouches for the audit log. Not empty.
+    /// The first one also seals the audit log. Not empty.
     explicit VotingKeys(std::vector<std::shared_ptr<signer::Client>> signers) : signers_(std::move(signers)) {}
 
     /// Takes the key that is in `set` into use, and says which validator it makes this node; nothing if none is.
@@ -37,7 +37,15 @@ public:
         return signers_[in_use_]->sign_proposal(block);
     }
     std::optional<crypto::Signature> sign_seal_key(const ledger::SealKeyStatement& statement) const override {
-        return signers_.front()->sign_seal_key(statement);
+        return vouch(in_use(), statement);
+    }
+    /// With this voting key: the one that the chain has for the validator, which the next epoch takes into use. Nothing if no signer
+    /// has it, or it does not know the seal key.
+    std::optional<crypto::Signature> vouch(const crypto::VotingKey& key,
+                                           const ledger::SealKeyStatement& statement) const {
+        for (const auto& signer : signers_)
+            if (signer->keys().consensus == key) return signer->sign_seal_key(statement);
+        return std::nullopt;
     }
 
 private:

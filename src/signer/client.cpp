@@ -56,6 +56,7 @@ Result<std::shared_ptr<Client>> Client::start(const ClientConfig& config) {
     out->buffer_.resize(kReplyBytesMax);
     StartRequest request;
     request.keys_file = config.keys_file;
+    request.sealer_file = config.sealer_file;
     request.chain_id = out->chain_id_ = config.chain_id;
     if (!config.witness_file.empty()) {
         out->witness_file_ = ::open(config.witness_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -249,8 +250,8 @@ std::optional<crypto::Signature> Client::sign_batch(const ledger::BatchHeader& h
     return statement(BatchRequest{header});
 }
 std::optional<crypto::Signature> Client::sign_seal_key(const ledger::SealKeyStatement& asked) const {
-    if (asked.seal_key != keys().audit || asked.chain_id != chain_id_) return std::nullopt;
-    return statement(SealKeyRequest{asked.node});
+    if (asked.chain_id != chain_id_) return std::nullopt;
+    return statement(SealKeyRequest{asked.node, asked.seal_key});
 }
 std::optional<crypto::Signature> Client::sign_proposal(const ledger::ConsensusBlock& block) const {
     return statement(ProposalRequest{block});

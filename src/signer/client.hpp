@@ -18,7 +18,8 @@
 namespace cairn::signer {
 
 struct ClientConfig {
-    std::string keys_file; // keys.sealed
+    std::string keys_file;        // keys.sealed
+    std::string sealer_file = {}; // as in StartRequest
     /// A file of mode 0600 with the passphrase, handed over as an open descriptor: this process never reads it. Empty: the
     /// signer takes the systemd credential, or asks at the terminal.
     std::string passphrase_file;
@@ -54,7 +55,7 @@ public:
     std::optional<crypto::Signature> sign_vote(const ledger::VoteStatement& statement) const override;
     std::optional<crypto::Signature> sign_batch(const ledger::BatchHeader& header) const override;
     std::optional<crypto::Signature> sign_proposal(const ledger::ConsensusBlock& block) const override;
-    /// For this signer's own audit key alone.
+    /// For this signer's own audit key, and that of the sealer's file.
     std::optional<crypto::Signature> sign_seal_key(const ledger::SealKeyStatement& statement) const override;
 
     /// The proof with which the voting key may take a validator's seat: its signature under ledger::KeyClaim.

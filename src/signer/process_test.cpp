@@ -101,6 +101,37 @@ TEST_F(SignerProcess, signs_what_a_node_needs_and_refuses_what_contradicts) {
     EXPECT_EQ((*client)->versions(KeyPurpose::storage)->size(), 2u);
 }
 
+TEST_F(SignerProcess, vouches_for_the_audit_key_in_the_sealers_file_if_the_same_passphrase_opens_it) {
+    const auto sealer = [&](const std::string& name, std::string_view passphrase) {
+        const auto secrets = Secrets::generate(crypto::system_random());
+        return create_sealed_keys(directory_ / name, *secrets, as_bytes(passphrase), kCostForRandomPassphrase,
+                                  crypto::system_random())
+            ->audit;
+    };
+    const auto ours = sealer("first.sealed", "of the test"), anothers = sealer("other.sealed", "of another");
+    const auto vouch = [&](const std::string& file, const crypto::ValidatorPublicKey& key) {
+        auto config = config_;
+        config.sealer_file = file.empty() ? "" : directory_ / file;
+        const auto client = Client::start(config);
+        EXPECT_TRUE(client) << client.error().text();
+        return client ? (*client)->sign_seal_key({5, "alpha-1", key}) : std::nullopt;
+    };
+    const auto vouched = vouch("first.sealed", ours);
+    ASSERT_TRUE(vouched);
+    EXPECT_TRUE(
+        crypto::verify(keys_.consensus, ledger::signed_bytes(ledger::SealKeyStatement{5, "alpha-1", ours}), *vouched));
+    EXPECT_TRUE(vouch("first.sealed", keys_.audit)) << "its own as well";
+    EXPECT_FALSE(vouch("", ours));
+    EXPECT_FALSE(vouch("first.sealed", anothers));
+    EXPECT_FALSE(vouch("other.sealed", anothers)) << "a file that the node may have made itself";
+    EXPECT_FALSE(vouch("missing.sealed", ours));
+    // The key replaced: at the next start the new one, and the old one no more.
+    const auto made = replace_audit_key(directory_ / "first.sealed", as_bytes("of the test"), crypto::system_random());
+    ASSERT_TRUE(made);
+    EXPECT_TRUE(vouch("first.sealed", made->after));
+    EXPECT_FALSE(vouch("first.sealed", ours));
+}
+
 TEST_F(SignerProcess, signs_with_sm2_inside_the_sandbox) {
     const auto secrets = Secrets::generate(crypto::system_random(), crypto::VotingAlgorithm::sm2);
     config_.keys_file = directory_ / "sm2.sealed";

@@ -27,6 +27,7 @@ enum class Type : std::uint8_t {
 void write(WireWriter& out, const StartRequest& request) {
     out.u8(static_cast<std::uint8_t>(Type::start));
     out.text(request.keys_file);
+    out.text(request.sealer_file);
     out.u64(request.chain_id);
     out.u64(request.witness);
     out.boolean(request.has_passphrase_descriptor);
@@ -68,6 +69,7 @@ void write(WireWriter& out, const AnchorRequest& request) {
 void write(WireWriter& out, const SealKeyRequest& request) {
     out.u8(static_cast<std::uint8_t>(Type::seal_key));
     out.text(request.node);
+    out.fixed(request.seal_key);
 }
 void write(WireWriter& out, const ClaimRequest& request) {
     out.u8(static_cast<std::uint8_t>(Type::claim));
@@ -87,6 +89,7 @@ void write(WireWriter& out, const LastExecutionRequest&) { out.u8(static_cast<st
 StartRequest read_start(WireReader& in) {
     StartRequest out;
     out.keys_file = in.text(kPathMax);
+    out.sealer_file = in.text(kPathMax);
     out.chain_id = in.u64();
     out.witness = in.u64();
     out.has_passphrase_descriptor = in.boolean();
@@ -141,6 +144,13 @@ AnchorRequest read_anchor(WireReader& in) {
     return out;
 }
 
+SealKeyRequest read_seal_key(WireReader& in) {
+    SealKeyRequest out;
+    out.node = in.text(kNodeNameMax);
+    out.seal_key = in.fixed<crypto::ValidatorPublicKey>();
+    return out;
+}
+
 } // namespace
 
 Bytes encode(const Request& request) {
@@ -161,7 +171,7 @@ Result<Request> decode_request(BytesView bytes) {
     case Type::handshake: out = HandshakeRequest{in.fixed<Hash256>()}; break;
     case Type::seal: out = read_seal(in); break;
     case Type::anchor: out = read_anchor(in); break;
-    case Type::seal_key: out = SealKeyRequest{in.text(kNodeNameMax)}; break;
+    case Type::seal_key: out = read_seal_key(in); break;
     case Type::vault: out = read_vault(in); break;
     case Type::claim: out = ClaimRequest{in.text(kNodeNameMax)}; break;
     case Type::last_execution: out = LastExecutionRequest{}; break;

@@ -22,6 +22,9 @@ inline constexpr std::size_t kPathMax = 4096;
 /// The first request, exactly once.
 struct StartRequest {
     std::string keys_file; // keys.sealed
+    /// Of the signer that seals this node's audit log, if it is another one: opened with the same passphrase, for its audit key, which
+    /// this one vouches for then. Empty: these keys alone.
+    std::string sealer_file;
     std::uint64_t chain_id = 0;
     /// The highest counter that the node has seen; 0 if it has seen none.
     std::uint64_t witness = 0;
@@ -60,9 +63,10 @@ struct AnchorRequest {
     Hash256 head;
     bool operator==(const AnchorRequest&) const = default;
 };
-/// The consensus key vouches for the audit key of this signer.
+/// The consensus key vouches for an audit key: this signer's own, or that of the sealer it was started with.
 struct SealKeyRequest {
     std::string node;
+    crypto::ValidatorPublicKey seal_key;
     bool operator==(const SealKeyRequest&) const = default;
 };
 /// The consensus key asks for a validator's seat: ledger::KeyClaim without the chain id.

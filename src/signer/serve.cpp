@@ -59,7 +59,29 @@ std::optional<int> passphrase_descriptor(const StartRequest& start) {
 struct Opened {
     Secrets secrets;
     std::unique_ptr<Backend> backend;
+    std::optional<crypto::ValidatorPublicKey> sealer; // its audit key
 };
+
+/// The audit key in the sealer's file, if this passphrase opens it: so the node, which only names the file, cannot put a key of its
+/// own in its place. Nothing if there is none, it is on a token, or another passphrase protects it: then these keys do not vouch for it.
+std::optional<crypto::ValidatorPublicKey> sealer_key(const std::string& file, BytesView passphrase) {
+    if (file.empty()) return std::nullopt;
+    const auto keys = read_sealed_keys(file);
+    if (!keys || keys->on_token()) return std::nullopt;
+    LockedBytes share;
+    if (!keys->protection.tpm_blob.empty()) {
+        auto tpm = Tpm::open(keys->protection.tpm_interface);
+        if (!tpm) return std::nullopt;
+        auto released = (*tpm)->unseal(keys->protection.tpm_blob);
+        if (!released) return std::nullopt;
+        share = std::move(*released);
+    }
+    const auto secrets = unseal(*keys, passphrase, share.view());
+    if (!secrets) return std::nullopt;
+    const auto public_keys = secrets->public_keys();
+    if (!public_keys) return std::nullopt;
+    return public_keys->audit;
+}
 
 Result<Opened> open_file(const SealedKeys& keys, const StartRequest& start, BytesView tpm_share) {
     for (int i = 1;; ++i) {
@@ -71,7 +93,7 @@ Result<Opened> open_file(const SealedKeys& keys, const StartRequest& start, Byte
         CRN_TRY(public_keys, secrets->public_keys());
         if (public_keys != keys.public_keys) return fail(error::SealedKeysInvalid, "its public keys are of other keys");
         CRN_TRY(backend, memory_backend(*secrets));
-        return Opened{std::move(*secrets), std::move(backend)};
+        return Opened{std::move(*secrets), std::move(backend), sealer_key(start.sealer_file, passphrase.view())};
     }
 }
 
@@ -84,7 +106,7 @@ Result<Opened> open_token(const SealedKeys& keys, const StartRequest& start) {
         return fail(error::TokenKeyMissing, "the token has other keys than " + start.keys_file + " names");
     CRN_TRY(passphrase, token_passphrase(*token));
     CRN_TRY(secrets, unseal(keys, passphrase.view(), {}));
-    return Opened{std::move(secrets), std::move(token)};
+    return Opened{std::move(secrets), std::move(token), sealer_key(start.sealer_file, pin.view())};
 }
 
 struct Begun {
@@ -104,7 +126,7 @@ Result<Begun> begin(const StartRequest& start) {
         tpm_share = std::move(share);
     }
     CRN_TRY(opened, keys.on_token() ? open_token(keys, start) : open_file(keys, start, tpm_share.view()));
-    auto& [secrets, backend] = opened;
+    auto& [secrets, backend, sealer] = opened;
     // From here on a Ctrl-C that is meant for the node must not end the signer before it: the node hangs up.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) std::signal(signal, SIG_IGN);
     // Once before the sandbox: OpenSSL's generator opens what it needs.
@@ -117,7 +139,7 @@ Result<Begun> begin(const StartRequest& start) {
         CRN_TRY(counted, tpm->read_counter(counter, authorization.view()));
         starts = counted;
     }
-    CRN_TRY(service, Service::open({state_path(start.keys_file), start.chain_id, start.witness, starts},
+    CRN_TRY(service, Service::open({state_path(start.keys_file), start.chain_id, start.witness, starts, sealer},
                                    std::move(secrets), keys.public_keys, std::move(backend)));
     // After the memory has noted this start: a crash in between leaves it one ahead, which is no harm.
     if (tpm && counter != 0) CRN_CHECK(tpm->count(counter, authorization.view()));

@@ -84,6 +84,7 @@ Result<std::unique_ptr<Service>> Service::open(const Setup& setup, Secrets secre
     CRN_TRY(journal, Journal::open(setup.state, state_key(secrets), entries));
     auto out = std::unique_ptr<Service>(new Service(std::move(journal), std::move(secrets), keys, std::move(backend)));
     if (out->audit_key_.empty()) return fail(error::KeyInvalid, "no memory that can be locked");
+    out->sealer_ = setup.sealer;
     crypto::ValidatorPublicKey ignored;
     ::crypto_sign_seed_keypair(ignored.data(), out->audit_key_.bytes().data(), out->secrets_.audit_seed().data());
 
@@ -228,10 +229,15 @@ Service::Pending Service::consider(const Bytes& bytes) {
                 return use(KeyUse::anchor,
                            [this, message = anchor_bytes(chain_id_, request_)] { return seal(message); });
             },
-            [&](const SealKeyRequest& request_) {
-                return use(KeyUse::seal_key, [this, message = seal_key_bytes(chain_id_, request_.node, keys_.audit)] {
-                    return consensus(message);
-                });
+            [&](const SealKeyRequest& request_) -> Pending {
+                if (request_.seal_key != keys_.audit && request_.seal_key != sealer_)
+                    return {{}, []() -> Result<Bytes> {
+                                return fail(error::SignerRequestInvalid, "an audit key that is not this validator's");
+                            }};
+                return use(KeyUse::seal_key,
+                           [this, message = seal_key_bytes(chain_id_, request_.node, request_.seal_key)] {
+                               return consensus(message);
+                           });
             },
             [&](const ClaimRequest& request_) {
                 return use(KeyUse::claim,

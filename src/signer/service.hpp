@@ -22,6 +22,8 @@ public:
         std::uint64_t chain_id = 0;    // the first one binds the keys for ever
         std::uint64_t witness = 0;     // the highest counter that the node has seen
         std::uint64_t tpm_counter = 0; // what the TPM counts, before this start; 0 without
+        /// An audit key of another signer of this node that these keys vouch for, as the owner's passphrase showed.
+        std::optional<crypto::ValidatorPublicKey> sealer = {};
     };
     /// SignerAmnesia, SignerBusy, SignerStateDamaged, SignerRolledBack, SignerWrongChain.
     static Result<std::unique_ptr<Service>> open(const Setup& setup, Secrets secrets, const PublicKeys& keys,
@@ -54,6 +56,7 @@ private:
     std::unique_ptr<Backend> backend_;
     PurposeKeys purpose_keys_;
     LockedBytes audit_key_;
+    std::optional<crypto::ValidatorPublicKey> sealer_;
     ledger::KeyUses uses_;
     std::uint64_t chain_id_ = 0;
     std::uint64_t session_ = 0;

@@ -319,13 +319,24 @@ TEST_F(SignerService, signs_every_statement_with_sm2_under_the_same_rules) {
     ASSERT_TRUE(claim);
     EXPECT_TRUE(crypto::verify(keys_.consensus, ledger::signed_bytes(ledger::KeyClaim{5, "alpha-1"}),
                                *crypto::Signature::from(*claim)));
-    const auto seal_key = ask(**service, SealKeyRequest{"alpha-1"});
+    const auto seal_key = ask(**service, SealKeyRequest{"alpha-1", keys_.audit});
     ASSERT_TRUE(seal_key);
     EXPECT_TRUE(crypto::verify(keys_.consensus,
                                ledger::signed_bytes(ledger::SealKeyStatement{5, "alpha-1", keys_.audit}),
                                *crypto::Signature::from(*seal_key)));
     EXPECT_EQ(ask(**service, notarize(3, 2)).error().code, error::SignatureContradicts);
     EXPECT_TRUE(ask(**service, notarize(3))) << "the same statement again, with another signature";
+}
+
+TEST_F(SignerService, vouches_for_no_audit_key_that_a_hostile_node_names) {
+    auto service = open();
+    for (const auto& key : {crypto::ValidatorPublicKey{}, *crypto::ValidatorPublicKey::from(digest(4))}) {
+        const auto answer = ask(**service, SealKeyRequest{"alpha-1", key});
+        ASSERT_FALSE(answer);
+        EXPECT_EQ(answer.error().code, error::SignerRequestInvalid);
+    }
+    EXPECT_EQ((*service)->uses().of(ledger::KeyUse::seal_key), 0u);
+    EXPECT_TRUE(ask(**service, SealKeyRequest{"alpha-1", keys_.audit}));
 }
 
 TEST_F(SignerService, remembers_over_restarts_and_judges_a_group_as_a_whole) {
@@ -365,7 +376,7 @@ TEST_F(SignerService, counts_every_use_of_every_key_and_says_so_in_every_seal) {
         {ProposalRequest{block}, KeyUse::proposal},
         {HandshakeRequest{digest(4)}, KeyUse::handshake},
         {AnchorRequest{"alpha-1", 3, digest(5)}, KeyUse::anchor},
-        {SealKeyRequest{"alpha-1"}, KeyUse::seal_key},
+        {SealKeyRequest{"alpha-1", keys_.audit}, KeyUse::seal_key},
         {wrap, KeyUse::storage},
         {list, std::nullopt},
         {LastExecutionRequest{}, std::nullopt},

@@ -80,6 +80,63 @@ class Epochs(unittest.TestCase):
             hashes = {self.net.rpc(name, "eth_getBlockByNumber", hex(number), False)["hash"] for name in names}
             self.assertEqual(len(hashes), 1, f"block {number}")
 
+    def restart(self, name):
+        self.net.cairn("dev", "kill", name)
+        self.net.cairn("dev", "restart", name)
+        self.net.wait_for_height(name, self.net.seen)
+
+    def anchored(self, name, seal_keys):
+        """Has the node anchor its log, until the chain knows so many seal keys and the newest event that was asked for."""
+        net = self.net
+        deadline = time.monotonic() + 60
+        anchors = net.folder / f"{name}-{seal_keys}.json"
+        while True:
+            net.record(name)
+            net.cairn("admin", "anchor", "--node", name)
+            time.sleep(1)
+            anchors.unlink(missing_ok=True)
+            net.cairn("audit", "anchors", "--node", name, "--rpc", net.state["nodes"][0]["rpc"], "--out", str(anchors), expect=None)
+            known = json.loads(anchors.read_text()) if anchors.exists() else {"seal_keys": []}
+            if len(known["seal_keys"]) >= seal_keys:
+                return anchors, known
+            self.assertLess(time.monotonic(), deadline, known)
+
+    def test_an_audit_key_made_after_the_voting_key_was_replaced_is_introduced(self):
+        net = self.net
+        name = net.names()[1]
+        net.record(name)
+        self.anchored(name, 1)
+        self.propose_key(name, net.folder / "next.sealed")
+        self.carry_out()
+        self.wait_for_epoch(net.names(), 1)
+        keys = next((self.folder / "organisations").glob(f"*/validators/{name}/keys.sealed"))
+        net.cairn("signer", "replace-audit-key", "--keys", str(keys), "--passphrase-file", str(self.folder / "signer.passphrase"))
+        self.restart(name)
+        anchors, known = self.anchored(name, 2)
+        audit_key = json.loads(net.cairn("signer", "show", "--keys", str(keys), "--json"))["audit_key"]
+        self.assertEqual(known["seal_keys"][-1], audit_key)
+        genesis = self.folder / "genesis.json"
+        handovers, log = net.folder / "handovers.json", net.folder / "log.audit"
+        net.cairn("validator", "handovers", "--out", str(handovers), "--genesis", str(genesis), "--rpc", net.state["nodes"][2]["rpc"])
+        net.cairn("audit", "export", str(self.folder / "nodes" / name / "data" / "audit"), "--format", "evidence", "--out", str(log))
+        report = json.loads(net.cairn("audit", "verify", str(log), "--node", name, "--genesis", str(genesis), "--handovers",
+                                      str(handovers), "--anchors", str(anchors), "--json"))
+        self.assertEqual(report["findings_total"], 0, report)
+        self.assertEqual(len(report["seal_keys"]), 2)
+        self.assertGreaterEqual(report["anchors_met"], 2)
+        # Doctor knows the new voting key, and that the certificate names the one before.
+        doctor = json.loads(net.cairn("doctor", "--config", str(self.folder / "nodes" / name / "node.toml"), "--json"))
+        found = {one["check"]: one for one in doctor["findings"]}
+        self.assertIn("epoch 1", found[f"{self.folder / 'nodes' / name / 'node.toml'} epochs"]["what"])
+        self.assertIn("a key that it had before", found[f"{name} certificate"]["what"])
+        self.assertEqual(doctor["problems"], 0, doctor)
+        pack = net.folder / "pack"
+        compliance = json.loads(net.cairn("compliance", "report", "--out", str(pack), "--json", expect=None).stdout)
+        passed = {one["check"]: one["passed"] for one in compliance["checks"]}
+        self.assertTrue(passed["epochs"] and passed["node-ports"] and passed["agreement"], compliance)
+        verified = json.loads(net.cairn("compliance", "verify", str(pack), "--genesis", str(genesis), "--json"))
+        self.assertEqual(verified["epoch"], 1)
+
     def test_keys_are_replaced_while_validators_are_killed(self):
         net = self.net
         names = net.names()

@@ -56,6 +56,11 @@ Status append_records(const std::string& path, const json& page, std::uint64_t& 
     return {};
 }
 
+/// What one run takes of one node, so that none fills the disk of whoever asks it: the next run goes on from there.
+constexpr std::uint64_t kPageRecords = 1'000;
+constexpr std::uint64_t kRunBytesMax = 1ull << 30;
+constexpr std::size_t kCursorBytesMax = 128;
+
 /// What was new of one node.
 Result<json> collect(const ZoneAccess& access, const std::string& directory) {
     const auto log = directory + "/" + access.node + ".audit";
@@ -66,9 +71,12 @@ Result<json> collect(const ZoneAccess& access, const std::string& directory) {
     if (exists(log)) std::filesystem::resize_file(log, progress.bytes, error);
     if (error) return fail(error::CliFileUnwritable, log + " (" + error.message() + ")");
     std::uint64_t records = 0;
-    for (bool more = true; more;) {
-        CRN_TRY(page, ask(access, "audit-records", {{"cursor", progress.next}, {"limit", "1000"}}));
-        if (!page.is_object() || !page.contains("records") || !page["records"].is_array())
+    bool more = true;
+    for (const auto before = progress.bytes; more && progress.bytes - before < kRunBytesMax;) {
+        CRN_TRY(page,
+                ask(access, "audit-records", {{"cursor", progress.next}, {"limit", std::to_string(kPageRecords)}}));
+        if (!page.is_object() || !page.contains("records") || !page["records"].is_array() ||
+            page["records"].size() > kPageRecords || text_of(page, "next").size() > kCursorBytesMax)
             return fail(error::AuditRecordInvalid, "the node sent no page of records");
         CRN_CHECK(append_records(log, page["records"], progress.bytes));
         records += page["records"].size();
@@ -83,6 +91,7 @@ Result<json> collect(const ZoneAccess& access, const std::string& directory) {
     return json{{"node", access.node},
                 {"file", log},
                 {"new_records", records},
+                {"more", more},
                 {"last_event", report.last_event},
                 {"findings_total", report.findings_total},
                 {"stream", report.findings_total == 0 ? "continuous" : report.findings[0].text}};
@@ -129,8 +138,9 @@ Status audit_collect(Invocation& invocation) {
     } else {
         Table table({"NODE", "FILE", ">NEW", ">LAST EVENT", "STREAM"});
         for (const auto& one : collected)
-            table.row({text_of(one, "node"), text_of(one, "file"), one["new_records"].dump(), one["last_event"].dump(),
-                       text_of(one, "stream")});
+            table.row({text_of(one, "node"), text_of(one, "file"),
+                       one["new_records"].dump() + (one["more"] == true ? ", more waits" : ""),
+                       one["last_event"].dump(), text_of(one, "stream")});
         table.print(terminal);
         print_fields(terminal, {{"logs in " + *directory, joined["logs"].dump()},
                                 {"acts on the chain compared", joined["acts_compared"].dump()},
@@ -158,7 +168,8 @@ void declare_audit_collect(CommandList& out) {
          .verb = "collect",
          .summary = "fetch the signed records of nodes through their regulator zones, and compare them",
          .details =
-             "Continues where it ended. A gap, a duplicate or a change of order is refused and named. The logs of "
+             "Continues where it ended; one run takes at most 1 GiB of a node. A gap, a duplicate or a change of order "
+             "is refused and named. The logs of "
              "several "
              "nodes in one DIR are compared: every act on the chain must be in each log that reaches to its block; "
              "what one lacks is named.",

@@ -1,5 +1,6 @@
 #include "cli/key_probes.hpp"
 
+#include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
 #include "base/errors/keys.hpp"
 #include "base/errors/network.hpp"
@@ -8,7 +9,6 @@
 #include "cli/node_data.hpp"
 #include "cli/zone_client.hpp"
 #include "crypto/certificate.hpp"
-#include "ledger/genesis.hpp"
 #include "ledger/transaction.hpp"
 #include "system/keys.hpp"
 
@@ -142,13 +142,15 @@ Probe probe_blocks(const ProbePlan& plan, const std::string& url, const std::str
     return out;
 }
 
-/// Names of the validators whose connections the key stands for: of a voting key the one, of a TLS key all of its organisation.
+/// Names of the validators whose connections the voting key stands for: whoever votes with it now. After a change of epoch the seat
+/// has another key, and its connections say nothing about this one.
 Result<std::set<std::string>> validators_of(RpcClient& rpc, const KeyView& key) {
-    CRN_TRY(text, rpc.call("cairn_getGenesis"));
-    CRN_TRY(genesis, ledger::genesis_from_json(text.is_string() ? text.get<std::string>() : text.dump()));
+    CRN_TRY(set, rpc.call("cairn_getValidators"));
+    if (!set.is_object()) return fail(error::CliRpcInvalid, rpc.url() + " does not tell its validators");
     std::set<std::string> out;
-    for (const auto& validator : genesis.validators.members)
-        if (system::key_id(validator.key.bytes) == key.id) out.insert(validator.name);
+    for (const auto& member : set.value("members", json::array()))
+        if (const auto bytes = from_hex(text_of(member, "publicKey")); bytes && system::key_id(*bytes) == key.id)
+            out.insert(text_of(member, "name"));
     return out;
 }
 

@@ -48,6 +48,8 @@ Result<Page> read_page(storage::FileSystem& files, const std::string& directory,
         if (!found.empty() && !on_record) return fail(error::AuditRecordInvalid, "no record begins at " + from.text());
         if (scan.damaged || (!is_last && scan.invalid_bytes != 0))
             return fail(error::AuditTampered, segment->path + " at offset " + std::to_string(scan.valid_bytes));
+        // What stands before another segment is there for good, with or without a seal: its opening names the head.
+        if (!is_last) sealed = found.size();
         const auto count = std::min(sealed, limit - std::min(limit, page.records.size()));
         std::size_t taken = 0;
         for (; taken < count && bytes < bytes_max; ++taken) {

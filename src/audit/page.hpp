@@ -30,7 +30,7 @@ struct Page {
 
 inline constexpr std::size_t kPageRecordsMax = 4'096;
 
-/// Only what a seal covers: anything behind it may still be lost in a crash and written anew. A cursor before the oldest
+/// Of the last segment only what a seal covers: anything behind it may still be lost in a crash and written anew. A cursor before the oldest
 /// segment begins at that one. AuditNoSuchLog, AuditRecordInvalid for a cursor inside a record, AuditTampered.
 /// About `bytes_max` at most.
 Result<Page> read_page(storage::FileSystem& files, const std::string& directory, const Cursor& from, std::size_t limit,

@@ -197,7 +197,10 @@ Status SegmentTrail::open(ChainCover& cover) {
     const auto before = opening ? opening->seal_key : sealer_.key();
     const bool new_key = before != sealer_.key();
     if (!opening || new_key) {
-        if (opening) ++number_;
+        if (opening) {
+            CRN_CHECK(file_->sync()); // a crash may have left what was never synced
+            ++number_;
+        }
         CRN_CHECK(start_segment());
         CRN_CHECK(file_->sync());
     }

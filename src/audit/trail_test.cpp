@@ -317,6 +317,34 @@ TEST_F(TrailTest, only_what_is_sealed_is_handed_out_page_by_page) {
     EXPECT_EQ(collected, all);
 }
 
+TEST_F(TrailTest, what_a_crash_left_without_a_seal_is_handed_out_after_the_key_was_replaced) {
+    auto trail = open();
+    for (std::uint64_t i = 0; i < 5; ++i) ASSERT_TRUE(trail->append(test_event(i), Durability::durable));
+    ASSERT_TRUE(trail->flush());
+    for (std::uint64_t i = 5; i < 8; ++i) ASSERT_TRUE(trail->append(test_event(i), Durability::durable));
+    const auto copy = directory_.path() + "/copy"; // what a crash leaves
+    std::filesystem::copy(path(), copy);
+    trail.reset();
+    TestSealer next{8};
+    next.follow(sealer_);
+    auto opened = open_trail(storage::posix_file_system(), test_config(copy), next, clock_);
+    ASSERT_TRUE(opened) << opened.error().text();
+    ASSERT_TRUE(opened->trail->append(test_event(8), Durability::durable));
+    ASSERT_TRUE(opened->trail->flush());
+    for (const std::size_t limit : {1u, 3u, 64u}) {
+        std::vector<Bytes> collected;
+        Cursor cursor;
+        for (bool more = true; more;) {
+            const auto page = read_page(storage::posix_file_system(), copy, cursor, limit);
+            ASSERT_TRUE(page) << page.error().text();
+            collected.insert(collected.end(), page->records.begin(), page->records.end());
+            cursor = page->next;
+            more = page->more;
+        }
+        EXPECT_EQ(collected, records_of(copy)) << limit;
+    }
+}
+
 TEST(Event, texts_cannot_forge_a_line_of_a_report) {
     const auto event =
         made_safe({.subject = "a\nb\x1b[2Jc\xff\xc2\x85", .reason = std::string(5000, 'x') + "\xe2\x82"});

@@ -45,7 +45,7 @@ Bytes log_of(const std::string& node, Source source) {
                     .chain_id = 5,
                     .genesis = {},
                     .seal_key = seal_key().public_key(),
-                    .first_sequence = std::uint64_t{1} + source.byte() % 3,
+                    .first_sequence = 1,
                     .time_ms = 1'000,
                     .successions = {}};
     Bytes out = to_bytes(as_bytes(kEvidenceMagic));
@@ -59,7 +59,7 @@ Bytes log_of(const std::string& node, Source source) {
     add(opening);
     auto sequence = opening.first_sequence;
     std::uint64_t height = 0;
-    for (int i = 0; i < 64 && !source.empty(); ++i) {
+    for (int i = 0; i == 0 || (i < 64 && !source.empty()); ++i) {
         const auto kind = source.byte();
         height += kind % 4;
         const auto block = kind % 8 == 7 ? source.text() : std::to_string(height);

@@ -28,6 +28,13 @@ inline std::uint64_t work_of(const ledger::BatchHeader& header) {
     return std::min(std::max(header.gas_limit_sum, kTransactionGas * header.transaction_count), kNoOverflow);
 }
 
+/// What the work of a lane with `weight` is for one of mean weight, where `lanes` have `sum` together; at most 2^56.
+inline std::uint64_t of_mean_weight(std::uint64_t work, std::uint64_t weight, std::uint64_t sum, std::size_t lanes) {
+    constexpr std::uint64_t kEnough = 1ull << 56; // some of it can still be added
+    const auto out = static_cast<unsigned __int128>(work) * sum / weight / lanes;
+    return out > kEnough ? kEnough : static_cast<std::uint64_t>(out);
+}
+
 class LaneLevel {
 public:
     explicit LaneLevel(std::size_t lanes) : wanted_(lanes) {}

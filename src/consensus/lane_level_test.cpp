@@ -140,6 +140,15 @@ TEST(LaneLevel, remembers_a_bounded_number_of_blocks_without_results) {
     EXPECT_LT(level.value(), LaneLevel::kStart) << "the second is not";
 }
 
+TEST(LaneLevel, weights_count_against_their_mean_and_nothing_wraps) {
+    EXPECT_EQ(of_mean_weight(0, 1, 4, 4), 0u);
+    EXPECT_EQ(of_mean_weight(90, 1, 4, 4), 90u) << "all alike";
+    EXPECT_EQ(of_mean_weight(90, 3, 6, 4), 45u) << "twice the mean";
+    EXPECT_EQ(of_mean_weight(90, 1, 8, 4), 180u) << "half of it";
+    EXPECT_EQ(of_mean_weight(1ull << 60, 1, 1'000'000, 128), 1ull << 56);
+    EXPECT_EQ(of_mean_weight(~0ull, 1, ~0ull, 1), 1ull << 56);
+}
+
 TEST(LaneLevel, work_is_what_the_owner_declared_but_at_least_what_so_many_transactions_cost) {
     ledger::BatchHeader header;
     header.transaction_count = 10;

@@ -12,7 +12,6 @@
 
 #include <deque>
 #include <map>
-#include <numeric>
 #include <set>
 
 namespace cairn::consensus {
@@ -169,11 +168,10 @@ private:
         std::uint64_t weight_of(std::uint16_t lane) const {
             return lane_weights && lane < lane_weights->size() ? (*lane_weights)[lane] : 1;
         }
-        /// What the work of a lane is for one whose weight is the mean of all.
-        std::uint64_t of_mean_weight(std::uint64_t work, std::uint16_t lane) const {
-            if (!lane_weights || lane_weights->empty()) return work;
-            const auto sum = std::accumulate(lane_weights->begin(), lane_weights->end(), std::uint64_t{0});
-            return work / weight_of(lane) * sum / lane_weights->size();
+        std::uint64_t weight_of_all(std::size_t lanes) const {
+            std::uint64_t out = 0;
+            for (std::uint16_t lane = 0; lane < lanes; ++lane) out += weight_of(lane);
+            return out;
         }
     };
     void on_rules(const RulesChanged& change);

@@ -119,6 +119,7 @@ std::optional<Microseconds> Machine::trailing_block_due(const ConsensusBlock& pa
 /// What the data that `block` adds to its parent asks of execution, and what waits behind it; nothing if we do not hold all of it.
 void Machine::count_work(const ConsensusBlock& parent, const ConsensusBlock& block) {
     const auto& rules = rules_at(block.height.value);
+    const auto weights = rules.weight_of_all(n());
     std::vector<std::uint64_t> gave, wanted;
     const auto work_between = [&](const ledger::LaneTip& from,
                                   const ledger::LaneTip& to) -> std::optional<std::uint64_t> {
@@ -132,8 +133,8 @@ void Machine::count_work(const ConsensusBlock& parent, const ConsensusBlock& blo
         const auto work = work_between(parent.cut[lane], block.cut[lane]);
         if (!work) return;
         const auto waiting = work_between(block.cut[lane], held_tip(lane, block.cut[lane]));
-        gave.push_back(rules.of_mean_weight(*work, lane));
-        wanted.push_back(rules.of_mean_weight(*work + waiting.value_or(0), lane));
+        gave.push_back(of_mean_weight(*work, rules.weight_of(lane), weights, n()));
+        wanted.push_back(of_mean_weight(*work + waiting.value_or(0), rules.weight_of(lane), weights, n()));
     }
     level_.ordered(block.height, gave, wanted, now_);
 }
@@ -164,6 +165,7 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
         if (source.waits()) source.work = work_of(source.batches.front()->header);
     }
     const auto level = level_.value();
+    const auto weights = rules.weight_of_all(n());
     auto cut = parent.cut;
     const auto& limits = config_.limits;
     std::uint64_t count = 0, bytes = 0, gas = 0;
@@ -176,7 +178,7 @@ ledger::Cut Machine::choose_cut(const ConsensusBlock& parent) const {
         const auto& header = next->batches[next->taken]->header;
         if (count + 1 > limits.block_batches_max || bytes + header.body_bytes > limits.block_bytes_max ||
             (count > 0 && gas + counted_gas(header) > rules.block_gas_max) || next->taken >= limits.window_positions ||
-            rules.of_mean_weight(next->given, next->lane) >= level) {
+            of_mean_weight(next->given, next->weight, weights, n()) >= level) {
             next->batches.resize(next->taken);
             continue;
         }

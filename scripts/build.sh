@@ -4,6 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
 shift || true
-scripts/packages.sh "$([[ $preset == fuzz ]] && echo --test || true)"
+scripts/packages.sh "$([[ $preset == fuzz || $preset == tsan ]] && echo --test || true)"
 [[ build/$preset/build.ninja -nt CMakePresets.json ]] || cmake --preset "$preset" >/dev/null
 cmake --build --preset "$preset" ${1:+--target "$@"}

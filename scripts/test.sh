@@ -23,13 +23,14 @@ stage_clients()  { tests/clients/run.sh; }
 # One build for both: the preset `fuzz` has the address and undefined behaviour sanitizers too.
 build_sanitized() { scripts/build.sh fuzz all_tests all_fuzzers; }
 stage_asan()     { build_sanitized && ctest --test-dir build/fuzz --output-on-failure --timeout 900 -j "$jobs"; }
-# Left out, because the sanitizer forbids it: tests whose forked children start threads (RocksDB's) after their parent had some. They run in
-# stages unit and asan. tsan.supp names what is suppressed, and why.
+# Left out, because the sanitizer forbids it (they hang now and then): tests whose forked children open a RocksDB, which starts threads, after
+# their parent had some. They run in stages unit and asan. tsan.supp names what is suppressed, and why.
 stage_tsan() {
     local floors=(base network storage consensus pool rpc)
+    local left_out='Killed.*:RocksDb.reports_a_full_disk*:RocksDb.is_locked_for_another*'
     scripts/build.sh tsan "${floors[@]/%/_test}" &&
-        TSAN_OPTIONS="suppressions=$PWD/scripts/tsan.supp" GTEST_FILTER='-Killed.*:RocksDb.reports_a_full_disk*' \
-            ctest --test-dir build/tsan --output-on-failure -j "$jobs" -R "^($(IFS='|'; echo "${floors[*]}"))\$"
+        TSAN_OPTIONS="suppressions=$PWD/scripts/tsan.supp" GTEST_FILTER="-$left_out" \
+            ctest --test-dir build/tsan --output-on-failure --timeout 900 -j "$jobs" -R "^($(IFS='|'; echo "${floors[*]}"))\$"
 }
 stage_fuzz() {
     build_sanitized || return 1

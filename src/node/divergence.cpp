@@ -28,7 +28,7 @@ private:
     std::string result_;
 };
 
-std::string quoted(std::string_view value) {
+std::string json_string(std::string_view value) {
     std::string out = "\"";
     for (const char c : value) {
         if (c == '"' || c == '\\') out.push_back('\\');
@@ -110,11 +110,11 @@ std::string write_divergence_dump(storage::FileSystem& files, const std::string&
     const auto& header = here.block.header;
     const auto path = directory + "/divergence-" + std::to_string(header.number) + ".json";
     std::ostringstream out;
-    out << "{\n  \"error\": " << quoted(error.text())
-        << ",\n  \"firstDifference\": " << (there ? quoted(first_difference(here, *there)) : "null")
+    out << "{\n  \"error\": " << json_string(error.text())
+        << ",\n  \"firstDifference\": " << (there ? json_string(first_difference(here, *there)) : "null")
         << ",\n  \"height\": " << header.number << ",\n  \"hash\": \"" << to_hex(here.hash) << "\",\n  \"header\": \""
         << to_hex(ledger::encode_header(header)) << "\",\n  \"certifiedHeader\": "
-        << (there ? quoted(to_hex(ledger::encode_header(there->block.header))) : "null") << ",\n  \"receipts\": [";
+        << (there ? json_string(to_hex(ledger::encode_header(there->block.header))) : "null") << ",\n  \"receipts\": [";
     for (std::size_t i = 0; i < here.receipts.size(); ++i)
         out << (i == 0 ? "\n" : ",\n") << "    {\"transaction\": \"" << to_hex(here.block.transactions[i].hash)
             << "\", \"receipt\": \"" << to_hex(ledger::encode_receipt(here.receipts[i])) << "\"}";

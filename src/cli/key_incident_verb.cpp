@@ -238,9 +238,10 @@ Status probe(Case& of, std::uint64_t since) {
     for (;;) {
         of.probes = probe_key(plan, {});
         const auto elapsed = clock.monotonic() - start;
-        // A use in a block stays; a connection is about to be cut.
+        // A use in a block stays; a connection is about to be cut, and a node that is a block behind is about to refuse.
         const bool used = std::ranges::any_of(of.probes, [](const Probe& one) {
-            return one.outcome == ProbeOutcome::accepted && one.interface != "peer" && one.interface != "admin";
+            return one.outcome == ProbeOutcome::accepted && one.interface != "client" && one.interface != "peer" &&
+                   one.interface != "admin";
         });
         if (all_refused(of.probes) || used || elapsed >= kProbePatience) break;
         std::this_thread::sleep_for(kProbePause);

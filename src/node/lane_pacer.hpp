@@ -22,10 +22,13 @@ public:
     void left(std::size_t count, Microseconds now);
 
     std::size_t window() const { return window_; }
+    /// Transactions that may wait for a place in the lane or in it: some seconds of what the network takes from it. A client that
+    /// sends much more is told so at once, before its signatures have cost anything, and not after a long queue.
+    std::size_t waiting_max() const { return kWaitingWindows * window_; }
 
     static constexpr std::size_t kWindowMin = 256;
-    static constexpr std::size_t kWindowStart = 2'048;
     static constexpr std::size_t kWindowMax = 131'072;
+    static constexpr std::size_t kWaitingWindows = 16;
     static constexpr Microseconds kDelayMin{120'000}; // never taken for a queue
     static constexpr Microseconds kDelayMax{2'000'000};
 
@@ -38,7 +41,7 @@ private:
 
     std::deque<Batch> batches_;
     std::size_t in_flight_ = 0;
-    std::size_t window_ = kWindowStart;
+    std::size_t window_ = kWindowMin;
     Microseconds least_delay_ = kDelayMax; // lately: without a queue it takes about so long
     Microseconds last_cut_{};
 };

@@ -90,6 +90,7 @@ TEST(LanePacer, counts_no_more_than_was_taken) {
     pacer.left(1'000, milliseconds{3});
     pacer.left(1, milliseconds{4});
     EXPECT_GE(pacer.window(), LanePacer::kWindowMin);
+    EXPECT_EQ(pacer.waiting_max(), LanePacer::kWaitingWindows * pacer.window());
 }
 
 } // namespace

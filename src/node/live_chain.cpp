@@ -71,6 +71,7 @@ LiveChain::LiveChain(ExecutedChain& chain, const Epochs& epochs, TransactionCach
       key_watch_(chain.blocks(), epochs, chain.store()) {
     key_watch_.advance(certified_);
     follow_shares(*chain_.state().latest(), executed_.next());
+    pool_.set_waiting_max(pacer_.waiting_max());
     pool_.on_block(executed_, {}, *chain_.state().latest());
     if (const auto last = chain_.blocks().block(executed_)) head_time_ = last->block.header.timestamp;
     publisher_ = std::jthread([this] { publish(); });
@@ -123,6 +124,7 @@ void LiveChain::executed(const ExecutedChain::Outcome& outcome) {
         for (const auto& account : rekeyed) pool_.on_keys_changed(account, *state);
         const auto still = pool_.counts().in_flight;
         if (still < in_flight) pacer_.left(in_flight - still, system_clock().monotonic());
+        pool_.set_waiting_max(pacer_.waiting_max());
     }
     {
         const std::lock_guard lock(head_mutex_);

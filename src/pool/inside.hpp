@@ -156,6 +156,7 @@ struct Pool::Inside {
     std::vector<OrganisationCounts> organisations() const;
 
     PoolConfig config;
+    std::size_t waiting_max = config.transactions_max; // see Pool::set_waiting_max
     std::uint64_t height = 0;
     std::uint64_t blocks_seen = 0;
     std::unordered_map<Address, Sender, SaltedHash> senders;

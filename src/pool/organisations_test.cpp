@@ -87,6 +87,21 @@ TEST_F(Organisations, unused_share_is_lent_and_not_owed) {
     EXPECT_NEAR(static_cast<double>(taken[1]), 500, 16) << "nor did the other save anything up";
 }
 
+TEST_F(Organisations, room_that_shrinks_puts_nobody_out_and_gives_guarantees_back_one_by_one) {
+    EXPECT_EQ(fill(0x10, 400), 400u);
+    pool().set_waiting_max(200);
+    EXPECT_EQ(pool().counts().pending, 400u) << "more than the room wait already, and stay";
+    EXPECT_EQ(fill(0x10, 1), 0u);
+    EXPECT_EQ(fill(0x20, 60), 60u) << "within a guarantee, for what the other borrowed";
+    EXPECT_EQ(pool().counts().pending, 400u);
+    EXPECT_EQ(pool().organisations()[0].evicted, 60u);
+    pool().set_waiting_max(1'000);
+    EXPECT_EQ(fill(0x30, 600), 600u);
+    EXPECT_EQ(fill(0x30, 1), 0u);
+    pool().set_waiting_max(config.transactions_max * 2);
+    EXPECT_EQ(pool().organisations()[1].transactions_guaranteed, config.transactions_max / 4) << "never above the limit";
+}
+
 TEST_F(Organisations, shares_are_proportions) {
     weights = {300, 100, 1, 99};
     for (const unsigned sender : {0x10u, 0x20u, 0x30u, 0x40u}) fill(sender, 2000);

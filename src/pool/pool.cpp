@@ -318,6 +318,7 @@ std::vector<SharedTransaction> Pool::take_batch(const BatchLimits& limits) { ret
 void Pool::on_block(Height height, std::span<const SharedTransaction> included, const ledger::StateView& state) {
     inside_->on_block(height, included, state);
 }
+void Pool::set_waiting_max(std::size_t transactions) { inside_->waiting_max = transactions; }
 void Pool::set_rules(const ledger::ChainParameters& parameters) { apply_rules(inside_->config, parameters); }
 void Pool::on_dropped(const Hash256& hash, ErrorCode reason) { inside_->on_dropped(hash, reason); }
 

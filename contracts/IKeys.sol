@@ -135,7 +135,8 @@ interface IKeys {
     /// @notice Number of decisions about this key so far. A decision names it.
     function round(bytes32 id) external view returns (uint256);
 
-    /// @notice An organisation's administrator registers a key that is no account's.
+    /// @notice An organisation's administrator registers a key that is no account's. A validator's voting key only as such and only its
+    /// organisation's, which takes the entry over from another that had registered it before it voted.
     function register(bytes32 id, uint8 keyClass, uint64 originatorUntil, uint64 recipientUntil, bool active) external;
     /// @notice The owner replaces a key that is neither an account's nor a validator's; the old one is deactivated.
     function replaceKey(bytes32 id, bytes32 newId) external;

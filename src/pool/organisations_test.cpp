@@ -99,7 +99,8 @@ TEST_F(Organisations, room_that_shrinks_puts_nobody_out_and_gives_guarantees_bac
     EXPECT_EQ(fill(0x30, 600), 600u);
     EXPECT_EQ(fill(0x30, 1), 0u);
     pool().set_waiting_max(config.transactions_max * 2);
-    EXPECT_EQ(pool().organisations()[1].transactions_guaranteed, config.transactions_max / 4) << "never above the limit";
+    EXPECT_EQ(pool().organisations()[1].transactions_guaranteed, config.transactions_max / 4)
+        << "never above the limit";
 }
 
 TEST_F(Organisations, shares_are_proportions) {

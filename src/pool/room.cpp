@@ -18,7 +18,8 @@ std::uint64_t portion(std::uint64_t amount, std::uint64_t part, std::uint64_t wh
 } // namespace
 
 Usage Pool::Inside::limit() const {
-    return {std::min(config.transactions_max, std::max(waiting_max, index.size())), config.bytes_max, config.gas_blocks_max * config.block_gas_limit};
+    return {std::min(config.transactions_max, std::max(waiting_max, index.size())), config.bytes_max,
+            config.gas_blocks_max * config.block_gas_limit};
 }
 
 Usage Pool::Inside::guarantee(const Group& group) const {

@@ -43,8 +43,7 @@ Done KeyBook::change(const Hash256& id, KeyEntry& entry, KeyState to, Asker aske
     if (!(is_account ? is_allowed_for_account_key(from, to, asker) : is_allowed(from, to, asker)))
         return revert(kTransitionRefused, {static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to)});
     // More than half of the organisations may bring the chain to a stand: better than a chain that thieves decide.
-    if (entry.head.key_class == ledger::KeyClass::consensus && asker != Asker::organisations && ledger::signs(from) &&
-        !ledger::signs(to))
+    if (!is_account && asker != Asker::organisations && ledger::signs(from) && !ledger::signs(to))
         if (auto quorum = check_quorum(id); !quorum) return quorum;
 
     entry.head.state = to;
@@ -76,6 +75,15 @@ void KeyBook::add(const Hash256& id, KeyEntry entry, const Address& by) {
                {static_cast<std::uint8_t>(entry.head.key_class), 0, static_cast<std::uint8_t>(state), now(), ""});
 }
 
+std::optional<Address> KeyBook::owner_of_seat(const Hash256& id) {
+    const std::uint64_t count = members_.validator_count();
+    for (std::uint64_t i = 0; i < count && !call_.exhausted(); ++i) {
+        const auto validator = members_.validator(i);
+        if (validator.active && key_id(validator.key) == id) return members_.account(validator.organisation);
+    }
+    return std::nullopt;
+}
+
 /// A chain that cannot decide cannot end the incident either: 2f+1 validators must keep a key that signs.
 Done KeyBook::check_quorum(const Hash256& id) {
     std::uint64_t active = 0;
@@ -87,10 +95,14 @@ Done KeyBook::check_quorum(const Hash256& id) {
         if (!validator.active) continue;
         ++active;
         const Hash256 key = key_id(validator.key);
-        if (key == id)
+        if (key == id) {
             is_validator = true;
-        else
-            good += ledger::signs(entry(key).head.state) ? 1 : 0;
+            continue;
+        }
+        // Not in the register, or there as another's: nothing stops it.
+        const auto head = entry(key).head;
+        const bool is_own = head.state != KeyState::none && head.owner == members_.account(validator.organisation);
+        good += !is_own || ledger::signs(head.state) ? 1 : 0;
     }
     const std::uint64_t faults = active == 0 ? 0 : (active - 1) / 3;
     const std::uint64_t needed = (active + faults) / 2 + 1;

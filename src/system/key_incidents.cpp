@@ -107,7 +107,8 @@ Reply close_incident(Call& call, const AbiValue::List& arguments) {
     link(call, entry, "closed", manifest);
     entry.closed_at = book.now();
     book.storage().store(arguments[0].number().low(), entry);
-    book.storage().store_open_incident(entry.key, 0);
+    if (book.storage().open_incident(entry.key) == arguments[0].number().low() + 1)
+        book.storage().store_open_incident(entry.key, 0);
     call.emit(kIncidentClosed, {arguments[0], entry.key}, {manifest});
     return AbiValue::List{};
 }

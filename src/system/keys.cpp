@@ -122,13 +122,19 @@ Reply register_key(Call& call, const AbiValue::List& arguments) {
     if (id.is_zero() || is_account_key_id(id)) return revert(kFieldRefused, {"id"});
     if (!is_class(arguments[1].number())) return revert(kFieldRefused, {"keyClass"});
     if (const auto field = wrong_span(book, originator, recipient)) return revert(kFieldRefused, {*field});
-    if (book.has_entry(id)) return revert(kKeyTaken, {id});
+    // A voting key is its validator's, also when another had its id first; his incident about it is then about nothing.
+    const auto seat_owner = book.owner_of_seat(id);
+    if (seat_owner && *seat_owner != call.caller()) return revert(kNotAuthorised, {call.caller()});
+    if (seat_owner && arguments[1].number() != U256{static_cast<std::uint8_t>(ledger::KeyClass::consensus)})
+        return revert(kFieldRefused, {"keyClass"});
+    if (book.has_entry(id) && (!seat_owner || book.entry(id).head.owner == *seat_owner)) return revert(kKeyTaken, {id});
     KeyEntry entry;
     entry.head = {.owner = call.caller(),
                   .key_class = static_cast<ledger::KeyClass>(arguments[1].number().low()),
                   .state = arguments[4].as_bool() ? KeyState::active : KeyState::pre_activation,
                   .version = 1};
     entry.terms = {.originator_from = book.now(), .originator_until = originator, .recipient_until = recipient};
+    book.storage().store_open_incident(id, 0);
     book.add(id, entry, call.caller());
     return AbiValue::List{};
 }
@@ -312,13 +318,9 @@ bool key_was_good_at(const ledger::StateView& view, const Hash256& id, std::uint
 
 std::vector<crypto::VotingKey> stopped_keys(const ledger::StateView& view,
                                             const std::vector<ledger::Validator>& validators) {
-    ViewSlots slots{view, kKeysAddress};
-    KeyStorage storage{slots};
     std::vector<crypto::VotingKey> out;
-    for (const auto& validator : validators) {
-        const auto state = storage.head(key_id(validator.key.bytes)).state;
-        if (state != KeyState::none && !ledger::signs(state)) out.push_back(validator.key);
-    }
+    for (const auto& validator : validators)
+        if (is_stopped(view, validator.organisation, key_id(validator.key.bytes))) out.push_back(validator.key);
     return out;
 }
 

@@ -4,6 +4,7 @@
 #include "crypto/hash.hpp"
 #include "crypto/secp256k1.hpp"
 #include "evm/bytecode.hpp"
+#include "ledger/key_claim.hpp"
 #include "ledger/selector.hpp"
 #include "system/chain_test.hpp"
 #include "system/key_transitions.hpp"
@@ -84,6 +85,12 @@ protected:
     }
     Answer approve(const Address& organisation, const AbiValue& proposal) {
         return chain.send(kProposalsAddress, organisation, "approve(uint256)", {proposal});
+    }
+    void vote_in(const std::string& validator, const crypto::VotingSecret& key) {
+        const auto claim = to_bytes(*key.sign(signed_bytes(ledger::KeyClaim{chain.block().chain_id.low(), validator})));
+        chain.carry_out(chain.propose(kAlpha, kMembersAddress, "replaceValidatorKey(string,bytes32,uint8,bytes)",
+                                      AbiValue::List{validator, *Hash256::from(key.public_key().bytes), 0, claim}),
+                        {kBeta, kDelta});
     }
     Result<Address> account_of(const Address& key) const {
         return ledger::account_of_key(key, nullptr, height(), chain.state());
@@ -400,6 +407,42 @@ TEST_F(Keys, a_quarantine_that_leaves_no_quorum_of_validators_is_refused) {
     EXPECT_EQ(state_of(key(2)), KeyState::quarantined);
     EXPECT_EQ(stopped_keys(chain.state(), genesis.validators.members),
               (std::vector{genesis.validators.members[1].key, genesis.validators.members[2].key}));
+}
+
+TEST_F(Keys, a_voting_key_is_its_validators_organisations_whoever_registered_it_first) {
+    const auto next = *crypto::VotingSecret::from(crypto::VotingAlgorithm::ed25519, filled<Hash256>(0x77));
+    const auto key = key_id(next.public_key().bytes);
+    // Seen in a proposal, or before: Beta takes it, in a class whose quarantine no quorum of validators guards.
+    send(kBeta, kRegister, {key, 2, 0, 0, 1}).values("()");
+    vote_in("Alpha-1", next);
+    auto validators = genesis.validators.members;
+    validators[0].key = next.public_key();
+    send(kBeta, kOpen, {key, 0, "malice"}).values("(uint256)");
+    EXPECT_EQ(state_of(key), KeyState::quarantined);
+    EXPECT_TRUE(stopped_keys(chain.state(), validators).empty()) << "Beta stops no key of Alpha's";
+
+    send(kDelta, kRegister, {key, 1, 0, 0, 1}).expect_revert("NotAuthorised(address)", {kDelta});
+    send(kAlpha, kRegister, {key, 2, 0, 0, 1}).expect_revert("FieldInvalid(string)", {"keyClass"});
+    send(kAlpha, kRegister, {key, 1, 0, 0, 1}).values("()");
+    EXPECT_EQ(key_facts(chain.state(), key, height())->head.owner, kAlpha);
+    EXPECT_EQ(state_of(key), KeyState::active);
+    send(kAlpha, kRegister, {key, 1, 0, 0, 1}).expect_revert("KeyTaken(bytes32)", {key});
+    send(kBeta, kChangeState, {key, number(KeyState::destroyed), 0, "mine"})
+        .expect_revert("NotAuthorised(address)", {kBeta});
+
+    send(kAlpha, kOpen, {key, 0, "disk stolen"}).values("(uint256)");
+    EXPECT_EQ(stopped_keys(chain.state(), validators), std::vector{next.public_key()});
+    send(kBeta, "closeIncident(uint256,bytes32)", {0, filled<Hash256>(1)}).values("()");
+    send(kAlpha, kOpen, {key, 0, ""}).expect_revert("IncidentIsOpen(uint256)", {1});
+}
+
+TEST_F(Keys, a_voting_key_that_nobody_registered_counts_as_one_that_signs) {
+    const auto next = *crypto::VotingSecret::from(crypto::VotingAlgorithm::ed25519, filled<Hash256>(0x77));
+    vote_in("Alpha-1", next);
+    send(kBeta, kOpen, {key_id(genesis.validators.members[1].key.bytes), 0, "three of four still sign"})
+        .values("(uint256)");
+    send(kDelta, kOpen, {key_id(genesis.validators.members[2].key.bytes), 0, ""})
+        .expect_revert("QuorumLost(uint256,uint256)", {2, 3});
 }
 
 TEST_F(Keys, a_certificates_key_is_stopped_by_the_organisation_that_it_belongs_to_and_by_no_other) {

@@ -141,7 +141,7 @@ TEST_F(ListenerCertificates, that_are_revoked_while_in_use_are_shown_to_nobody_u
     const auto shut = raw(regulator_->port(), "super");
     EXPECT_FALSE(shut->connected);
     EXPECT_EQ(shut->chain_length(), -1) << "no certificate was shown";
-    const auto why = reasons("regulator.refused");
+    const auto why = refusals("regulator");
     ASSERT_EQ(why.size(), 1u);
     EXPECT_NE(why[0].find(error_id(error::ZoneListenerRefused)), std::string::npos) << why[0];
     EXPECT_TRUE(raw(management_->port(), "super")->connected) << "the other listener has a certificate of its own";

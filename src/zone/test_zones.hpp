@@ -191,6 +191,11 @@ protected:
         });
         return out;
     }
+    /// Once there is one: a client notices that it was refused before the server has recorded it. The runner's limit is the only clock.
+    std::vector<std::string> refusals(const std::string& zone) {
+        for (;; std::this_thread::sleep_for(std::chrono::milliseconds{1}))
+            if (auto out = reasons(zone + ".refused"); !out.empty()) return out;
+    }
     std::vector<std::string> objects(const std::string& action) {
         EXPECT_TRUE(trail_->flush());
         std::vector<std::string> out;

@@ -26,7 +26,7 @@ TEST_F(Zones, nobody_without_the_right_certificate_gets_in) {
     httplib::Client plain("127.0.0.1", management_->port());
     const auto answer = plain.Post("/command", "{}", "application/json");
     EXPECT_FALSE(answer && answer->status == 200);
-    EXPECT_EQ(reasons("management.refused").size(), 1u) << "the first; its like are counted";
+    EXPECT_EQ(refusals("management").size(), 1u) << "the first; its like are counted";
     EXPECT_EQ(reasons("regulator.read").size(), 2u);
 }
 
@@ -72,7 +72,7 @@ TEST_F(Zones, a_revoked_certificate_is_refused_at_the_handshake) {
     EXPECT_EQ(alert(regulator_->port(), "super"), SSL_AD_CERTIFICATE_REVOKED);
     EXPECT_EQ(status(management_->port(), "alice"), 0);
     for (const std::string zone : {"management", "regulator"}) {
-        const auto why = reasons(zone + ".refused");
+        const auto why = refusals(zone);
         ASSERT_EQ(why.size(), 1u);
         EXPECT_NE(why[0].find(error_id(error::CertificateRevoked)), std::string::npos) << why[0];
     }

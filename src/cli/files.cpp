@@ -76,6 +76,19 @@ Result<std::string> read_secret_file(const std::string& path) {
     return read_all(file.fd, path, 1 << 20);
 }
 
+/// A name lasts over a loss of power only with its directory.
+static Status sync_name(const std::string& path) {
+    const auto parent = fs::path{path}.parent_path().string();
+    const Descriptor folder{::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (folder.fd >= 0 && ::fsync(folder.fd) == 0) return {};
+    return errno == EINVAL ? Status{} : fail(error::CliFileUnwritable, observed(path)); // a file system without it
+}
+
+Status move_into_place(const std::string& from, const std::string& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0) return fail(error::CliFileUnwritable, observed(to));
+    return sync_name(to);
+}
+
 Status write_file(const std::string& path, std::string_view content, Access access, Existing existing) {
     if (existing == Existing::refuse && exists(path)) return fail(error::CliFileExists, path);
     const std::string beside = path + ".new-" + std::to_string(::getpid());
@@ -106,19 +119,16 @@ Status write_file(const std::string& path, std::string_view content, Access acce
         const int reason = errno;
         if (linked == 0) {
             ::unlink(beside.c_str());
-            return {};
+            return sync_name(path);
         }
         if (reason == EEXIST) {
             ::unlink(beside.c_str());
             return fail(error::CliFileExists, path);
         }
     }
-    if (::rename(beside.c_str(), path.c_str()) != 0) {
-        const auto error = observed(path);
-        ::unlink(beside.c_str());
-        return fail(error::CliFileUnwritable, error);
-    }
-    return {};
+    auto moved = move_into_place(beside, path);
+    if (!moved) ::unlink(beside.c_str());
+    return moved;
 }
 
 Status make_directory(const std::string& path, Access access) {

@@ -58,8 +58,8 @@ void note_control(Spans& spans, const TouchEvent& event) {
 
 } // namespace
 
-Result<Impact> impact_of(const TouchIndex& index, const KeyId& key, std::uint64_t since) {
-    if (!is_address(key)) {
+Result<Impact> impact_of(const TouchIndex& index, const KeyId& key, std::uint64_t since, bool is_registered) {
+    if (!is_address(key) && !is_registered) {
         CRN_TRY(known, index.knows(key));
         CRN_TRY(wrapped, index.wrapped_by(key));
         if (!known && wrapped.empty()) return fail(error::KeyUnknown, to_hex(key));

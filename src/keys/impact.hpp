@@ -33,7 +33,7 @@ struct Impact {
 /// More findings than this are refused: ask for a later height.
 inline constexpr std::size_t kFindingsMax = 4'000'000;
 
-/// `since` 0: from the beginning. KeyUnknown if the index has no event of the key and it is no account's.
-Result<Impact> impact_of(const TouchIndex& index, const KeyId& key, std::uint64_t since);
+/// `since` 0: from the beginning. KeyUnknown if the index has no event of the key, it is no account's and the chain's register lacks it.
+Result<Impact> impact_of(const TouchIndex& index, const KeyId& key, std::uint64_t since, bool is_registered = false);
 
 } // namespace cairn::keys

@@ -88,6 +88,9 @@ TEST_F(ImpactTest, an_account_that_moved_on_before_the_leak_is_not_concerned) {
 TEST_F(ImpactTest, an_unknown_key_is_said_to_be_unknown) {
     EXPECT_EQ(impact_of(index, key_of(5), 0).error().code, error::KeyUnknown);
     EXPECT_EQ(impact(account_of(5)).accounts, std::vector{account_of(5)});
+    const auto of_idle_validator = impact_of(index, key_of(5), 0, true);
+    ASSERT_TRUE(of_idle_validator);
+    EXPECT_TRUE(of_idle_validator->findings.empty());
 }
 
 TEST_F(ImpactTest, the_same_event_twice_is_one) {

@@ -303,7 +303,9 @@ Result<keys::Impact> LiveChain::key_impact(const Hash256& key, Height since) con
     // An incomplete answer would be worse than none.
     if (!key_watch_.wait_for(head(), kIndexPatience))
         return fail(error::KeyIndexAbsent, "the index has not reached the head yet");
-    return keys::impact_of(key_watch_.index(), key, since.value);
+    // A key that has touched nothing yet, such as that of a validator whose votes came too late for every certificate, is no unknown one.
+    const bool is_registered = system::key_facts(*chain_.state().latest(), key, head().value).has_value();
+    return keys::impact_of(key_watch_.index(), key, since.value, is_registered);
 }
 
 std::uint64_t LiveChain::listen(ChainListener listener) {

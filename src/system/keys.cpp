@@ -152,6 +152,7 @@ Reply replace_key(Call& call, const AbiValue::List& arguments) {
     if (old_entry.head.key_class == ledger::KeyClass::consensus) return revert(kFieldRefused, {"keyClass"});
     if (!old_entry.next.is_zero()) return revert(kKeyTaken, {old_entry.next});
     if (book.has_entry(new_id)) return revert(kKeyTaken, {new_id});
+    if (book.owner_of_seat(new_id)) return revert(kFieldRefused, {"newId"});
     if (old_entry.head.state != KeyState::compromised && old_entry.head.state != KeyState::destroyed) {
         if (const auto changed =
                 book.change(old_id, old_entry, KeyState::deactivated, Asker::procedure, 0, "replacement");

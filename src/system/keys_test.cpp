@@ -423,6 +423,13 @@ TEST_F(Keys, a_voting_key_is_its_validators_organisations_whoever_registered_it_
 
     send(kDelta, kRegister, {key, 1, 0, 0, 1}).expect_revert("NotAuthorised(address)", {kDelta});
     send(kAlpha, kRegister, {key, 2, 0, 0, 1}).expect_revert("FieldInvalid(string)", {"keyClass"});
+    const auto second = *crypto::VotingSecret::from(crypto::VotingAlgorithm::ed25519, filled<Hash256>(0x78));
+    vote_in(genesis.validators.members[2].name, second);
+    const auto own = filled<Hash256>(0xe3);
+    send(kBeta, kRegister, {own, 2, 0, 0, 1}).values("()");
+    send(kBeta, "replaceKey(bytes32,bytes32)", {own, key_id(second.public_key().bytes)})
+        .expect_revert("FieldInvalid(string)", {"newId"});
+
     send(kAlpha, kRegister, {key, 1, 0, 0, 1}).values("()");
     EXPECT_EQ(key_facts(chain.state(), key, height())->head.owner, kAlpha);
     EXPECT_EQ(state_of(key), KeyState::active);

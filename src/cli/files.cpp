@@ -2,6 +2,7 @@
 
 #include "base/errors/cli.hpp"
 #include "cli/invocation.hpp"
+#include "storage/file.hpp"
 
 #include <cerrno>
 #include <cstdlib>
@@ -26,6 +27,12 @@ struct Descriptor {
 };
 
 std::string observed(const std::string& path) { return path + " (" + std::strerror(errno) + ")"; }
+
+/// A name lasts over a loss of power only with its folder.
+Status sync_folder_of(const std::string& path) {
+    const auto folder = fs::path{path}.parent_path().string();
+    return storage::posix_file_system().sync_directory(folder.empty() ? "." : folder);
+}
 
 Result<std::string> read_all(int fd, const std::string& path, std::size_t limit) {
     std::string out;
@@ -76,19 +83,6 @@ Result<std::string> read_secret_file(const std::string& path) {
     return read_all(file.fd, path, 1 << 20);
 }
 
-/// A name lasts over a loss of power only with its directory.
-static Status sync_name(const std::string& path) {
-    const auto parent = fs::path{path}.parent_path().string();
-    const Descriptor folder{::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (folder.fd >= 0 && ::fsync(folder.fd) == 0) return {};
-    return errno == EINVAL ? Status{} : fail(error::CliFileUnwritable, observed(path)); // a file system without it
-}
-
-Status move_into_place(const std::string& from, const std::string& to) {
-    if (::rename(from.c_str(), to.c_str()) != 0) return fail(error::CliFileUnwritable, observed(to));
-    return sync_name(to);
-}
-
 Status write_file(const std::string& path, std::string_view content, Access access, Existing existing) {
     if (existing == Existing::refuse && exists(path)) return fail(error::CliFileExists, path);
     const std::string beside = path + ".new-" + std::to_string(::getpid());
@@ -119,16 +113,19 @@ Status write_file(const std::string& path, std::string_view content, Access acce
         const int reason = errno;
         if (linked == 0) {
             ::unlink(beside.c_str());
-            return sync_name(path);
+            return sync_folder_of(path);
         }
         if (reason == EEXIST) {
             ::unlink(beside.c_str());
             return fail(error::CliFileExists, path);
         }
     }
-    auto moved = move_into_place(beside, path);
-    if (!moved) ::unlink(beside.c_str());
-    return moved;
+    if (::rename(beside.c_str(), path.c_str()) != 0) {
+        const auto error = observed(path);
+        ::unlink(beside.c_str());
+        return fail(error::CliFileUnwritable, error);
+    }
+    return sync_folder_of(path);
 }
 
 Status make_directory(const std::string& path, Access access) {

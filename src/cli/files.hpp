@@ -18,10 +18,9 @@ Result<std::string> read_secret_file(const std::string& path);
 
 enum class Access { shared, secret }; // 0644, 0600
 enum class Existing { refuse, replace };
-/// Written beside, synced and renamed, so that no reader sees half of it and it outlasts a loss of power. CliFileExists, CliFileUnwritable.
+/// Written beside, synced and renamed, so that no reader sees half of it and it outlasts a loss of power. CliFileExists, CliFileUnwritable,
+/// StorageIo.
 Status write_file(const std::string& path, std::string_view content, Access access, Existing existing);
-/// A file or a folder whose content is synced; replaces a file. The name is durable on success. CliFileUnwritable.
-Status move_into_place(const std::string& from, const std::string& to);
 /// With its parents. `secret`: only for the owner (0700).
 Status make_directory(const std::string& path, Access access);
 bool exists(const std::string& path);

@@ -23,7 +23,7 @@ public:
 
     std::size_t window() const { return window_; }
     /// Transactions that may wait for a place in the lane or in it: some seconds of what the network takes from it. A client that
-    /// sends much more is told so at once, before its signatures have cost anything, and not after a long queue.
+    /// sends much more is told so at once and not after a long queue.
     std::size_t waiting_max() const { return kWaitingWindows * window_; }
 
     static constexpr std::size_t kWindowMin = 256;

@@ -2,12 +2,15 @@
 #include "base/errors/consensus.hpp"
 #include "base/errors/crypto.hpp"
 #include "base/errors/execution.hpp"
+#include "base/errors/keys.hpp"
 #include "base/errors/ledger.hpp"
 #include "base/errors/network.hpp"
 #include "base/errors/node.hpp"
 #include "base/errors/signer.hpp"
 #include "base/errors/storage.hpp"
+#include "node/lane_pacer.hpp"
 #include "node/test_network.hpp"
+#include "system/keys.hpp"
 
 #include "codec/abi.hpp"
 #include "crypto/certificate.hpp"
@@ -60,6 +63,19 @@ TEST(Node, four_validators_agree_and_one_that_was_away_catches_up) {
     height = network.chain(2).head().value;
     ASSERT_TRUE(network.wait_for_height(height));
     expect_same_blocks(network, 4, height);
+}
+
+TEST(Node, begins_with_a_pool_of_some_windows_and_knows_a_key_that_touched_nothing) {
+    TestNetwork network(1, "begins");
+    ASSERT_TRUE(network.start(0));
+    const auto flow = network.chain(0).flow();
+    ASSERT_EQ(flow.organisations.size(), 1u);
+    EXPECT_EQ(flow.organisations[0].transactions_guaranteed, LanePacer::kWaitingWindows * LanePacer::kWindowMin);
+    const auto signing = system::key_id(network.genesis().organisations[0].signing_key);
+    const auto impact = network.chain(0).key_impact(signing, Height{0});
+    ASSERT_TRUE(impact) << impact.error().text();
+    EXPECT_TRUE(impact->findings.empty());
+    EXPECT_EQ(network.chain(0).key_impact(system::key_id(Bytes{1}), Height{0}).error().code, error::KeyUnknown);
 }
 
 TEST(Node, with_a_certificate_of_an_ed25519_ca_joins) {

@@ -102,7 +102,7 @@ public:
     /// at senders and recipients of its transactions. Heights ascend; some may be left out.
     void on_block(Height height, std::span<const SharedTransaction> included, const ledger::StateView& state);
     /// How many may wait from now on, at most `transactions_max`: what the lane takes in a while. Where more wait already they
-    /// stay, and a new one needs room that another gives back.
+    /// stay, and a new one needs room that another gives back. Guarantees are shares of it.
     void set_waiting_max(std::size_t transactions);
     /// The rules of the chain changed: from now on these decide on what is admitted. What waits already is left to execution.
     void set_rules(const ledger::ChainParameters& parameters);

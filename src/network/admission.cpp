@@ -43,8 +43,8 @@ void Sources::done(const SourceKey& key) {
     if (source != nullptr && source->half_open > 0) --source->half_open;
 }
 
-std::vector<Sources::Throttled> Sources::throttled() const {
-    std::vector<Throttled> out;
+std::vector<ThrottledSource> Sources::throttled() const {
+    std::vector<ThrottledSource> out;
     for (const auto& [key, source] : sources_)
         if (source.refused != 0) out.push_back({source.address, source.refused});
     std::ranges::sort(out, [](const auto& a, const auto& b) {

@@ -26,12 +26,8 @@ public:
     bool begin(const SourceKey& source, const std::string& address, Microseconds now);
     void done(const SourceKey& source);
 
-    struct Throttled {
-        std::string address;
-        std::uint64_t refused = 0;
-    };
     /// Sources with refusals that are still remembered, most refused first.
-    std::vector<Throttled> throttled() const;
+    std::vector<ThrottledSource> throttled() const;
     std::size_t size() const { return sources_.size(); }
 
 private:

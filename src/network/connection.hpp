@@ -72,8 +72,6 @@ public:
     /// Set by the owner when it dials.
     std::optional<ValidatorIndex> expected_peer;
     Stream expected_stream = Stream::consensus;
-    /// Set by the owner for connections that came in.
-    std::optional<std::array<std::uint8_t, 8>> source;
     /// "127.0.0.1", the part of `remote` without the port.
     std::string remote_address() const { return remote_.substr(0, remote_.rfind(':')); }
 

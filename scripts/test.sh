@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All tests, in stages. `scripts/test.sh STAGE...` runs only those; `--list` names them.
-# Each stage's output goes to build/test-logs/STAGE.log and is shown when it fails.
+# Each stage's output goes to build/test-logs/STAGE.log and is shown when it fails. On SIGTERM or SIGINT it says what was running, ends
+# that, and ends: so a stage that hangs is known from the log of whoever lost patience.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -51,12 +52,35 @@ if [[ ${1:-} == --list ]]; then printf '%s\n' "${all[@]}"; exit 0; fi
 stages=("$@")
 [[ ${#stages[@]} -eq 0 ]] && stages=("${all[@]}")
 
+descendants() {
+    local child
+    for child in $(ps -o pid= --ppid "$1"); do
+        echo "$child"
+        descendants "$child"
+    done
+}
+interrupted() {
+    trap '' TERM INT
+    local running
+    running=$(descendants "$work")
+    printf '\ninterrupted in stage %s after %d s; running:\n' "$stage" $((SECONDS - start))
+    ps -ww -o pid,ppid,etime,stat,args -p "$(echo $work $running | tr ' ' ,)"
+    printf 'the end of %s:\n' "$logs/$stage.log"
+    tail -n 20 "$logs/$stage.log" | sed 's/^/    /'
+    kill $work $running 2>/dev/null
+    exit "$1"
+}
+
 mkdir -p "$logs"
 passed=0 failed=0
 for stage in "${stages[@]}"; do
     start=$SECONDS
     printf '%-10s ' "$stage"
-    if "stage_$stage" >"$logs/$stage.log" 2>&1; then
+    "stage_$stage" >"$logs/$stage.log" 2>&1 & # so that a signal is answered at once, not when the stage is over
+    work=$!
+    trap 'interrupted 143' TERM
+    trap 'interrupted 130' INT
+    if wait "$work"; then
         passed=$((passed + 1))
         printf 'ok     %4d s  %s\n' $((SECONDS - start)) "$(grep -aE '[0-9]+ (passed|checked|programs)|tests passed' "$logs/$stage.log" | tail -n 1)"
     else

@@ -135,9 +135,11 @@ interface IKeys {
     /// @notice Number of decisions about this key so far. A decision names it.
     function round(bytes32 id) external view returns (uint256);
 
-    /// @notice An organisation's administrator registers a key that is no account's. A validator's voting key only as such and only its
-    /// organisation's, which takes the entry over from another that had registered it before it voted.
+    /// @notice An organisation's administrator registers a key that is no account's.
     function register(bytes32 id, uint8 keyClass, uint64 originatorUntil, uint64 recipientUntil, bool active) external;
+    /// @notice Only by IMembers, when `key` begins to vote: it is active, and its validator's organisation (`owner`) has its entry, also
+    /// where another had registered its id. TransitionRefused if that organisation itself has stopped this key before.
+    function enterVotingKey(bytes32 key, address owner) external;
     /// @notice The owner replaces a key that is neither an account's nor a validator's; the old one is deactivated.
     function replaceKey(bytes32 id, bytes32 newId) external;
     /// @notice The owner changes the state. `since`: for compromised, the block of the leak; 0: now.

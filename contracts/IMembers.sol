@@ -105,5 +105,6 @@ interface IMembers {
     function removeValidator(string calldata name) external;
     /// @notice Replaces the key with which a validator votes. Only by a proposal.
     /// `algorithm` and `proof` as for addValidator.
+    /// Both enter the key in IKeys as its organisation's, and fail with IKeys.TransitionRefused if that one has stopped it before.
     function replaceValidatorKey(string calldata name, bytes32 key, uint8 algorithm, bytes calldata proof) external;
 }

@@ -75,15 +75,6 @@ void KeyBook::add(const Hash256& id, KeyEntry entry, const Address& by) {
                {static_cast<std::uint8_t>(entry.head.key_class), 0, static_cast<std::uint8_t>(state), now(), ""});
 }
 
-std::optional<Address> KeyBook::owner_of_seat(const Hash256& id) {
-    const std::uint64_t count = members_.validator_count();
-    for (std::uint64_t i = 0; i < count && !call_.exhausted(); ++i) {
-        const auto validator = members_.validator(i);
-        if (validator.active && key_id(validator.key) == id) return members_.account(validator.organisation);
-    }
-    return std::nullopt;
-}
-
 /// A chain that cannot decide cannot end the incident either: 2f+1 validators must keep a key that signs.
 Done KeyBook::check_quorum(const Hash256& id) {
     std::uint64_t active = 0;
@@ -95,14 +86,10 @@ Done KeyBook::check_quorum(const Hash256& id) {
         if (!validator.active) continue;
         ++active;
         const Hash256 key = key_id(validator.key);
-        if (key == id) {
+        if (key == id)
             is_validator = true;
-            continue;
-        }
-        // Not in the register, or there as another's: nothing stops it.
-        const auto head = entry(key).head;
-        const bool is_own = head.state != KeyState::none && head.owner == members_.account(validator.organisation);
-        good += !is_own || ledger::signs(head.state) ? 1 : 0;
+        else
+            good += ledger::signs(entry(key).head.state) ? 1 : 0;
     }
     const std::uint64_t faults = active == 0 ? 0 : (active - 1) / 3;
     const std::uint64_t needed = (active + faults) / 2 + 1;

@@ -53,8 +53,6 @@ public:
     /// As it counts in this block: an untouched account key is active, a quarantine that has run out is over.
     KeyEntry entry(const Hash256& id);
     bool has_entry(const Hash256& id) { return storage_.head(id).state != KeyState::none; }
-    /// Account of the organisation whose active validator votes with this key.
-    std::optional<Address> owner_of_seat(const Hash256& id);
     /// TransitionRefused, or QuorumLost if too few validators would keep a key that signs. `since`: for compromised.
     Done change(const Hash256& id, KeyEntry& entry, KeyState to, Asker asker, std::uint64_t since,
                 std::string_view reason);

@@ -122,19 +122,45 @@ Reply register_key(Call& call, const AbiValue::List& arguments) {
     if (id.is_zero() || is_account_key_id(id)) return revert(kFieldRefused, {"id"});
     if (!is_class(arguments[1].number())) return revert(kFieldRefused, {"keyClass"});
     if (const auto field = wrong_span(book, originator, recipient)) return revert(kFieldRefused, {*field});
-    // A voting key is its validator's, also when another had its id first; his incident about it is then about nothing.
-    const auto seat_owner = book.owner_of_seat(id);
-    if (seat_owner && *seat_owner != call.caller()) return revert(kNotAuthorised, {call.caller()});
-    if (seat_owner && arguments[1].number() != U256{static_cast<std::uint8_t>(ledger::KeyClass::consensus)})
-        return revert(kFieldRefused, {"keyClass"});
-    if (book.has_entry(id) && (!seat_owner || book.entry(id).head.owner == *seat_owner)) return revert(kKeyTaken, {id});
+    if (book.has_entry(id)) return revert(kKeyTaken, {id});
     KeyEntry entry;
     entry.head = {.owner = call.caller(),
                   .key_class = static_cast<ledger::KeyClass>(arguments[1].number().low()),
                   .state = arguments[4].as_bool() ? KeyState::active : KeyState::pre_activation,
                   .version = 1};
     entry.terms = {.originator_from = book.now(), .originator_until = originator, .recipient_until = recipient};
-    book.storage().store_open_incident(id, 0);
+    book.add(id, entry, call.caller());
+    return AbiValue::List{};
+}
+
+/// A key that begins to vote has an entry from that block on, and it is its organisation's: whatever another had entered under
+/// its id before, and whatever was proposed or opened about that, is over.
+Reply enter_voting_key(Call& call, const AbiValue::List& arguments) {
+    if (call.caller() != kMembersAddress) return revert(kNotAuthorised, {call.caller()});
+    KeyBook book{call};
+    const Hash256 key = arguments[0].as_hash();
+    const Address owner = arguments[1].as_address();
+    call.charge_words(key.size());
+    const Hash256 id = key_id(key);
+    KeyEntry entry = book.entry(id);
+    const KeyState state = entry.head.state;
+    if (state != KeyState::none && entry.head.owner == owner) {
+        if (state != KeyState::pre_activation && !ledger::signs(state))
+            return revert(kTransitionRefused, {number_of(state), number_of(KeyState::active)});
+        if (entry.head.key_class == ledger::KeyClass::consensus) {
+            if (ledger::signs(state)) return AbiValue::List{};
+            if (const auto changed = book.change(id, entry, KeyState::active, Asker::owner, 0, "votes"); !changed)
+                return std::unexpected(changed.error());
+            return AbiValue::List{};
+        }
+    }
+    if (state != KeyState::none) {
+        book.storage().store_open_incident(id, 0);
+        book.storage().next_round(id);
+    }
+    entry = {};
+    entry.head = {.owner = owner, .key_class = ledger::KeyClass::consensus, .state = KeyState::active, .version = 1};
+    entry.terms.originator_from = book.now();
     book.add(id, entry, call.caller());
     return AbiValue::List{};
 }
@@ -152,7 +178,6 @@ Reply replace_key(Call& call, const AbiValue::List& arguments) {
     if (old_entry.head.key_class == ledger::KeyClass::consensus) return revert(kFieldRefused, {"keyClass"});
     if (!old_entry.next.is_zero()) return revert(kKeyTaken, {old_entry.next});
     if (book.has_entry(new_id)) return revert(kKeyTaken, {new_id});
-    if (book.owner_of_seat(new_id)) return revert(kFieldRefused, {"newId"});
     if (old_entry.head.state != KeyState::compromised && old_entry.head.state != KeyState::destroyed) {
         if (const auto changed =
                 book.change(old_id, old_entry, KeyState::deactivated, Asker::procedure, 0, "replacement");
@@ -263,6 +288,7 @@ const Contract& keys_contract() {
              incident},
             {"round", "(bytes32)", "(uint256)", Access::view, round},
             {"register", "(bytes32,uint8,uint64,uint64,bool)", "()", Access::write, register_key},
+            {"enterVotingKey", "(bytes32,address)", "()", Access::write, enter_voting_key},
             {"replaceKey", "(bytes32,bytes32)", "()", Access::write, replace_key},
             {"changeState", "(bytes32,uint8,uint64,string)", "()", Access::write, change_state},
             {"decideState", "(bytes32,uint256,uint8,uint64,string)", "()", Access::write, decide_state},
@@ -375,14 +401,15 @@ void write_keys(Slots& slots, const ledger::Genesis& genesis) {
         storage.store(id, entry);
         storage.append(id, {.height = 0, .from = KeyState::none, .to = KeyState::active, .by = owner});
     };
-    for (const auto& organisation : genesis.organisations) {
-        put(organisation.signing_key, ledger::KeyClass::organisation, organisation.account);
-        put(as_bytes(organisation.ca_certificate_pem), ledger::KeyClass::authority, organisation.account);
-    }
+    // First those that vote: what stops them must be theirs.
     for (const auto& validator : genesis.validators.members)
         for (const auto& organisation : genesis.organisations)
             if (organisation.name == validator.organisation)
                 put(validator.key.bytes, ledger::KeyClass::consensus, organisation.account);
+    for (const auto& organisation : genesis.organisations) {
+        put(organisation.signing_key, ledger::KeyClass::organisation, organisation.account);
+        put(as_bytes(organisation.ca_certificate_pem), ledger::KeyClass::authority, organisation.account);
+    }
 }
 
 } // namespace cairn::system

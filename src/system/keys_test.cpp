@@ -409,33 +409,40 @@ TEST_F(Keys, a_quarantine_that_leaves_no_quorum_of_validators_is_refused) {
               (std::vector{genesis.validators.members[1].key, genesis.validators.members[2].key}));
 }
 
+/// A key that nobody has seen, and its id.
+struct FreshKey {
+    crypto::VotingSecret secret;
+    Hash256 id;
+};
+FreshKey fresh_key(std::uint8_t byte) {
+    auto key = *crypto::VotingSecret::from(crypto::VotingAlgorithm::ed25519, filled<Hash256>(byte));
+    const auto id = key_id(key.public_key().bytes);
+    return {std::move(key), id};
+}
+
 TEST_F(Keys, a_voting_key_is_its_validators_organisations_whoever_registered_it_first) {
-    const auto next = *crypto::VotingSecret::from(crypto::VotingAlgorithm::ed25519, filled<Hash256>(0x77));
-    const auto key = key_id(next.public_key().bytes);
+    const auto [next, key] = fresh_key(0x77);
     // Seen in a proposal, or before: Beta takes it, in a class whose quarantine no quorum of validators guards.
     send(kBeta, kRegister, {key, 2, 0, 0, 1}).values("()");
+    send(kBeta, kOpen, {key, 0, "malice"}).values("(uint256)");
+    const auto about_betas = propose_state(kBeta, key, KeyState::deactivated, "malice").value("(uint256)");
     vote_in("Alpha-1", next);
     auto validators = genesis.validators.members;
     validators[0].key = next.public_key();
-    send(kBeta, kOpen, {key, 0, "malice"}).values("(uint256)");
-    EXPECT_EQ(state_of(key), KeyState::quarantined);
     EXPECT_TRUE(stopped_keys(chain.state(), validators).empty()) << "Beta stops no key of Alpha's";
 
-    send(kDelta, kRegister, {key, 1, 0, 0, 1}).expect_revert("NotAuthorised(address)", {kDelta});
-    send(kAlpha, kRegister, {key, 2, 0, 0, 1}).expect_revert("FieldInvalid(string)", {"keyClass"});
-    const auto second = *crypto::VotingSecret::from(crypto::VotingAlgorithm::ed25519, filled<Hash256>(0x78));
-    vote_in(genesis.validators.members[2].name, second);
-    const auto own = filled<Hash256>(0xe3);
-    send(kBeta, kRegister, {own, 2, 0, 0, 1}).values("()");
-    send(kBeta, "replaceKey(bytes32,bytes32)", {own, key_id(second.public_key().bytes)})
-        .expect_revert("FieldInvalid(string)", {"newId"});
-
-    send(kAlpha, kRegister, {key, 1, 0, 0, 1}).values("()");
-    EXPECT_EQ(key_facts(chain.state(), key, height())->head.owner, kAlpha);
-    EXPECT_EQ(state_of(key), KeyState::active);
-    send(kAlpha, kRegister, {key, 1, 0, 0, 1}).expect_revert("KeyTaken(bytes32)", {key});
+    const auto facts = key_facts(chain.state(), key, height());
+    EXPECT_EQ(facts->head.owner, kAlpha);
+    EXPECT_EQ(facts->head.key_class, KeyClass::consensus);
+    EXPECT_EQ(facts->head.state, KeyState::active);
+    EXPECT_EQ(facts->terms.originator_from, height());
+    EXPECT_TRUE(key_was_good_at(chain.state(), key, height()));
+    for (const auto& organisation : {kAlpha, kBeta})
+        send(organisation, kRegister, {key, 1, 0, 0, 1}).expect_revert("KeyTaken(bytes32)", {key});
     send(kBeta, kChangeState, {key, number(KeyState::destroyed), 0, "mine"})
         .expect_revert("NotAuthorised(address)", {kBeta});
+    approve(kAlpha, about_betas).values("()");
+    approve(kDelta, about_betas).expect_revert("RoundOver(bytes32,uint256)", {key, 1});
 
     send(kAlpha, kOpen, {key, 0, "disk stolen"}).values("(uint256)");
     EXPECT_EQ(stopped_keys(chain.state(), validators), std::vector{next.public_key()});
@@ -443,13 +450,70 @@ TEST_F(Keys, a_voting_key_is_its_validators_organisations_whoever_registered_it_
     send(kAlpha, kOpen, {key, 0, ""}).expect_revert("IncidentIsOpen(uint256)", {1});
 }
 
-TEST_F(Keys, a_voting_key_that_nobody_registered_counts_as_one_that_signs) {
-    const auto next = *crypto::VotingSecret::from(crypto::VotingAlgorithm::ed25519, filled<Hash256>(0x77));
-    vote_in("Alpha-1", next);
-    send(kBeta, kOpen, {key_id(genesis.validators.members[1].key.bytes), 0, "three of four still sign"})
-        .values("(uint256)");
-    send(kDelta, kOpen, {key_id(genesis.validators.members[2].key.bytes), 0, ""})
-        .expect_revert("QuorumLost(uint256,uint256)", {2, 3});
+TEST_F(Keys, a_vote_on_the_state_of_a_new_voting_key_counts_at_once) {
+    for (const bool squatted : {false, true}) {
+        const auto [next, key] = fresh_key(squatted ? 0x78 : 0x77);
+        if (squatted) send(kBeta, kRegister, {key, 5, 0, 0, 1}).values("()");
+        vote_in(squatted ? "Delta-1" : "Alpha-1", next);
+        auto validators = genesis.validators.members;
+        validators[squatted ? 2 : 0].key = next.public_key();
+        decide_state(key, KeyState::quarantined, "seen elsewhere");
+        EXPECT_EQ(stopped_keys(chain.state(), validators), std::vector{next.public_key()});
+        decide_state(key, KeyState::active, "false alarm");
+        EXPECT_TRUE(stopped_keys(chain.state(), validators).empty());
+    }
+}
+
+TEST_F(Keys, a_voting_key_of_a_new_validator_is_entered_and_counts_for_the_quorum) {
+    const auto [fifth, key] = fresh_key(0x77);
+    const auto claim =
+        to_bytes(*fifth.sign(signed_bytes(ledger::KeyClaim{chain.block().chain_id.low(), "Alpha-2"})));
+    chain.carry_out(chain.propose(kAlpha, kMembersAddress, "addValidator(string,string,bytes32,uint8,bytes,string)",
+                                  {"Alpha-2", "Alpha", *Hash256::from(fifth.public_key().bytes), 0, claim, "a:1"}),
+                    {kBeta, kDelta});
+    EXPECT_EQ(key_facts(chain.state(), key, height())->head.owner, kAlpha);
+    // Four of five still sign: a quorum. Three would not be one.
+    send(kBeta, kOpen, {key_id(genesis.validators.members[1].key.bytes), 0, ""}).values("(uint256)");
+    send(kAlpha, kOpen, {key, 0, ""}).expect_revert("QuorumLost(uint256,uint256)", {3, 4});
+}
+
+TEST_F(Keys, what_its_organisation_said_of_a_voting_key_before_the_vote_stays) {
+    const auto [ready, ready_id] = fresh_key(0x77);
+    send(kAlpha, kRegister, {ready_id, 1, 0, 0, 0}).values("()");
+    EXPECT_EQ(state_of(ready_id), KeyState::pre_activation);
+    vote_in("Alpha-1", ready);
+    EXPECT_EQ(state_of(ready_id), KeyState::active) << "it votes";
+
+    const auto [stopped, stopped_id] = fresh_key(0x78);
+    send(kAlpha, kRegister, {stopped_id, 1, 0, 0, 1}).values("()");
+    send(kAlpha, kChangeState, {stopped_id, number(KeyState::compromised), 0, "before it ever voted"}).values("()");
+    const auto claim =
+        to_bytes(*stopped.sign(signed_bytes(ledger::KeyClaim{chain.block().chain_id.low(), "Alpha-1"})));
+    chain
+        .propose(kAlpha, kMembersAddress, "replaceValidatorKey(string,bytes32,uint8,bytes)",
+                 {"Alpha-1", *Hash256::from(stopped.public_key().bytes), 0, claim})
+        .expect_revert("TransitionRefused(uint8,uint8)", {number(KeyState::compromised), number(KeyState::active)});
+
+    const auto [mistaken, mistaken_id] = fresh_key(0x79);
+    send(kAlpha, kRegister, {mistaken_id, 6, 0, 0, 1}).values("()");
+    vote_in("Alpha-1", mistaken);
+    EXPECT_EQ(key_facts(chain.state(), mistaken_id, height())->head.key_class, KeyClass::consensus);
+}
+
+TEST_F(Keys, voting_keys_are_entered_by_members_alone) {
+    for (const auto& sender : {kAlpha, kStranger})
+        send(sender, "enterVotingKey(bytes32,address)", {filled<Hash256>(0x77), kAlpha})
+            .expect_revert("NotAuthorised(address)", {sender});
+}
+
+TEST(KeysOfGenesis, a_key_that_votes_and_signs_is_entered_as_one_that_votes) {
+    auto genesis = four_organisations();
+    genesis.organisations[1].signing_key =
+        *crypto::ValidatorPublicKey::from(genesis.validators.members[0].key.bytes); // Beta's, and Alpha's validator's
+    TestChain chain{genesis};
+    const auto facts = key_facts(chain.state(), key_id(genesis.validators.members[0].key.bytes), 1);
+    EXPECT_EQ(facts->head.key_class, KeyClass::consensus);
+    EXPECT_EQ(facts->head.owner, kAlpha);
 }
 
 TEST_F(Keys, a_certificates_key_is_stopped_by_the_organisation_that_it_belongs_to_and_by_no_other) {

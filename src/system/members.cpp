@@ -182,6 +182,16 @@ std::expected<crypto::VotingKey, Bytes> key_to_vote(Call& call, MemberStorage& m
     return key;
 }
 
+/// Keys has it from here on as this organisation's, so that it can be stopped at once and by nobody else.
+std::expected<void, Bytes> enter_in_keys(Call& call, const Hash256& key, const Address& owner) {
+    const auto selector = ledger::selector_of("enterVotingKey(bytes32,address)");
+    Bytes input{selector.begin(), selector.end()};
+    append(input, codec::abi_encode("(bytes32,address)", {key, owner}).value());
+    const auto result = call.invoke(kKeysAddress, input, Call::Keep::changes);
+    if (!result.ok()) return std::unexpected(result.output);
+    return {};
+}
+
 // The set that votes changes with the next epoch, which begins a few blocks after one of these.
 
 Reply add_validator(Call& call, const AbiValue::List& arguments) {
@@ -208,6 +218,8 @@ Reply add_validator(Call& call, const AbiValue::List& arguments) {
     entry.key = *Hash256::from(key->bytes);
     entry.algorithm = key->algorithm;
     const std::uint64_t index = members.append(entry);
+    if (const auto entered = enter_in_keys(call, entry.key, members.account(*organisation)); !entered)
+        return std::unexpected(entered.error());
     call.emit(kValidatorAdded, {index}, {entry.name, entry.key});
     return AbiValue::List{};
 }
@@ -235,7 +247,10 @@ Reply replace_validator_key(Call& call, const AbiValue::List& arguments) {
     if (!key) return std::unexpected(key.error());
 
     const Hash256 old = members.replace_voting_key(*index, *key);
-    call.emit(kValidatorKeyReplaced, {*index}, {arguments[0], old, *Hash256::from(key->bytes)});
+    const Hash256 taken_up = *Hash256::from(key->bytes);
+    const Address owner = members.account(members.validator(*index).organisation);
+    if (const auto entered = enter_in_keys(call, taken_up, owner); !entered) return std::unexpected(entered.error());
+    call.emit(kValidatorKeyReplaced, {*index}, {arguments[0], old, taken_up});
     return AbiValue::List{};
 }
 

@@ -91,7 +91,7 @@ public:
 
     std::optional<Refusal> run() {
         if (!summary_.enforced && !summary_.has_rules()) return std::nullopt;
-        if (act_.actor == kProposalsAddress) return std::nullopt;
+        if (act_.actor == kProposalsAddress || act_.actor == kMembersAddress) return std::nullopt;
         if (!act_.creates) method_ = method_of(act_.input);
         const bool is_privileged = act_.creates || is_upgrade(method_);
         if (!summary_.has_rules() && !is_privileged) return std::nullopt;

@@ -18,8 +18,8 @@
 // Everything else is allowed.
 //
 // The acting account is the message's sender, or for DELEGATECALL and CALLCODE the contract that runs foreign code. Roles and
-// Proposals themselves are out of reach of 2 to 6, and what Proposals carries out of all of it: else a policy could take away
-// the means to change it.
+// Proposals themselves are out of reach of 2 to 6, and what Proposals carries out of all of it, also where Members enters a voting
+// key in Keys for it: else a policy could take away the means to change it.
 #pragma once
 
 #include "evm/machine.hpp"

@@ -1,8 +1,10 @@
 // Who can do what: roles, decisions and their thresholds, the matrix of roles and operations.
 #include "crypto/secp256k1.hpp"
 #include "ledger/account_key.hpp"
+#include "ledger/key_claim.hpp"
 #include "system/chain_test.hpp"
 #include "system/governance.hpp"
+#include "system/keys.hpp"
 #include "system/policy.hpp"
 #include "system/roles.hpp"
 
@@ -393,6 +395,13 @@ TEST_F(Powers, denying_everything_to_everybody_leaves_governing_possible) {
     next_block();
     EXPECT_FALSE(may_call(kDeployer, kContract));
     EXPECT_FALSE(may_call(kAlpha, kMembersAddress));
+    EXPECT_FALSE(may_call(kAlpha, kKeysAddress));
+    const auto key = *crypto::VotingSecret::from(crypto::VotingAlgorithm::ed25519, filled<Hash256>(0x77));
+    const ledger::KeyClaim claim{chain.block().chain_id.low(), "Alpha-1"};
+    decide_by_organisations(
+        kMembersAddress, "replaceValidatorKey(string,bytes32,uint8,bytes)",
+        {"Alpha-1", *Hash256::from(key.public_key().bytes), 0, to_bytes(*key.sign(signed_bytes(claim)))});
+    EXPECT_TRUE(key_facts(chain.state(), key_id(key.public_key().bytes), chain.block().number));
     decide("setPolicy(address,address,bytes4,uint8,uint8)", {Address{}, Address{}, Bytes(4), 0, 0});
     next_block();
     EXPECT_TRUE(may_call(kStranger, kContract));

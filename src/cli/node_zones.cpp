@@ -137,6 +137,14 @@ Status NodeZones::open(const std::string& zone) {
                                 .outcome = audit::Outcome::refused,
                                 .reason = reason});
         };
+        config.on_labelled_read = [this](const rpc::LabelledRead& read) {
+            return node_.audit().read({.origin = "client " + read.client,
+                                       .object = read.object,
+                                       .action = "client.read",
+                                       .outcome = read.refused ? audit::Outcome::refused : audit::Outcome::accepted,
+                                       .reason = read.method + (read.sender ? ", sender named without proof" : "")},
+                                      read.sender);
+        };
         CRN_TRY(server, rpc::start_server(config, node_.chain()));
         const std::lock_guard lock(mutex_);
         rpc_ = std::move(server);

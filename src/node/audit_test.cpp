@@ -88,6 +88,54 @@ TEST(Node, each_act_on_the_chain_is_one_event) {
     EXPECT_EQ(text_of(report->unaccounted), text_of(ledger::KeyUses{}));
 }
 
+TEST(Node, a_flood_of_reads_is_bounded_and_hides_no_refusal) {
+    TestNetwork network(1, "reads");
+    constexpr std::uint64_t kReads = 3 * audit::kRepeatKeysMax;
+    {
+        auto node = Node::start(network.config(0));
+        ASSERT_TRUE(node) << node.error().text();
+        auto& watch = (*node)->audit();
+        const audit::Event read{.origin = "client 127.0.0.1", .object = "contract 0x11", .action = "client.read"};
+        const auto administrator = network.genesis().organisations[0].account;
+        for (int i = 0; i < 50; ++i) ASSERT_TRUE(watch.read(read, administrator));
+        ASSERT_TRUE(watch.read(read, std::nullopt));
+        for (std::uint64_t i = 0; i < kReads; ++i) { // each by another, as a liar would have it
+            Address named;
+            named.bytes[0] = 0x77;
+            named.bytes[18] = static_cast<std::uint8_t>(i >> 8);
+            named.bytes[19] = static_cast<std::uint8_t>(i);
+            ASSERT_TRUE(watch.read(read, named));
+        }
+        watch.note({.subject = "unknown",
+                    .origin = "client 10.9.8.7",
+                    .object = "client listener",
+                    .action = "rpc.refused",
+                    .outcome = audit::Outcome::refused,
+                    .reason = "no token"});
+    }
+    std::vector<audit::Event> reads, refusals;
+    const auto at_rest = open_at_rest(network.config(0), network.genesis());
+    ASSERT_TRUE(at_rest);
+    ASSERT_TRUE(audit::verify_log((*at_rest)->files(), network.config(0).data_dir + "/audit", {},
+                                  [&](const audit::Event& event) {
+                                      if (event.action == "client.read") reads.push_back(event);
+                                      if (event.action == "rpc.refused") refusals.push_back(event);
+                                  }));
+    ASSERT_EQ(refusals.size(), 1u);
+    EXPECT_EQ(refusals[0].origin, "client 10.9.8.7");
+    ASSERT_GE(reads.size(), 3u);
+    EXPECT_EQ(reads[0].subject, "account " + to_hex(network.genesis().organisations[0].account));
+    EXPECT_EQ(reads[0].identity, network.genesis().organisations[0].name);
+    EXPECT_EQ(reads[1].subject, "unknown");
+    EXPECT_LE(reads.size(), 2 * (audit::kRepeatKeysMax + 1));
+    std::uint64_t counted = 0;
+    for (const auto& event : reads) {
+        const auto more = event.reason.rfind("(and ");
+        counted += more == std::string::npos ? 1 : std::stoull(event.reason.substr(more + 5));
+    }
+    EXPECT_EQ(counted, kReads + 51) << "none is lost from the count";
+}
+
 TEST(Node, anchors_are_paid_for_where_gas_has_a_price) {
     TestNetwork network(1, "paid-anchor", 0, ledger::Suite::international, crypto::CertificateKey::p256,
                         U256{1'000'000'000});

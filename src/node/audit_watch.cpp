@@ -55,6 +55,7 @@ Result<std::unique_ptr<AuditWatch>> AuditWatch::open(storage::FileSystem& files,
     out->trail_ = std::move(opened.trail);
     out->cover_ = std::move(opened.cover);
     out->repeats_ = std::make_unique<audit::Repeats>(*out->trail_);
+    out->reads_ = std::make_unique<audit::Repeats>(*out->trail_);
     CRN_TRY(alarms, start_alarm_push(files, directory, directory + "-alarms.cursor", *out->trail_, settings.alarms));
     out->alarms_ = std::move(alarms);
     return out;
@@ -81,7 +82,20 @@ void AuditWatch::stop() {
     chain_->unlisten(listener_);
     thread_.request_stop();
     thread_.join();
+    tell_repeats();
+}
+
+void AuditWatch::tell_repeats() {
     repeats_->tick();
+    reads_->tick();
+}
+
+Status AuditWatch::read(audit::Event event, const std::optional<Address>& account) {
+    CRN_CHECK(trail_->usable());
+    event.subject = account && !account->is_zero() ? "account " + to_hex(*account) : "unknown";
+    if (account) event.identity = organisation_of(*account);
+    reads_->note(std::move(event));
+    return {};
 }
 
 void AuditWatch::run(std::stop_token stop) {
@@ -107,7 +121,7 @@ void AuditWatch::run(std::stop_token stop) {
         }
         if (SteadyClock::now() >= next_tick) {
             next_tick = SteadyClock::now() + audit::kRepeatInterval;
-            repeats_->tick();
+            tell_repeats();
         }
         if (settings_.anchor_seconds != 0 && SteadyClock::now() >= next_anchor) {
             next_anchor = SteadyClock::now() + anchor_interval;

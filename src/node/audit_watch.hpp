@@ -35,6 +35,9 @@ public:
     audit::Trail& trail() { return *trail_; }
     /// For what may come in floods: refusals, connections.
     void note(audit::Event event) { repeats_->note(std::move(event)); }
+    /// A client's read of what has a label; it comes in floods too, which are counted apart: what reads fill hides no refusal. `account`:
+    /// the sender that the read names without proof. AuditSinkFailed.
+    Status read(audit::Event event, const std::optional<Address>& account);
     /// Both must outlive `stop`.
     void follow(LiveChain& chain, const VotingKeys& keys);
     /// Ends the thread; the trail stays open.
@@ -47,6 +50,7 @@ public:
 private:
     AuditWatch() = default;
     void run(std::stop_token stop);
+    void tell_repeats();
     Status take_block(Height height, std::uint64_t already);
     std::string organisation_of(const Address& account) const;
     struct Carrier;
@@ -59,6 +63,7 @@ private:
     std::unique_ptr<audit::Sealer> sealer_;
     std::unique_ptr<audit::Trail> trail_;
     std::unique_ptr<audit::Repeats> repeats_;
+    std::unique_ptr<audit::Repeats> reads_;
     std::unique_ptr<AlarmPush> alarms_;
     audit::ChainCover cover_;
 

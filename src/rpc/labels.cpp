@@ -12,6 +12,8 @@ Labels::Labels(const node::Chain& chain) : next_(chain.head().value + 1) {
     }
 }
 
+Labels::Labels(const Context& context) : Labels(context.chain) { context_ = &context; }
+
 bool Labels::covers(const Address& contract) {
     if (!any_) return false;
     const auto [entry, is_new] = known_.try_emplace(contract);
@@ -21,12 +23,22 @@ bool Labels::covers(const Address& contract) {
 
 RpcResult<bool> Labels::readable(const Address& contract) {
     if (!covers(contract)) return true;
-    return std::unexpected(rejected({error::LabelForbidsRead, "contract " + to_hex(contract)}));
+    return refuse("contract " + to_hex(contract));
+}
+
+bool Labels::covers_record(const Hash256& digest) const {
+    return any_ && !system::record_label_of(*view_, digest, Height{next_}).is_bottom();
 }
 
 RpcResult<bool> Labels::readable_record(const Hash256& digest) {
-    if (!any_ || system::record_label_of(*view_, digest, Height{next_}).is_bottom()) return true;
-    return std::unexpected(rejected({error::LabelForbidsRead, "record " + to_hex(digest)}));
+    if (!covers_record(digest)) return true;
+    return refuse("record " + to_hex(digest));
+}
+
+std::unexpected<RpcError> Labels::refuse(std::string object) const {
+    // Refused whatever the log says of it.
+    if (context_ != nullptr) static_cast<void>(context_->report_read(object, std::nullopt, true));
+    return std::unexpected(rejected({error::LabelForbidsRead, std::move(object)}));
 }
 
 } // namespace cairn::rpc

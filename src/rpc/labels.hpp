@@ -3,6 +3,7 @@
 #pragma once
 
 #include "node/chain.hpp"
+#include "rpc/method.hpp"
 #include "rpc/rpc_error.hpp"
 
 #include <map>
@@ -14,12 +15,19 @@ namespace cairn::rpc {
 class Labels {
 public:
     explicit Labels(const node::Chain& chain);
+    /// Reports refusals.
+    explicit Labels(const Context& context);
+    bool any() const { return any_; }
     bool covers(const Address& contract);
+    bool covers_record(const Hash256& digest) const;
     /// LabelForbidsRead.
     RpcResult<bool> readable(const Address& contract);
     RpcResult<bool> readable_record(const Hash256& digest);
 
 private:
+    std::unexpected<RpcError> refuse(std::string object) const;
+
+    const Context* context_ = nullptr;
     std::shared_ptr<const ledger::StateView> view_;
     std::uint64_t next_ = 0; // block for which they count
     bool any_ = false;

@@ -48,7 +48,7 @@ Answer search_logs(const Context& context, const LogFilter& filter, Height first
     if (last.value - first.value >= context.limits.log_blocks_max)
         return rpc_fail(code::kLimit, "block range is too wide: at most " +
                                           std::to_string(context.limits.log_blocks_max) + " blocks");
-    Labels labels{context.chain};
+    Labels labels{context};
     for (const auto& address : filter.addresses) CRN_CHECK(labels.readable(address));
     JsonWriter out;
     out.begin_array();
@@ -67,7 +67,7 @@ Answer search_logs(const Context& context, const LogFilter& filter) {
     if (filter.block_hash) {
         const auto block = find_block(context.chain, {BlockParameter::Kind::hash, {}, *filter.block_hash});
         if (!block) return rpc_fail(code::kRejected, "unknown block");
-        Labels labels{context.chain};
+        Labels labels{context};
         for (const auto& address : filter.addresses) CRN_CHECK(labels.readable(address));
         JsonWriter out;
         out.begin_array();

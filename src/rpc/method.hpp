@@ -6,6 +6,7 @@
 #include "rpc/http_server.hpp"
 #include "rpc/limits.hpp"
 #include "rpc/parameters.hpp"
+#include "rpc/read_report.hpp"
 #include "rpc/service.hpp"
 
 #include <functional>
@@ -30,6 +31,11 @@ struct Context {
     std::vector<std::function<void()>>* after_reply; // run once the answer is on its way
     std::uint64_t* refused_for_room = nullptr;       // counts transactions for which the pool had no room
     const std::function<void(JsonWriter&)>* flow_report = nullptr;
+    const ReadReport* read_report = nullptr; // null: nobody keeps a log
+    std::string client;
+    std::string_view method;
+
+    Status report_read(const std::string& object, std::optional<Address> sender, bool refused) const;
 };
 
 using Handler = Answer (*)(Context&, const Parameters&);
@@ -43,6 +49,7 @@ struct Method {
     Handler handler = nullptr;
     LateHandler late = nullptr;            // instead of `handler`
     MethodClass kind = MethodClass::query; // from its name
+    std::string_view name;
 };
 using MethodTable = std::unordered_map<std::string_view, Method>;
 

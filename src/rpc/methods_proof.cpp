@@ -39,7 +39,7 @@ Answer proof_bundle(Context& context, const Parameters& parameters) {
         CRN_TRY(given, parameters.u64(1));
         index = given;
     }
-    CRN_CHECK(Labels{context.chain}.readable_record(digest));
+    CRN_CHECK(Labels{context}.readable_record(digest));
     CRN_TRY(at, parameters.block(2));
     CRN_TRY(state, find_state(context.chain, at));
     const auto count = system::records_of(*state.view, digest);

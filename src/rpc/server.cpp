@@ -28,6 +28,7 @@ public:
           service_(std::make_unique<Service>(chain, config.rpc)),
           workers_(std::make_unique<Workers>(config.worker_threads, kWaitingMax)) {
         service_->set_flow_report([this](JsonWriter& out) { report(out); });
+        service_->set_read_report(config.on_labelled_read);
     }
     ~ServiceServer() override {
         // First those that answer, then the sockets they answer to.
@@ -127,9 +128,10 @@ private:
 
     const std::function<void(const std::string&, const std::string&)> on_refused_;
     void run(Service::Work work, const JobPtr& job) {
-        service_->run(std::move(work), job->connection, std::move(job->reply), [this, job](std::uint64_t refused) {
+        const auto charge = [this, &job](std::uint64_t refused) {
             flow_.charge(job->client, MethodClass::transaction, refused * refused_tokens_, now());
-        });
+        };
+        service_->run(std::move(work), job->connection, std::move(job->reply), charge, job->client);
     }
 
     void overloaded(const Job& job, const Service::Work* work = nullptr) const {

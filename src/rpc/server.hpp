@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "node/chain.hpp"
 #include "rpc/limits.hpp"
+#include "rpc/read_report.hpp"
 #include "zone/listener_config.hpp"
 
 #include <functional>
@@ -32,6 +33,7 @@ struct ServerConfig {
     RpcLimits rpc;
     /// A request that the rules of access refuse (name of the host, origin, token), or a handshake that failed. On the server's thread; quick.
     std::function<void(const std::string& remote, const std::string& reason)> on_refused;
+    ReadReport on_labelled_read;
 };
 
 /// Owns its threads; the destructor closes all connections and joins them.

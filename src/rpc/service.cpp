@@ -32,7 +32,10 @@ const MethodTable& table_of_methods() {
         add_cairn_methods(out);
         add_proof_methods(out);
         add_flow_methods(out);
-        for (auto& [name, method] : out) method.kind = class_of(name);
+        for (auto& [name, method] : out) {
+            method.kind = class_of(name);
+            method.name = name;
+        }
         return out;
     }();
     return table;
@@ -220,6 +223,7 @@ struct Service::Inside {
     Subscriptions subscriptions;
     SyncSends sync_sends;
     std::function<void(JsonWriter&)> flow_report; // set before the first request
+    ReadReport read_report;                       // so too
     Announcer announcer;                          // last: its thread uses the others
 };
 
@@ -261,7 +265,7 @@ Service::Work Service::parse(std::string_view body) const {
 }
 
 void Service::run(Work work, std::shared_ptr<WsConnection> connection, Reply reply,
-                  const std::function<void(std::uint64_t)>& on_refused) {
+                  const std::function<void(std::uint64_t)>& on_refused, const std::string& client) {
     auto& requests = work.inside_->requests;
     std::vector<std::string> ids;
     ids.reserve(requests.size());
@@ -269,12 +273,22 @@ void Service::run(Work work, std::shared_ptr<WsConnection> connection, Reply rep
     auto collector = std::make_shared<Collector>(std::move(ids), work.inside_->batch, inside_->limits.answer_bytes_max,
                                                  std::move(reply), std::vector<std::function<void()>>{});
     std::uint64_t refused = 0;
-    Context context{inside_->chain,       inside_->limits,       inside_->filters,    inside_->subscriptions,
-                    inside_->sync_sends,  std::move(connection), &collector->after(), &refused,
-                    &inside_->flow_report};
+    Context context{inside_->chain,
+                    inside_->limits,
+                    inside_->filters,
+                    inside_->subscriptions,
+                    inside_->sync_sends,
+                    std::move(connection),
+                    &collector->after(),
+                    &refused,
+                    &inside_->flow_report,
+                    &inside_->read_report,
+                    client,
+                    {}};
     const auto start = inside_->clock.monotonic();
     for (std::size_t i = 0; i < requests.size(); ++i) {
         const auto& request = requests[i];
+        if (request.method != nullptr) context.method = request.method->name;
         if (i > 0 && inside_->clock.monotonic() - start > kBatchTimeMax) {
             collector->put(i, rpc_fail(code::kLimit, "batch takes too long: send fewer requests at a time"));
         } else if (request.error) {
@@ -291,6 +305,13 @@ void Service::run(Work work, std::shared_ptr<WsConnection> connection, Reply rep
     if (refused != 0 && on_refused) on_refused(refused);
     collector->started();
 }
+
+Status Context::report_read(const std::string& object, std::optional<Address> sender, bool refused) const {
+    if (read_report == nullptr || !*read_report) return {};
+    return (*read_report)({client, std::string{method}, object, sender, refused});
+}
+
+void Service::set_read_report(ReadReport report) { inside_->read_report = std::move(report); }
 
 void Service::set_flow_report(std::function<void(JsonWriter&)> report) { inside_->flow_report = std::move(report); }
 

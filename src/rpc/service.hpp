@@ -5,6 +5,7 @@
 #include "node/chain.hpp"
 #include "rpc/http_server.hpp"
 #include "rpc/limits.hpp"
+#include "rpc/read_report.hpp"
 
 #include <array>
 #include <functional>
@@ -50,16 +51,18 @@ public:
     /// Never fails: what is malformed becomes work whose answer is the error.
     Work parse(std::string_view body) const;
     /// Calls `reply` once, possibly later from another thread; with an empty text if nothing is to be answered.
-    /// `connection` is where subscriptions go; null over HTTP.
+    /// `connection` is where subscriptions go; null over HTTP. `client`: the numeric address that the work came from.
     /// `on_refused` hears, before the answer goes out or soon after, how many transactions found no room in the pool.
     void run(Work work, std::shared_ptr<WsConnection> connection, Reply reply,
-             const std::function<void(std::uint64_t)>& on_refused = {});
+             const std::function<void(std::uint64_t)>& on_refused = {}, const std::string& client = {});
     /// The answer for every request of the work that nothing of it was done, and when to try again.
     std::string refuse(const Work& work, ErrorCode reason, std::chrono::milliseconds retry_after) const;
     /// The same for a body that nobody has parsed.
     std::string refuse(ErrorCode reason, std::chrono::milliseconds retry_after) const;
     /// What the server's flow control says of itself under cairn_flow.
     void set_flow_report(std::function<void(JsonWriter&)> report);
+    /// Before the first request.
+    void set_read_report(ReadReport report);
 
     /// Names of all methods, sorted.
     static std::vector<std::string> methods();

@@ -24,9 +24,16 @@ bool names_price(const CallRequest& request) {
 
 } // namespace
 
-Simulation::Simulation(StateAt at, evm::BlockEnvironment block, execution::Rules rules, std::uint64_t gas_max)
-    : at_(std::move(at)), state_(at_.view), block_(std::move(block)), rules_(rules), gas_max_(gas_max) {
+Simulation::Simulation(StateAt at, evm::BlockEnvironment block, execution::Rules rules, std::uint64_t gas_max,
+                       std::unique_ptr<ReadWatch> watch)
+    : at_(std::move(at)),
+      state_(at_.view),
+      block_(std::move(block)),
+      rules_(rules),
+      gas_max_(gas_max),
+      watch_(std::move(watch)) {
     rules_.simulate = true;
+    if (const auto* natives = watch_->natives()) rules_.natives = natives;
 }
 
 RpcResult<Simulation> Simulation::prepare(const Context& context, const BlockParameter& at, const Json* state_overrides,
@@ -39,7 +46,7 @@ RpcResult<Simulation> Simulation::prepare(const Context& context, const BlockPar
         apply(block, overrides);
     }
     Simulation out(std::move(state), std::move(block), execution::rules_of(parameters, context.chain.natives()),
-                   context.limits.call_gas_max);
+                   context.limits.call_gas_max, std::make_unique<ReadWatch>(context));
     if (state_overrides != nullptr) {
         CRN_TRY(overrides, to_state_overrides(*state_overrides, "state overrides"));
         out.state_.apply(overrides);
@@ -111,7 +118,9 @@ RpcResult<execution::TransactionOutcome> Simulation::run(evm::State& state, cons
     }
     auto rules = rules_;
     rules.tracer = tracer;
-    return lift(execution::apply_transaction(state, transaction, block, std::max(gas, block.gas_limit), rules));
+    auto outcome = execution::apply_transaction(state, transaction, block, std::max(gas, block.gas_limit), rules);
+    if (const auto noted = watch_->report(transaction.sender); !noted) return std::unexpected(rejected(noted.error()));
+    return lift(std::move(outcome));
 }
 
 RpcError failure_of(const execution::TransactionOutcome& outcome) {

@@ -4,6 +4,7 @@
 #include "execution/block.hpp"
 #include "rpc/lookup.hpp"
 #include "rpc/method.hpp"
+#include "rpc/read_watch.hpp"
 #include "rpc/scratch_state.hpp"
 
 namespace cairn::rpc {
@@ -16,7 +17,8 @@ public:
     /// The usual arguments: call, block, state overrides, block overrides, from argument 1 on.
     static RpcResult<Simulation> prepare(const Context& context, const Parameters& parameters);
 
-    /// `gas` overrules the request's. Changes nothing that lasts. An error means that the transaction cannot even start.
+    /// `gas` overrules the request's. Changes nothing that lasts. An error means that the transaction cannot even start, or that what it
+    /// read has a label and must be noted, but cannot.
     RpcResult<execution::TransactionOutcome> run(const CallRequest& request, std::uint64_t gas,
                                                  evm::Tracer* tracer = nullptr) const;
     /// The same on a state of the caller, who may look at it afterwards.
@@ -36,13 +38,15 @@ public:
     const StateAt& at() const { return at_; }
 
 private:
-    Simulation(StateAt at, evm::BlockEnvironment block, execution::Rules rules, std::uint64_t gas_max);
+    Simulation(StateAt at, evm::BlockEnvironment block, execution::Rules rules, std::uint64_t gas_max,
+               std::unique_ptr<ReadWatch> watch);
 
     StateAt at_;
     ScratchState state_;
     evm::BlockEnvironment block_;
     execution::Rules rules_;
     std::uint64_t gas_max_;
+    std::unique_ptr<ReadWatch> watch_;
 };
 
 /// The error of a run that did not succeed: code 3 with the data for a revert, -32000 with the reason otherwise.

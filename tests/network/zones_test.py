@@ -153,6 +153,31 @@ class Zones(unittest.TestCase):
         self.assertEqual(sum(group[result] for group in groups.values() for result in ("accepted", "refused", "failed")),
                          counted["events"])
 
+    def test_reads_of_what_has_a_label_are_in_the_audit_log(self):
+        secret, knows = "0x00000000000000000000000000000000c0ffee01", "0x00000000000000000000000000000000c0ffee02"
+        for address in (secret, knows):
+            proposed = json.loads(self.cairn("label", "set", address, "2", "--reason", "confidential", "--from", "dev:8", "--json"))
+            self.cairn("proposal", "approve", proposed["proposal"], "--from", "org:alpha")
+        self.cairn("tx", "send", "--from", "dev:1", "--to", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "--value", "1wei")  # a label counts from the next block on
+        node = self.network["nodes"][0]
+        ask = lambda method, *words, **more: self.cairn("rpc", method, *words, "--rpc", node["rpc"], **more)
+        for _ in range(5):
+            ask("eth_call", json.dumps({"from": knows, "to": secret}), "latest")
+        self.assertIn("execution reverted", ask("eth_call", json.dumps({"to": secret}), "latest", expect=1))
+        self.assertIn("a label forbids this read", ask("eth_getStorageAt", secret, "0x0", "latest", expect=1))
+        log = self.folder / "net/nodes" / node["name"] / "data/audit"
+        until = time.monotonic() + 60
+        while True:
+            events = json.loads(self.cairn("audit", "query", log, "--action", "client.read", "--json"))["events"]
+            if len(events) == 2 or time.monotonic() > until:
+                break
+            time.sleep(0.1)
+        # The storage is the second again, by another method: both are counted, the first of a kind is told at once.
+        self.assertEqual([(event["subject"], event["object"], event["result"], event["origin"]) for event in events],
+                         [(f"account {knows}", f"contract {secret}", "accepted", "client 127.0.0.1"),
+                          ("unknown", f"contract {secret}", "refused", "client 127.0.0.1")])
+        self.assertTrue(events[0]["reason"].startswith("eth_call"), events[0])
+
     def test_gaps_duplicates_and_order_of_a_received_stream_are_named(self):
         node = self.network["nodes"][2]["name"]
         for _ in range(3):

@@ -11,7 +11,7 @@
 #include "cli/rpc_trust.hpp"
 #include "cli/sender.hpp"
 #include "crypto/certificate.hpp"
-#include "crypto/p256_key.hpp"
+#include "crypto/tls_key.hpp"
 #include "network/peer_identity.hpp"
 #include "signer/sealed_keys.hpp"
 #include "system/addresses.hpp"
@@ -160,7 +160,7 @@ void Doctor::look_at_certificate(const std::string& label, const NodeSettings& s
     if (chain.present().members[seat->value].name != self.name)
         return bad(check, settings.node.tls_certificate_file + " names another consensus key",
                    "The certificate was issued for another validator.", fix);
-    if (const auto point = crypto::certificate_point(*pem); !point || *point != to_bytes(keys->public_keys.tls))
+    if (const auto key = crypto::certificate_tls_key(*pem); !key || *key != keys->public_keys.tls)
         return bad(check, settings.node.tls_certificate_file + " is of another TLS key than " + settings.node.keys_file,
                    "The certificate or the sealed keys were replaced alone.", fix);
     const auto info = crypto::inspect_certificate(*pem);

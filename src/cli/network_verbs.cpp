@@ -49,6 +49,7 @@ Status org_init(Invocation& invocation) {
     plan.days = days;
     plan.suite = *ledger::suite_from_name(invocation.flag_or("suite", "international"));
     plan.ca_key = crypto::certificate_key_from(invocation.flag_or("algorithm", "p256")).value_or(plan.ca_key);
+    plan.tls_key = crypto::certificate_key_from(invocation.flag_or("tls-algorithm", "p256")).value_or(plan.tls_key);
     const auto directory = absolute(invocation.flag_or("dir", plan.name));
     if (exists(directory + "/organisation.json")) return fail(error::CliFileExists, directory + "/organisation.json");
     CRN_TRY(passphrase, read_passphrase(invocation, "New passphrase for the validators' keys: ", Ask::twice));
@@ -303,7 +304,11 @@ void declare_org(CommandList& out) {
                               .choices = {"international", "national"}},
                              {.name = "algorithm",
                               .value = "NAME",
-                              .help = "of the CA's key; TLS keys of validators are P-256 always (default: p256)",
+                              .help = "of the CA's key (default: p256)",
+                              .choices = {"p256", "ed25519"}},
+                             {.name = "tls-algorithm",
+                              .value = "NAME",
+                              .help = "of the validators' TLS keys (default: p256)",
                               .choices = {"p256", "ed25519"}},
                              {.name = "days", .value = "N", .help = "validity of the TLS certificates (default: 90)"}},
                    .examples = {{"cairn org init Alpha --validator alpha-1=alpha.example:30300", ""},

@@ -10,7 +10,7 @@
 #include "cli/files.hpp"
 #include "cli/keystore.hpp"
 #include "crypto/certificate.hpp"
-#include "crypto/p256_key.hpp"
+#include "crypto/tls_key.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -51,9 +51,10 @@ Result<ledger::Validator> create_validator(const std::string& directory, const O
     const auto key = public_keys.consensus;
     const auto days = std::min<std::int64_t>(static_cast<std::int64_t>(plan.days), kCaDays);
     CRN_TRY(tls, crypto::issue_node_certificate(ca, {plan.name, validator.name, key},
-                                                {now - kClockSlack, now + days * kDay - kClockSlack}, random));
-    CRN_TRY(tls_key, crypto::P256Key::from_pem(tls.key_pem.view()));
-    CRN_CHECK(secrets.set_tls_scalar(tls_key.scalar()));
+                                                {now - kClockSlack, now + days * kDay - kClockSlack}, random,
+                                                plan.tls_key));
+    CRN_TRY(tls_key, crypto::TlsKey::from_pem(tls.key_pem.view()));
+    secrets.set_tls_key(tls_key);
     CRN_TRY(sealed, signer::create_sealed_keys(folder + "/keys.sealed", secrets, as_bytes(plan.passphrase),
                                                plan.seal_cost, random));
     static_cast<void>(sealed);

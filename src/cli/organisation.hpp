@@ -41,6 +41,7 @@ struct OrganisationPlan {
     /// Of the keys that are made: national for SM2 votes and accounts, otherwise Ed25519 and secp256k1.
     ledger::Suite suite = ledger::Suite::international;
     crypto::CertificateKey ca_key = crypto::CertificateKey::p256;
+    crypto::CertificateKey tls_key = crypto::CertificateKey::p256; // of the validators
     std::uint64_t days = 90; // validity of the validators' certificates; the CA's is 3650
 };
 

@@ -21,9 +21,11 @@ namespace {
 
 constexpr std::int64_t kNow = 1'800'000'000;
 
-Invitation make(const TestDirectory& directory, const std::string& name, std::uint16_t port) {
+Invitation make(const TestDirectory& directory, const std::string& name, std::uint16_t port,
+                crypto::CertificateKey tls_key = crypto::CertificateKey::p256) {
     OrganisationPlan plan;
     plan.name = name;
+    plan.tls_key = tls_key;
     plan.validators = {{name + "-1", "127.0.0.1:" + std::to_string(port)}};
     plan.passphrase = "a passphrase";
     plan.seal_cost = signer::kCostForRandomPassphrase;
@@ -68,6 +70,17 @@ TEST(Organisation, certificate_names_the_validators_key) {
     EXPECT_EQ(crypto::verify_node_certificate(der, made.organisation.ca_certificate_pem, kNow).value(),
               made.validators[0].key);
     EXPECT_FALSE(crypto::verify_node_certificate(der, made.organisation.ca_certificate_pem, kNow + 900 * 86'400));
+}
+
+TEST(Organisation, has_tls_keys_of_the_algorithm_that_was_asked_for) {
+    for (const auto algorithm : {crypto::CertificateKey::p256, crypto::CertificateKey::ed25519}) {
+        const TestDirectory directory;
+        make(directory, "Alpha", 1000, algorithm);
+        const auto pem = read_file(directory.file("Alpha/validators/Alpha-1/tls.pem")).value();
+        EXPECT_EQ(crypto::inspect_certificate(pem)->key, algorithm);
+        EXPECT_EQ(crypto::certificate_tls_key(pem).value(),
+                  signer::read_sealed_keys(directory.file("Alpha/validators/Alpha-1/keys.sealed"))->public_keys.tls);
+    }
 }
 
 TEST(Organisation, is_never_made_over_another) {

@@ -3,12 +3,13 @@
 #include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
 #include "base/errors/signer.hpp"
+#include "cli/certificate_verbs.hpp"
 #include "cli/certificates.hpp"
 #include "cli/files.hpp"
 #include "cli/sender.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/certificate_request.hpp"
-#include "crypto/p256_key.hpp"
+#include "crypto/tls_key.hpp"
 #include "ledger/validators.hpp"
 #include "signer/audit_keys.hpp"
 #include "signer/ceremony.hpp"
@@ -71,10 +72,10 @@ Status signer_seal(Invocation& invocation) {
     CRN_TRY(out, required(invocation, "out", "FILE"));
     CRN_TRY(seed, crypto::read_ed25519_key(absolute(validator_key)));
     CRN_TRY(pem, crypto::read_secret_file(absolute(tls_key)));
-    CRN_TRY(tls, crypto::P256Key::from_pem(pem.view()));
+    CRN_TRY(tls, crypto::TlsKey::from_pem(pem.view()));
     CRN_TRY(secrets, signer::Secrets::generate(crypto::system_random()));
     std::ranges::copy(seed, secrets.bytes().begin());
-    CRN_CHECK(secrets.set_tls_scalar(tls.scalar()));
+    secrets.set_tls_key(tls);
     CRN_TRY(passphrase, read_passphrase(invocation, "New passphrase: ", Ask::twice));
     if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
     const auto keys =
@@ -133,9 +134,10 @@ Status signer_token(Invocation& invocation) {
     CRN_TRY(label, required(invocation, "token", "LABEL"));
     CRN_TRY(out, required(invocation, "out", "FILE"));
     if (exists(absolute(out))) return fail(error::CliFileExists, absolute(out));
+    CRN_TRY(algorithm, algorithm_of(invocation));
     CRN_TRY(pin, read_passphrase(invocation, "PIN of the token: ", Ask::once));
     const auto keys = signer::create_token_keys_file(absolute(out), {absolute(module), label}, as_bytes(pin),
-                                                     crypto::system_random());
+                                                     crypto::system_random(), algorithm);
     wipe(pin);
     if (!keys) return std::unexpected(keys.error());
     print_fields(
@@ -163,22 +165,24 @@ Status signer_renew_tls_key(Invocation& invocation) {
     CRN_TRY(path, required(invocation, "keys", "DIR"));
     CRN_TRY(organisation, required(invocation, "org", "DIR"));
     CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
+    CRN_TRY(named, algorithm_of(invocation));
     const auto folder = absolute(path);
     CRN_TRY(ca, read_ca(absolute(organisation), ca_passphrase(invocation)));
     CRN_TRY(ca_info, crypto::inspect_certificate(ca.certificate_pem));
     CRN_TRY(old, read_file(folder + "/tls.pem", crypto::kPemBytesMax));
     CRN_TRY(info, crypto::inspect_certificate(old));
     if (!info.consensus_key) return fail(error::CertificateNameWrong, folder + "/tls.pem is not a node's");
+    const auto algorithm = invocation.has("algorithm") ? named : info.key.value_or(named);
     const auto now = system_clock().wall().count() / 1000;
     const crypto::Validity validity{
         std::max(now - 300, ca_info.validity.not_before),
         std::min(now + static_cast<std::int64_t>(days) * kDaySeconds, ca_info.validity.not_after)};
     CRN_TRY(made, crypto::issue_node_certificate(ca, {info.organisation, info.common_name, *info.consensus_key},
-                                                 validity, crypto::system_random()));
-    CRN_TRY(key, crypto::P256Key::from_pem(made.key_pem.view()));
+                                                 validity, crypto::system_random(), algorithm));
+    CRN_TRY(key, crypto::TlsKey::from_pem(made.key_pem.view()));
     CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + folder + "/keys.sealed: ", Ask::once));
     const auto replaced =
-        signer::replace_tls_key(folder + "/keys.sealed", as_bytes(passphrase), key.scalar(), crypto::system_random());
+        signer::replace_tls_key(folder + "/keys.sealed", as_bytes(passphrase), key, crypto::system_random());
     wipe(passphrase);
     if (!replaced) return std::unexpected(replaced.error());
     CRN_CHECK(
@@ -214,7 +218,7 @@ Status signer_change_passphrase(Invocation& invocation) {
 Result<std::string> request_by_file(const std::string& keys_file, const crypto::NodeIdentity& identity,
                                     const std::string& passphrase) {
     CRN_TRY(secrets, signer::open_for_ceremony(keys_file, as_bytes(passphrase)));
-    CRN_TRY(tls, crypto::P256Key::from_scalar(secrets.tls_scalar()));
+    CRN_TRY(tls, secrets.tls_key());
     return crypto::request_node_certificate(identity, tls);
 }
 
@@ -381,7 +385,7 @@ void declare_signer(CommandList& out) {
                .completes = Completes::file},
               {.name = "tls-key",
                .value = "FILE",
-               .help = "P-256 key in PEM form (required)",
+               .help = "P-256 or Ed25519 key in PEM form (required)",
                .completes = Completes::file},
               {.name = "out", .value = "FILE", .help = "the new keys.sealed (required)", .completes = Completes::file},
               signer_passphrase_flag()},
@@ -392,7 +396,7 @@ void declare_signer(CommandList& out) {
         {.noun = "signer",
          .verb = "token",
          .summary = "make a validator's keys on a PKCS#11 token",
-         .details = "The consensus key (Ed25519) and the TLS key (P-256) are made on the token and never leave it. The "
+         .details = "The consensus key (Ed25519) and the TLS key are made on the token and never leave it. The "
                     "file that is written names the token and holds, sealed by it, the audit key and the root of "
                     "storage encryption. The PIN is asked for, or read as a passphrase is.",
          .flags =
@@ -405,6 +409,7 @@ void declare_signer(CommandList& out) {
                .value = "SUITE",
                .help = "of the chain: the voting key of an international one can be on a token, of a national one not",
                .choices = {"international", "national"}},
+              algorithm_flag(),
               {.name = "out", .value = "FILE", .help = "the new keys.sealed (required)", .completes = Completes::file},
               {.name = "passphrase-file",
                .value = "FILE",
@@ -433,7 +438,8 @@ void declare_signer(CommandList& out) {
          .verb = "renew-tls-key",
          .summary = "give a node a fresh TLS key and the certificate for it",
          .details =
-             "For a key that leaked or is too old: renewed certificates keep the key. The organisation's CA signs, so "
+             "For a key that leaked, is too old or is to be of another algorithm: renewed certificates keep the key. The "
+             "organisation's CA signs, so "
              "this runs where ca.key is. The node takes both into use when it is started again.",
          .flags = {{.name = "keys",
                     .value = "DIR",
@@ -442,6 +448,10 @@ void declare_signer(CommandList& out) {
                     .value = "DIR",
                     .help = "the organisation's folder, with ca.pem and ca.key (required)"},
                    {.name = "days", .value = "N", .help = "how long the certificate holds (default: 90)"},
+                   {.name = "algorithm",
+                    .value = "NAME",
+                    .help = "of the fresh key (default: that of the old one)",
+                    .choices = {"p256", "ed25519"}},
                    signer_passphrase_flag(),
                    ca_passphrase_flag()},
          .examples = {{"cairn signer renew-tls-key --keys Alpha/validators/alpha-1 --org Alpha", ""}},

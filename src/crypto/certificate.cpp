@@ -116,9 +116,7 @@ Status check_leaf_shape(X509* leaf, std::uint32_t usage) {
     const auto flags = X509_get_extension_flags(leaf);
     if ((flags & EXFLAG_INVALID) != 0) return invalid("an extension is malformed or there twice");
     if ((flags & EXFLAG_CA) != 0 || X509_check_ca(leaf) != 0) return wrong("a CA certificate cannot be a node's");
-    const auto kind = kind_of(X509_get0_pubkey(leaf));
-    if (!kind || (usage == kNodeUsage && *kind != CertificateKey::p256))
-        return wrong(usage == kNodeUsage ? "the key is not P-256" : "the key is neither P-256 nor Ed25519");
+    if (!kind_of(X509_get0_pubkey(leaf))) return wrong("the key is neither P-256 nor Ed25519");
     if ((flags & EXFLAG_KUSAGE) == 0 || X509_get_key_usage(leaf) != KU_DIGITAL_SIGNATURE)
         return wrong("the key usage is not digital signature alone");
     if ((flags & EXFLAG_XKUSAGE) == 0 || X509_get_extended_key_usage(leaf) != usage)
@@ -296,10 +294,10 @@ Result<CertificateInfo> inspect(X509* certificate);
 } // namespace
 
 Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity,
-                                            const Validity& validity, Random& random) {
+                                            const Validity& validity, Random& random, CertificateKey kind) {
     const ErrorScope errors;
     return issue_leaf(ca, {identity.organisation, identity.node, uri_of(identity.consensus_key), true}, validity,
-                      random, nullptr);
+                      random, nullptr, kind);
 }
 
 Result<CertifiedKey> issue_client_certificate(const CertifiedKey& ca, std::string_view organisation,

@@ -1,7 +1,7 @@
 // X.509 certificates of organisations and their nodes, and private keys in PEM files (OpenSSL).
 //
 // An organisation's CA (P-256 or Ed25519, self-signed, path length 0) vouches for the TLS certificates of its nodes. A node's
-// certificate (P-256) binds its TLS key to its consensus key by exactly one subject alternative name of type URI:
+// certificate (either) binds its TLS key to its consensus key by exactly one subject alternative name of type URI:
 // "cairn:node:" and the 64 lower-case hex digits of the Ed25519 public key.
 //
 // Times are seconds since 1970-01-01 UTC and come from the caller. All functions are thread-safe. Secrets stay out of
@@ -58,7 +58,8 @@ Result<CertifiedKey> create_ca(std::string_view organisation, const Validity& va
                                CertificateKey kind = CertificateKey::p256);
 /// The certificate ends with its CA's at the latest: a longer validity is CertificateInvalid.
 Result<CertifiedKey> issue_node_certificate(const CertifiedKey& ca, const NodeIdentity& identity,
-                                            const Validity& validity, Random& random);
+                                            const Validity& validity, Random& random,
+                                            CertificateKey kind = CertificateKey::p256);
 
 /// People and applications, as their certificates name them: "cairn:person:" or "cairn:app:" and the account's address.
 enum class ClientKind : std::uint8_t { person, application };
@@ -110,7 +111,7 @@ Result<std::string> reissue_certificate(const CertifiedKey& ca, std::string_view
 /// The consensus key that the certificate names, if one of these CAs (DER) issued it; otherwise as below.
 Result<VotingKey> verify_node_certificate(BytesView leaf_der, std::span<const Bytes> cas, std::int64_t now);
 /// The consensus key that the certificate names, if it was issued by exactly this CA, is valid at `now` (as is the CA),
-/// has a P-256 key, is no CA, and may serve as TLS client and server. CertificateForeign if another CA issued it,
+/// has a key of the two algorithms, is no CA, and may serve as TLS client and server. CertificateForeign if another CA issued it,
 /// CertificateTooLarge, CertificateInvalid (malformed), CertificateUsageWrong, CertificateNameWrong, CertificateExpired,
 /// CertificateNotYetValid: each with the reason.
 Result<VotingKey> verify_node_certificate(BytesView leaf_der, std::string_view ca_pem, std::int64_t now);

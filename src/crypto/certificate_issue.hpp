@@ -3,6 +3,7 @@
 
 #include "crypto/certificate.hpp"
 #include "crypto/openssl_handle.hpp"
+#include "crypto/tls_key.hpp"
 #include "crypto/zone_certificate.hpp"
 
 #include <string>
@@ -15,6 +16,10 @@ inline constexpr std::size_t kCertificateNameMax = 64;
 Key generate_key(CertificateKey kind);
 /// Nothing for any other key.
 std::optional<CertificateKey> kind_of(const EVP_PKEY* key);
+/// Empty if it is of neither algorithm. For keys in providers, as those of certificates and files are.
+TlsPublicKey public_key_of(const EVP_PKEY* key);
+/// Null if there is no such key.
+Key openssl_key_of(const TlsPublicKey& key);
 /// What a signature with this key hashes with; null for Ed25519, which hashes by itself.
 const EVP_MD* digest_of(const EVP_PKEY* key);
 /// Of the SubjectPublicKeyInfo in DER: key_id of CertificateInfo.

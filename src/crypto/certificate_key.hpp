@@ -6,8 +6,8 @@
 
 namespace cairn::crypto {
 
-/// P-256 is what every TLS library takes. Ed25519 is smaller and needs no random number to sign; old clients lack it. TLS keys of nodes
-/// and keys of persons in the zones are P-256 always: tokens have no Ed25519 for handshakes, and signed commands are ECDSA.
+/// P-256 is what every TLS library takes. Ed25519 is smaller and needs no random number to sign; old clients lack it. Keys of persons in
+/// the zones are P-256 always: signed commands are ECDSA.
 enum class CertificateKey : unsigned char { p256, ed25519 };
 
 std::string_view name_of(CertificateKey kind);

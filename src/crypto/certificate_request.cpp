@@ -2,6 +2,7 @@
 
 #include "base/errors/crypto.hpp"
 #include "crypto/certificate_issue.hpp"
+#include "crypto/remote_key.hpp"
 
 #include <openssl/pem.h>
 
@@ -30,7 +31,8 @@ bool is_name(std::string_view name) {
     return !name.empty() && name.size() <= kCertificateNameMax && std::ranges::all_of(name, printable);
 }
 
-Result<std::string> make_request(const LeafPlan& plan, EVP_PKEY* key) {
+/// `public_key`: of the subject; `key` signs, and may be one that only signs.
+Result<std::string> make_request(const LeafPlan& plan, const EVP_PKEY* public_key, EVP_PKEY* key) {
     if (!is_name(plan.organisation) || !is_name(plan.common_name))
         return invalid("a name must be 1 to 64 printable characters");
     const Request request(X509_REQ_new());
@@ -60,9 +62,9 @@ Result<std::string> make_request(const LeafPlan& plan, EVP_PKEY* key) {
     }
     good = good && X509_REQ_set_version(request.get(), X509_REQ_VERSION_1) == 1 &&
            add(NID_organizationName, plan.organisation) && add(NID_commonName, plan.common_name) &&
-           X509_REQ_set_pubkey(request.get(), key) == 1 &&
+           X509_REQ_set_pubkey(request.get(), const_cast<EVP_PKEY*>(public_key)) == 1 &&
            X509_REQ_add_extensions(request.get(), extensions.get()) == 1 &&
-           X509_REQ_sign(request.get(), key, digest_of(key)) > 0;
+           X509_REQ_sign(request.get(), key, digest_of(public_key)) > 0;
     const Bio bio(BIO_new(BIO_s_mem()));
     if (!good || !bio || PEM_write_bio_X509_REQ(bio.get(), request.get()) != 1)
         return fail(error::KeyInvalid, "OpenSSL cannot make the request");
@@ -74,7 +76,7 @@ Result<std::string> make_request(const LeafPlan& plan, EVP_PKEY* key) {
 Result<RequestedKey> request_fresh_key(const LeafPlan& plan, CertificateKey kind) {
     const auto key = generate_key(kind);
     if (!key) return fail(error::KeyInvalid, "OpenSSL cannot generate a key");
-    CRN_TRY(request, make_request(plan, key.get()));
+    CRN_TRY(request, make_request(plan, key.get(), key.get()));
     RequestedKey out{std::move(request), SecretText(private_key_pem(key.get()))};
     if (out.key_pem.view().empty()) return fail(error::KeyInvalid, "OpenSSL cannot write the key");
     return out;
@@ -126,9 +128,10 @@ Result<Judged> judge(std::string_view pem) {
     content.person = uri ? zone_from_uri(*uri) : std::nullopt;
     if (!content.consensus_key && !content.client && !content.person)
         return invalid("the subject alternative name is not one cairn: URI of a node, a person or an application");
-    if (!content.client && content.key != CertificateKey::p256)
-        return invalid("the TLS key of a node, an administrator or a regulator is P-256");
+    if (content.consensus_key && public_key_of(key) == to_bytes(content.consensus_key->bytes))
+        return invalid("the TLS key of a node is not its voting key");
     if (content.person) {
+        if (content.key != CertificateKey::p256) return invalid("the key of an administrator or a regulator is P-256");
         if (!is_of_person(content.person->role)) return invalid("certificates of listeners are not asked for");
         if (content.person->name != content.common_name) return invalid("it has two names");
         content.person->organisation = content.organisation;
@@ -155,15 +158,19 @@ Result<RequestedKey> request_person_certificate(const ZoneIdentity& identity) {
     return request_fresh_key({identity.organisation, identity.name, uri, false}, CertificateKey::p256);
 }
 
-Result<std::string> request_node_certificate(const NodeIdentity& identity, const P256Key& tls_key) {
+Result<std::string> request_node_certificate(const NodeIdentity& identity, const TlsKey& tls_key) {
     const ErrorScope errors;
-    return make_request({identity.organisation, identity.node, uri_of(identity.consensus_key), true}, tls_key.get());
+    return make_request({identity.organisation, identity.node, uri_of(identity.consensus_key), true}, tls_key.get(),
+                        tls_key.get());
 }
 
 Result<std::string> request_node_certificate(const NodeIdentity& identity, std::shared_ptr<HandshakeSigner> tls_key) {
     const ErrorScope errors;
+    const auto public_key = openssl_key_of(tls_key->handshake_public_key());
+    if (!public_key) return fail(error::KeyInvalid, "the signer's TLS key is no key");
     CRN_TRY(key, remote_key(std::move(tls_key)));
-    return make_request({identity.organisation, identity.node, uri_of(identity.consensus_key), true}, key.get());
+    return make_request({identity.organisation, identity.node, uri_of(identity.consensus_key), true}, public_key.get(),
+                        key.get());
 }
 
 Result<CertificateRequest> inspect_request(std::string_view pem) {

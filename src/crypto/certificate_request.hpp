@@ -5,7 +5,7 @@
 #pragma once
 
 #include "crypto/certificate.hpp"
-#include "crypto/p256_key.hpp"
+#include "crypto/tls_key.hpp"
 #include "crypto/zone_certificate.hpp"
 
 namespace cairn::crypto {
@@ -32,12 +32,12 @@ Result<RequestedKey> request_client_certificate(std::string_view organisation, s
 /// For who enters a zone: a P-256 key, and the name as `identity` has it. CertificateRequestInvalid too for the role of a listener.
 Result<RequestedKey> request_person_certificate(const ZoneIdentity& identity);
 /// For a node's TLS key, which stays where it is.
-Result<std::string> request_node_certificate(const NodeIdentity& identity, const P256Key& tls_key);
+Result<std::string> request_node_certificate(const NodeIdentity& identity, const TlsKey& tls_key);
 /// The same for a key that another process or a device signs with.
 Result<std::string> request_node_certificate(const NodeIdentity& identity, std::shared_ptr<HandshakeSigner> tls_key);
 
-/// CertificateRequestInvalid: too large, malformed, not signed by its own key, a key that is neither P-256 nor Ed25519 (that of a
-/// node or of who enters a zone: P-256), names or extensions other than the above.
+/// CertificateRequestInvalid: too large, malformed, not signed by its own key, a key that is neither P-256 nor Ed25519 (that of who
+/// enters a zone: P-256), a node's voting key in the place of its TLS key, names or extensions other than the above.
 Result<CertificateRequest> inspect_request(std::string_view pem);
 /// The certificate. CertificateRequestForeign if the request is of another organisation than the CA; as inspect_request and
 /// issue_node_certificate.

@@ -25,7 +25,7 @@ NodeIdentity alpha_1() {
     seed.bytes.fill(3);
     return {"Alpha", "alpha-1", ValidatorKey::from_seed(seed).public_key()};
 }
-P256Key tls_key(std::uint8_t fill = 7) { return *P256Key::from_scalar(Bytes(32, fill)); }
+TlsKey tls_key(CertificateKey kind) { return *TlsKey::from_secret(kind, Bytes(32, 7)); }
 
 Status refusal(std::string_view pem) {
     const auto inspected = inspect_request(pem);
@@ -103,17 +103,21 @@ TEST(CertificateRequest, of_a_client_becomes_a_certificate_of_its_key_by_a_ca_of
 }
 
 TEST(CertificateRequest, of_a_node_keeps_its_tls_key_where_it_is) {
-    for (const auto ca_kind : {CertificateKey::p256, CertificateKey::ed25519}) {
-        const auto ca = *create_ca("Alpha", kCaValidity, system_random(), ca_kind);
-        const auto request = request_node_certificate(alpha_1(), tls_key());
-        ASSERT_TRUE(request) << request.error().text();
-        const auto issued = issue_from_request(ca, *request, kValidity, system_random());
-        ASSERT_TRUE(issued) << issued.error().text();
-        EXPECT_EQ(*certificate_point(*issued), tls_key().public_point());
-        const auto key = verify_node_certificate(*certificate_der(*issued), ca.certificate_pem, kNow);
-        ASSERT_TRUE(key) << key.error().text();
-        EXPECT_EQ(*key, alpha_1().consensus_key);
-    }
+    for (const auto ca_kind : {CertificateKey::p256, CertificateKey::ed25519})
+        for (const auto kind : {CertificateKey::p256, CertificateKey::ed25519}) {
+            const auto ca = *create_ca("Alpha", kCaValidity, system_random(), ca_kind);
+            const auto request = request_node_certificate(alpha_1(), tls_key(kind));
+            ASSERT_TRUE(request) << request.error().text();
+            const auto issued = issue_from_request(ca, *request, kValidity, system_random());
+            ASSERT_TRUE(issued) << issued.error().text();
+            EXPECT_EQ(*certificate_tls_key(*issued), tls_key(kind).public_key());
+            const auto key = verify_node_certificate(*certificate_der(*issued), ca.certificate_pem, kNow);
+            ASSERT_TRUE(key) << key.error().text();
+            EXPECT_EQ(*key, alpha_1().consensus_key);
+            const auto again = reissue_certificate(ca, *issued, kValidity, system_random());
+            ASSERT_TRUE(again) << again.error().text();
+            EXPECT_EQ(*certificate_tls_key(*again), tls_key(kind).public_key()) << "renewal keeps the key";
+        }
 }
 
 TEST(CertificateRequest, of_who_enters_a_zone_keeps_the_role_and_no_more) {
@@ -168,15 +172,18 @@ TEST(CertificateRequest, for_a_zone_is_refused_for_a_listener_two_names_or_anoth
 }
 
 TEST(CertificateRequest, of_a_key_in_another_place_is_signed_there) {
-    const auto key = create_ca("Anybody", kCaValidity, system_random()); // for its P-256 key
-    const auto signer = local_handshake_signer(key->key_pem.view());
-    ASSERT_TRUE(signer);
-    const auto request = request_node_certificate(alpha_1(), *signer);
-    ASSERT_TRUE(request) << request.error().text();
-    const auto asked = inspect_request(*request);
-    ASSERT_TRUE(asked) << asked.error().text();
-    EXPECT_EQ(asked->consensus_key, alpha_1().consensus_key);
-    EXPECT_EQ(asked->key_id, inspect_certificate(key->certificate_pem)->key_id);
+    for (const auto kind : {CertificateKey::p256, CertificateKey::ed25519}) {
+        const auto key = create_ca("Anybody", kCaValidity, system_random(), kind); // for its key
+        const auto signer = local_handshake_signer(key->key_pem.view());
+        ASSERT_TRUE(signer);
+        const auto request = request_node_certificate(alpha_1(), *signer);
+        ASSERT_TRUE(request) << request.error().text();
+        const auto asked = inspect_request(*request);
+        ASSERT_TRUE(asked) << asked.error().text();
+        EXPECT_EQ(asked->key, kind);
+        EXPECT_EQ(asked->consensus_key, alpha_1().consensus_key);
+        EXPECT_EQ(asked->key_id, inspect_certificate(key->certificate_pem)->key_id);
+    }
 }
 
 TEST(CertificateRequest, of_another_organisation_is_foreign) {
@@ -256,7 +263,15 @@ TEST(CertificateRequest, of_a_wrong_kind_of_key_is_refused) {
     odd.key.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
     EXPECT_TRUE(refusal(odd.pem())) << "a client's may be";
     odd.extensions = {{NID_subject_alt_name, "URI:cairn:node:" + to_hex_digits(alpha_1().consensus_key.bytes)}};
-    EXPECT_EQ(refusal(odd.pem()).error().code, error::CertificateRequestInvalid) << "a node's may not";
+    EXPECT_TRUE(refusal(odd.pem())) << "a node's too";
+}
+
+TEST(CertificateRequest, of_a_voting_key_for_handshakes_is_refused) {
+    const auto voting = *TlsKey::from_secret(CertificateKey::ed25519, Bytes(32, 3)); // the seed of alpha_1
+    ASSERT_EQ(voting.public_key(), to_bytes(alpha_1().consensus_key.bytes));
+    const auto request = request_node_certificate(alpha_1(), voting);
+    ASSERT_TRUE(request) << request.error().text();
+    EXPECT_EQ(refusal(*request).error().code, error::CertificateRequestInvalid);
 }
 
 TEST(CertificateRequest, that_is_too_large_or_no_request_is_refused_before_it_is_read) {

@@ -229,8 +229,8 @@ TEST(CertificateZoo, certificate_that_a_careless_ca_issued_is_refused_for_its_ow
         {"the key usage is not digital signature alone",
          [](X509* c) { replace_extension(c, NID_key_usage, "critical,digitalSignature,keyCertSign"); }},
         {"the key usage is not digital signature alone", [](X509* c) { remove_extension(c, NID_key_usage); }},
-        {"the key is not P-256", [](X509* c) { X509_set_pubkey(c, Key(EVP_EC_gen("P-384")).get()); }},
-        {"the key is not P-256", [](X509* c) { X509_set_pubkey(c, Key(EVP_RSA_gen(2048)).get()); }},
+        {"the key is neither P-256 nor Ed25519", [](X509* c) { X509_set_pubkey(c, Key(EVP_EC_gen("P-384")).get()); }},
+        {"the key is neither P-256 nor Ed25519", [](X509* c) { X509_set_pubkey(c, Key(EVP_RSA_gen(2048)).get()); }},
         {"unhandled critical extension",
          [](X509* c) { add_extension(c, NID_sinfo_access, "critical,caRepository;URI:x"); }},
     };

@@ -4,7 +4,7 @@
 #include "crypto/ed25519.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/openssl_handle.hpp"
-#include "crypto/p256_key.hpp"
+#include "crypto/tls_key.hpp"
 #include "crypto/secp256k1.hpp"
 #include "crypto/sm3.hpp"
 #include "crypto/sm4.hpp"
@@ -313,8 +313,8 @@ TEST(Wycheproof, pbkdf2_hmac_sha256) {
 
 TEST(Wycheproof, p256_of_handshakes_and_administrators) {
     const auto score = run("ecdsa_secp256r1_sha256_test.json", [](const Json& group, const Json& test) {
-        return verify_p256(bytes(group.at("publicKey").at("uncompressed")), sha256(bytes(test.at("msg"))),
-                           bytes(test.at("sig")));
+        return verify_tls(bytes(group.at("publicKey").at("uncompressed")), bytes(test.at("msg")),
+                          bytes(test.at("sig")));
     });
     EXPECT_THAT(score.wrong, testing::IsEmpty());
     EXPECT_EQ(score.accepted, 174);

@@ -6,7 +6,7 @@
 #include "base/result.hpp"
 #include "base/token_bucket.hpp"
 #include "base/types.hpp"
-#include "crypto/p256_key.hpp"
+#include "crypto/tls_key.hpp"
 #include "ledger/genesis.hpp"
 #include "network/peer_trust.hpp"
 

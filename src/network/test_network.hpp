@@ -43,8 +43,8 @@ inline Frame frame_of(std::uint8_t type, Bytes payload) {
 class FileSigner final : public crypto::HandshakeSigner {
 public:
     explicit FileSigner(std::string path) : path_(std::move(path)) {}
-    Result<Bytes> sign_handshake(const Hash256& digest) override { return signer()->sign_handshake(digest); }
-    Bytes handshake_public_key() const override { return signer()->handshake_public_key(); }
+    Result<Bytes> sign_handshake(BytesView message) override { return signer()->sign_handshake(message); }
+    crypto::TlsPublicKey handshake_public_key() const override { return signer()->handshake_public_key(); }
 
 private:
     std::shared_ptr<crypto::HandshakeSigner> signer() const {
@@ -95,9 +95,10 @@ public:
     crypto::CertifiedKey certificate(std::uint16_t ca, std::uint16_t key) const {
         return certificate(ca, key, validity());
     }
-    crypto::CertifiedKey certificate(std::uint16_t ca, std::uint16_t key, const crypto::Validity& validity) const {
+    crypto::CertifiedKey certificate(std::uint16_t ca, std::uint16_t key, const crypto::Validity& validity,
+                                     crypto::CertificateKey algorithm = crypto::CertificateKey::p256) const {
         auto out = crypto::issue_node_certificate(cas_.at(ca), {"Org", "node", consensus_key(key)}, validity,
-                                                  crypto::system_random());
+                                                  crypto::system_random(), algorithm);
         if (!out) throw std::runtime_error(out.error().text());
         return std::move(*out);
     }

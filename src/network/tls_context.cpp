@@ -4,6 +4,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/remote_key.hpp"
 #include "crypto/x509_der.hpp"
 #include "network/peer_identity.hpp"
 
@@ -56,8 +57,8 @@ TlsContext::TlsContext(const Seating& seating, std::shared_ptr<const PeerTrust> 
 Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config, const Seating& seating,
                                                      std::shared_ptr<const PeerTrust> trust) {
     CRN_TRY(certificate, read_text(config.certificate_file));
-    CRN_TRY(point, crypto::certificate_point(certificate));
-    if (!config.handshake_signer || config.handshake_signer->handshake_public_key() != point)
+    CRN_TRY(certified, crypto::certificate_tls_key(certificate));
+    if (!config.handshake_signer || config.handshake_signer->handshake_public_key() != certified)
         return fail(error::KeyInvalid, config.certificate_file + ": certifies another TLS key than the signer has");
     CRN_TRY(key, crypto::remote_key(config.handshake_signer));
     CRN_TRY(der, crypto::certificate_der(certificate));

@@ -201,6 +201,32 @@ TEST_F(TrustTest, a_renewed_certificate_is_used_for_new_handshakes_and_no_connec
     EXPECT_TRUE(eventually([&] { return nodes[2]->received_count() == 1; }));
 }
 
+TEST_F(TrustTest, nodes_with_keys_of_either_algorithm_are_connected_and_a_renewal_may_change_it) {
+    const auto install_ed25519 = [&](std::uint16_t i) {
+        const auto made = consortium.certificate(i, i, consortium.validity(), crypto::CertificateKey::ed25519);
+        install(i, made, consortium.ca(i));
+        return crypto::inspect_certificate(made.certificate_pem)->fingerprint;
+    };
+    install_ed25519(0);
+    install_ed25519(1);
+    auto nodes = four();
+    ASSERT_TRUE(all_connected(nodes)) << "each kind as dialling and as dialled side, and both with their like";
+    for (std::uint16_t i = 0; i < Consortium::kNodes; ++i)
+        nodes[i]->network().broadcast(Stream::consensus, frame_of(1, {1}));
+    for (const auto& node : nodes) EXPECT_TRUE(eventually([&] { return node->received_count() == 3; }));
+
+    const auto renewed = install_ed25519(2);
+    ASSERT_TRUE(eventually([&] { return nodes[2]->network().certificate().fingerprint == renewed; }));
+    const auto tuning = quick();
+    std::map<ValidatorIndex, std::string> addresses;
+    for (std::uint16_t i = 1; i < Consortium::kNodes; ++i) addresses[{i}] = nodes[i]->address();
+    nodes[0].reset();
+    ASSERT_TRUE(eventually([&] { return !nodes[2]->connected_to(0); }));
+    nodes[0] = std::make_unique<Node>(consortium, std::uint16_t{0}, addresses, tuning, std::uint16_t{0}, trust);
+    EXPECT_TRUE(all_connected(nodes)) << "a handshake with the new key";
+    EXPECT_EQ(nodes[2]->network().counters().renewals_refused, 0u);
+}
+
 TEST_F(TrustTest, a_renewal_that_others_would_refuse_is_not_taken_into_use) {
     const auto node = last_node();
     const auto key = crypto::read_secret_file(consortium.key_file(3));

@@ -217,7 +217,7 @@ TEST(Node, that_suppresses_one_use_of_a_key_is_seen_in_its_audit_log) {
                                         sealer, system_clock());
         EXPECT_TRUE(opened) << opened.error().text();
         for (std::uint8_t i = 0; i < 3; ++i) {
-            EXPECT_TRUE((*client)->sign_handshake(crypto::sha256(Bytes{i})));
+            EXPECT_TRUE((*client)->sign_handshake(crypto::certificate_verify(crypto::TlsSide::client, Hash256{})));
             if (i == 1) sealer.hidden = hidden;
             EXPECT_TRUE(
                 opened->trail->append({.subject = "node", .action = "peer.connected"}, audit::Durability::grouped));

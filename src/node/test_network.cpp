@@ -2,7 +2,7 @@
 
 #include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
-#include "crypto/p256_key.hpp"
+#include "crypto/tls_key.hpp"
 #include "ledger/key_claim.hpp"
 #include "signer/sealed_keys.hpp"
 
@@ -52,8 +52,9 @@ SealedKeys seal_keys(const std::string& path, const crypto::ValidatorSeed& seed,
     auto secrets = signer::Secrets::generate(crypto::system_random(), algorithm);
     EXPECT_TRUE(secrets);
     std::ranges::copy(seed, secrets->bytes().begin());
-    SealedKeys out{crypto::P256Key::from_pem(tls_pem)->scalar(), to_bytes(secrets->storage_root())};
-    EXPECT_TRUE(secrets->set_tls_scalar(out.tls_scalar));
+    const auto tls = crypto::TlsKey::from_pem(tls_pem);
+    SealedKeys out{tls->secret(), to_bytes(secrets->storage_root())};
+    secrets->set_tls_key(*tls);
     EXPECT_TRUE(signer::create_sealed_keys(path, *secrets, as_bytes("a passphrase"), signer::kCostForRandomPassphrase,
                                            crypto::system_random()));
     return out;

@@ -4,7 +4,7 @@
 #include "codec/abi.hpp"
 #include "consensus/messages.hpp"
 #include "consensus/signing.hpp"
-#include "crypto/p256_key.hpp"
+#include "crypto/tls_key.hpp"
 #include "ledger/selector.hpp"
 #include "network/network.hpp"
 #include "system/addresses.hpp"
@@ -25,16 +25,17 @@ public:
         : self_{static_cast<std::uint16_t>(i)}, signer_(crypto::ValidatorKey::from_seed(seed), kChainId) {
         class Copied final : public crypto::HandshakeSigner {
         public:
-            explicit Copied(BytesView scalar) : key_(*crypto::P256Key::from_scalar(scalar)) {}
-            Result<Bytes> sign_handshake(const Hash256& digest) override {
+            explicit Copied(BytesView scalar)
+                : key_(*crypto::TlsKey::from_secret(crypto::CertificateKey::p256, scalar)) {}
+            Result<Bytes> sign_handshake(BytesView message) override {
                 const std::lock_guard lock(mutex_);
-                return key_.sign(digest);
+                return key_.sign(message);
             }
-            Bytes handshake_public_key() const override { return key_.public_point(); }
+            crypto::TlsPublicKey handshake_public_key() const override { return key_.public_key(); }
 
         private:
             std::mutex mutex_;
-            crypto::P256Key key_;
+            crypto::TlsKey key_;
         };
         const auto& config = victims.config(i);
         auto started =

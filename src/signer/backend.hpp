@@ -14,8 +14,8 @@ class Backend {
 public:
     virtual ~Backend() = default;
     virtual Result<crypto::Signature> sign_consensus(BytesView message) = 0;
-    /// ECDSA-P256, DER.
-    virtual Result<Bytes> sign_handshake(const Hash256& digest) = 0;
+    /// With the TLS key, of whichever algorithm it is.
+    virtual Result<Bytes> sign_handshake(BytesView message) = 0;
 };
 
 /// Keys in this process's locked memory. `secrets` must outlive it. KeyInvalid.

@@ -266,7 +266,7 @@ ledger::KeyUses Client::uses_at_seal() const {
     return uses_at_seal_;
 }
 
-Result<Bytes> Client::sign_handshake(const Hash256& digest) { return ask(HandshakeRequest{digest}); }
+Result<Bytes> Client::sign_handshake(BytesView message) { return ask(HandshakeRequest{to_bytes(message)}); }
 
 // The vault's callers know one code for a signer that is gone.
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "consensus/signing.hpp"
-#include "crypto/p256_key.hpp"
+#include "crypto/tls_key.hpp"
 #include "ledger/seal_succession.hpp"
 #include "signer/protocol.hpp"
 #include "storage/key_vault.hpp"
@@ -62,8 +62,8 @@ public:
     Result<crypto::Signature> claim_seat(const std::string& validator) const;
 
     // crypto::HandshakeSigner.
-    Result<Bytes> sign_handshake(const Hash256& digest) override;
-    Bytes handshake_public_key() const override { return to_bytes(started_.keys.tls); }
+    Result<Bytes> sign_handshake(BytesView message) override;
+    crypto::TlsPublicKey handshake_public_key() const override { return started_.keys.tls; }
 
     // storage::KeyVault.
     Result<storage::WrappedKey> wrap(storage::KeyPurpose purpose, BytesView context,

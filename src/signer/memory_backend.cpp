@@ -1,5 +1,4 @@
 #include "base/errors/crypto.hpp"
-#include "crypto/p256_key.hpp"
 #include "signer/backend.hpp"
 
 #include <sodium.h>
@@ -9,7 +8,7 @@ namespace {
 
 class MemoryBackend final : public Backend {
 public:
-    MemoryBackend(LockedBytes ed25519, std::optional<crypto::VotingSecret> sm2, crypto::P256Key tls)
+    MemoryBackend(LockedBytes ed25519, std::optional<crypto::VotingSecret> sm2, crypto::TlsKey tls)
         : ed25519_(std::move(ed25519)), sm2_(std::move(sm2)), tls_(std::move(tls)) {}
 
     Result<crypto::Signature> sign_consensus(BytesView message) override {
@@ -18,18 +17,18 @@ public:
         ::crypto_sign_detached(out.data(), nullptr, message.data(), message.size(), ed25519_.view().data());
         return out;
     }
-    Result<Bytes> sign_handshake(const Hash256& digest) override { return tls_.sign(digest); }
+    Result<Bytes> sign_handshake(BytesView message) override { return tls_.sign(message); }
 
 private:
     LockedBytes ed25519_; // seed and public key, as libsodium wants them
     std::optional<crypto::VotingSecret> sm2_;
-    crypto::P256Key tls_;
+    crypto::TlsKey tls_;
 };
 
 } // namespace
 
 Result<std::unique_ptr<Backend>> memory_backend(const Secrets& secrets) {
-    CRN_TRY(tls, crypto::P256Key::from_scalar(secrets.tls_scalar()));
+    CRN_TRY(tls, secrets.tls_key());
     if (secrets.voting_algorithm() == crypto::VotingAlgorithm::sm2) {
         CRN_TRY(voting, crypto::VotingSecret::from(secrets.voting_algorithm(), secrets.voting_secret()));
         return std::make_unique<MemoryBackend>(LockedBytes{}, std::move(voting), std::move(tls));

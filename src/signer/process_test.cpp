@@ -74,6 +74,8 @@ protected:
     PublicKeys keys_;
 };
 
+const auto kHandshake = crypto::certificate_verify(crypto::TlsSide::server, crypto::sha256({}));
+
 ledger::VoteStatement notarize(std::uint64_t view, std::uint8_t which = 1) {
     return {ledger::VoteKind::notarize, Epoch{0}, view, 0, crypto::sha256(Bytes{which})};
 }
@@ -87,9 +89,11 @@ TEST_F(SignerProcess, signs_what_a_node_needs_and_refuses_what_contradicts) {
     ASSERT_TRUE(vote);
     EXPECT_TRUE(crypto::verify(keys_.consensus, ledger::signed_bytes(5, notarize(3)), *vote));
     EXPECT_FALSE((*client)->sign_vote(notarize(3, 2)));
-    const auto handshake = (*client)->sign_handshake(crypto::sha256({}));
+    const auto handshake = (*client)->sign_handshake(kHandshake);
     ASSERT_TRUE(handshake);
-    EXPECT_TRUE(crypto::verify_p256(to_bytes(keys_.tls), crypto::sha256({}), *handshake));
+    EXPECT_TRUE(crypto::verify_tls(keys_.tls, kHandshake, *handshake));
+    EXPECT_EQ((*client)->sign_handshake(ledger::signed_bytes(5, notarize(4))).error().code,
+              error::SignerRequestInvalid);
 
     const auto key = storage::DataKey::generate();
     const auto wrapped = (*client)->wrap(KeyPurpose::storage, as_bytes("a file"), key);
@@ -228,7 +232,7 @@ int play_resetting_signer() {
     };
     Bytes request(1 << 16);
     ::recv(kSocketDescriptor, request.data(), request.size(), 0);
-    answer(encode(Started{{}, "none"}));
+    answer(encode(Started{{.consensus = {}, .tls = Bytes(32, 1), .audit = {}}, "none"}));
     ::recv(kSocketDescriptor, request.data(), request.size(), 0);
     for (int unread = 0; unread == 0; ::usleep(1'000)) ::ioctl(kSocketDescriptor, FIONREAD, &unread);
     const auto node = ::getppid();
@@ -259,6 +263,21 @@ TEST_F(SignerProcess, never_gives_a_late_reply_to_a_later_request) {
     }
 }
 
+TEST_F(SignerProcess, signs_handshakes_with_an_ed25519_key_from_its_next_start) {
+    const auto key = *crypto::TlsKey::from_secret(crypto::CertificateKey::ed25519, Bytes(32, 9));
+    const auto changed = replace_tls_key(config_.keys_file, as_bytes("of the test"), key, crypto::system_random());
+    ASSERT_TRUE(changed) << changed.error().text();
+    const auto client = Client::start(config_);
+    ASSERT_TRUE(client) << client.error().text();
+    EXPECT_EQ((*client)->handshake_public_key(), key.public_key());
+    const auto handshake = (*client)->sign_handshake(kHandshake);
+    ASSERT_TRUE(handshake) << handshake.error().text();
+    EXPECT_TRUE(crypto::verify_tls(key.public_key(), kHandshake, *handshake));
+    EXPECT_EQ((*client)->sign_handshake(ledger::signed_bytes(5, notarize(4))).error().code,
+              error::SignerRequestInvalid);
+    EXPECT_TRUE((*client)->sign_vote(notarize(4)));
+}
+
 /// A SoftHSM token of its own; the file with its configuration is named by the environment, as the module wants it.
 class SignerToken : public ::testing::Test {
 protected:
@@ -274,9 +293,10 @@ protected:
         EXPECT_TRUE(crypto::write_secret_file(config_.passphrase_file, "1234\n"));
     }
     Result<PublicKeys> create(const std::string& module = "/usr/lib/softhsm/libsofthsm2.so",
-                              const std::string& label = "validator", std::string_view pin = "1234") {
+                              const std::string& label = "validator", std::string_view pin = "1234",
+                              crypto::CertificateKey tls = crypto::CertificateKey::p256) {
         CAIRN_LEAKS_ARE_OF_THE_TOKEN; // SoftHSM forgets the curve's name that it has parsed
-        return create_token_keys_file(config_.keys_file, {module, label}, as_bytes(pin), crypto::system_random());
+        return create_token_keys_file(config_.keys_file, {module, label}, as_bytes(pin), crypto::system_random(), tls);
     }
     void rewrite_pin(const std::string& pin) {
         std::filesystem::remove(config_.passphrase_file);
@@ -286,8 +306,18 @@ protected:
     ClientConfig config_;
 };
 
-TEST_F(SignerToken, signs_with_keys_that_never_leave_it_under_the_same_rules) {
-    const auto keys = create();
+class SignerTokenWith : public SignerToken, public ::testing::WithParamInterface<crypto::CertificateKey> {
+protected:
+    Result<PublicKeys> create_both() {
+        return create("/usr/lib/softhsm/libsofthsm2.so", "validator", "1234", GetParam());
+    }
+};
+INSTANTIATE_TEST_SUITE_P(TlsKey, SignerTokenWith,
+                         ::testing::Values(crypto::CertificateKey::p256, crypto::CertificateKey::ed25519),
+                         [](const auto& one) { return std::string{crypto::name_of(one.param)}; });
+
+TEST_P(SignerTokenWith, signs_with_keys_that_never_leave_it_under_the_same_rules) {
+    const auto keys = create_both();
     ASSERT_TRUE(keys) << keys.error().text();
     for (int round = 0; round < 2; ++round) {
         const auto client = Client::start(config_);
@@ -299,11 +329,13 @@ TEST_F(SignerToken, signs_with_keys_that_never_leave_it_under_the_same_rules) {
         EXPECT_FALSE((*client)->sign_vote(notarize(3, 2)));
         for (int i = 0; i < 20; ++i) {
             const auto digest = crypto::sha256(Bytes{static_cast<std::uint8_t>(i)});
-            const auto handshake = (*client)->sign_handshake(digest);
+            const auto message = crypto::certificate_verify(crypto::TlsSide::client, digest);
+            const auto handshake = (*client)->sign_handshake(message);
             ASSERT_TRUE(handshake) << handshake.error().text();
-            EXPECT_TRUE(crypto::verify_p256(to_bytes(keys->tls), digest, *handshake));
+            EXPECT_TRUE(crypto::verify_tls(keys->tls, message, *handshake));
         }
     }
+    EXPECT_EQ(crypto::algorithm_of(keys->tls), GetParam());
     EXPECT_EQ(create().error().code, error::TokenKeyMissing) << "keys are never made over others";
 }
 
@@ -330,8 +362,8 @@ TEST_F(SignerToken, gets_its_lost_file_back_from_what_officers_share) {
     EXPECT_TRUE((*client)->sign_vote(notarize(3)));
 }
 
-TEST_F(SignerToken, signs_the_request_for_the_certificate_of_its_tls_key) {
-    const auto keys = create();
+TEST_P(SignerTokenWith, signs_the_request_for_the_certificate_of_its_tls_key) {
+    const auto keys = create_both();
     ASSERT_TRUE(keys) << keys.error().text();
     auto token = start_token({"/usr/lib/softhsm/libsofthsm2.so", "validator"}, as_bytes("1234"));
     ASSERT_TRUE(token) << token.error().text();
@@ -345,7 +377,7 @@ TEST_F(SignerToken, signs_the_request_for_the_certificate_of_its_tls_key) {
     const auto issued =
         crypto::issue_from_request(ca, *request, {1'700'000'000, 1'800'000'000}, crypto::system_random());
     ASSERT_TRUE(issued) << issued.error().text();
-    EXPECT_EQ(*crypto::certificate_point(*issued), to_bytes(keys->tls));
+    EXPECT_EQ(*crypto::certificate_tls_key(*issued), keys->tls);
 }
 
 TEST_F(SignerToken, replaces_the_audit_key_beside_it) {
@@ -387,7 +419,7 @@ TEST_F(SignerToken, that_is_removed_while_it_runs_signs_nothing_and_says_so) {
     ASSERT_TRUE((*client)->sign_vote(notarize(1)));
     std::filesystem::remove_all(directory_ / "tokens");
     EXPECT_EQ((*client)->ask_signature(VoteRequest{notarize(2)}).error().code, error::TokenRemoved);
-    EXPECT_EQ((*client)->sign_handshake(crypto::sha256({})).error().code, error::TokenRemoved);
+    EXPECT_EQ((*client)->sign_handshake(kHandshake).error().code, error::TokenRemoved);
 }
 
 /// A software TPM of its own.

@@ -50,7 +50,7 @@ void write(WireWriter& out, const ProposalRequest& request) {
 }
 void write(WireWriter& out, const HandshakeRequest& request) {
     out.u8(static_cast<std::uint8_t>(Type::handshake));
-    out.fixed(request.digest);
+    out.string(request.message);
 }
 void write(WireWriter& out, const SealRequest& request) {
     out.u8(static_cast<std::uint8_t>(Type::seal));
@@ -113,6 +113,13 @@ VoteRequest read_vote(WireReader& in) {
     return out;
 }
 
+/// Whole, so that the signer sees that it is nothing but a handshake.
+HandshakeRequest read_handshake(WireReader& in) {
+    HandshakeRequest out{to_bytes(in.string(crypto::kCertificateVerifyBytesMax))};
+    if (!crypto::is_certificate_verify(out.message)) in.set_failed();
+    return out;
+}
+
 VaultRequest read_vault(WireReader& in) {
     VaultRequest out;
     const auto operation = in.u8();
@@ -168,7 +175,7 @@ Result<Request> decode_request(BytesView bytes) {
     case Type::vote: out = read_vote(in); break;
     case Type::batch: out = BatchRequest{ledger::decode_batch_header(in)}; break;
     case Type::proposal: out = ProposalRequest{ledger::decode_consensus_block(in)}; break;
-    case Type::handshake: out = HandshakeRequest{in.fixed<Hash256>()}; break;
+    case Type::handshake: out = read_handshake(in); break;
     case Type::seal: out = read_seal(in); break;
     case Type::anchor: out = read_anchor(in); break;
     case Type::seal_key: out = read_seal_key(in); break;
@@ -214,7 +221,7 @@ Bytes encode(const Started& started) {
     WireWriter out;
     out.u8(static_cast<std::uint8_t>(started.keys.consensus.algorithm));
     out.fixed(started.keys.consensus.bytes);
-    out.fixed(started.keys.tls);
+    out.string(started.keys.tls);
     out.fixed(started.keys.audit);
     out.text(started.sandbox);
     encode(out, started.uses);
@@ -228,7 +235,8 @@ Result<Started> decode_started(BytesView bytes) {
     if (!crypto::is_voting_algorithm(algorithm)) in.set_failed();
     out.keys.consensus.algorithm = static_cast<crypto::VotingAlgorithm>(algorithm);
     out.keys.consensus.bytes = in.fixed<decltype(crypto::VotingKey::bytes)>();
-    out.keys.tls = in.fixed<TlsPublicKey>();
+    out.keys.tls = to_bytes(in.string(crypto::kTlsPublicKeyBytesMax));
+    if (!crypto::algorithm_of(out.keys.tls)) in.set_failed();
     out.keys.audit = in.fixed<crypto::ValidatorPublicKey>();
     out.sandbox = in.text(kPathMax);
     out.uses = ledger::decode_key_uses(in);

@@ -43,9 +43,9 @@ struct ProposalRequest {
     ledger::ConsensusBlock block;
     bool operator==(const ProposalRequest&) const = default;
 };
-/// Digest of a TLS 1.3 CertificateVerify; signed with the TLS key, which signs nothing else.
+/// crypto::is_certificate_verify; signed with the TLS key, which signs nothing else.
 struct HandshakeRequest {
-    Hash256 digest;
+    Bytes message;
     bool operator==(const HandshakeRequest&) const = default;
 };
 /// audit::SealStatement without the chain id and the uses of keys, which the signer puts in. The answer is the signature and

@@ -201,7 +201,7 @@ Result<Share> open_share(std::string_view text, std::string_view passphrase) {
     CRN_TRY(parsed, parse_share(text));
     auto secret = crypto::open_with_passphrase(parsed.sealed, passphrase, as_bytes(clear_lines(parsed.label)));
     if (!secret) return damaged("share " + std::to_string(parsed.label.index) + " of " + parsed.label.officer);
-    const bool fits = secret->size() == Secrets::kBytesMin || secret->size() == Secrets::kBytes;
+    const bool fits = secret->size() >= Secrets::kBytesMin && secret->size() <= Secrets::kBytes;
     LockedBytes value(secret->size());
     if (fits && !value.empty()) std::ranges::copy(*secret, value.bytes().begin());
     crypto::wipe(*secret);

@@ -26,7 +26,7 @@ Bytes clear_part(const SealedKeys& keys) {
     codec::WireWriter out;
     out.text(kFormat);
     out.fixed(keys.public_keys.consensus.bytes); // its algorithm is in the sealed part
-    out.fixed(keys.public_keys.tls);
+    out.raw(keys.public_keys.tls); // as said of the other
     out.fixed(keys.public_keys.audit);
     out.u32(keys.protection.cost.passes);
     out.u32(keys.protection.cost.memory_kib);
@@ -118,7 +118,7 @@ Result<Secrets> unseal(const SealedKeys& keys, BytesView passphrase, BytesView t
     const auto clear = clear_part(keys);
     unsigned long long length = 0;
     const auto stored = keys.sealed.size() - std::min(keys.sealed.size(), kNonceBytes + kTagBytes);
-    if ((stored != Secrets::kBytesMin && stored != Secrets::kBytes) ||
+    if (stored < Secrets::kBytesMin || stored > Secrets::kBytes ||
         ::crypto_aead_xchacha20poly1305_ietf_decrypt(
             out.bytes().data(), &length, nullptr, keys.sealed.data() + kNonceBytes, keys.sealed.size() - kNonceBytes,
             clear.data(), clear.size(), keys.sealed.data(), key.view().data()) != 0)
@@ -154,7 +154,8 @@ Result<SealedKeys> sealed_keys_from_json(std::string_view text) {
     std::string consensus;
     const auto voting_key =
         read_text(document, "consensus_key", consensus) ? crypto::voting_key_from_text(consensus) : std::nullopt;
-    if (!voting_key || !read_fixed(document, "tls_key", out.public_keys.tls) ||
+    if (!voting_key || !read_bytes(document, "tls_key", crypto::kTlsPublicKeyBytesMax, out.public_keys.tls) ||
+        !crypto::algorithm_of(out.public_keys.tls) ||
         !read_fixed(document, "audit_key", out.public_keys.audit))
         return invalid("a public key is missing or malformed");
     out.public_keys.consensus = *voting_key;

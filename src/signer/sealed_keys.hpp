@@ -55,9 +55,10 @@ Result<SealedKeys> sealed_keys_from_json(std::string_view text);
 /// SealedKeysInvalid, also if others may read the file.
 Result<SealedKeys> read_sealed_keys(const std::string& path);
 
-/// A fresh TLS key in place of the old one, which leaked or is too old; the other keys, the passphrase and the TPM stay. The file
+/// A fresh TLS key, of either algorithm, in place of the old one, which leaked or is too old; the other keys, the passphrase and the TPM stay. The file
 /// is replaced; a signer that runs uses the new key from its next start. SealedKeysInvalid for keys on a token.
-Result<PublicKeys> replace_tls_key(const std::string& path, BytesView passphrase, Bytes scalar, Random& random);
+Result<PublicKeys> replace_tls_key(const std::string& path, BytesView passphrase, const crypto::TlsKey& key,
+                                   Random& random);
 
 /// Seals under a passphrase and writes path (never over an existing file) and the signer's first memory beside it.
 Result<PublicKeys> create_sealed_keys(const std::string& path, const Secrets& secrets, BytesView passphrase,

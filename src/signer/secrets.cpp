@@ -1,7 +1,6 @@
 #include "signer/secrets.hpp"
 
 #include "base/errors/crypto.hpp"
-#include "crypto/p256_key.hpp"
 
 #include <sodium.h>
 #include <utility>
@@ -31,22 +30,30 @@ Result<Secrets> Secrets::generate(Random& random, crypto::VotingAlgorithm algori
     if (out.all_.empty()) return fail(error::KeyInvalid, "no memory that can be locked");
     while (true) {
         random.fill(out.bytes());
-        out.bytes()[kBytesMin] = static_cast<std::uint8_t>(algorithm);
+        out.bytes()[128] = static_cast<std::uint8_t>(algorithm);
+        out.bytes()[129] = static_cast<std::uint8_t>(crypto::CertificateKey::p256);
         // One in 2^32 scalars is not below the order.
         if (out.public_keys()) return out;
     }
 }
 
-Status Secrets::set_tls_scalar(Bytes scalar) {
-    const bool fits = scalar.size() == 32;
-    if (fits) std::ranges::copy(scalar, bytes().subspan(32, 32).begin());
-    crypto::wipe(scalar);
-    return fits ? Status{} : fail(error::KeyInvalid, "not a P-256 scalar");
+void Secrets::set_tls_key(const crypto::TlsKey& key) {
+    auto secret = key.secret();
+    std::ranges::copy(secret, bytes().subspan(32, 32).begin());
+    crypto::wipe(secret);
+    bytes()[129] = static_cast<std::uint8_t>(key.algorithm());
+}
+
+Result<crypto::TlsKey> Secrets::tls_key() const {
+    const auto algorithm = static_cast<crypto::CertificateKey>(view()[129]);
+    if (algorithm != crypto::CertificateKey::p256 && algorithm != crypto::CertificateKey::ed25519)
+        return fail(error::KeyInvalid, "the TLS key is of an unknown algorithm");
+    return crypto::TlsKey::from_secret(algorithm, view().subspan(32, 32));
 }
 
 Result<PublicKeys> Secrets::public_keys() const {
     if (all_.empty()) return fail(error::KeyInvalid, "no memory that can be locked");
-    CRN_TRY(tls, crypto::P256Key::from_scalar(tls_scalar()));
+    CRN_TRY(tls, tls_key());
     PublicKeys out;
     LockedBytes expanded(crypto_sign_SECRETKEYBYTES);
     if (expanded.empty()) return fail(error::KeyInvalid, "no memory that can be locked");
@@ -59,7 +66,9 @@ Result<PublicKeys> Secrets::public_keys() const {
         return fail(error::KeyInvalid, "the voting key is of an unknown algorithm");
     }
     ::crypto_sign_seed_keypair(out.audit.data(), expanded.bytes().data(), audit_seed().data());
-    out.tls = *TlsPublicKey::from(tls.public_point());
+    out.tls = tls.public_key();
+    if (std::ranges::equal(out.tls, out.consensus.bytes) || std::ranges::equal(out.tls, out.audit))
+        return fail(error::KeyInvalid, "the TLS key is the voting key or the audit key too");
     return out;
 }
 

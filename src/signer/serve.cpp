@@ -130,7 +130,7 @@ Result<Begun> begin(const StartRequest& start) {
     // From here on a Ctrl-C that is meant for the node must not end the signer before it: the node hangs up.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) std::signal(signal, SIG_IGN);
     // Once before the sandbox: OpenSSL's generator opens what it needs.
-    CRN_TRY(first, backend->sign_handshake(crypto::sha256({})));
+    CRN_TRY(first, backend->sign_handshake(crypto::certificate_verify(crypto::TlsSide::server, Hash256{})));
     static_cast<void>(first);
     std::uint64_t starts = 0;
     const auto authorization = counter_authorization(secrets);

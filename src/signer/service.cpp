@@ -211,7 +211,7 @@ Service::Pending Service::consider(const Bytes& bytes) {
             },
             [&](const HandshakeRequest& handshake) {
                 return use(KeyUse::handshake,
-                           [this, digest = handshake.digest] { return backend_->sign_handshake(digest); });
+                           [this, message = handshake.message] { return backend_->sign_handshake(message); });
             },
             [&](const SealRequest& request_) {
                 auto pending = use(KeyUse::seal, {});

@@ -25,6 +25,9 @@ using ledger::VoteKind;
 using storage::TestDirectory;
 
 Hash256 digest(std::uint8_t which) { return crypto::sha256(Bytes{which}); }
+HandshakeRequest handshake(std::uint8_t which) {
+    return {crypto::certificate_verify(crypto::TlsSide::server, digest(which))};
+}
 
 Entry vote(VoteKind kind, std::uint64_t number, std::uint8_t which = 1, std::uint16_t lane = 0,
            std::uint64_t epoch = 0) {
@@ -374,7 +377,7 @@ TEST_F(SignerService, counts_every_use_of_every_key_and_says_so_in_every_seal) {
     const std::pair<Request, std::optional<KeyUse>> requests[] = {
         {BatchRequest{header}, KeyUse::batch},
         {ProposalRequest{block}, KeyUse::proposal},
-        {HandshakeRequest{digest(4)}, KeyUse::handshake},
+        {handshake(4), KeyUse::handshake},
         {AnchorRequest{"alpha-1", 3, digest(5)}, KeyUse::anchor},
         {SealKeyRequest{"alpha-1", keys_.audit}, KeyUse::seal_key},
         {wrap, KeyUse::storage},
@@ -402,7 +405,7 @@ TEST_F(SignerService, counts_every_use_of_every_key_and_says_so_in_every_seal) {
         const SealRequest seal{"alpha-1", round, digest(6), 7, 8};
         group.push_back(encode(seal));
         ++expected.of(KeyUse::seal);
-        group.push_back(encode(HandshakeRequest{digest(9)})); // behind the seal: in the next one
+        group.push_back(encode(Request{handshake(9)})); // behind the seal: in the next one
         const auto replies = (*service)->handle(group);
         for (std::size_t i = 0; i < std::size(requests); ++i)
             EXPECT_EQ(decode_reply(replies[i])->use, requests[i].second) << i;
@@ -561,19 +564,35 @@ TEST(SealedKeys, change_the_tls_key_alone) {
     const auto before =
         create_sealed_keys(path, *secrets, as_bytes("right"), kCostForRandomPassphrase, crypto::system_random());
     ASSERT_TRUE(before);
-    EXPECT_EQ(replace_tls_key(path, as_bytes("wrong"), Bytes(32, 7), crypto::system_random()).error().code,
+    using crypto::CertificateKey;
+    const auto key_of = [](CertificateKey algorithm, BytesView secret) {
+        return *crypto::TlsKey::from_secret(algorithm, secret);
+    };
+    const auto fresh = key_of(CertificateKey::ed25519, Bytes(32, 7));
+    EXPECT_EQ(replace_tls_key(path, as_bytes("wrong"), fresh, crypto::system_random()).error().code,
               error::SealedKeysWrong);
-    EXPECT_EQ(replace_tls_key(path, as_bytes("right"), Bytes(32, 0), crypto::system_random()).error().code,
-              error::KeyInvalid);
+    for (const auto other : {secrets->voting_secret(), secrets->audit_seed()})
+        EXPECT_EQ(replace_tls_key(path, as_bytes("right"), key_of(CertificateKey::ed25519, other),
+                                  crypto::system_random())
+                      .error()
+                      .code,
+                  error::KeyInvalid)
+            << "a key of votes or seals must sign no handshakes";
     EXPECT_EQ(read_sealed_keys(path)->public_keys, *before) << "a refusal changes nothing";
-    const auto after = replace_tls_key(path, as_bytes("right"), Bytes(32, 7), crypto::system_random());
-    ASSERT_TRUE(after) << after.error().text();
-    EXPECT_NE(after->tls, before->tls);
-    EXPECT_EQ(after->consensus, before->consensus);
-    EXPECT_EQ(after->audit, before->audit);
-    const auto opened = unseal(*read_sealed_keys(path), as_bytes("right"), {});
-    ASSERT_TRUE(opened) << opened.error().text();
-    EXPECT_TRUE(std::ranges::equal(opened->storage_root(), secrets->storage_root()));
+    for (const auto algorithm : {CertificateKey::ed25519, CertificateKey::p256}) {
+        const auto key = key_of(algorithm, Bytes(32, 7));
+        const auto after = replace_tls_key(path, as_bytes("right"), key, crypto::system_random());
+        ASSERT_TRUE(after) << after.error().text();
+        EXPECT_EQ(after->tls, key.public_key());
+        EXPECT_EQ(after->consensus, before->consensus);
+        EXPECT_EQ(after->audit, before->audit);
+        EXPECT_EQ(read_sealed_keys(path)->public_keys, *after);
+        const auto opened = unseal(*read_sealed_keys(path), as_bytes("right"), {});
+        ASSERT_TRUE(opened) << opened.error().text();
+        EXPECT_EQ(*opened->public_keys(), *after);
+        EXPECT_TRUE(std::ranges::equal(opened->storage_root(), secrets->storage_root()));
+        EXPECT_EQ(opened->stored().size(), algorithm == CertificateKey::p256 ? 128u : 130u);
+    }
 }
 
 TEST(SealedKeys, change_the_audit_key_alone_and_the_old_one_introduces_it) {
@@ -652,12 +671,20 @@ TEST(SignerProtocol, has_one_encoding_and_refuses_fields_that_cannot_be) {
     };
     for (const auto& request : votes)
         EXPECT_EQ(decode_request(encode(request)).error().code, error::SignerRequestInvalid);
-    auto good = encode(Request{HandshakeRequest{digest(1)}});
+    auto good = encode(Request{handshake(1)});
     EXPECT_TRUE(decode_request(good));
     good.push_back(0);
     EXPECT_EQ(decode_request(good).error().code, error::SignerRequestInvalid);
     EXPECT_EQ(decode_request(Bytes(kRequestBytesMax + 1)).error().code, error::SignerRequestInvalid);
     EXPECT_EQ(decode_request({}).error().code, error::SignerRequestInvalid);
+}
+
+TEST(SignerProtocol, has_the_tls_key_sign_nothing_but_handshakes) {
+    const auto statement = ledger::signed_bytes(5, {VoteKind::notarize, Epoch{0}, 1, 0, digest(1)});
+    for (const auto& message :
+         {Bytes{}, to_bytes(digest(1)), statement, crypto::certificate_verify(crypto::TlsSide::server, Bytes(33, 1)),
+          crypto::certificate_verify(crypto::TlsSide::client, statement)})
+        EXPECT_EQ(decode_request(encode(Request{HandshakeRequest{message}})).error().code, error::SignerRequestInvalid);
 }
 
 } // namespace

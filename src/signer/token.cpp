@@ -57,8 +57,8 @@ Status run_helper(int socket, const TokenSetup& setup, BytesView pin) {
         if (count < 0 && errno == EINTR) continue;
         if (count <= 0) return {};
         const BytesView message{buffer.data() + 1, static_cast<std::size_t>(count) - 1};
-        send_all(socket,
-                 reply_of(module.sign(static_cast<Ask>(buffer[0]) == Ask::consensus ? CKM_EDDSA : CKM_ECDSA, message)));
+        send_all(socket, reply_of(static_cast<Ask>(buffer[0]) == Ask::consensus ? module.sign_consensus(message)
+                                                                                : module.sign_tls(message)));
     }
 }
 
@@ -86,9 +86,15 @@ public:
 
     Status greet() {
         CRN_TRY(content, receive());
-        if (content.size() != 32 + 65) return fail(error::TokenModuleInvalid, "the helper's answer is malformed");
-        keys_.consensus = *crypto::ValidatorPublicKey::from(BytesView{content}.first(32));
-        keys_.tls = *TlsPublicKey::from(BytesView{content}.subspan(32));
+        if (content.size() > 32) {
+            keys_.consensus = *crypto::ValidatorPublicKey::from(BytesView{content}.first(32));
+            keys_.tls = to_bytes(BytesView{content}.subspan(32));
+        }
+        if (!crypto::algorithm_of(keys_.tls))
+            return fail(error::TokenModuleInvalid, "the helper's answer is malformed");
+        // The TLS key must sign nothing but handshakes.
+        if (std::ranges::equal(keys_.tls, keys_.consensus))
+            return fail(error::TokenKeyMissing, "one key has both labels");
         return {};
     }
     const TokenKeys& keys() const override { return keys_; }
@@ -99,11 +105,11 @@ public:
         if (!signature || !crypto::verify(keys_.consensus, message, *signature)) return fail(error::TokenFault);
         return *signature;
     }
-    Result<Bytes> sign_handshake(const Hash256& digest) override {
-        CRN_TRY(raw, ask(Ask::tls, digest));
+    Result<Bytes> sign_handshake(BytesView message) override {
+        CRN_TRY(raw, ask(Ask::tls, message));
         if (raw.size() != 64) return fail(error::TokenFault);
-        auto out = der_signature(raw);
-        if (!crypto::verify_p256(to_bytes(keys_.tls), digest, out)) return fail(error::TokenFault);
+        auto out = crypto::algorithm_of(keys_.tls) == crypto::CertificateKey::p256 ? der_signature(raw) : raw;
+        if (!crypto::verify_tls(keys_.tls, message, out)) return fail(error::TokenFault);
         return out;
     }
 
@@ -136,11 +142,11 @@ private:
 class TokenHandshakes final : public crypto::HandshakeSigner {
 public:
     explicit TokenHandshakes(std::unique_ptr<TokenBackend> token) : token_(std::move(token)) {}
-    Result<Bytes> sign_handshake(const Hash256& digest) override {
+    Result<Bytes> sign_handshake(BytesView message) override {
         const std::lock_guard guard(mutex_);
-        return token_->sign_handshake(digest);
+        return token_->sign_handshake(message);
     }
-    Bytes handshake_public_key() const override { return to_bytes(token_->keys().tls); }
+    crypto::TlsPublicKey handshake_public_key() const override { return token_->keys().tls; }
 
 private:
     std::mutex mutex_; // a backend is for one thread, a key of OpenSSL for all
@@ -173,15 +179,15 @@ Result<std::unique_ptr<TokenBackend>> start_token(const TokenSetup& setup, Bytes
     return out;
 }
 
-Result<TokenKeys> create_token_keys(const TokenSetup& setup, BytesView pin) {
+Result<TokenKeys> create_token_keys(const TokenSetup& setup, BytesView pin, crypto::CertificateKey tls) {
     CRN_TRY(module, TokenModule::open(setup, pin));
-    CRN_CHECK(module->create_keys());
+    CRN_CHECK(module->create_keys(tls));
     return module->keys();
 }
 
 Result<PublicKeys> create_token_keys_file(const std::string& path, const TokenSetup& setup, BytesView pin,
-                                          Random& random) {
-    CRN_TRY(made, create_token_keys(setup, pin));
+                                          Random& random, crypto::CertificateKey tls) {
+    CRN_TRY(made, create_token_keys(setup, pin, tls));
     static_cast<void>(made);
     CRN_TRY(token, start_token(setup, pin));
     CRN_TRY(secrets, Secrets::generate(random));
@@ -195,7 +201,7 @@ Result<PublicKeys> restore_token_keys_file(const std::string& path, const TokenS
     CRN_TRY(passphrase, token_passphrase(token));
     // Only the audit seal and the root of storage are ever used; in the place of the others stands nothing of meaning.
     CRN_TRY(sealed_secrets, Secrets::generate(random));
-    std::ranges::copy(secrets.view().subspan(64), sealed_secrets.bytes().subspan(64).begin());
+    std::ranges::copy(secrets.view().subspan(64, 64), sealed_secrets.bytes().subspan(64).begin());
     CRN_TRY(public_keys, sealed_secrets.public_keys());
     public_keys.consensus = token.keys().consensus;
     public_keys.tls = token.keys().tls;

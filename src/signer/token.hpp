@@ -2,7 +2,7 @@
 // helper process with a wider sandbox; the signer asks that one to sign, checks each signature, and keeps all the rules.
 #pragma once
 
-#include "crypto/p256_key.hpp"
+#include "crypto/tls_key.hpp"
 #include "signer/backend.hpp"
 #include "signer/passphrase.hpp"
 
@@ -11,7 +11,7 @@
 
 namespace cairn::signer {
 
-/// Labels of the two private keys: Ed25519 and P-256.
+/// Labels of the two private keys: Ed25519, and P-256 or Ed25519.
 inline constexpr const char* kTokenConsensusLabel = "cairn-consensus";
 inline constexpr const char* kTokenTlsLabel = "cairn-tls";
 
@@ -23,7 +23,7 @@ struct TokenSetup {
 /// Public keys of what is on the token; `audit` is not there and stays zero.
 struct TokenKeys {
     crypto::ValidatorPublicKey consensus; // Ed25519: PKCS#11 has no mechanism for SM2
-    TlsPublicKey tls;
+    crypto::TlsPublicKey tls;
 };
 
 class TokenBackend : public Backend {
@@ -39,12 +39,13 @@ Result<std::unique_ptr<TokenBackend>> start_token(const TokenSetup& setup, Bytes
 std::shared_ptr<crypto::HandshakeSigner> handshakes_of(std::unique_ptr<TokenBackend> token);
 
 /// Makes the two keys on the token, not extractable. Fails if keys of these labels are there. Used by people, once.
-Result<TokenKeys> create_token_keys(const TokenSetup& setup, BytesView pin);
+Result<TokenKeys> create_token_keys(const TokenSetup& setup, BytesView pin,
+                                    crypto::CertificateKey tls = crypto::CertificateKey::p256);
 
 /// Makes the keys on the token, and PATH (a sealed key file that names the token and holds what is not on it) with the
 /// signer's first memory.
 Result<PublicKeys> create_token_keys_file(const std::string& path, const TokenSetup& setup, BytesView pin,
-                                          Random& random);
+                                          Random& random, crypto::CertificateKey tls = crypto::CertificateKey::p256);
 
 /// Such a file again, without a memory (see restore_sealed_keys), from secrets of which only what is not on the token counts.
 /// Start the token before the secrets are in this process.

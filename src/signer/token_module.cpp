@@ -1,6 +1,7 @@
 #include "signer/token_module.hpp"
 
 #include "base/errors/signer.hpp"
+#include "crypto/hash.hpp"
 
 #include <cstdio>
 #include <cstring>
@@ -132,21 +133,31 @@ Result<Bytes> TokenModule::public_point(CK_KEY_TYPE type, const char* label) {
 
 Status TokenModule::find_keys() {
     CRN_TRY(consensus, find(CKO_PRIVATE_KEY, CKK_EC_EDWARDS, kTokenConsensusLabel));
-    CRN_TRY(tls, find(CKO_PRIVATE_KEY, CKK_EC, kTokenTlsLabel));
+    // Whichever is there; one that is there twice is neither.
+    auto type = CKK_EC_EDWARDS;
+    auto tls = find(CKO_PRIVATE_KEY, type, kTokenTlsLabel);
+    if (const auto p256 = find(CKO_PRIVATE_KEY, CKK_EC, kTokenTlsLabel); p256 || !tls) {
+        if (tls) return fail(error::TokenKeyMissing, std::string{kTokenTlsLabel} + " is there twice");
+        type = CKK_EC;
+        tls = p256;
+    }
+    if (!tls) return std::unexpected(tls.error());
     consensus_ = consensus;
-    tls_ = tls;
+    tls_ = *tls;
     CRN_TRY(consensus_point, public_point(CKK_EC_EDWARDS, kTokenConsensusLabel));
-    CRN_TRY(tls_point, public_point(CKK_EC, kTokenTlsLabel));
+    CRN_TRY(tls_point, public_point(type, kTokenTlsLabel));
     const auto one = crypto::ValidatorPublicKey::from(consensus_point);
-    const auto two = TlsPublicKey::from(tls_point);
-    if (!one || !two) return fail(error::TokenKeyMissing, "a public key is of another curve");
-    keys_ = {*one, *two};
+    const auto algorithm = type == CKK_EC ? crypto::CertificateKey::p256 : crypto::CertificateKey::ed25519;
+    if (!one || crypto::algorithm_of(tls_point) != algorithm)
+        return fail(error::TokenKeyMissing, "a public key is of another curve");
+    keys_ = {*one, std::move(tls_point)};
     return {};
 }
 
-Status TokenModule::create_keys() {
+Status TokenModule::create_keys(crypto::CertificateKey tls) {
     for (const auto& [type, label] :
-         {std::pair{CKK_EC_EDWARDS, kTokenConsensusLabel}, std::pair{CKK_EC, kTokenTlsLabel}})
+         {std::pair{CKK_EC_EDWARDS, kTokenConsensusLabel}, std::pair{CKK_EC_EDWARDS, kTokenTlsLabel},
+          std::pair{CKK_EC, kTokenTlsLabel}})
         if (find(CKO_PRIVATE_KEY, type, label))
             return fail(error::TokenKeyMissing, std::string{label} + " exists already");
     const auto create = [&](CK_MECHANISM_TYPE mechanism, BytesView curve, const char* label) -> Status {
@@ -163,13 +174,18 @@ Status TokenModule::create_keys() {
         return result == CKR_OK ? Status{} : failed(result, "C_GenerateKeyPair");
     };
     CRN_CHECK(create(CKM_EC_EDWARDS_KEY_PAIR_GEN, kEd25519, kTokenConsensusLabel));
-    CRN_CHECK(create(CKM_EC_KEY_PAIR_GEN, kP256, kTokenTlsLabel));
+    CRN_CHECK(tls == crypto::CertificateKey::ed25519 ? create(CKM_EC_EDWARDS_KEY_PAIR_GEN, kEd25519, kTokenTlsLabel)
+                                                     : create(CKM_EC_KEY_PAIR_GEN, kP256, kTokenTlsLabel));
     return find_keys();
 }
 
-Result<Bytes> TokenModule::sign(CK_MECHANISM_TYPE mechanism, BytesView message) {
+Result<Bytes> TokenModule::sign_tls(BytesView message) {
+    if (crypto::algorithm_of(keys_.tls) == crypto::CertificateKey::ed25519) return sign(CKM_EDDSA, tls_, message);
+    return sign(CKM_ECDSA, tls_, crypto::sha256(message));
+}
+
+Result<Bytes> TokenModule::sign(CK_MECHANISM_TYPE mechanism, CK_OBJECT_HANDLE key, BytesView message) {
     CK_MECHANISM how{mechanism, nullptr, 0};
-    const auto key = mechanism == CKM_EDDSA ? consensus_ : tls_;
     if (const auto result = calls_->C_SignInit(session_, &how, key); result != CKR_OK)
         return failed(result, "C_SignInit");
     Bytes out(128);

@@ -16,14 +16,16 @@ public:
 
     /// TokenKeyMissing.
     Status find_keys();
-    Status create_keys();
+    Status create_keys(crypto::CertificateKey tls);
     const TokenKeys& keys() const { return keys_; }
-    /// 64 bytes: an Ed25519 signature, or r and s.
-    Result<Bytes> sign(CK_MECHANISM_TYPE mechanism, BytesView message);
+    // 64 bytes: an Ed25519 signature, or r and s of P-256 with SHA-256.
+    Result<Bytes> sign_consensus(BytesView message) { return sign(CKM_EDDSA, consensus_, message); }
+    Result<Bytes> sign_tls(BytesView message);
 
 private:
     TokenModule() = default;
     Result<CK_OBJECT_HANDLE> find(CK_OBJECT_CLASS kind, CK_KEY_TYPE type, const char* label);
+    Result<Bytes> sign(CK_MECHANISM_TYPE mechanism, CK_OBJECT_HANDLE key, BytesView message);
     Result<Bytes> public_point(CK_KEY_TYPE type, const char* label);
 
     void* library_ = nullptr;

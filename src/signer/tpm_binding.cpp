@@ -55,12 +55,13 @@ Status bind_to_tpm(const std::string& path, BytesView passphrase, const std::str
     return {};
 }
 
-Result<PublicKeys> replace_tls_key(const std::string& path, BytesView passphrase, Bytes scalar, Random& random) {
+Result<PublicKeys> replace_tls_key(const std::string& path, BytesView passphrase, const crypto::TlsKey& key,
+                                   Random& random) {
     CRN_TRY(keys, read_sealed_keys(path));
     if (keys.on_token()) return fail(error::SealedKeysInvalid, path + ": make the new TLS key on the token");
     CRN_TRY(share, release_share(keys));
     CRN_TRY(secrets, unseal(keys, passphrase, share.view()));
-    CRN_CHECK(secrets.set_tls_scalar(std::move(scalar)));
+    secrets.set_tls_key(key);
     CRN_TRY(public_keys, secrets.public_keys());
     CRN_TRY(sealed, seal(secrets, public_keys, passphrase, share.view(), keys.protection, {}, {}, random));
     CRN_CHECK(replace_sealed_keys(path, sealed));

@@ -7,6 +7,7 @@
 #include "cli/governance.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/key_probes.hpp"
+#include "cli/key_replacement.hpp"
 #include "cli/keys_client.hpp"
 #include "cli/keystore.hpp"
 #include "cli/transact.hpp"
@@ -27,6 +28,14 @@ using nlohmann::json;
 /// A node is a block or two behind the one that answered first.
 constexpr Milliseconds kProbePatience{10'000};
 constexpr Milliseconds kProbePause{100};
+/// Of logs in one question; nodes answer for 10,000 unless their operator says otherwise.
+constexpr std::uint64_t kLogBlocks = 5'000;
+
+constexpr const char* kImpactStep = "impact";
+constexpr const char* kOwnersStep = "owners notified";
+constexpr const char* kProbesStep = "probes";
+constexpr const char* kReplacementStep = "replacement";
+constexpr const char* kVerifiedStep = "verified";
 
 std::vector<std::string> nodes_of(const Invocation& invocation, const RpcClient& rpc) {
     auto nodes = invocation.all("node");
@@ -37,13 +46,22 @@ std::vector<std::string> nodes_of(const Invocation& invocation, const RpcClient&
     return nodes;
 }
 
+/// Configurations of the nodes on this machine.
+std::vector<std::string> configs_of(const Invocation& invocation) {
+    auto out = invocation.all("config");
+    for (auto& config : out) config = absolute(config);
+    if (!out.empty()) return out;
+    const auto state = read_dev_state(dev_dir(invocation));
+    if (!state) return out;
+    for (const auto& node : state->nodes) out.push_back(node.config);
+    return out;
+}
+
 /// Where the signers of this machine's nodes can be asked.
 std::vector<std::string> data_dirs_of(const Invocation& invocation) {
     std::vector<std::string> out;
-    const auto state = read_dev_state(dev_dir(invocation));
-    if (!state) return out;
-    for (const auto& node : state->nodes)
-        if (const auto settings = read_node_config(node.config)) out.push_back(settings->node.data_dir);
+    for (const auto& config : configs_of(invocation))
+        if (const auto settings = read_node_config(config)) out.push_back(settings->node.data_dir);
     return out;
 }
 
@@ -77,6 +95,41 @@ Result<std::uint64_t> block_of(const json& receipt) {
     return quantity_u64(receipt.value("blockNumber", json{}), "the block");
 }
 
+/// The quarantine and each step noted since, as the chain has them: whoever goes on with an incident learns from it what was done.
+Result<json> steps_of(RpcClient& rpc, const IncidentView& incident) {
+    const auto opened = to_hex(ledger::event_topic("IncidentOpened(uint256,bytes32,uint64,string)"));
+    const auto step = to_hex(ledger::event_topic("IncidentStep(uint256,string,bytes32)"));
+    const auto number = to_hex(to_big_endian(U256{incident.number}));
+    CRN_TRY(head_text, rpc.call("eth_blockNumber"));
+    CRN_TRY(head, quantity_u64(head_text, "the height"));
+    json out = json::array();
+    for (auto from = incident.opened_at; from <= head; from += kLogBlocks) {
+        const auto to = std::min(head, from + kLogBlocks - 1);
+        CRN_TRY(logs, rpc.call("eth_getLogs",
+                               json::array({{{"fromBlock", to_quantity(U256{from})},
+                                             {"toBlock", to_quantity(U256{to})},
+                                             {"address", to_hex(ledger::kKeysContract)},
+                                             {"topics", json::array({json::array({opened, step}), number})}}})));
+        if (!logs.is_array()) return fail(error::CliRpcInvalid, rpc.url() + " does not tell its logs");
+        for (const auto& log : logs) {
+            json one = {{"step", "quarantine"},
+                        {"block", text_of(log, "blockNumber")},
+                        {"transaction", text_of(log, "transactionHash")}};
+            if (log.contains("topics") && log["topics"].is_array() && !log["topics"].empty() &&
+                log["topics"][0] == step) {
+                const auto data = from_hex(text_of(log, "data"));
+                const auto values = data ? codec::abi_decode("(string,bytes32)", *data)
+                                         : Result<AbiValue::List>{fail(error::CliRpcInvalid, rpc.url())};
+                if (!values) return std::unexpected(values.error());
+                one["step"] = (*values)[0].as_text();
+                one["digest"] = to_hex((*values)[1].as_hash());
+            }
+            out.push_back(std::move(one));
+        }
+    }
+    return out;
+}
+
 /// One incident while it is worked on: what was found and done, each step noted on chain.
 struct Case {
     const Invocation& invocation;
@@ -89,12 +142,36 @@ struct Case {
     json steps = json::array();
     std::vector<Probe> probes;
 
-    Status note(const std::string& step, const std::string& file) {
-        const auto digest = crypto::sha256(as_bytes(files[file].dump(2) + "\n"));
-        CRN_TRY(receipt,
-                send_keys(invocation, rpc, sender, "noteIncident(uint256,string,bytes32)", {number, step, digest}));
+    static std::string digest_of(const json& content) {
+        return to_hex(crypto::sha256(as_bytes(content.dump(2) + "\n")));
+    }
+    /// The chain's newest digest for a step; empty if it was not taken yet.
+    std::string noted(const std::string& step) const {
+        std::string out;
+        for (const auto& one : steps)
+            if (text_of(one, "step") == step) out = text_of(one, "digest");
+        return out;
+    }
+    /// What an earlier run has noted and left in the directory stands; otherwise `files[file]` does, and is noted.
+    Status note_once(const std::string& directory, const std::string& step, const std::string& file) {
+        if (const auto before = noted(step); !before.empty())
+            if (const auto text = read_file(directory + "/" + file))
+                if (auto kept = json::parse(*text, nullptr, false); !kept.is_discarded() && digest_of(kept) == before) {
+                    files[file] = std::move(kept);
+                    return {};
+                }
+        return note(directory, step, file);
+    }
+    /// On disk before it is on chain: no digest there is of something that is lost with this process.
+    Status note(const std::string& directory, const std::string& step, const std::string& file) {
+        const auto digest = digest_of(files[file]);
+        if (digest == noted(step)) return {};
+        CRN_CHECK(make_directory(directory, Access::secret));
+        CRN_CHECK(write_file(directory + "/" + file, files[file].dump(2) + "\n", Access::secret, Existing::replace));
+        CRN_TRY(receipt, send_keys(invocation, rpc, sender, "noteIncident(uint256,string,bytes32)",
+                                   {number, step, *fixed_from_hex<Hash256>(digest)}));
         steps.push_back({{"step", step},
-                         {"digest", to_hex(digest)},
+                         {"digest", digest},
                          {"block", text_of(receipt, "blockNumber")},
                          {"transaction", text_of(receipt, "transactionHash")}});
         return {};
@@ -161,9 +238,10 @@ Status probe(Case& of, std::uint64_t since) {
     for (;;) {
         of.probes = probe_key(plan, {});
         const auto elapsed = clock.monotonic() - start;
-        // A use in a block stays; a connection is about to be cut.
+        // A use in a block stays; a connection is about to be cut, and a node that is a block behind is about to refuse.
         const bool used = std::ranges::any_of(of.probes, [](const Probe& one) {
-            return one.outcome == ProbeOutcome::accepted && one.interface != "peer" && one.interface != "admin";
+            return one.outcome == ProbeOutcome::accepted && one.interface != "client" && one.interface != "peer" &&
+                   one.interface != "admin";
         });
         if (all_refused(of.probes) || used || elapsed >= kProbePatience) break;
         std::this_thread::sleep_for(kProbePause);
@@ -205,7 +283,8 @@ void print_case(const Case& of, const json& summary) {
     }
     std::vector<std::pair<std::string, std::string>> fields;
     for (const auto& [name, value] : summary.items())
-        if (name != "probes") fields.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+        if (name != "probes" && name != "replacement")
+            fields.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
     print_fields(terminal, fields);
     Table table({"INTERFACE", "TARGET", "OUTCOME", "CODE", "DETAIL"});
     for (const auto& one : of.probes)
@@ -220,70 +299,118 @@ Result<std::string> evidence_directory(const Invocation& invocation) {
     return *out;
 }
 
-/// Proposes the account's new key, without a delay: a stopped key cannot object.
-Status propose_replacement(Case& of, const std::string& file) {
-    CRN_TRY(text, read_file(file));
-    CRN_TRY(proof, possession_from_json(file, text));
-    CRN_TRY(call, reset_call(of.rpc, proof, 0));
-    CRN_TRY(receipt, send_proposal(of.invocation, of.rpc, ledger::kKeysContract, std::move(call),
-                                   "a new key after incident " + std::to_string(of.number)));
-    json step = {{"step", "replacement proposed"},
-                 {"new_key", checksummed(proof.key)},
-                 {"transaction", text_of(receipt, "transactionHash")}};
-    if (const auto id = proposal_in(receipt)) step["proposal"] = id->low();
-    of.steps.push_back(std::move(step));
-    return {};
+/// The open incident of this key, if there is one: then this run goes on with it.
+Result<std::optional<IncidentView>> find_open(RpcClient& rpc, const Hash256& id) {
+    CRN_TRY(count, incident_count(rpc));
+    for (std::uint64_t i = count; i-- > 0;) {
+        CRN_TRY(entry, read_incident(rpc, i));
+        if (entry.key == id && entry.closed_at == 0) return std::optional{entry};
+    }
+    return std::optional<IncidentView>{};
+}
+
+std::vector<ReplacementStep> replace(Case& of) {
+    auto steps = replace_key(of.invocation, of.rpc, of.sender,
+                             {.key = of.key,
+                              .incident = of.number,
+                              .configs = configs_of(of.invocation),
+                              .proof = of.invocation.flag_or("proof", ""),
+                              .again = command_line(of.invocation, {"since", "reason", "old-key-file"})});
+    of.files["replacement.json"] = {{"replacement", to_json(steps)}};
+    if (auto key = read_key(of.rpc, of.key.id)) of.key = *std::move(key);
+    return steps;
+}
+
+bool is_voting_key(RpcClient& rpc, const Hash256& id) {
+    const auto set = rpc.call("cairn_getValidators");
+    if (!set || !set->is_object()) return false;
+    return std::ranges::any_of(set->value("members", json::array()), [&](const json& member) {
+        const auto key = from_hex(text_of(member, "publicKey"));
+        return key && system::key_id(*key) == id;
+    });
+}
+
+/// `cairn validator list` shows voting keys themselves: their digits name them as well as their ids do, also when they vote no more.
+Hash256 id_of(RpcClient& rpc, const Hash256& named) {
+    if (read_key(rpc, named)) return named;
+    const auto id = system::key_id(named);
+    return read_key(rpc, id) || is_voting_key(rpc, id) ? id : named;
+}
+
+/// Of a key without an entry: what its certificate says, or that a validator votes with it.
+ledger::KeyClass class_of(RpcClient& rpc, const std::string& text, const Hash256& id) {
+    if (const auto certified = certified_key(text)) return certified->key_class;
+    return is_voting_key(rpc, id) ? ledger::KeyClass::consensus : ledger::KeyClass::none;
 }
 
 Status incident_open(Invocation& invocation) {
-    CRN_TRY(id, parse_key_id(invocation.argument(1)));
+    CRN_TRY(named, parse_key_id(invocation.argument(1)));
     CRN_TRY(since, invocation.number("since", 0, 0, UINT64_MAX - 1));
     CRN_TRY(directory, evidence_directory(invocation));
     CRN_TRY(sender, choose_sender(invocation));
     CRN_TRY(rpc, open_rpc(invocation));
+    const auto id = id_of(rpc, named);
     CRN_TRY(before_text, rpc.call("eth_blockNumber"));
     CRN_TRY(before, quantity_u64(before_text, "the height"));
     const auto& clock = system_clock();
-    // A certificate's key has an entry only if somebody made one.
-    if (const auto certified = certified_key(invocation.argument(1)); certified && !read_key(rpc, id))
-        if (const auto made = send_keys(invocation, rpc, sender, "register(bytes32,uint8,uint64,uint64,bool)",
-                                        {id, static_cast<std::uint8_t>(certified->key_class), 0, 0, 1});
-            !made)
-            return std::unexpected(made.error());
+    // Keys of certificates, and voting keys that came after genesis, have an entry only if somebody made one.
+    if (!read_key(rpc, id))
+        if (const auto key_class = class_of(rpc, invocation.argument(1), id); key_class != ledger::KeyClass::none)
+            CRN_CHECK(send_keys(invocation, rpc, sender, "register(bytes32,uint8,uint64,uint64,bool)",
+                                {id, static_cast<std::uint8_t>(key_class), 0, 0, 1}));
     const auto start = clock.monotonic();
-    CRN_TRY(receipt, send_keys(invocation, rpc, sender, "openIncident(bytes32,uint64,string)",
-                               {id, since, invocation.flag_or("reason", "")}));
-    CRN_TRY(block, block_of(receipt));
-    CRN_TRY(count, incident_count(rpc));
-    Case of{
-        .invocation = invocation, .rpc = rpc, .sender = sender, .number = 0, .key = {}, .incident = {}, .files = {}};
-    for (std::uint64_t i = count; i-- > 0;) {
-        CRN_TRY(entry, read_incident(rpc, i));
-        if (entry.key == id && entry.opened_at == block) of.incident = entry;
-        if (entry.key == id) break;
+    CRN_TRY(open, find_open(rpc, id));
+    const bool is_resumed = open.has_value();
+    if (!open) {
+        CRN_TRY(receipt, send_keys(invocation, rpc, sender, "openIncident(bytes32,uint64,string)",
+                                   {id, since, invocation.flag_or("reason", "")}));
+        static_cast<void>(receipt);
+        CRN_TRY(opened, find_open(rpc, id));
+        if (!opened) return fail(error::CliRpcInvalid, rpc.url() + " does not show the incident that it has taken");
+        open = opened;
     }
-    of.number = of.incident.number;
+    const auto block = open->opened_at;
     CRN_TRY(key, read_key(rpc, id));
-    of.key = key;
-    of.steps.push_back(
-        {{"step", "quarantine"}, {"block", block}, {"transaction", text_of(receipt, "transactionHash")}});
+    CRN_TRY(steps, steps_of(rpc, *open));
+    Case of{.invocation = invocation,
+            .rpc = rpc,
+            .sender = sender,
+            .number = open->number,
+            .key = key,
+            .incident = *open,
+            .files = {},
+            .steps = std::move(steps)};
     // First that it is stopped everywhere: all else can wait.
     CRN_CHECK(probe(of, first_without_use(key, block)));
     const auto effective = std::chrono::duration_cast<Milliseconds>(clock.monotonic() - start);
     CRN_CHECK(find_impact(of));
     CRN_CHECK(find_owners(of));
     if (can_note(of)) {
-        CRN_CHECK(of.note("impact", "impact.json"));
-        CRN_CHECK(of.note("owners notified", "owners.json"));
-        CRN_CHECK(of.note("probes", "probes.json"));
-        if (const auto proof = invocation.flag("proof")) CRN_CHECK(propose_replacement(of, *proof));
+        CRN_CHECK(of.note_once(directory, kImpactStep, "impact.json"));
+        CRN_CHECK(of.note_once(directory, kOwnersStep, "owners.json"));
+        CRN_CHECK(of.note_once(directory, kProbesStep, "probes.json"));
+    }
+    const auto replacement = replace(of);
+    if (can_note(of)) CRN_CHECK(of.note(directory, kReplacementStep, "replacement.json"));
+    const bool is_replaced = all_done(replacement);
+    if (is_resumed || is_replaced) {
+        // That the old key is refused shows once more when another is in its place.
+        const auto first = std::exchange(of.files["probes.json"], {});
+        CRN_CHECK(probe(of, first_without_use(key, block)));
+        of.files["verified.json"] = std::exchange(of.files["probes.json"], first);
+        if (is_replaced && can_note(of)) CRN_CHECK(of.note_once(directory, kVerifiedStep, "verified.json"));
     }
     CRN_TRY(manifest, pack(of, directory, "open"));
+    const auto close = "cairn key incident close " + std::to_string(of.number) + " --out DIR";
     print_case(of, {{"incident", of.number},
                     {"key", key_text(id)},
                     {"state", ledger::name_of(of.key.head.state)},
+                    {"resumed", is_resumed},
+                    {"step", is_replaced ? "close" : "replace"},
+                    {"replacement", to_json(replacement)},
+                    {"replaced_by", of.key.next.is_zero() ? "" : key_text(of.key.next)},
                     {"stopped_in_block", block},
-                    {"blocks_until_stopped", block - before},
+                    {"blocks_until_stopped", block > before ? block - before : 0},
                     {"milliseconds_until_refused_everywhere", effective.count()},
                     {"all_refused", all_refused(of.probes)},
                     {"accounts_concerned", of.files["impact.json"]["accounts"].size()},
@@ -292,12 +419,13 @@ Status incident_open(Invocation& invocation) {
                     {"manifest", to_hex(manifest)},
                     {"probes", to_json(of.probes)}});
     if (!invocation.terminal().quiet)
-        invocation.terminal().err
-            << "Next: give the account a new key (cairn key reset), then cairn key incident close " << of.number
-            << " --out DIR\n";
+        invocation.terminal().err << (is_replaced ? "Replaced. Next: " + close + "\n"
+                                                  : "Left to do for the replacement:\n" + left_to_do(replacement));
     const bool accepted =
         std::ranges::any_of(of.probes, [](const Probe& one) { return one.outcome == ProbeOutcome::accepted; });
     if (accepted) return fail(error::IncidentIncomplete, "the key is still accepted somewhere");
+    for (const auto& one : replacement)
+        if (one.state == StepState::failed) return fail(error::IncidentIncomplete, one.step + ": " + one.detail);
     return {};
 }
 
@@ -317,24 +445,22 @@ Status incident_close(Invocation& invocation) {
             .key = key,
             .incident = incident,
             .files = {}};
+    CRN_TRY(steps, steps_of(rpc, incident));
+    of.steps = std::move(steps);
     // A replacement that everybody has approved is carried out now.
-    if (key.head.key_class == ledger::KeyClass::account && key.next.is_zero()) {
-        CRN_TRY(waiting, view_keys(rpc, "resetOf(address)", {key.head.owner}, "(address,uint64)"));
-        if (!waiting[0].as_address().is_zero()) {
-            CRN_TRY(receipt, send_keys(invocation, rpc, sender, "finishReset(address)", {key.head.owner}));
-            of.steps.push_back({{"step", "replaced"},
-                                {"new_key", checksummed(waiting[0].as_address())},
-                                {"transaction", text_of(receipt, "transactionHash")}});
-            CRN_TRY(again, read_key(rpc, incident.key));
-            of.key = again;
-        }
+    bool is_pending = false;
+    if (key.head.key_class == ledger::KeyClass::account) {
+        const auto replacement = replace(of);
+        is_pending = std::ranges::any_of(replacement, [](const ReplacementStep& one) {
+            return one.state == StepState::waiting || one.state == StepState::failed;
+        });
     }
     CRN_CHECK(probe(of, first_without_use(key, incident.opened_at)));
     CRN_CHECK(find_impact(of));
     CRN_CHECK(find_owners(of));
     CRN_TRY(manifest, pack(of, directory, "closing"));
     const bool stopped = !ledger::signs(of.key.head.state);
-    const bool done = stopped && all_refused(of.probes);
+    const bool done = stopped && !is_pending && all_refused(of.probes);
     if (done) {
         CRN_TRY(receipt, send_keys(invocation, rpc, sender, "closeIncident(uint256,bytes32)", {number, manifest}));
         CRN_TRY(block, block_of(receipt));
@@ -349,7 +475,7 @@ Status incident_close(Invocation& invocation) {
                     {"evidence", directory},
                     {"manifest", to_hex(manifest)},
                     {"probes", to_json(of.probes)}});
-    if (!done) return fail(error::IncidentIncomplete, directory + "/probes.json");
+    if (!done) return fail(error::IncidentIncomplete, directory + (is_pending ? "/replacement.json" : "/probes.json"));
     return {};
 }
 
@@ -451,7 +577,14 @@ void declare_key_incident(CommandList& out) {
              "validator is "
              "cut off), tries it on every interface of every node, lists what it touched, notes each step on chain and "
              "writes an evidence pack. A TLS or person's key is named by its certificate's file, and registered if the "
-             "chain does not know it yet. With --proof it also proposes the account's new key. `probe` tries the key "
+             "chain does not know it yet. Then it replaces the key as far as it can from here. For the voting key of a "
+             "node on this machine it makes a new one beside the old, names it in node.toml, starts the node of a "
+             "development network again, proposes it, and carries out what the others have approved; --proof takes one "
+             "that was made elsewhere. For an account it proposes the key of --proof. What it cannot do - keys on "
+             "tokens, certificates, nodes elsewhere, the approvals of others - it names with the command and for whom, "
+             "and the incident stays in the step `replace`. Run the same command again to go on, also after it was "
+             "killed: nothing is done twice. Keep --out, and ask a node of another organisation (--rpc) if the key is "
+             "that of the node itself. `probe` tries the key "
              "again and says of each interface: used, refused, or why it has no use there. `close` carries out an "
              "approved replacement, tries the old key again, and closes the incident with the digest of the final "
              "pack, or says what is missing. `verify` checks a pack without a node. Send as an organisation's "
@@ -459,36 +592,42 @@ void declare_key_incident(CommandList& out) {
          .arguments = {{"ACTION", "the step", Need::one, {"open", "list", "show", "probe", "close", "verify"}},
                        {"WHICH", "open: the key; show, probe, close: the incident's number; verify: the directory",
                         Need::optional}},
-         .flags =
-             joined({{{.name = "since", .value = "HEIGHT", .help = "open: block of the leak (default: now)"},
-                      {.name = "reason", .value = "TEXT", .help = "open: why, public for ever"},
-                      {.name = "out",
-                       .value = "DIR",
-                       .help = "open, close: where the evidence goes",
-                       .completes = Completes::directory},
-                      {.name = "node",
-                       .value = "URL",
-                       .help = "client endpoint to try the key on (default: all of the development network, or --rpc)",
-                       .repeatable = true},
-                      {.name = "old-key-file",
-                       .value = "FILE",
-                       .help = "a copy of the stopped account key, to try it with",
-                       .completes = Completes::file},
-                      {.name = "old-identity",
-                       .value = "DIR",
-                       .help = "a copy of a person's folder (ca.pem, identity.pem, identity.key), to try that key with",
-                       .completes = Completes::directory},
-                      {.name = "management",
-                       .value = "NODE=HOST:PORT",
-                       .help = "listener of a management zone to try it on (default: all of the development network)",
-                       .repeatable = true},
-                      {.name = "proof",
-                       .value = "FILE",
-                       .help = "open: proof of the account's new key (cairn key reset prove)",
-                       .completes = Completes::file}},
-                     sender_flags(),
-                     transaction_flags(),
-                     rpc_flags()}),
+         .flags = joined(
+             {{{.name = "since", .value = "HEIGHT", .help = "open: block of the leak (default: now)"},
+               {.name = "reason", .value = "TEXT", .help = "open: why, public for ever"},
+               {.name = "out",
+                .value = "DIR",
+                .help = "open, close: where the evidence goes",
+                .completes = Completes::directory},
+               {.name = "config",
+                .value = "FILE",
+                .help = "open: node.toml of a node on this machine (default: all of the development network)",
+                .repeatable = true,
+                .completes = Completes::file},
+               {.name = "node",
+                .value = "URL",
+                .help = "client endpoint to try the key on (default: all of the development network, or --rpc)",
+                .repeatable = true},
+               {.name = "old-key-file",
+                .value = "FILE",
+                .help = "a copy of the stopped account key, to try it with",
+                .completes = Completes::file},
+               {.name = "old-identity",
+                .value = "DIR",
+                .help = "a copy of a person's folder (ca.pem, identity.pem, identity.key), to try that key with",
+                .completes = Completes::directory},
+               {.name = "management",
+                .value = "NODE=HOST:PORT",
+                .help = "listener of a management zone to try it on (default: all of the development network)",
+                .repeatable = true},
+               {.name = "proof",
+                .value = "FILE",
+                .help = "open: proof of the new key: of an account (cairn key reset prove), or that votes (cairn "
+                        "signer voting-key, prove-key)",
+                .completes = Completes::file}},
+              sender_flags(),
+              transaction_flags(),
+              rpc_flags()}),
          .examples =
              {{"cairn key incident open 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --since 120 --reason \"laptop "
                "stolen\" --key-file administrator.key --out evidence",

@@ -195,6 +195,42 @@ class LeakedKey(unittest.TestCase):
             time.sleep(0.05)
         self.fail(what)
 
+    def members(self, url):
+        return self.rpc(url, "cairn_getValidators")["result"]["members"]
+
+    def incident(self, number):
+        return json.loads(self.cairn("key", "incident", "show", number, "--json"))["incident"]
+
+    def approve(self, opened, url):
+        """By two more organisations, and the delay passes."""
+        for administrator in self.administrators[:2]:
+            self.cairn("proposal", "approve", opened["replacement"][-1]["command"].split()[-1], "--key-file", administrator)
+        for _ in range(2):
+            self.cairn(*SEND, "--from", "dev:1", "--rpc", url)
+
+    def finish(self, command, name, others, file):
+        """The same command carries out what was decided, and the validator votes with the new key."""
+        replaced = json.loads(self.cairn(*command))
+        self.assertEqual({s["state"] for s in replaced["replacement"]}, {"done"}, replaced)
+        self.assertEqual((replaced["step"], replaced["replacement"][-1]["step"]), ("close", "taken up"))
+        self.assertTrue(replaced["all_refused"], replaced)
+        keys = {m["name"]: m["publicKey"].removeprefix("0x") for m in self.members(others[0])}
+        self.assertIn(keys[name], pathlib.Path(file + ".proof").read_text())
+        self.assertIn(keys[name], replaced["replacement"][-1]["detail"])
+        for url in others:
+            self.wait(lambda: self.is_connected(url, name), "the validator is not back")
+
+    def kill_when(self, condition, words):
+        """Whether the command still ran when it came true."""
+        process = subprocess.Popen([CAIRN, *map(str, words)], env=self.environment, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, cwd=self.folder)
+        while process.poll() is None and not condition():
+            time.sleep(0.002)
+        was_running = process.poll() is None
+        process.kill()
+        process.wait()
+        return was_running
+
     def assert_matrix(self, probes, used):
         """Every interface is stated; `used` are those where a key of this class has a use, and all of them refuse it."""
         for name in ("client", "peer", "admin", "consensus", "storage", "restore"):
@@ -262,6 +298,65 @@ class LeakedKey(unittest.TestCase):
                                                   self.administrators[0], "--out", "no"))
         self.assertIn("stand still", self.refused("key", "state", alpha, "quarantined", "--reason", "x", "--key-file",
                                                   self.administrators[1]))
+
+        # What this machine could do for a new key is done: made, named, taken up by the node, proposed. The rest is the others'.
+        command = ("key", "incident", "open", voting, "--reason", "disk sold", "--key-file", delta, "--out", "voting", "--json")
+        config = settings.read_text()
+        self.assertEqual(config.count("voting-after-incident"), 1)
+        self.assertEqual([(s["step"], s["state"]) for s in opened["replacement"]],
+                         [("new voting key", "done"), ("named in the node's configuration", "done"),
+                          ("node started again with the new key", "done"), ("entered in the register of keys", "done"),
+                          ("decision of the organisations", "left")], opened)
+        self.assertEqual((opened["step"], opened["replacement"][-1]["for"]), ("replace", "2 more organisations"))
+
+        # Again: nothing is made, opened, noted or proposed twice.
+        noted = self.incident(opened["incident"])["steps"]
+        again = json.loads(self.cairn(*command))
+        self.assertEqual((again["resumed"], again["incident"]), (True, opened["incident"]))
+        self.assertEqual(again["replacement"], opened["replacement"])
+        self.assertEqual((settings.read_text(), self.incident(opened["incident"])["steps"]), (config, noted))
+
+        # Refused by the others, it is proposed once more, with the same key.
+        first = again["replacement"][-1]["command"].split()[-1]
+        for administrator in self.administrators[:2]:
+            self.cairn("proposal", "object", first, "--reason", "not yet", "--key-file", administrator)
+        self.assertEqual(self.incident(opened["incident"])["closed_at"], 0)
+        again = json.loads(self.cairn(*command))
+        self.assertNotEqual(again["replacement"][-1]["command"].split()[-1], first)
+        self.assertEqual(again["replacement"][:4], opened["replacement"][:4])
+        self.approve(again, others[0])
+        self.finish(command, victim["name"], others, again["replacement"][0]["detail"])
+        self.cairn("key", "incident", "close", opened["incident"], "--key-file", delta, "--out", "voting", "--json")
+        self.cairn("key", "incident", "verify", "voting")
+        pack = json.loads((self.folder / "voting/incident.json").read_text())
+        self.assertEqual([s["step"] for s in pack["steps"]][:4], ["quarantine", "impact", "owners notified", "probes"])
+        self.assertEqual(pack["steps"][-1]["step"], "verified")
+
+        # The next key of that validator, and the command is killed in each of its steps.
+        voting = next(m["publicKey"] for m in self.members(others[0]) if m["name"] == victim["name"])
+        command = (*command[:3], voting, *command[4:8], "--out", "killed", "--json")
+        number = opened["incident"] + 1
+        folders = lambda: list(self.folder.glob(f"net/**/voting-after-incident-{number}"))
+        proposals = lambda: [p for p in json.loads(self.cairn("proposal", "list", "--all", "--json"))
+                             if p["reason"] == f"a new key after incident {number}"]
+        kills = [self.kill_when(condition, command) for condition in (
+            lambda: len(json.loads(self.cairn("key", "incident", "list", "--json"))) > number,
+            lambda: (self.folder / "killed/owners.json").exists(),
+            lambda: next(self.folder.glob(f"net/**/voting-after-incident-{number}*"), None),
+            folders,
+            lambda: f"voting-after-incident-{number}/" in settings.read_text(),
+            proposals)]
+        self.assertGreaterEqual(sum(kills), 5, kills)
+        opened = json.loads(self.cairn(*command))
+        self.assertEqual((opened["incident"], opened["resumed"], opened["step"]), (number, True, "replace"))
+        self.assertEqual((len(folders()), len(proposals())), (1, 1))
+        self.assertEqual(settings.read_text().count(f"voting-after-incident-{number}/"), 1)
+        self.assertEqual([s["state"] for s in opened["replacement"]], ["done"] * 4 + ["left"], opened)
+        self.approve(opened, others[0])
+        self.kill_when(lambda: proposals()[0]["state"] == "executed", command)
+        self.finish(command, victim["name"], others, str(folders()[0] / "keys.sealed"))
+        self.cairn("key", "incident", "close", number, "--key-file", delta, "--out", "killed", "--json")
+        self.cairn("key", "incident", "verify", "killed")
 
         # Every node's audit log tells the same acts, as far as it reaches.
         joined = json.loads(self.cairn("audit", "collect", "--all", "--out", "centre", "--json"))["joined"]

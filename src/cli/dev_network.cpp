@@ -16,8 +16,11 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/file.h>
 #include <thread>
+#include <unistd.h>
 
 namespace cairn::cli {
 namespace {
@@ -33,6 +36,8 @@ const std::pair<crypto::ZoneRole, std::vector<const char*>> kDevPersons[] = {
     {crypto::ZoneRole::security_administrator, {"security-1", "security-2"}},
     {crypto::ZoneRole::audit_administrator, {"audit-1", "audit-2"}},
     {crypto::ZoneRole::regulator, {"developer"}}};
+constexpr std::chrono::seconds kStopPatience{10};
+constexpr std::size_t kLastWords = 4; // lines of the log
 constexpr std::string_view kPassphrase = "signer.passphrase";
 
 /// The same bytes for the same seed: SHA-256 of seed and counter.
@@ -196,9 +201,9 @@ Status check_plan_ports(const DevPlan& plan) {
     return fail(error::PortInUse, taken);
 }
 
-Status check_dev_ports(const DevState& state) {
+Status check_dev_ports(std::span<const DevNode> nodes) {
     std::string taken;
-    for (const auto& node : state.nodes) {
+    for (const auto& node : nodes) {
         if (is_running(node)) continue;
         CRN_TRY(settings, read_node_config(node.config));
         for (const auto& listener : listeners_of(settings))
@@ -210,12 +215,65 @@ Status check_dev_ports(const DevState& state) {
     return fail(error::PortInUse, taken);
 }
 
-Status start_dev_node(DevState& state, DevNode& node) {
-    CRN_TRY(started, start_self({"node", "run", "--config", node.config}, node.log));
-    node.pid = started.pid;
-    node.started_ticks = started.started_ticks;
-    state.boot_id = current_boot_id();
-    return write_dev_state(state);
+Status note_process(const std::string& directory, DevNode& node, std::int64_t pid, std::uint64_t started_ticks) {
+    const int lock = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0) return fail(error::CliDevAbsent, directory);
+    ::flock(lock, LOCK_EX); // for as long as it takes to write a file; ends with this process too
+    const auto note = [&]() -> Status {
+        CRN_TRY(state, read_dev_state(directory));
+        const auto found = std::ranges::find(state.nodes, node.name, &DevNode::name);
+        if (found == state.nodes.end()) return fail(error::CliNotFound, "node " + node.name + " in " + directory);
+        const bool is_ours = found->pid == node.pid && found->started_ticks == node.started_ticks;
+        if (!is_ours && is_running(*found))
+            return fail(error::CliDevRunning, "another command has started " + node.name + " meanwhile (process " +
+                                                  std::to_string(found->pid) + ")");
+        found->pid = pid;
+        found->started_ticks = started_ticks;
+        state.boot_id = current_boot_id();
+        return write_dev_state(state);
+    };
+    auto status = note();
+    ::close(lock);
+    if (!status) return status;
+    node.pid = pid;
+    node.started_ticks = started_ticks;
+    return {};
+}
+
+Status start_dev_node(const DevState& state, DevNode& node) {
+    CRN_TRY(started, start_self({"node", "run", "--config", node.config}, node.log, [&](const Started& process) {
+                return note_process(state.directory, node, process.pid, process.started_ticks);
+            }));
+    static_cast<void>(started);
+    return {};
+}
+
+namespace {
+
+Status stop_by(const DevState& state, DevNode& node, Microseconds end) {
+    const auto left = std::chrono::duration_cast<Milliseconds>(end - system_clock().monotonic());
+    if (!wait_for_end(node, std::max(left, Milliseconds{0}))) {
+        signal_node(node, SIGKILL);
+        if (!wait_for_end(node, Milliseconds{5'000}))
+            return fail(error::CliTimedOut,
+                        "process " + std::to_string(node.pid) + " (" + node.name + ") does not end");
+    }
+    return note_process(state.directory, node, 0, 0);
+}
+
+} // namespace
+
+Status stop_dev_node(const DevState& state, DevNode& node) {
+    signal_node(node, SIGTERM);
+    return stop_by(state, node, system_clock().monotonic() + kStopPatience);
+}
+
+std::unexpected<Error> ended(const DevNode& node) {
+    const auto how = reap(node.pid);
+    auto said = tail(node.log, kLastWords);
+    if (!said.empty()) said.pop_back();
+    return fail(error::CliDevStart, node.name + " ended" + (how ? " " + *how : "") + "; " + node.log +
+                                        (said.empty() ? " is empty" : " ends with\n" + said));
 }
 
 std::optional<std::uint64_t> height_of(const DevNode& node) {
@@ -254,12 +312,10 @@ Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t 
     bool nudged = false;
     Status nudge_status;
     while (true) {
-        std::size_t answering = 0, advanced = 0, alive = 0;
+        std::size_t answering = 0, advanced = 0;
         std::uint64_t highest = 0;
         for (const auto& node : state.nodes) {
-            reap(node.pid);
-            if (!is_running(node)) continue;
-            ++alive;
+            if (!is_running(node)) return ended(node);
             const auto height = height_of(node);
             if (!height) continue;
             ++answering;
@@ -267,12 +323,6 @@ Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t 
             if (base && *height > *base) ++advanced;
         }
         if (interrupted()) return fail(error::CliInterrupted);
-        if (alive < state.nodes.size()) {
-            std::string ended;
-            for (const auto& node : state.nodes)
-                if (!is_running(node)) ended += (ended.empty() ? "" : ", ") + node.name;
-            return fail(error::CliDevStart, "ended: " + ended);
-        }
         if (advanced >= quorum && answering == state.nodes.size()) return {};
         if (answering >= quorum && !base) base = highest;
         if (base && !nudged) {
@@ -295,21 +345,10 @@ Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t 
 Status stop_dev_network(DevState& state, Progress& progress) {
     progress.stage("Stopping " + std::to_string(state.nodes.size()) + " nodes");
     for (const auto& node : state.nodes) signal_node(node, SIGTERM);
-    const auto& clock = system_clock();
-    const auto end = clock.monotonic() + std::chrono::seconds(10);
-    for (auto& node : state.nodes) {
-        const auto left = std::chrono::duration_cast<Milliseconds>(end - clock.monotonic());
-        if (!wait_for_end(node, std::max(left, Milliseconds{0}))) {
-            signal_node(node, SIGKILL);
-            if (!wait_for_end(node, Milliseconds{5'000}))
-                return fail(error::CliTimedOut,
-                            "process " + std::to_string(node.pid) + " (" + node.name + ") does not end");
-        }
-        node.pid = 0;
-        node.started_ticks = 0;
-    }
+    const auto end = system_clock().monotonic() + kStopPatience;
+    for (auto& node : state.nodes) CRN_CHECK(stop_by(state, node, end));
     progress.done();
-    return write_dev_state(state);
+    return {};
 }
 
 Status wipe_dev_network(const DevState& state) {

@@ -7,6 +7,7 @@
 #include "ledger/genesis.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,12 +31,19 @@ inline constexpr std::size_t kDevAccounts = 10;
 
 /// Writes keys, genesis, configurations and state; starts nothing.
 Result<DevState> create_dev_network(const DevPlan& plan);
-/// Starts one node and writes its pid into the state file.
-Status start_dev_node(DevState& state, DevNode& node);
+/// Notes which process the node is from now on (0, 0: none), and leaves the other nodes as the file has them now: several commands may work
+/// at once. CliDevRunning if another command has started it meanwhile.
+Status note_process(const std::string& directory, DevNode& node, std::int64_t pid, std::uint64_t started_ticks);
+/// Starts one node; its process is in the state file before it begins.
+Status start_dev_node(const DevState& state, DevNode& node);
+/// SIGTERM, after ten seconds SIGKILL; returns when it is gone. CliTimedOut.
+Status stop_dev_node(const DevState& state, DevNode& node);
+/// CliDevStart with how a node that does not run any more has ended, and the last lines of its log.
+std::unexpected<Error> ended(const DevNode& node);
 /// PortInUse that names every port that is taken; the first before anything is made, the second before a
-/// start.
+/// start of those of the nodes that do not run.
 Status check_plan_ports(const DevPlan& plan);
-Status check_dev_ports(const DevState& state);
+Status check_dev_ports(std::span<const DevNode> nodes);
 
 /// Height by RPC; nothing if the node does not answer within two seconds.
 std::optional<std::uint64_t> height_of(const DevNode& node);
@@ -44,7 +52,7 @@ Status nudge(const DevState& state);
 /// Returns when all nodes answer and a quorum of them has a block that was made after they started.
 /// CliDevStart, CliTimedOut, CliInterrupted.
 Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t timeout_seconds);
-/// SIGTERM to all, after ten seconds SIGKILL to what is left. Pids become 0.
+/// As stop_dev_node, with the ten seconds for all together.
 Status stop_dev_network(DevState& state, Progress& progress);
 /// Removes what create_dev_network and the nodes wrote, and the directory if nothing else is in it.
 Status wipe_dev_network(const DevState& state);

@@ -74,14 +74,12 @@ void print_banner(const Terminal& terminal, const DevState& state, const json& d
                  << "  cairn dev down" << here << "\n";
 }
 
-/// Last words of the nodes that ended, or of all if none did.
+/// Of nodes that run: how one ended is in the error.
 void print_last_words(const Terminal& terminal, const DevState& state) {
-    const bool some_ended = std::ranges::any_of(state.nodes, [](const DevNode& node) { return !is_running(node); });
-    for (const auto& node : state.nodes) {
-        if (some_ended && is_running(node)) continue;
-        const auto lines = tail(node.log, some_ended ? 8 : 3);
-        if (!lines.empty()) terminal.err << node.log << ":\n" << printable(lines);
-    }
+    if (!std::ranges::all_of(state.nodes, is_running)) return;
+    for (const auto& node : state.nodes)
+        if (const auto lines = tail(node.log, 3); !lines.empty())
+            terminal.err << node.log << ":\n" << printable(lines);
 }
 
 Result<DevPlan> plan_of(const Invocation& invocation) {
@@ -156,7 +154,7 @@ Status dev_up(Invocation& invocation) {
     } else {
         return std::unexpected(state.error());
     }
-    CRN_CHECK(check_dev_ports(*state));
+    CRN_CHECK(check_dev_ports(state->nodes));
 
     if (auto up = bring_up(terminal, *state, timeout); !up) {
         print_last_words(terminal, *state);
@@ -222,9 +220,7 @@ Status dev_kill(Invocation& invocation) {
     signal_node(*node, SIGKILL);
     if (!wait_for_end(*node, Milliseconds{5'000}))
         return fail(error::CliTimedOut, "process " + std::to_string(pid) + " does not end");
-    node->pid = 0;
-    node->started_ticks = 0;
-    CRN_CHECK(write_dev_state(state));
+    CRN_CHECK(note_process(state.directory, *node, 0, 0));
     const auto& terminal = invocation.terminal();
     if (terminal.json)
         terminal.out << json{{"killed", node->name}, {"pid", pid}}.dump(2) << '\n';
@@ -243,12 +239,9 @@ Status dev_restart(Invocation& invocation) {
     Progress progress(terminal, system_clock());
     if (is_running(*node)) {
         progress.stage("Stopping " + node->name);
-        signal_node(*node, SIGTERM);
-        if (!wait_for_end(*node, Milliseconds{10'000})) {
-            signal_node(*node, SIGKILL);
-            wait_for_end(*node, Milliseconds{5'000});
-        }
+        CRN_CHECK(stop_dev_node(state, *node));
     }
+    CRN_CHECK(check_dev_ports({node, 1}));
     // What the others have is what it must reach to have caught up.
     std::uint64_t target = 0;
     for (const auto& other : state.nodes)
@@ -260,11 +253,7 @@ Status dev_restart(Invocation& invocation) {
     const auto end = clock.monotonic() + std::chrono::seconds(timeout);
     std::optional<std::uint64_t> height;
     while (!(height = height_of(*node)) || *height < target) {
-        reap(node->pid);
-        if (!is_running(*node)) {
-            terminal.err << '\n' << printable(tail(node->log, 8));
-            return fail(error::CliDevStart, node->name + " ended");
-        }
+        if (!is_running(*node)) return ended(*node);
         if (interrupted()) return fail(error::CliInterrupted);
         if (height) progress.update("at " + std::to_string(*height));
         if (clock.monotonic() >= end)

@@ -314,8 +314,7 @@ std::vector<ReplacementStep> replace(Case& of) {
                              {.key = of.key,
                               .incident = of.number,
                               .configs = configs_of(of.invocation),
-                              .proof = of.invocation.flag_or("proof", ""),
-                              .again = command_line(of.invocation, {"since", "reason", "old-key-file"})});
+                              .proof = of.invocation.flag_or("proof", "")});
     of.files["replacement.json"] = {{"replacement", to_json(steps)}};
     if (auto key = read_key(of.rpc, of.key.id)) of.key = *std::move(key);
     return steps;
@@ -350,8 +349,6 @@ Status incident_open(Invocation& invocation) {
     CRN_TRY(sender, choose_sender(invocation));
     CRN_TRY(rpc, open_rpc(invocation));
     const auto id = id_of(rpc, named);
-    CRN_TRY(before_text, rpc.call("eth_blockNumber"));
-    CRN_TRY(before, quantity_u64(before_text, "the height"));
     const auto& clock = system_clock();
     // Keys of certificates, and voting keys that came after genesis, have an entry only if somebody made one.
     if (!read_key(rpc, id))
@@ -361,13 +358,17 @@ Status incident_open(Invocation& invocation) {
     const auto start = clock.monotonic();
     CRN_TRY(open, find_open(rpc, id));
     const bool is_resumed = open.has_value();
+    std::uint64_t blocks = 0; // until it was stopped, if it is stopped now
     if (!open) {
+        CRN_TRY(before_text, rpc.call("eth_blockNumber"));
+        CRN_TRY(before, quantity_u64(before_text, "the height"));
         CRN_TRY(receipt, send_keys(invocation, rpc, sender, "openIncident(bytes32,uint64,string)",
                                    {id, since, invocation.flag_or("reason", "")}));
         static_cast<void>(receipt);
         CRN_TRY(opened, find_open(rpc, id));
         if (!opened) return fail(error::CliRpcInvalid, rpc.url() + " does not show the incident that it has taken");
         open = opened;
+        blocks = open->opened_at - std::min(open->opened_at, before);
     }
     const auto block = open->opened_at;
     CRN_TRY(key, read_key(rpc, id));
@@ -410,7 +411,7 @@ Status incident_open(Invocation& invocation) {
                     {"replacement", to_json(replacement)},
                     {"replaced_by", of.key.next.is_zero() ? "" : key_text(of.key.next)},
                     {"stopped_in_block", block},
-                    {"blocks_until_stopped", block > before ? block - before : 0},
+                    {"blocks_until_stopped", blocks},
                     {"milliseconds_until_refused_everywhere", effective.count()},
                     {"all_refused", all_refused(of.probes)},
                     {"accounts_concerned", of.files["impact.json"]["accounts"].size()},

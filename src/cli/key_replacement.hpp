@@ -13,7 +13,7 @@ namespace cairn::cli {
 
 enum class StepState : std::uint8_t {
     done,    // now or in an earlier run
-    waiting, // for the chain: run `command` again
+    waiting, // for the chain
     left,    // for whom `who` names
     failed   // this machine tried and could not; `detail` says why
 };
@@ -24,7 +24,7 @@ struct ReplacementStep {
     StepState state = StepState::done;
     std::string detail;
     std::string who;     // left: for whom
-    std::string command; // that comes next, by whom it is left for
+    std::string command; // what comes next, in words where it is no single command
 };
 
 struct ReplacementPlan {
@@ -32,7 +32,6 @@ struct ReplacementPlan {
     std::uint64_t incident = 0;
     std::vector<std::string> configs; // of nodes on this machine
     std::string proof;                // file that shows who holds the new key; empty: none given
-    std::string again;                // command that goes on with this incident
 };
 
 /// In order; what follows a step that is not done waits for it. Never fails as a whole: what went wrong is a step that says so.
@@ -43,9 +42,6 @@ bool all_done(const std::vector<ReplacementStep>& steps);
 nlohmann::json to_json(const std::vector<ReplacementStep>& steps);
 /// What is not done yet, for a person.
 std::string left_to_do(const std::vector<ReplacementStep>& steps);
-
-/// The command line of `invocation` without the flags `dropped`, quoted for a shell. Secrets are in no flag, so none is in it.
-std::string command_line(const Invocation& invocation, const std::vector<std::string_view>& dropped);
 
 /// `text` of a configuration with the file added to voting_keys in section [signer], and nothing else changed; nothing if its
 /// voting_keys is not written on one line. The caller parses the result: this knows lines, not TOML.

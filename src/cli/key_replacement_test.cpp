@@ -1,8 +1,5 @@
 #include "cli/key_replacement.hpp"
 
-#include "cli/config.hpp"
-#include "cli/test_terminal.hpp"
-
 #include <gtest/gtest.h>
 
 namespace cairn::cli {
@@ -42,26 +39,6 @@ TEST(KeyReplacement, says_what_is_left_for_whom) {
     EXPECT_FALSE(all_done(steps));
     EXPECT_EQ(left_to_do({steps[0]}), "");
     EXPECT_TRUE(all_done({steps[0]}));
-}
-
-TEST(KeyReplacement, the_command_that_goes_on_is_the_one_that_was_given) {
-    TestTerminal terminal;
-    const std::vector<std::string> words{"key",        "incident",
-                                         "open",       "0xab",
-                                         "--out",      "it's here",
-                                         "--since",    "12",
-                                         "--key-file", "a.key",
-                                         "--node",     "http://127.0.0.1:1",
-                                         "--node",     "http://127.0.0.1:2",
-                                         "--async"};
-    const auto found = find_command(words);
-    ASSERT_TRUE(found);
-    const auto invocation = parse(terminal.terminal, *found->command,
-                                  {words.begin() + static_cast<std::ptrdiff_t>(found->consumed), words.end()});
-    ASSERT_TRUE(invocation);
-    EXPECT_EQ(command_line(*invocation, {"since"}),
-              "cairn key incident open 0xab --out 'it'\\''s here' --node http://127.0.0.1:1 --node http://127.0.0.1:2 "
-              "--key-file a.key --async");
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "cli/dev_network.hpp"
 #include "cli/files.hpp"
 #include "cli/load.hpp"
+#include "cli/process.hpp"
 #include "cli/test_terminal.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/ed25519.hpp"
@@ -15,6 +16,7 @@
 #include <csignal>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <thread>
 
 namespace cairn::cli {
 namespace {
@@ -244,6 +246,99 @@ TEST(DevNetwork, takes_no_other_process_for_its_own) {
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
     EXPECT_FALSE(is_running(node));
+}
+
+/// What a process of this program leaves behind that lists the tests when it is let go on.
+const std::vector<std::string> kListTests{"--gtest_list_tests"};
+
+void wait_until_gone(const Started& process) {
+    DevNode node;
+    node.pid = process.pid;
+    node.started_ticks = process.started_ticks;
+    EXPECT_TRUE(wait_for_end(node, Milliseconds{20'000}));
+}
+
+TEST(DevNetwork, a_node_begins_only_when_it_is_noted) {
+    const TestDirectory directory;
+    std::string seen = "not asked";
+    const auto started = start_self(kListTests, directory.file("log"), [&](const Started& process) -> Status {
+        EXPECT_NE(process.started_ticks, 0u);
+        EXPECT_EQ(start_ticks(process.pid), process.started_ticks);
+        seen = *read_file(directory.file("log"));
+        return {};
+    });
+    ASSERT_TRUE(started);
+    wait_until_gone(*started);
+    EXPECT_EQ(seen, "");
+    EXPECT_TRUE(read_file(directory.file("log"))->contains("a_node_begins_only_when_it_is_noted"));
+}
+
+TEST(DevNetwork, nothing_runs_that_could_not_be_noted) {
+    const TestDirectory directory;
+    Started process;
+    const auto refused = start_self(kListTests, directory.file("log"), [&](const Started& started) -> Status {
+        process = started;
+        return fail(error::CliDevRunning);
+    });
+    EXPECT_EQ(refused.error().code, error::CliDevRunning);
+    EXPECT_EQ(start_ticks(process.pid), 0u);
+    EXPECT_EQ(read_file(directory.file("log")), "");
+}
+
+TEST(DevNetwork, nothing_runs_whose_starter_was_killed_before_it_noted_it) {
+    const TestDirectory directory;
+    int report[2];
+    ASSERT_EQ(::pipe(report), 0);
+    const auto starter = ::fork();
+    ASSERT_GE(starter, 0);
+    if (starter == 0) {
+        static_cast<void>(!start_self(kListTests, directory.file("log"), [&](const Started& started) -> Status {
+            static_cast<void>(!::write(report[1], &started, sizeof started));
+            ::kill(::getpid(), SIGKILL);
+            return {};
+        }));
+        ::_exit(1);
+    }
+    Started process;
+    ASSERT_EQ(::read(report[0], &process, sizeof process), static_cast<ssize_t>(sizeof process));
+    ::waitpid(starter, nullptr, 0);
+    wait_until_gone(process);
+    EXPECT_EQ(read_file(directory.file("log")), "");
+    ::close(report[0]);
+    ::close(report[1]);
+}
+
+TEST(DevNetwork, commands_that_note_processes_at_once_do_not_undo_each_other) {
+    const TestDirectory directory;
+    DevPlan plan;
+    plan.nodes = 2;
+    plan.directory = directory.file("net");
+    auto one = create_dev_network(plan).value(), other = one;
+    const auto self = ::getpid();
+    ASSERT_TRUE(note_process(plan.directory, one.nodes[0], self, start_ticks(self)));
+    ASSERT_TRUE(note_process(plan.directory, other.nodes[1], 7, 8));
+    const auto both = read_dev_state(plan.directory).value();
+    EXPECT_EQ(both.nodes[0].pid, self);
+    EXPECT_EQ(both.nodes[1].pid, 7);
+    // Another command has started it since `other` was read.
+    EXPECT_EQ(note_process(plan.directory, other.nodes[0], 9, 10).error().code, error::CliDevRunning);
+    EXPECT_EQ(read_dev_state(plan.directory)->nodes[0].pid, self);
+    ASSERT_TRUE(note_process(plan.directory, one.nodes[0], 0, 0));
+    EXPECT_EQ(read_dev_state(plan.directory)->nodes[0].pid, 0);
+}
+
+TEST(DevNetwork, says_how_a_node_ended_and_what_it_said_last) {
+    const TestDirectory directory;
+    DevNode node;
+    node.name = "alpha-1";
+    node.log = directory.file("log");
+    node.pid = ::fork();
+    ASSERT_GE(node.pid, 0);
+    if (node.pid == 0) ::_exit(3);
+    while (start_ticks(node.pid) != 0) std::this_thread::yield();
+    EXPECT_EQ(ended(node).error().detail, "alpha-1 ended with exit code 3; " + node.log + " is empty");
+    ASSERT_TRUE(write_file(node.log, "the port is taken\n", Access::shared, Existing::refuse));
+    EXPECT_EQ(ended(node).error().detail, "alpha-1 ended; " + node.log + " ends with\nthe port is taken");
 }
 
 TEST(DevNetwork, counts_quorums_as_consensus_does) {

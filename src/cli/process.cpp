@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <thread>
@@ -28,6 +27,13 @@ void on_interrupt(int signal) {
         ::raise(signal);
     }
 }
+
+struct Descriptor {
+    int fd;
+    ~Descriptor() {
+        if (fd >= 0) ::close(fd);
+    }
+};
 
 struct Addresses {
     addrinfo* list = nullptr;
@@ -46,7 +52,8 @@ struct Addresses {
 
 } // namespace
 
-Result<Started> start_self(const std::vector<std::string>& words, const std::string& log) {
+Result<Started> start_self(const std::vector<std::string>& words, const std::string& log,
+                           const std::function<Status(const Started&)>& note) {
     char program[PATH_MAX];
     const auto length = ::readlink("/proc/self/exe", program, sizeof program - 1);
     if (length < 0) return fail(error::CliUnexpected, "/proc/self/exe cannot be read");
@@ -56,41 +63,58 @@ Result<Started> start_self(const std::vector<std::string>& words, const std::str
     std::vector<char*> arguments = {program};
     for (auto& word : copy) arguments.push_back(word.data());
     arguments.push_back(nullptr);
+    const auto cannot = std::string{program} + " cannot be executed\n";
 
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    ::posix_spawn_file_actions_init(&files);
-    ::posix_spawnattr_init(&attributes);
-    ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    ::posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
-    // Descriptors that our own caller left open (pipes of a script, say) must not be kept open by a node.
-    ::posix_spawn_file_actions_addclosefrom_np(&files, 3);
-    sigset_t none;
-    ::sigemptyset(&none);
-    sigset_t usual;
-    ::sigemptyset(&usual);
-    ::sigaddset(&usual, SIGINT);
-    ::sigaddset(&usual, SIGTERM);
-    ::sigaddset(&usual, SIGPIPE);
-    ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setsigdefault(&attributes, &usual);
-    ::posix_spawnattr_setflags(&attributes,
-                               static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
-    pid_t pid = 0;
-    const int error = ::posix_spawn(&pid, program, &files, &attributes, arguments.data(), environ);
-    ::posix_spawn_file_actions_destroy(&files);
-    ::posix_spawnattr_destroy(&attributes);
-    if (error != 0) return fail(error::CliDevStart, std::string{program} + " (" + std::strerror(error) + ")");
-    return Started{pid, start_ticks(pid)};
+    const Descriptor input{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    const Descriptor output{::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+    int gate[2];
+    if (input.fd < 0 || output.fd < 0 || ::pipe2(gate, O_CLOEXEC) != 0)
+        return fail(error::CliDevStart, log + " (" + std::strerror(errno) + ")");
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        // Nothing here but what is safe in the child of a process with threads.
+        ::close(gate[1]);
+        ::setsid();
+        char noted = 0;
+        ssize_t got = 0;
+        do got = ::read(gate[0], &noted, 1);
+        while (got < 0 && errno == EINTR);
+        if (got != 1) ::_exit(0); // nobody has noted this process: as if it had never been
+        ::dup2(input.fd, STDIN_FILENO);
+        ::dup2(output.fd, STDOUT_FILENO);
+        ::dup2(output.fd, STDERR_FILENO);
+        // Descriptors that our own caller left open (pipes of a script, say) must not be kept open by a node.
+        ::closefrom(STDERR_FILENO + 1);
+        for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) ::signal(signal, SIG_DFL);
+        sigset_t none;
+        ::sigemptyset(&none);
+        ::sigprocmask(SIG_SETMASK, &none, nullptr);
+        ::execv(program, arguments.data());
+        static_cast<void>(!::write(STDERR_FILENO, cannot.data(), cannot.size()));
+        ::_exit(127);
+    }
+    const int failure = errno;
+    ::close(gate[0]);
+    const Descriptor opener{gate[1]};
+    if (pid < 0) return fail(error::CliDevStart, std::string{program} + " (" + std::strerror(failure) + ")");
+    const Started started{pid, start_ticks(pid)};
+    auto status = note(started);
+    if (status && ::write(opener.fd, "+", 1) != 1) status = fail(error::CliDevStart, "it ended before it began");
+    if (status) return started;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return std::unexpected(status.error());
 }
 
 void signal_node(const DevNode& node, int signal) {
     if (is_running(node)) ::kill(static_cast<pid_t>(node.pid), signal);
 }
 
-void reap(std::int64_t pid) {
-    if (pid > 0) ::waitpid(static_cast<pid_t>(pid), nullptr, WNOHANG);
+std::optional<std::string> reap(std::int64_t pid) {
+    int status = 0;
+    if (pid <= 0 || ::waitpid(static_cast<pid_t>(pid), &status, WNOHANG) != pid) return std::nullopt;
+    if (WIFSIGNALED(status)) return "by signal " + std::to_string(WTERMSIG(status));
+    return "with exit code " + std::to_string(WEXITSTATUS(status));
 }
 
 bool wait_for_end(const DevNode& node, Milliseconds limit) {

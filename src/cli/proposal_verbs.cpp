@@ -2,11 +2,13 @@
 #include "cli/governance.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keystore.hpp"
+#include "cli/proposals.hpp"
 #include "cli/sender.hpp"
 #include "cli/transact.hpp"
 #include "system/addresses.hpp"
 #include "system/system_contracts.hpp"
 
+#include <algorithm>
 #include <ostream>
 
 namespace cairn::cli {
@@ -15,13 +17,13 @@ namespace {
 using codec::AbiValue;
 using nlohmann::json;
 
+/// A proposal lapses long before so many others have followed it.
+constexpr std::uint64_t kProposalsLookedAt = 500;
 constexpr std::array<std::string_view, 7> kStates{"unknown",  "open",      "approved", "executed",
                                                   "rejected", "withdrawn", "expired"};
 constexpr std::array<std::string_view, 11> kMatters{
     "membership", "parameters", "administrators",   "rules",      "rights", "policy",
     "freeze",     "labels",     "declassification", "retirement", "keys"};
-constexpr std::string_view kProposal =
-    "((address,address,bytes,string,uint8,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint256))";
 
 template <class Names>
 std::string name_in(const Names& names, const U256& number) {
@@ -79,7 +81,7 @@ Result<U256> id_argument(const Invocation& invocation) {
 }
 
 Result<json> read_proposal(RpcClient& rpc, const U256& id) {
-    CRN_TRY(values, read_contract(rpc, system::kProposalsAddress, "proposal(uint256)", {id}, kProposal));
+    CRN_TRY(values, read_contract(rpc, system::kProposalsAddress, "proposal(uint256)", {id}, kProposalOutputs));
     return document_of(id, values.front().list());
 }
 
@@ -175,6 +177,24 @@ Status proposal_withdraw(Invocation& invocation) { return act_on(invocation, "wi
 Status proposal_execute(Invocation& invocation) { return act_on(invocation, "execute(uint256)", false); }
 
 } // namespace
+
+Result<std::optional<ProposalView>> find_proposal(RpcClient& rpc, const Address& target, BytesView call) {
+    CRN_TRY(count, read_contract(rpc, system::kProposalsAddress, "count()", {}, "(uint256)"));
+    const auto last = count.front().number().low();
+    for (auto id = last; id > 0 && last - id < kProposalsLookedAt; --id) {
+        CRN_TRY(values, read_contract(rpc, system::kProposalsAddress, "proposal(uint256)", {U256{id}}, kProposalOutputs));
+        const auto& fields = values.front().list();
+        const auto state = static_cast<ProposalState>(fields[5].number().low());
+        if (fields[1].as_address() != target || !std::ranges::equal(fields[2].bytes(), call)) continue;
+        if (state == ProposalState::open || state == ProposalState::approved || state == ProposalState::executed)
+            return ProposalView{.id = id,
+                                .state = state,
+                                .ready = fields[8].number().low(),
+                                .approvals = fields[9].number().low(),
+                                .needed = fields[10].number().low()};
+    }
+    return std::nullopt;
+}
 
 void declare_proposal(CommandList& out) {
     const ArgumentSpec id{"ID", "number of the proposal"};

@@ -3,7 +3,7 @@
 #include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
 #include "cli/files.hpp"
-#include "ledger/key_claim.hpp"
+#include "signer/sealed_keys.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -45,6 +45,18 @@ Result<VotingKeyProof> read_voting_key_proof(const std::string& path) {
     if (!crypto::verify(out.key, signed_bytes(ledger::KeyClaim{out.chain_id, out.validator}), out.claim))
         return fail(error::SignatureInvalid, path + ": the key did not sign this claim");
     return out;
+}
+
+Result<VotingKeyProof> make_voting_key(const std::string& file, const ledger::KeyClaim& claim,
+                                       crypto::VotingAlgorithm algorithm, std::string passphrase) {
+    if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
+    CRN_TRY(secrets, signer::Secrets::generate(crypto::system_random(), algorithm));
+    CRN_TRY(secret, crypto::VotingSecret::from(algorithm, secrets.voting_secret()));
+    CRN_TRY(signature, secret.sign(signed_bytes(claim)));
+    const auto keys = signer::create_sealed_keys(file, secrets, as_bytes(passphrase), {}, crypto::system_random());
+    wipe(passphrase);
+    if (!keys) return std::unexpected(keys.error());
+    return VotingKeyProof{claim.chain_id, claim.validator, keys->consensus, signature};
 }
 
 Status write_voting_key_proof(Invocation& invocation, const std::string& path, const VotingKeyProof& proof) {

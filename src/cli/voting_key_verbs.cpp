@@ -31,18 +31,10 @@ Status signer_voting_key(Invocation& invocation) {
     if (!suite) return fail(error::CliUsage, "--suite is international or national");
     const auto algorithm =
         *suite == ledger::Suite::national ? crypto::VotingAlgorithm::sm2 : crypto::VotingAlgorithm::ed25519;
-    CRN_TRY(secrets, signer::Secrets::generate(crypto::system_random(), algorithm));
-    CRN_TRY(secret, crypto::VotingSecret::from(algorithm, secrets.voting_secret()));
-    const ledger::KeyClaim claim{genesis.parameters.chain_id, validator};
-    CRN_TRY(signature, secret.sign(signed_bytes(claim)));
     CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of the node's keys: ", Ask::twice));
-    if (passphrase.empty()) return fail(error::CliUsage, "the passphrase is empty");
-    const auto keys =
-        signer::create_sealed_keys(absolute(out), secrets, as_bytes(passphrase), {}, crypto::system_random());
-    wipe(passphrase);
-    if (!keys) return std::unexpected(keys.error());
-    CRN_CHECK(write_voting_key_proof(invocation, absolute(out) + ".proof",
-                                     {claim.chain_id, claim.validator, keys->consensus, signature}));
+    CRN_TRY(proof, make_voting_key(absolute(out), {genesis.parameters.chain_id, validator}, algorithm,
+                                   std::move(passphrase)));
+    CRN_CHECK(write_voting_key_proof(invocation, absolute(out) + ".proof", proof));
     if (!invocation.terminal().quiet)
         invocation.terminal().err
             << "Next: add " << absolute(out)

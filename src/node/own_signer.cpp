@@ -13,6 +13,8 @@ Result<std::shared_ptr<signer::Client>> start_own_signer(const NodeConfig& confi
                                   .witness_file = config.data_dir + "/signer.witness"});
 }
 
+std::string witness_of_voting_key(const std::string& file) { return file + ".witness"; }
+
 Result<std::vector<std::shared_ptr<signer::Client>>>
 start_voting_signers(std::shared_ptr<signer::Client> own, const NodeConfig& config, std::uint64_t chain_id) {
     std::vector<std::shared_ptr<signer::Client>> out{std::move(own)};
@@ -21,7 +23,7 @@ start_voting_signers(std::shared_ptr<signer::Client> own, const NodeConfig& conf
                                                .sealer_file = config.keys_file,
                                                .passphrase_file = config.passphrase_file,
                                                .chain_id = chain_id,
-                                               .witness_file = file + ".witness"}));
+                                               .witness_file = witness_of_voting_key(file)}));
         out.push_back(std::move(client));
     }
     return out;

@@ -320,26 +320,11 @@ std::vector<ReplacementStep> replace(Case& of) {
     return steps;
 }
 
-bool is_voting_key(RpcClient& rpc, const Hash256& id) {
-    const auto set = rpc.call("cairn_getValidators");
-    if (!set || !set->is_object()) return false;
-    return std::ranges::any_of(set->value("members", json::array()), [&](const json& member) {
-        const auto key = from_hex(text_of(member, "publicKey"));
-        return key && system::key_id(*key) == id;
-    });
-}
-
-/// `cairn validator list` shows voting keys themselves: their digits name them as well as their ids do, also when they vote no more.
+/// `cairn validator list` shows voting keys themselves: their digits name them as well as their ids do.
 Hash256 id_of(RpcClient& rpc, const Hash256& named) {
     if (read_key(rpc, named)) return named;
     const auto id = system::key_id(named);
-    return read_key(rpc, id) || is_voting_key(rpc, id) ? id : named;
-}
-
-/// Of a key without an entry: what its certificate says, or that a validator votes with it.
-ledger::KeyClass class_of(RpcClient& rpc, const std::string& text, const Hash256& id) {
-    if (const auto certified = certified_key(text)) return certified->key_class;
-    return is_voting_key(rpc, id) ? ledger::KeyClass::consensus : ledger::KeyClass::none;
+    return read_key(rpc, id) ? id : named;
 }
 
 Status incident_open(Invocation& invocation) {
@@ -350,11 +335,10 @@ Status incident_open(Invocation& invocation) {
     CRN_TRY(rpc, open_rpc(invocation));
     const auto id = id_of(rpc, named);
     const auto& clock = system_clock();
-    // Keys of certificates, and voting keys that came after genesis, have an entry only if somebody made one.
-    if (!read_key(rpc, id))
-        if (const auto key_class = class_of(rpc, invocation.argument(1), id); key_class != ledger::KeyClass::none)
-            CRN_CHECK(send_keys(invocation, rpc, sender, "register(bytes32,uint8,uint64,uint64,bool)",
-                                {id, static_cast<std::uint8_t>(key_class), 0, 0, 1}));
+    // The key of a certificate has an entry only if somebody made one.
+    if (const auto certified = certified_key(invocation.argument(1)); certified && !read_key(rpc, id))
+        CRN_CHECK(send_keys(invocation, rpc, sender, "register(bytes32,uint8,uint64,uint64,bool)",
+                            {id, static_cast<std::uint8_t>(certified->key_class), 0, 0, 1}));
     const auto start = clock.monotonic();
     CRN_TRY(open, find_open(rpc, id));
     const bool is_resumed = open.has_value();

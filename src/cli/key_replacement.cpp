@@ -90,7 +90,6 @@ private:
     bool make(const Local& local, const std::string& validator, const std::string& folder);
     bool name_in_configuration(Local& local, const std::string& file);
     bool restart(const Local& local, const std::string& validator, const std::string& file);
-    bool enter(const crypto::VotingKey& key);
     bool is_connected(const std::string& validator);
     bool wait_for_seat(const std::string& validator);
 
@@ -361,30 +360,6 @@ bool Replacement::new_voting_key(const Seat& seat, std::string& proof_file) {
            restart(*local, seat.name, file);
 }
 
-/// In the contract Keys, before a proposal makes it known: who enters a key owns its entry, and alone may stop it without the others.
-bool Replacement::enter(const crypto::VotingKey& key) {
-    const std::string step = "entered in the register of keys";
-    const auto id = system::key_id(key.bytes);
-    const auto& owner = plan_.key.head.owner;
-    auto entry = read_key(rpc_, id);
-    if (!entry && sender_.address != owner) {
-        leave(step, checksummed(owner), "the account that owns the old key's entry enters the new one", kAgain);
-        return true; // it votes without an entry; it is the next incident that needs one
-    }
-    if (!entry) {
-        const auto sent = send_keys(invocation_, rpc_, sender_, "register(bytes32,uint8,uint64,uint64,bool)",
-                                    {id, static_cast<std::uint8_t>(ledger::KeyClass::consensus), 0, 0, 1});
-        entry = read_key(rpc_, id);
-        if (!entry) return give_up(step, sent ? entry.error() : sent.error());
-    }
-    if (entry->head.owner != owner)
-        return give_up(step, "the entry of " + to_hex(id) + " belongs to " + checksummed(entry->head.owner) +
-                                 ": make another key");
-    if (!ledger::signs(entry->head.state))
-        return give_up(step, "the new key " + to_hex(id) + " is " + std::string{ledger::name_of(entry->head.state)});
-    return done(step, to_hex(id));
-}
-
 bool Replacement::is_connected(const std::string& validator) {
     const auto status = rpc_.call("cairn_nodeStatus");
     if (!status || !status->is_object()) return false;
@@ -426,7 +401,6 @@ bool Replacement::voting_key() {
         if (!proof) return give_up("proof of the new key", proof.error());
         if (proof->validator != name)
             return give_up("proof of the new key", proof_file + " is of a key of " + proof->validator);
-        if (!enter(proof->key)) return false;
         const auto act = encode_call("replaceValidatorKey(string,bytes32,uint8,bytes)",
                                      {name, *Hash256::from(proof->key.bytes),
                                       static_cast<std::uint8_t>(proof->key.algorithm), to_bytes(proof->claim)});

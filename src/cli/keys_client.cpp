@@ -150,10 +150,8 @@ Status check_quorum_without(RpcClient& rpc, const Hash256& id) {
         if (!public_key) return fail(error::CliRpcInvalid, rpc.url() + " does not tell its validators' keys");
         const auto one = system::key_id(*public_key);
         is_validator |= one == id;
-        const auto key = read_key(rpc, one);
-        if (!key && key.error().code != error::CliNotFound) return std::unexpected(key.error());
-        // Without an entry nobody has stopped it.
-        if (one != id && (!key || ledger::signs(key->head.state))) ++good;
+        CRN_TRY(key, read_key(rpc, one));
+        if (one != id && ledger::signs(key.head.state)) ++good;
     }
     if (!is_validator || good >= needed) return {};
     return fail(error::CliPrecondition, "only " + std::to_string(good) + " of the " + std::to_string(needed) +

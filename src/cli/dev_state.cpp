@@ -108,13 +108,14 @@ std::uint64_t start_ticks(std::int64_t pid) {
     const auto close = text->rfind(')');
     if (close == std::string::npos) return 0;
     std::istringstream rest(text->substr(close + 1));
-    std::string field;
-    rest >> field; // third field: state
-    if (field == "Z" || field == "X") return 0;
-    for (int i = 4; i <= 21; ++i) rest >> field;
-    std::uint64_t ticks = 0;
-    rest >> ticks;
-    return rest ? ticks : 0;
+    std::string state, field;
+    rest >> state; // third field
+    for (int i = 4; i <= 19; ++i) rest >> field;
+    std::uint64_t threads = 0, ticks = 0;
+    rest >> threads >> field >> ticks;
+    // Its first thread may have ended while others still hold its ports and locks.
+    const bool has_ended = (state == "Z" || state == "X") && threads <= 1;
+    return rest && !has_ended ? ticks : 0;
 }
 
 std::string current_boot_id() {

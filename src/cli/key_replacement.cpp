@@ -380,7 +380,8 @@ bool Replacement::wait_for_seat(const std::string& validator) {
         if (system_clock().monotonic() < end)
             std::this_thread::sleep_for(kPause);
         else if (is_taken_up)
-            return leave(step, "the operator of " + validator, "the new key has the seat, but the node is not connected",
+            return leave(step, "the operator of " + validator,
+                         "the new key has the seat, but the node is not connected",
                          "start the node with the new key's file in voting_keys, then " + std::string{kAgain});
         else
             return wait(step, "decided; the epoch with the new key has not begun yet");

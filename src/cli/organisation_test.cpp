@@ -15,6 +15,7 @@
 
 #include <csignal>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 
@@ -339,6 +340,28 @@ TEST(DevNetwork, says_how_a_node_ended_and_what_it_said_last) {
     EXPECT_EQ(ended(node).error().detail, "alpha-1 ended with exit code 3; " + node.log + " is empty");
     ASSERT_TRUE(write_file(node.log, "the port is taken\n", Access::shared, Existing::refuse));
     EXPECT_EQ(ended(node).error().detail, "alpha-1 ended; " + node.log + " ends with\nthe port is taken");
+}
+
+TEST(DevNetwork, a_node_runs_until_its_last_thread_has_ended) {
+    int gate[2];
+    ASSERT_EQ(::pipe(gate), 0);
+    const auto pid = ::fork();
+    ASSERT_GE(pid, 0);
+    if (pid == 0) {
+        ::close(gate[1]);
+        std::thread([&] {
+            char byte = 0;
+            static_cast<void>(!::read(gate[0], &byte, 1));
+            ::_exit(0);
+        }).detach();
+        ::syscall(SYS_exit, 0); // the first thread alone
+    }
+    ::close(gate[0]);
+    while (!read_file("/proc/" + std::to_string(pid) + "/stat")->contains(") Z ")) std::this_thread::yield();
+    EXPECT_NE(start_ticks(pid), 0u);
+    ::close(gate[1]);
+    ::waitpid(pid, nullptr, 0);
+    EXPECT_EQ(start_ticks(pid), 0u);
 }
 
 TEST(DevNetwork, counts_quorums_as_consensus_does) {

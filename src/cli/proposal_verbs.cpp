@@ -182,7 +182,8 @@ Result<std::optional<ProposalView>> find_proposal(RpcClient& rpc, const Address&
     CRN_TRY(count, read_contract(rpc, system::kProposalsAddress, "count()", {}, "(uint256)"));
     const auto last = count.front().number().low();
     for (auto id = last; id > 0 && last - id < kProposalsLookedAt; --id) {
-        CRN_TRY(values, read_contract(rpc, system::kProposalsAddress, "proposal(uint256)", {U256{id}}, kProposalOutputs));
+        CRN_TRY(values,
+                read_contract(rpc, system::kProposalsAddress, "proposal(uint256)", {U256{id}}, kProposalOutputs));
         const auto& fields = values.front().list();
         const auto state = static_cast<ProposalState>(fields[5].number().low());
         if (fields[1].as_address() != target || !std::ranges::equal(fields[2].bytes(), call)) continue;

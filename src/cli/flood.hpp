@@ -6,6 +6,7 @@
 #include "cli/load.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,11 +30,13 @@ struct FloodPhase {
     double goodput = 0;
     double p50_ms = 0;
     double p99_ms = 0;
+    std::vector<double> p99_ms_by_second;
 };
 
 struct FloodReport {
     FloodPhase before, during;
-    double attack_offered = 0; // per second: transactions, handshakes, frames
+    std::optional<FloodPhase> at_share; // the flooder sends its share and no more
+    double attack_offered = 0;          // per second: transactions, handshakes, frames
     std::uint64_t attempts = 0;
     std::uint64_t refused = 0;                         // by the attacked node
     std::uint64_t rss_before_kb = 0, rss_after_kb = 0; // of the attacked node

@@ -150,40 +150,51 @@ Status bench_flood(Invocation& invocation) {
     const auto& terminal = invocation.terminal();
     Progress progress(terminal, system_clock());
     CRN_TRY(report, run_flood(plan, progress));
-    const auto goodput = report.before.goodput > 0 ? report.during.goodput / report.before.goodput : 0;
-    const auto p99 = report.before.p99_ms > 0 ? report.during.p99_ms / report.before.p99_ms : 0;
+    const auto ratio = [](double now, double then) { return then > 0 ? now / then : 0; };
+    const auto goodput = ratio(report.during.goodput, report.before.goodput);
+    const auto p99 = ratio(report.during.p99_ms, report.before.p99_ms);
+    const auto p99_at_share = report.at_share ? ratio(report.during.p99_ms, report.at_share->p99_ms) : 0;
     if (terminal.json) {
         const auto phase = [](const FloodPhase& one) {
-            return json{
-                {"offered", one.offered}, {"goodput", one.goodput}, {"p50_ms", one.p50_ms}, {"p99_ms", one.p99_ms}};
+            return json{{"offered", one.offered},
+                        {"goodput", one.goodput},
+                        {"p50_ms", one.p50_ms},
+                        {"p99_ms", one.p99_ms},
+                        {"p99_ms_by_second", one.p99_ms_by_second}};
         };
-        terminal.out << json{{"kind", kind},
-                             {"before", phase(report.before)},
-                             {"during", phase(report.during)},
-                             {"goodput_ratio", goodput},
-                             {"p99_ratio", p99},
-                             {"attack_per_second", report.attack_offered},
-                             {"attempts", report.attempts},
-                             {"refused", report.refused},
-                             {"rss_before_kb", report.rss_before_kb},
-                             {"rss_after_kb", report.rss_after_kb},
-                             {"answered", report.answered}}
-                            .dump(2)
-                     << '\n';
+        json answer = json{{"kind", kind},
+                           {"before", phase(report.before)},
+                           {"during", phase(report.during)},
+                           {"goodput_ratio", goodput},
+                           {"p99_ratio", p99},
+                           {"attack_per_second", report.attack_offered},
+                           {"attempts", report.attempts},
+                           {"refused", report.refused},
+                           {"rss_before_kb", report.rss_before_kb},
+                           {"rss_after_kb", report.rss_after_kb},
+                           {"answered", report.answered}};
+        if (report.at_share) {
+            answer["at_share"] = phase(*report.at_share);
+            answer["p99_ratio_to_share"] = p99_at_share;
+        }
+        terminal.out << answer.dump(2) << '\n';
         return {};
     }
-    print_fields(
-        terminal,
-        {{"flood", kind + ", " + decimal(report.attack_offered, 0) + " per second, " + std::to_string(report.attempts) +
-                       " in all, " + std::to_string(report.refused) + " refused"},
-         {"others offer", decimal(report.before.offered) + " transactions per second"},
-         {"goodput before, during", decimal(report.before.goodput) + ", " + decimal(report.during.goodput) + " (" +
-                                        decimal(100 * goodput) + " %)"},
-         {"latency 99 % before, during",
-          decimal(report.before.p99_ms) + " ms, " + decimal(report.during.p99_ms) + " ms (" + decimal(p99, 2) + " x)"},
-         {"memory of the node before, after",
-          std::to_string(report.rss_before_kb) + " kB, " + std::to_string(report.rss_after_kb) + " kB"},
-         {"it still answers", report.answered ? "yes" : "no"}});
+    std::vector<std::pair<std::string, std::string>> fields{
+        {"flood", kind + ", " + decimal(report.attack_offered, 0) + " per second, " + std::to_string(report.attempts) +
+                      " in all, " + std::to_string(report.refused) + " refused"},
+        {"others offer", decimal(report.before.offered) + " transactions per second"},
+        {"goodput before, during", decimal(report.before.goodput) + ", " + decimal(report.during.goodput) + " (" +
+                                       decimal(100 * goodput) + " %)"},
+        {"latency 99 % before, during",
+         decimal(report.before.p99_ms) + " ms, " + decimal(report.during.p99_ms) + " ms (" + decimal(p99, 2) + " x)"}};
+    if (report.at_share)
+        fields.emplace_back("while it sends its share",
+                            decimal(report.at_share->p99_ms) + " ms (" + decimal(p99_at_share, 2) + " x)");
+    fields.emplace_back("memory of the node before, after",
+                        std::to_string(report.rss_before_kb) + " kB, " + std::to_string(report.rss_after_kb) + " kB");
+    fields.emplace_back("it still answers", report.answered ? "yes" : "no");
+    print_fields(terminal, fields);
     return {};
 }
 
@@ -213,10 +224,12 @@ void declare_flow(CommandList& out) {
         {.noun = "bench",
          .verb = "flood",
          .summary = "flood the development network and measure what its other users notice",
-         .details = "Two phases of equal length: the other organisations' users alone, then the same while the first "
-                    "node is flooded. transactions: its organisation sends ten times its share of valid transactions. "
-                    "handshakes: a non-member dials it again and again. frames: bytes that are no frames, as fast as "
-                    "the socket takes them. slow: connections that send or read slowly. Works on loopback only.",
+         .details =
+             "Phases of equal length: the other organisations' users alone, then the same while the first node is "
+             "flooded. transactions: its organisation sends ten times its share of valid transactions, and in a phase "
+             "before that its share, which shows what the flood adds. handshakes: a non-member dials it again and "
+             "again. frames: bytes that are no frames, as fast as the socket takes them. slow: connections that send "
+             "or read slowly. Works on loopback only.",
          .flags = {{.name = "kind",
                     .value = "KIND",
                     .help = "what the flood consists of (default: transactions)",

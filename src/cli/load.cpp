@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cmath>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <sys/resource.h>
 #include <thread>
@@ -272,10 +273,17 @@ public:
         report.wall_s = static_cast<double>(last_seen_us_) / 1e6;
         report.tps = report.wall_s > 0 ? static_cast<double>(report.committed) / report.wall_s : 0;
         std::vector<double> latencies;
-        for (std::size_t i = 0; i < transactions_.size(); ++i)
-            if (seen_us_[i] > 0)
-                latencies.push_back((static_cast<double>(seen_us_[i]) - static_cast<double>(sent_us_[i])) / 1e3);
+        std::map<std::uint64_t, std::vector<double>> by_second;
+        for (std::size_t i = 0; i < transactions_.size(); ++i) {
+            if (seen_us_[i] == 0) continue;
+            latencies.push_back((static_cast<double>(seen_us_[i]) - static_cast<double>(sent_us_[i])) / 1e3);
+            by_second[sent_us_[i] / 1'000'000].push_back(latencies.back());
+        }
         std::ranges::sort(latencies);
+        for (auto& [second, times] : by_second) {
+            std::ranges::sort(times);
+            report.p99_ms_by_second.push_back(percentile(times, 0.99));
+        }
         report.p50_ms = percentile(latencies, 0.50);
         report.p99_ms = percentile(latencies, 0.99);
         report.first_refusal = refusal_;

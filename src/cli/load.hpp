@@ -35,8 +35,9 @@ struct LoadReport {
     std::uint64_t failed = 0;    // refused, reverted, or never seen in a block
     double p50_ms = 0;
     double p99_ms = 0;
-    double wall_s = 0;       // from the first send to the last block
-    double client_cpu_s = 0; // of this process in that time
+    std::vector<double> p99_ms_by_second; // of those sent in each second, from the start
+    double wall_s = 0;                    // from the first send to the last block
+    double client_cpu_s = 0;              // of this process in that time
     double calibration_recovers_per_s = 0;
     std::string first_refusal; // for people
 };

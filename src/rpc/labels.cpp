@@ -1,6 +1,7 @@
 #include "rpc/labels.hpp"
 
 #include "base/errors/rpc.hpp"
+#include "ledger/record.hpp"
 #include "system/roles.hpp"
 
 namespace cairn::rpc {
@@ -24,6 +25,16 @@ bool Labels::covers(const Address& contract) {
 RpcResult<bool> Labels::readable(const Address& contract) {
     if (!covers(contract)) return true;
     return refuse("contract " + to_hex(contract));
+}
+
+bool Labels::covers(const ledger::Log& log) {
+    if (covers(log.address)) return true;
+    return log.address == ledger::kRecordsContract && log.topics.size() > 1 && covers_record(log.topics[1]);
+}
+
+RpcResult<bool> Labels::readable_storage(const Address& contract) {
+    if (any_ && contract == ledger::kRecordsContract) return refuse("storage of the records");
+    return readable(contract);
 }
 
 bool Labels::covers_record(const Hash256& digest) const {

@@ -19,9 +19,13 @@ public:
     explicit Labels(const Context& context);
     bool any() const { return any_; }
     bool covers(const Address& contract);
+    /// The contract that wrote it, or the record of which it tells.
+    bool covers(const ledger::Log& log);
     bool covers_record(const Hash256& digest) const;
     /// LabelForbidsRead.
     RpcResult<bool> readable(const Address& contract);
+    /// As storage: a slot of the records does not say whose it is, so none of them is read once there are labels at all.
+    RpcResult<bool> readable_storage(const Address& contract);
     RpcResult<bool> readable_record(const Hash256& digest);
 
 private:

@@ -11,7 +11,7 @@ RpcResult<std::size_t> write_matches(JsonWriter& out, const node::StoredBlock& b
                                      std::size_t found, const RpcLimits& limits, Labels& labels) {
     if (!may_match(block.block.header.logs_bloom, filter)) return found;
     const bool complete = for_each_log(block, [&](const LogPlace& place) {
-        if (!matches(*place.log, filter) || labels.covers(place.log->address)) return true;
+        if (!matches(*place.log, filter) || labels.covers(*place.log)) return true;
         if (++found > limits.logs_max || out.size() > limits.answer_bytes_max) return false;
         write_log(out, block, place);
         return true;

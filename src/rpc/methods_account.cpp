@@ -39,7 +39,7 @@ Answer get_code(Context& context, const Parameters& parameters) {
 Answer storage_at(Context& context, const Parameters& parameters) {
     CRN_TRY(address, parameters.address(0));
     CRN_TRY(slot, to_slot(parameters.at(1)));
-    CRN_CHECK(Labels{context}.readable(address));
+    CRN_CHECK(Labels{context}.readable_storage(address));
     CRN_TRY(at, parameters.block(2));
     CRN_TRY(view, find_view(context.chain, at));
     return json_hex(to_big_endian(view->storage(address, slot)));
@@ -65,7 +65,7 @@ Answer storage_values(Context& context, const Parameters& parameters) {
     }
     if (count == 0) return invalid("empty request");
     Labels labels{context};
-    for (const auto& [address, slots] : requests) CRN_CHECK(labels.readable(address));
+    for (const auto& [address, slots] : requests) CRN_CHECK(labels.readable_storage(address));
     CRN_TRY(at, parameters.block(1));
     CRN_TRY(view, find_view(context.chain, at));
     JsonWriter out;
@@ -96,7 +96,7 @@ Answer get_proof(Context& context, const Parameters& parameters) {
         CRN_TRY(slot, to_slot(key));
         slots.push_back(slot);
     }
-    CRN_CHECK(Labels{context}.readable(address));
+    CRN_CHECK(Labels{context}.readable_storage(address));
     CRN_TRY(at, parameters.block(2));
     CRN_TRY(height, find_height(context.chain, at));
     CRN_TRY(proof, lift(context.chain.prove(height, address, slots)));

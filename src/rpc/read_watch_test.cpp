@@ -118,6 +118,31 @@ TEST_F(Reads, of_records_name_the_record) {
     EXPECT_EQ(take(), Told{});
 }
 
+TEST_F(Reads, of_a_labelled_record_need_a_call) {
+    const auto other = crypto::keccak256(digest);
+    for (const auto& [what, text] : {std::pair{digest, "secret"}, std::pair{other, "open"}})
+        chain.send(
+            {.to = ledger::kRecordsContract, .data = call_of("record(bytes32,string)", {what, std::string{text}})});
+    const auto recorded = [&] {
+        std::vector<std::string> out;
+        for (const auto& log : call("eth_getLogs", Json{{"fromBlock", "0x0"}, {"toBlock", "latest"}}))
+            if (log["address"] == hex(ledger::kRecordsContract)) out.push_back(log["topics"][1]);
+        return out;
+    };
+    const std::vector<std::pair<std::string, Json>> reads = {
+        {"eth_getStorageAt", {hex(ledger::kRecordsContract), "0x0"}},
+        {"eth_getStorageValues", Json::array({Json{{hex(ledger::kRecordsContract), Json::array({"0x0"})}}})},
+        {"eth_getProof", {hex(ledger::kRecordsContract), {"0x0"}, "latest"}}};
+    EXPECT_EQ(recorded(), (std::vector{to_hex(digest), to_hex(other)}));
+    for (const auto& [method, parameters] : reads) call(method, parameters);
+    label();
+    EXPECT_EQ(recorded(), std::vector{to_hex(other)});
+    for (const auto& [method, parameters] : reads) {
+        EXPECT_EQ(error(method, parameters)["data"]["code"], "CRN-RPC-0008") << method;
+        EXPECT_EQ(take(), Told{method + " ? storage of the records refused"});
+    }
+}
+
 TEST_F(Reads, of_a_state_in_which_the_label_is_not_there_are_told_all_the_same) {
     const auto before = to_quantity(chain.head().value);
     label();

@@ -114,7 +114,7 @@ void Subscriptions::on_block(const node::Chain& chain, const node::StoredBlock& 
         if (topic == nullptr || number <= topic->after || !may_match(block.block.header.logs_bloom, topic->criteria))
             continue;
         for_each_log(block, [&](const LogPlace& place) {
-            if (matches(*place.log, topic->criteria) && !labels.covers(place.log->address))
+            if (matches(*place.log, topic->criteria) && !labels.covers(*place.log))
                 notify(target.id, log_json(block, place));
             return true;
         });

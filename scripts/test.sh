@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
 logs=build/test-logs
-fuzz_seconds=${CAIRN_FUZZ_SECONDS:-4}
+fuzz_seconds=${CAIRN_FUZZ_SECONDS:-3}
 
 stage_packages() { scripts/packages.sh --test; }
 stage_vectors()  { tests/unpack_vectors.sh; }

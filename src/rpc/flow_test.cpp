@@ -9,7 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-class FlowTest : public testing::Test {
+class FlowTest : public ::testing::Test {
 protected:
     FlowTest() {
         for (auto& rate : limits.requests) rate = {10, 20};

@@ -1,3 +1,4 @@
+#include "base/sanitized.hpp"
 #include "sim/shrink.hpp"
 
 #include <gtest/gtest.h>
@@ -7,19 +8,7 @@
 namespace cairn::sim {
 namespace {
 
-// Sanitized programs are several times slower and look for other mistakes: a quarter of the seeds will do.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CAIRN_SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CAIRN_SANITIZED
-#endif
-#endif
-#ifdef CAIRN_SANITIZED
-constexpr std::uint64_t kSeedsDivisor = 4;
-#else
-constexpr std::uint64_t kSeedsDivisor = 1;
-#endif
+constexpr std::uint64_t kSeedsDivisor = kIsSanitized ? 4 : 1;
 
 /// Runs seeds until one breaks an invariant; each names itself, so that sim_main can show it again.
 Coverage all_hold(std::string_view name, std::uint64_t first, std::uint64_t count) {

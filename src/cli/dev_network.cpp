@@ -1,5 +1,6 @@
 #include "cli/dev_network.hpp"
 
+#include "base/descriptor.hpp"
 #include "base/errors/cli.hpp"
 #include "base/errors/network.hpp"
 #include "cli/config.hpp"
@@ -216,25 +217,20 @@ Status check_dev_ports(std::span<const DevNode> nodes) {
 }
 
 Status note_process(const std::string& directory, DevNode& node, std::int64_t pid, std::uint64_t started_ticks) {
-    const int lock = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (lock < 0) return fail(error::CliDevAbsent, directory);
-    ::flock(lock, LOCK_EX); // for as long as it takes to write a file; ends with this process too
-    const auto note = [&]() -> Status {
-        CRN_TRY(state, read_dev_state(directory));
-        const auto found = std::ranges::find(state.nodes, node.name, &DevNode::name);
-        if (found == state.nodes.end()) return fail(error::CliNotFound, "node " + node.name + " in " + directory);
-        const bool is_ours = found->pid == node.pid && found->started_ticks == node.started_ticks;
-        if (!is_ours && is_running(*found))
-            return fail(error::CliDevRunning, "another command has started " + node.name + " meanwhile (process " +
-                                                  std::to_string(found->pid) + ")");
-        found->pid = pid;
-        found->started_ticks = started_ticks;
-        state.boot_id = current_boot_id();
-        return write_dev_state(state);
-    };
-    auto status = note();
-    ::close(lock);
-    if (!status) return status;
+    const Descriptor lock{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (lock.get() < 0) return fail(error::CliDevAbsent, directory);
+    ::flock(lock.get(), LOCK_EX); // for as long as it takes to write a file; ends with this process too
+    CRN_TRY(state, read_dev_state(directory));
+    const auto found = std::ranges::find(state.nodes, node.name, &DevNode::name);
+    if (found == state.nodes.end()) return fail(error::CliNotFound, "node " + node.name + " in " + directory);
+    const bool is_ours = found->pid == node.pid && found->started_ticks == node.started_ticks;
+    if (!is_ours && is_running(*found))
+        return fail(error::CliDevRunning, "another command has started " + node.name + " meanwhile (process " +
+                                              std::to_string(found->pid) + ")");
+    found->pid = pid;
+    found->started_ticks = started_ticks;
+    state.boot_id = current_boot_id();
+    CRN_CHECK(write_dev_state(state));
     node.pid = pid;
     node.started_ticks = started_ticks;
     return {};

@@ -28,9 +28,6 @@ using nlohmann::json;
 /// A node is a block or two behind the one that answered first.
 constexpr Milliseconds kProbePatience{10'000};
 constexpr Milliseconds kProbePause{100};
-/// Of logs in one question; nodes answer for 10,000 unless their operator says otherwise.
-constexpr std::uint64_t kLogBlocks = 5'000;
-
 constexpr const char* kImpactStep = "impact";
 constexpr const char* kOwnersStep = "owners notified";
 constexpr const char* kProbesStep = "probes";
@@ -100,32 +97,22 @@ Result<json> steps_of(RpcClient& rpc, const IncidentView& incident) {
     const auto opened = to_hex(ledger::event_topic("IncidentOpened(uint256,bytes32,uint64,string)"));
     const auto step = to_hex(ledger::event_topic("IncidentStep(uint256,string,bytes32)"));
     const auto number = to_hex(to_big_endian(U256{incident.number}));
-    CRN_TRY(head_text, rpc.call("eth_blockNumber"));
-    CRN_TRY(head, quantity_u64(head_text, "the height"));
+    CRN_TRY(logs, key_events(rpc, json::array({json::array({opened, step}), number}), incident.opened_at));
     json out = json::array();
-    for (auto from = incident.opened_at; from <= head; from += kLogBlocks) {
-        const auto to = std::min(head, from + kLogBlocks - 1);
-        CRN_TRY(logs, rpc.call("eth_getLogs",
-                               json::array({{{"fromBlock", to_quantity(U256{from})},
-                                             {"toBlock", to_quantity(U256{to})},
-                                             {"address", to_hex(ledger::kKeysContract)},
-                                             {"topics", json::array({json::array({opened, step}), number})}}})));
-        if (!logs.is_array()) return fail(error::CliRpcInvalid, rpc.url() + " does not tell its logs");
-        for (const auto& log : logs) {
-            json one = {{"step", "quarantine"},
-                        {"block", text_of(log, "blockNumber")},
-                        {"transaction", text_of(log, "transactionHash")}};
-            if (log.contains("topics") && log["topics"].is_array() && !log["topics"].empty() &&
-                log["topics"][0] == step) {
-                const auto data = from_hex(text_of(log, "data"));
-                const auto values = data ? codec::abi_decode("(string,bytes32)", *data)
-                                         : Result<AbiValue::List>{fail(error::CliRpcInvalid, rpc.url())};
-                if (!values) return std::unexpected(values.error());
-                one["step"] = (*values)[0].as_text();
-                one["digest"] = to_hex((*values)[1].as_hash());
-            }
-            out.push_back(std::move(one));
+    for (const auto& log : logs) {
+        json one = {{"step", "quarantine"},
+                    {"block", text_of(log, "blockNumber")},
+                    {"transaction", text_of(log, "transactionHash")}};
+        const auto topics = log.value("topics", json::array());
+        if (topics.is_array() && !topics.empty() && topics[0] == step) {
+            const auto data = from_hex(text_of(log, "data"));
+            const auto values = data ? codec::abi_decode("(string,bytes32)", *data)
+                                     : Result<AbiValue::List>{fail(error::CliRpcInvalid, rpc.url())};
+            if (!values) return std::unexpected(values.error());
+            one["step"] = (*values)[0].as_text();
+            one["digest"] = to_hex((*values)[1].as_hash());
         }
+        out.push_back(std::move(one));
     }
     return out;
 }

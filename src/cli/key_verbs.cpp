@@ -18,8 +18,6 @@ namespace {
 using codec::AbiValue;
 using nlohmann::json;
 
-constexpr std::uint64_t kLogBlocks = 10'000; // what a node searches for one request unless it is told otherwise
-
 /// Ids that genesis registers and that the contract's events name.
 Result<std::set<Hash256>> known_keys(RpcClient& rpc) {
     std::set<Hash256> out;
@@ -30,26 +28,11 @@ Result<std::set<Hash256>> known_keys(RpcClient& rpc) {
         out.insert(system::key_id(as_bytes(organisation.ca_certificate_pem)));
     }
     for (const auto& validator : genesis.validators.members) out.insert(system::key_id(validator.key.bytes));
-    CRN_TRY(head_text, rpc.call("eth_blockNumber"));
-    CRN_TRY(head, quantity_u64(head_text, "the height"));
-    for (std::uint64_t first = 0, width = kLogBlocks; first <= head;) {
-        const auto last = std::min(head, first + width - 1);
-        const auto logs = rpc.call("eth_getLogs", {{{"address", to_hex(ledger::kKeysContract)},
-                                                    {"fromBlock", to_quantity(first)},
-                                                    {"toBlock", to_quantity(last)},
-                                                    {"topics", json::array({to_hex(system::key_state_topic())})}}});
-        if (!logs) {
-            // Another node's limits, or so many events in one answer: half as far.
-            if (logs.error().code != error::CliRpcRefused || first == last) return std::unexpected(logs.error());
-            width = (last - first + 1) / 2;
-            continue;
-        }
-        for (const auto& log : *logs) {
-            const auto topics = log.is_object() ? log.value("topics", json::array()) : json::array();
-            if (topics.size() < 2 || !topics[1].is_string()) continue;
-            if (const auto id = fixed_from_hex<Hash256>(topics[1].get<std::string>())) out.insert(*id);
-        }
-        first = last + 1;
+    CRN_TRY(logs, key_events(rpc, json::array({to_hex(system::key_state_topic())}), 0));
+    for (const auto& log : logs) {
+        const auto topics = log.value("topics", json::array());
+        if (topics.size() < 2 || !topics[1].is_string()) continue;
+        if (const auto id = fixed_from_hex<Hash256>(topics[1].get<std::string>())) out.insert(*id);
     }
     return out;
 }

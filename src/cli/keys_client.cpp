@@ -18,6 +18,7 @@ namespace {
 using codec::AbiValue;
 using nlohmann::json;
 
+constexpr std::uint64_t kLogBlocks = 10'000; // what a node searches for one request unless it is told otherwise
 constexpr std::string_view kKeyTuple = "((address,uint8,uint8,uint32,uint64,uint64,uint64,uint64,bytes32,bytes32))";
 
 /// The contract's own errors in words.
@@ -156,6 +157,31 @@ Status check_quorum_without(RpcClient& rpc, const Hash256& id) {
     if (!is_validator || good >= needed) return {};
     return fail(error::CliPrecondition, "only " + std::to_string(good) + " of the " + std::to_string(needed) +
                                             " validators that a quorum needs would keep a voting key that signs");
+}
+
+Result<json> key_events(RpcClient& rpc, const json& topics, std::uint64_t from) {
+    CRN_TRY(head_text, rpc.call("eth_blockNumber"));
+    CRN_TRY(head, quantity_u64(head_text, "the height"));
+    json out = json::array();
+    for (auto first = from, width = kLogBlocks; first <= head;) {
+        const auto last = head - first < width ? head : first + width - 1;
+        const auto logs = rpc.call("eth_getLogs", {{{"address", to_hex(ledger::kKeysContract)},
+                                                    {"fromBlock", to_quantity(first)},
+                                                    {"toBlock", to_quantity(last)},
+                                                    {"topics", topics}}});
+        if (!logs) {
+            // Another node's limits, or so many events in one answer: half as far.
+            if (logs.error().code != error::CliRpcRefused || first == last) return std::unexpected(logs.error());
+            width = (last - first + 1) / 2;
+            continue;
+        }
+        if (!logs->is_array()) return fail(error::CliRpcInvalid, rpc.url() + " does not tell its logs");
+        for (const auto& log : *logs)
+            if (log.is_object()) out.push_back(log);
+        if (last == head) break;
+        first = last + 1;
+    }
+    return out;
 }
 
 Result<std::uint64_t> incident_count(RpcClient& rpc) {

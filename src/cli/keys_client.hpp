@@ -46,6 +46,9 @@ struct IncidentView {
 };
 /// CliPrecondition if fewer validators than a quorum would keep a key that signs without this one: the chain would stand still.
 Status check_quorum_without(RpcClient& rpc, const Hash256& id);
+/// What the contract told with these topics from block `from` to the head, as the node's log objects, in their order. Asks for fewer
+/// blocks at a time where the node refuses. CliRpcInvalid, CliRpcRefused.
+Result<nlohmann::json> key_events(RpcClient& rpc, const nlohmann::json& topics, std::uint64_t from);
 Result<std::uint64_t> incident_count(RpcClient& rpc);
 Result<IncidentView> read_incident(RpcClient& rpc, std::uint64_t number);
 nlohmann::json to_json(const IncidentView& incident);

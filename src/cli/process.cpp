@@ -1,5 +1,6 @@
 #include "cli/process.hpp"
 
+#include "base/descriptor.hpp"
 #include "base/errors/cli.hpp"
 
 #include <arpa/inet.h>
@@ -27,13 +28,6 @@ void on_interrupt(int signal) {
         ::raise(signal);
     }
 }
-
-struct Descriptor {
-    int fd;
-    ~Descriptor() {
-        if (fd >= 0) ::close(fd);
-    }
-};
 
 struct Addresses {
     addrinfo* list = nullptr;
@@ -68,7 +62,7 @@ Result<Started> start_self(const std::vector<std::string>& words, const std::str
     const Descriptor input{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
     const Descriptor output{::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
     int gate[2];
-    if (input.fd < 0 || output.fd < 0 || ::pipe2(gate, O_CLOEXEC) != 0)
+    if (input.get() < 0 || output.get() < 0 || ::pipe2(gate, O_CLOEXEC) != 0)
         return fail(error::CliDevStart, log + " (" + std::strerror(errno) + ")");
     const pid_t pid = ::fork();
     if (pid == 0) {
@@ -80,9 +74,9 @@ Result<Started> start_self(const std::vector<std::string>& words, const std::str
         do got = ::read(gate[0], &noted, 1);
         while (got < 0 && errno == EINTR);
         if (got != 1) ::_exit(0); // nobody has noted this process: as if it had never been
-        ::dup2(input.fd, STDIN_FILENO);
-        ::dup2(output.fd, STDOUT_FILENO);
-        ::dup2(output.fd, STDERR_FILENO);
+        ::dup2(input.get(), STDIN_FILENO);
+        ::dup2(output.get(), STDOUT_FILENO);
+        ::dup2(output.get(), STDERR_FILENO);
         // Descriptors that our own caller left open (pipes of a script, say) must not be kept open by a node.
         ::closefrom(STDERR_FILENO + 1);
         for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) ::signal(signal, SIG_DFL);
@@ -99,7 +93,7 @@ Result<Started> start_self(const std::vector<std::string>& words, const std::str
     if (pid < 0) return fail(error::CliDevStart, std::string{program} + " (" + std::strerror(failure) + ")");
     const Started started{pid, start_ticks(pid)};
     auto status = note(started);
-    if (status && ::write(opener.fd, "+", 1) != 1) status = fail(error::CliDevStart, "it ended before it began");
+    if (status && ::write(opener.get(), "+", 1) != 1) status = fail(error::CliDevStart, "it ended before it began");
     if (status) return started;
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);

@@ -76,24 +76,33 @@ TEST(Seating, connections_of_those_who_stay_survive_and_who_left_is_a_visitor) {
     EXPECT_EQ(after, accepted) << "nobody had to come again";
 }
 
-TEST(Seating, a_former_validator_that_comes_back_stays_for_its_visit_and_then_waits) {
+TEST(Seating, a_former_validator_that_comes_back_is_heard_as_a_visitor) {
+    const Consortium consortium;
+    Node first(consortium, 0, {}, quick());
+    ASSERT_TRUE(first.network().seat(without(consortium, 3, 0), {}));
+    // It is of the last name: in its epoch all others dial it. None does any more, so it calls.
+    Node away(consortium, 3, {{ValidatorIndex{0}, first.address()}}, quick());
+    ASSERT_TRUE(eventually([&] { return away.connected_to(0); }));
+    EXPECT_EQ(first.network().counters().visits, 1u);
+    EXPECT_EQ(first.network().visitors(), std::vector<ValidatorIndex>{{3}});
+    away.network().send({0}, Stream::consensus, frame_of(7, {1}));
+    EXPECT_TRUE(got(first, 7, 3));
+}
+
+TEST(Seating, a_visit_ends_and_the_next_begins_after_as_long_a_pause) {
     const Consortium consortium;
     auto tuning = quick();
     tuning.visit_max = Milliseconds(400);
     Node first(consortium, 0, {}, tuning);
     ASSERT_TRUE(first.network().seat(without(consortium, 3, 0), {}));
-    // It is of the last name: in its epoch all others dial it. None does any more, so it calls.
+    const auto before = system_clock().monotonic();
     Node away(consortium, 3, {{ValidatorIndex{0}, first.address()}}, tuning);
-    const auto visits = [&] { return first.network().counters().visits; };
-    ASSERT_TRUE(eventually([&] { return away.connected_to(0); }));
-    EXPECT_EQ(visits(), 1u);
-    EXPECT_EQ(first.network().visitors(), std::vector<ValidatorIndex>{{3}});
-    away.network().send({0}, Stream::consensus, frame_of(7, {1}));
-    EXPECT_TRUE(got(first, 7, 3));
-    ASSERT_TRUE(eventually([&] { return first.network().visitors().empty(); }));
-    EXPECT_TRUE(eventually([&] { return first.network().counters().visits_refused > 0; }));
-    EXPECT_EQ(visits(), 1u);
-    EXPECT_TRUE(eventually([&] { return visits() == 2; })) << "after as long a pause";
+    // It calls again all the time; on a slow machine not in every pause.
+    const auto counters = [&] { return first.network().counters(); };
+    ASSERT_TRUE(eventually([&] { return counters().visits >= 2; }));
+    EXPECT_GE(system_clock().monotonic() - before, 2 * tuning.visit_max);
+    EXPECT_GE(first.disconnects(), 1);
+    EXPECT_TRUE(eventually([&] { return counters().visits_refused > 0; }));
 }
 
 TEST(Seating, no_more_former_validators_than_allowed_come_at_once_and_a_foreign_ca_makes_none) {

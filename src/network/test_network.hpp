@@ -145,6 +145,10 @@ public:
         };
         handler.on_connected = [this](ValidatorIndex) { ++connects_; };
         handler.on_disconnected = [this](ValidatorIndex) { ++disconnects_; };
+        handler.on_refused = [this](const std::string&, const std::string&, const Error& error) {
+            const std::lock_guard lock(mutex_);
+            refusals_.push_back(error);
+        };
         auto network = start_network(config, consortium.genesis(), std::move(handler));
         if (!network) throw std::runtime_error(network.error().text());
         network_ = std::move(*network);
@@ -167,12 +171,17 @@ public:
         const std::lock_guard lock(mutex_);
         return received_;
     }
+    std::vector<Error> refusals() const {
+        const std::lock_guard lock(mutex_);
+        return refusals_;
+    }
     int connects() const { return connects_; }
     int disconnects() const { return disconnects_; }
 
 private:
     mutable std::mutex mutex_;
     std::vector<Received> received_;
+    std::vector<Error> refusals_;
     std::atomic<int> connects_ = 0;
     std::atomic<int> disconnects_ = 0;
     std::unique_ptr<Network> network_; // last: its thread uses the members above

@@ -35,6 +35,13 @@ inline ledger::Genesis four_organisations() {
     return out;
 }
 
+// Their administrators, and somebody who is nobody.
+inline const Address kAlpha = filled<Address>(0xa0);
+inline const Address kBeta = filled<Address>(0xa1);
+inline const Address kDelta = filled<Address>(0xa2);
+inline const Address kGamma = filled<Address>(0xa3);
+inline const Address kStranger = filled<Address>(0x66);
+
 // Holders of roles in `with_roles`.
 inline const Address kSystem = filled<Address>(0xd0);
 inline const Address kSecurity = filled<Address>(0xd1);

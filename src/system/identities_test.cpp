@@ -16,11 +16,7 @@ namespace {
 using codec::AbiValue;
 using ledger::Standing;
 
-const Address kAlpha = filled<Address>(0xa0); // administrators
-const Address kBeta = filled<Address>(0xa1);
-const Address kDelta = filled<Address>(0xa2);
 const Address kPerson = filled<Address>(0x51);
-const Address kStranger = filled<Address>(0x99);
 const Hash256 kCommitment = filled<Hash256>(0x77);
 constexpr std::string_view kBind = "bind(address,uint8,bytes32,uint64)";
 

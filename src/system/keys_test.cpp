@@ -25,10 +25,6 @@ constexpr std::string_view kChangeState = "changeState(bytes32,uint8,uint64,stri
 constexpr std::string_view kDecideState = "decideState(bytes32,uint256,uint8,uint64,string)";
 constexpr std::string_view kOpen = "openIncident(bytes32,uint64,string)";
 constexpr std::string_view kRegister = "register(bytes32,uint8,uint64,uint64,bool)";
-const Address kAlpha = filled<Address>(0xa0);
-const Address kBeta = filled<Address>(0xa1);
-const Address kDelta = filled<Address>(0xa2);
-const Address kStranger = filled<Address>(0x66);
 
 std::uint8_t number(KeyState state) { return static_cast<std::uint8_t>(state); }
 

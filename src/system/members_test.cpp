@@ -16,11 +16,6 @@ constexpr std::string_view kAdd = "addOrganisation(string,address,bytes32,string
 constexpr std::string_view kRemove = "removeOrganisation(string)";
 constexpr std::string_view kOrganisation = "((string,address,bool,bytes32,string))";
 constexpr std::string_view kValidator = "((string,uint32,bool,bytes32,string,uint8))";
-const Address kAlpha = filled<Address>(0xa0);
-const Address kBeta = filled<Address>(0xa1);
-const Address kDelta = filled<Address>(0xa2);
-const Address kGamma = filled<Address>(0xa3);
-const Address kStranger = filled<Address>(0x66);
 const Address kEpsilon = filled<Address>(0xe0);
 
 class Members : public testing::Test {

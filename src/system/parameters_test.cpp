@@ -11,10 +11,6 @@ namespace {
 using codec::AbiValue;
 
 constexpr std::string_view kChange = "change(string,uint256,uint256)";
-const Address kAlpha = filled<Address>(0xa0);
-const Address kBeta = filled<Address>(0xa1);
-const Address kDelta = filled<Address>(0xa2);
-const Address kStranger = filled<Address>(0x66);
 
 class Parameters : public testing::Test {
 protected:

@@ -16,7 +16,6 @@ namespace {
 using codec::AbiValue;
 using evm::Opcode;
 
-const Address kAlpha = filled<Address>(0xa0);
 
 // A contract that walks the path in its call data: method (4 bytes), how to call (1), whom (20), then the call data of the next
 // frame. Without a next frame it stops. What a frame answers is passed on, success or not.

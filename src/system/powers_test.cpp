@@ -18,11 +18,6 @@ namespace {
 using codec::AbiValue;
 using ledger::Role;
 
-const Address kAlpha = filled<Address>(0xa0);
-const Address kBeta = filled<Address>(0xa1);
-const Address kDelta = filled<Address>(0xa2);
-const Address kGamma = filled<Address>(0xa3);
-const Address kStranger = filled<Address>(0x66);
 const Address kContract = filled<Address>(0xc0);
 const Address kSuspect = filled<Address>(0x55);
 

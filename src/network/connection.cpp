@@ -19,8 +19,6 @@ constexpr std::size_t kWriteBytesMax = 256 * 1024;
 /// Smaller payloads are copied next to their headers, so that many share one TLS record; larger ones are written in place.
 constexpr std::size_t kCopyBytesMax = 4 * 1024;
 
-Microseconds now() { return system_clock().monotonic(); }
-
 std::string text_of(const asio::ip::tcp::socket& socket) {
     error_code ignored;
     const auto endpoint = socket.remote_endpoint(ignored);

@@ -14,6 +14,9 @@
 
 namespace cairn::network {
 
+/// What budgets, pauses and silences are counted by.
+inline Microseconds now() { return system_clock().monotonic(); }
+
 class Connection : public std::enable_shared_from_this<Connection> {
 public:
     /// What a connection asks of its owner, who outlives it. Called on the network's thread.

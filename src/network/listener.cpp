@@ -13,8 +13,6 @@ using boost::system::error_code;
 
 constexpr int kRefusalsPerHandshake = 16;
 
-Microseconds now() { return system_clock().monotonic(); }
-
 SourceKey source_of(const asio::ip::address& address) {
     SourceKey out{};
     if (address.is_v4() || (address.is_v6() && address.to_v6().is_v4_mapped())) {

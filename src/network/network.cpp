@@ -18,8 +18,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-Microseconds now() { return system_clock().monotonic(); }
-
 /// The life of all connections: from hello to the end, through changes of trust and of seats.
 class Engine final : public Network, private Connection::Owner {
 public:

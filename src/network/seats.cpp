@@ -10,7 +10,6 @@ namespace {
 
 constexpr Microseconds kReadPauseMax{1'000'000};
 
-Microseconds now() { return system_clock().monotonic(); }
 std::size_t size_of(const Frame& frame) { return kFrameHeaderBytes + (frame.payload ? frame.payload->size() : 0); }
 
 } // namespace

@@ -72,7 +72,7 @@ interrupted() {
 }
 
 mkdir -p "$logs"
-passed=0 failed=0
+passed=0 failed=()
 for stage in "${stages[@]}"; do
     start=$SECONDS
     printf '%-10s ' "$stage"
@@ -84,11 +84,16 @@ for stage in "${stages[@]}"; do
         passed=$((passed + 1))
         printf 'ok     %4d s  %s\n' $((SECONDS - start)) "$(grep -aE '[0-9]+ (passed|checked|programs)|tests passed' "$logs/$stage.log" | tail -n 1)"
     else
-        failed=$((failed + 1))
+        failed+=("$stage")
         printf 'FAILED %4d s\n' $((SECONDS - start))
         tail -n 60 "$logs/$stage.log" | sed 's/^/    /'
         case $stage in packages | build) break ;; esac
     fi
 done
-echo "$passed passed, $failed failed"
-[[ $failed -eq 0 ]]
+echo "$passed passed, ${#failed[@]} failed"
+# Last, for whoever sees only the end of this: what failed, and why as far as tests say it in a line.
+for stage in "${failed[@]}"; do
+    echo "failed: $stage"
+    grep -aE '\[  FAILED  \]|: Failure$|AssertionError|ERROR: |SUMMARY: |FAILED:' "$logs/$stage.log" | sort -u | head -n 20 | cut -c1-200 | sed 's/^/    /'
+done
+[[ ${#failed[@]} -eq 0 ]]

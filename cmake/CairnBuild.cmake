@@ -7,6 +7,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 option(CAIRN_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+option(CAIRN_UNITY "Compile up to eight sources of a target as one" ON)
 set(CAIRN_SANITIZE "" CACHE STRING "Sanitizers for every target, for example address,undefined")
 
 find_program(CCACHE ccache)
@@ -24,6 +25,10 @@ add_compile_options(-Wno-pedantic -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC 12 reports these about its own vector and string code when it inlines at -O2 (GCC bugs 105329, 105651).
     add_compile_options(-Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds -Wno-restrict)
+    if(CAIRN_UNITY)
+        # To GCC a source that another includes is a header, where a class with parts of no linkage would be a mistake.
+        add_compile_options(-Wno-subobject-linkage)
+    endif()
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     # libstdc++ 12 offers std::expected only to compilers that announce C++20 concepts in full.
@@ -55,7 +60,7 @@ add_custom_target(all_fuzzers)
 
 # cairn_precompile(TARGET OPTIONS [header...])
 # Clang parses what most files read once for all targets compiled with the same OPTIONS (a name): a third less to compile. GCC would gain
-# little, and so its builds, the release among them, find a missing #include.
+# little.
 function(cairn_precompile target options)
     if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
         return()
@@ -73,14 +78,24 @@ endfunction()
 # Every *.cpp of the folder becomes the library cairn_NAME; *_test.cpp and test_*.cpp become one GoogleTest program;
 # each *_fuzz.cpp becomes one libFuzzer program. A folder without sources is an interface library.
 # COLD: little of it is hot; with sanitizers it is not optimised, which takes two thirds of the time to compile.
+# LONG: its tests take longer than most, and so begin first.
+# APART: sources whose own names others of the folder have too. All others are compiled up to eight at a time, for most of the time goes
+# into the headers (APART_ALL: none is). The preset debug compiles each by itself, and so finds a missing #include.
 function(cairn_floor name)
-    cmake_parse_arguments(arg "COLD" "" "LINKS;LIBRARIES;TEST_LIBRARIES;TEST_LINKS" ${ARGN})
+    cmake_parse_arguments(arg "COLD;LONG;APART_ALL" "" "LINKS;LIBRARIES;TEST_LIBRARIES;TEST_LINKS;APART" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS *.cpp)
     set(tests ${sources})
     set(fuzzers ${sources})
     list(FILTER tests INCLUDE REGEX "(_test\\.cpp|/test_[^/]*\\.cpp)$")
     list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cpp$")
     list(FILTER sources EXCLUDE REGEX "((_test|_fuzz|/main)\\.cpp|/test_[^/]*\\.cpp)$")
+
+    set(CMAKE_UNITY_BUILD ${CAIRN_UNITY})
+    if(arg_APART_ALL)
+        set(CMAKE_UNITY_BUILD OFF)
+    endif()
+    set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+    set_source_files_properties(${arg_APART} ${fuzzers} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
     list(TRANSFORM arg_LINKS PREPEND cairn_ OUTPUT_VARIABLE links)
     list(TRANSFORM arg_TEST_LINKS PREPEND cairn_ OUTPUT_VARIABLE test_links)
@@ -121,5 +136,8 @@ function(cairn_floor name)
         cairn_precompile(${name}_test test <gtest/gtest.h>)
         add_dependencies(all_tests ${name}_test)
         add_test(NAME ${name} COMMAND ${name}_test)
+        if(arg_LONG)
+            set_tests_properties(${name} PROPERTIES COST 1)
+        endif()
     endif()
 endfunction()

@@ -4,7 +4,6 @@
 namespace cairn::rpc {
 namespace {
 
-using testing::Json;
 
 class JsonRpc : public testing::RpcTest {};
 

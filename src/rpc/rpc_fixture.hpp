@@ -4,13 +4,13 @@
 #include "evm/bytecode.hpp"
 #include "rpc/instant_chain.hpp"
 #include "rpc/openrpc_schema.hpp"
+#include "rpc/parameters.hpp"
 #include "rpc/service.hpp"
 
 #include <gtest/gtest.h>
 
 namespace cairn::rpc::testing {
 
-using Json = nlohmann::json;
 inline evm::testing::Code program() { return {}; }
 using evm::Opcode;
 

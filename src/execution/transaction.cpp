@@ -255,14 +255,8 @@ evm::CallResult run_message(evm::State& state, const ledger::SignedTransaction& 
         message.kind = evm::CallKind::create;
     }
     const evm::TransactionEnvironment environment{signed_tx.sender, gas_price, tx.blob_versioned_hashes};
-    // A simulated creation in nobody's name (eth_call without "from" and "to") is a way to read, and leaves nothing behind.
-    std::optional<evm::NativeContracts> unguarded;
-    if (rules.simulate && !tx.to && signed_tx.sender.is_zero() && rules.natives != nullptr) {
-        unguarded = *rules.natives;
-        unguarded->guard = nullptr;
-    }
     evm::Machine machine(state, block, environment, rules.revision,
-                         {rules.code_bytes_max, unguarded ? &*unguarded : rules.natives, rules.tracer});
+                         {rules.code_bytes_max, rules.natives, rules.tracer});
     return machine.run(message);
 }
 

@@ -131,7 +131,11 @@ public:
         const auto found = locations_.find(hash);
         return found == locations_.end() ? std::nullopt : std::optional{found->second};
     }
-    Result<std::shared_ptr<const ledger::StateView>> state(Height height) const override { return state_->at(height); }
+    Result<std::shared_ptr<const ledger::StateView>> state(Height height) const override {
+        if (state_error) return std::unexpected(*state_error);
+        return state_->at(height);
+    }
+    Result<keys::Impact> key_impact(const Hash256&, Height) const override { return impact; }
     Result<state::AccountProof> prove(Height height, const Address& address,
                                       const std::vector<U256>& slots) const override {
         return state_->prove(height, address, slots);
@@ -190,6 +194,10 @@ public:
         while (nonces.contains(next)) ++next;
         return next;
     }
+
+    // What a test wants answered.
+    std::optional<Error> state_error;
+    keys::Impact impact;
 
     std::uint64_t listen(node::ChainListener listener) override {
         const std::lock_guard lock(mutex_);

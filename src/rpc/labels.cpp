@@ -7,15 +7,24 @@
 namespace cairn::rpc {
 
 Labels::Labels(const node::Chain& chain) : next_(chain.head().value + 1) {
-    if (auto view = chain.state(chain.head())) {
+    auto view = chain.state(chain.head());
+    if (view) {
         view_ = std::move(*view);
         any_ = system::has_labels(*view_);
+    } else {
+        unknown_ = view.error();
     }
 }
 
 Labels::Labels(const Context& context) : Labels(context.chain) { context_ = &context; }
 
+RpcResult<bool> Labels::known() const {
+    if (unknown_) return lift(Result<bool>{std::unexpected(*unknown_)});
+    return true;
+}
+
 bool Labels::covers(const Address& contract) {
+    if (!view_) return true;
     if (!any_) return false;
     const auto [entry, is_new] = known_.try_emplace(contract);
     if (is_new) entry->second = !system::subject_of(*view_, contract).at(next_).label.is_bottom();
@@ -33,12 +42,12 @@ bool Labels::covers(const ledger::Log& log) {
 }
 
 RpcResult<bool> Labels::readable_storage(const Address& contract) {
-    if (any_ && contract == ledger::kRecordsContract) return refuse("storage of the records");
+    if (any() && contract == ledger::kRecordsContract) return refuse("storage of the records");
     return readable(contract);
 }
 
 bool Labels::covers_record(const Hash256& digest) const {
-    return any_ && !system::record_label_of(*view_, digest, Height{next_}).is_bottom();
+    return !view_ || (any_ && !system::record_label_of(*view_, digest, Height{next_}).is_bottom());
 }
 
 RpcResult<bool> Labels::readable_record(const Hash256& digest) {

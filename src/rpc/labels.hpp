@@ -7,17 +7,20 @@
 #include "rpc/rpc_error.hpp"
 
 #include <map>
+#include <optional>
 
 namespace cairn::rpc {
 
-/// Labels as the newest state has them, whatever block is asked for: what was raised since is protected for its past too. For one
-/// request; one thread.
+/// Labels as the newest state has them, whatever block is asked for: what was raised since is protected for its past too. While that
+/// state cannot be read everything counts as labelled. For one request; one thread.
 class Labels {
 public:
     explicit Labels(const node::Chain& chain);
     /// Reports refusals.
     explicit Labels(const Context& context);
-    bool any() const { return any_; }
+    bool any() const { return any_ || !view_; }
+    /// Why the labels cannot be read: before an answer that would otherwise leave out everything.
+    RpcResult<bool> known() const;
     bool covers(const Address& contract);
     /// The contract that wrote it, or the record of which it tells.
     bool covers(const ledger::Log& log);
@@ -35,6 +38,7 @@ private:
     std::shared_ptr<const ledger::StateView> view_;
     std::uint64_t next_ = 0; // block for which they count
     bool any_ = false;
+    std::optional<Error> unknown_;
     std::map<Address, bool> known_;
 };
 

@@ -49,6 +49,7 @@ Answer search_logs(const Context& context, const LogFilter& filter, Height first
         return rpc_fail(code::kLimit, "block range is too wide: at most " +
                                           std::to_string(context.limits.log_blocks_max) + " blocks");
     Labels labels{context};
+    CRN_CHECK(labels.known());
     for (const auto& address : filter.addresses) CRN_CHECK(labels.readable(address));
     JsonWriter out;
     out.begin_array();
@@ -68,6 +69,7 @@ Answer search_logs(const Context& context, const LogFilter& filter) {
         const auto block = find_block(context.chain, {BlockParameter::Kind::hash, {}, *filter.block_hash});
         if (!block) return rpc_fail(code::kRejected, "unknown block");
         Labels labels{context};
+        CRN_CHECK(labels.known());
         for (const auto& address : filter.addresses) CRN_CHECK(labels.readable(address));
         JsonWriter out;
         out.begin_array();

@@ -2,6 +2,7 @@
 #include "ledger/account_key.hpp"
 #include "ledger/consensus_block.hpp"
 #include "rpc/json_writer.hpp"
+#include "rpc/labels.hpp"
 #include "rpc/lookup.hpp"
 #include "rpc/method.hpp"
 #include "system/keys.hpp"
@@ -161,14 +162,16 @@ Answer validators(Context& context, const Parameters& parameters) {
     return out.take();
 }
 
-void write_findings(JsonWriter& out, const keys::Impact& impact) {
+/// That a record was made is told, not which one, if it has a label.
+void write_findings(JsonWriter& out, const keys::Impact& impact, const Labels& labels) {
     out.begin_array();
     for (const auto& finding : impact.findings) {
         const auto& event = finding.event;
         out.begin_object();
         out.key("what").text(keys::name_of(event.kind));
         out.key("via").hex(finding.via);
-        if (!event.other.is_zero()) out.key("other").hex(event.other);
+        const bool is_hidden = event.kind == keys::Touch::recorded && labels.covers_record(event.other);
+        if (!event.other.is_zero() && !is_hidden) out.key("other").hex(event.other);
         if (!event.subject.empty()) out.key("subject").text(event.subject);
         out.key("height").number(event.height);
         out.key("lastHeight").number(event.last_height);
@@ -225,7 +228,7 @@ Answer key_impact(Context& context, const Parameters& parameters) {
         write_account_at_stake(out, *Address::from(BytesView{account}.last(Address::kSize)), *view);
     out.end_array();
     out.key("findings");
-    write_findings(out, impact);
+    write_findings(out, impact, Labels{context});
     out.end_object();
     if (out.size() > context.limits.answer_bytes_max)
         return rpc_fail(code::kLimit, "response too large: ask for a later height");

@@ -1,4 +1,5 @@
 #include "base/errors/audit.hpp"
+#include "base/errors/storage.hpp"
 #include "codec/abi.hpp"
 #include "ledger/record.hpp"
 #include "ledger/selector.hpp"
@@ -82,6 +83,37 @@ TEST_F(Reads, by_calls_name_the_sender_the_contract_and_what_became_of_it) {
     EXPECT_EQ(take(), Told{text("eth_call", "bob", labelled, true)});
 }
 
+TEST_F(Reads, by_code_that_is_only_tried_are_refused_like_all_others) {
+    label();
+    // Neither "from" nor "to": nothing is deployed, the code runs and answers.
+    const auto word_of = [](std::uint8_t last) {
+        Bytes out(32);
+        out.back() = last;
+        return to_hex(out);
+    };
+    EXPECT_EQ(call("eth_call", {Json{{"input", to_hex(relay_runtime(plain))}}}), word_of(1)) << "its call succeeded";
+    EXPECT_EQ(take(), Told{});
+    EXPECT_EQ(call("eth_call", {Json{{"input", to_hex(relay_runtime(labelled))}}}), word_of(0));
+    EXPECT_EQ(take(), Told{text("eth_call", "0", labelled, true)});
+}
+
+TEST_F(Reads, of_what_a_key_touched_do_not_name_a_labelled_record) {
+    const auto other = crypto::keccak256(digest);
+    for (const auto& record : {digest, other})
+        chain.impact.findings.push_back(
+            {.event = {.kind = keys::Touch::recorded, .key = {}, .other = record, .height = 1, .last_height = 1, .subject = {}}});
+    const auto recorded = [&] {
+        std::vector<std::string> out;
+        const auto answer = call("cairn_keyImpact", {to_hex(digest), "0x0"});
+        for (const auto& finding : answer["findings"])
+            out.push_back(finding.value("other", "-"));
+        return out;
+    };
+    EXPECT_EQ(recorded(), (std::vector{to_hex(digest), to_hex(other)}));
+    label();
+    EXPECT_EQ(recorded(), (std::vector<std::string>{"-", to_hex(other)}));
+}
+
 TEST_F(Reads, by_every_method_that_runs_calls_are_told_once_a_request) {
     label();
     for (const auto* method : {"eth_call", "eth_estimateGas", "eth_createAccessList", "debug_traceCall"}) {
@@ -151,6 +183,15 @@ TEST_F(Reads, of_a_state_in_which_the_label_is_not_there_are_told_all_the_same) 
     // A client may pretend that Roles is empty.
     call("eth_call", {ask(bob, labelled), "latest", Json{{hex(system::kRolesAddress), {{"state", Json::object()}}}}});
     EXPECT_EQ(take(), Told{text("eth_call", "bob", labelled)});
+}
+
+TEST_F(Reads, while_labels_cannot_be_read_are_no_reads) {
+    chain.send({.to = ledger::kRecordsContract, .data = call_of("record(bytes32,string)", {digest, std::string{"x"}})});
+    label();
+    chain.state_error = Error{error::StorageCorrupt, "state"};
+    EXPECT_EQ(error("eth_getLogs", Json::array({Json{{"fromBlock", "0x0"}}}))["data"]["code"], "CRN-STO-0002");
+    EXPECT_EQ(error("eth_getStorageAt", {hex(plain), "0x0"})["data"]["code"], "CRN-RPC-0008");
+    error("cairn_getProofBundle", {to_hex(digest)});
 }
 
 TEST_F(Reads, that_cannot_be_noted_are_not_answered) {

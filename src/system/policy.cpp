@@ -2,6 +2,7 @@
 
 #include "system/addresses.hpp"
 #include "system/call.hpp"
+#include "system/key_storage.hpp"
 #include "system/system_contracts.hpp"
 
 #include <bit>
@@ -30,16 +31,28 @@ std::string until_text(const Freeze& freeze) {
     return freeze.until >= kForever ? "for ever" : "until block " + std::to_string(freeze.until);
 }
 
-/// Reads Roles through the journal of a running transaction, without gas and without warming anything.
+/// Reads a system contract through the journal of a running transaction, without gas and without warming anything.
 class StateSlots final : public Slots {
 public:
-    explicit StateSlots(evm::State& state) : state_(state) {}
-    U256 load(const U256& slot) override { return state_.storage(kRolesAddress, slot); }
+    StateSlots(evm::State& state, const Address& contract) : state_(state), contract_(contract) {}
+    U256 load(const U256& slot) override { return state_.storage(contract_, slot); }
     void store(const U256&, const U256&) override {}
 
 private:
     evm::State& state_;
+    const Address& contract_;
 };
+
+/// Code that an account lent its name to (EIP-7702) acts for whoever holds the account's key: for no key that is stopped.
+bool is_lent_by_stopped_key(evm::State& state, std::uint64_t block, const Address& account) {
+    if (!state.delegation(account)) return false;
+    StateSlots slots{state, kKeysAddress};
+    KeyStorage keys{slots};
+    const auto key = keys.account(account).key;
+    const auto entry = keys.key(ledger::account_key_id(key.is_zero() ? account : key));
+    return entry.head.state != ledger::KeyState::none &&
+           !ledger::signs(ledger::state_at(entry.head, entry.quarantine, block));
+}
 
 /// What one side of a call is, and whether any policy names it.
 struct Side {
@@ -106,7 +119,7 @@ public:
         if (auto refused = judge_target(act_.target)) return refused;
         if (act_.delegate)
             if (auto refused = judge_target(*act_.delegate)) return refused;
-        // Nobody signs for the zero address: it only reads, as in an eth_call that runs code without deploying it.
+        // Nobody signs for the zero address: it only reads.
         if (!is_privileged || !summary_.enforced || act_.origin.is_zero()) return std::nullopt;
         return judge_privilege();
     }
@@ -215,10 +228,16 @@ class PolicyGuard final : public evm::CallGuard {
 public:
     std::optional<Bytes> refusal(evm::State& state, const evm::BlockEnvironment& block, const Address& origin,
                                  const evm::Message& message) const override {
-        StateSlots slots{state};
+        Act act = act_of(origin, message);
+        // Nobody signs for the zero address: a creation in its name (eth_call without "from" and "to") is a way to run code, and leaves
+        // nothing behind. What that code calls is judged.
+        if (act.creates && message.depth == 0 && origin.is_zero()) return std::nullopt;
+        if (!act.creates && message.recipient == act.target && is_lent_by_stopped_key(state, block.number, act.target))
+            return encoded(Refusal{"the key of the account is stopped", act.target, act.target,
+                                   method_of(message.input).value_or(ledger::Selector{})});
+        StateSlots slots{state, kRolesAddress};
         const auto summary = RoleStorage{slots}.summary();
         if (!summary.enforced && !summary.has_rules()) return std::nullopt;
-        Act act = act_of(origin, message);
         if (!act.creates && summary.has_rules()) act.delegate = state.delegation(act.target);
         return encoded(Judgement{slots, block.number, act, summary}.run());
     }
@@ -226,7 +245,7 @@ public:
     /// Taking a delegation back is an act on the account itself.
     bool refuses_delegation(evm::State& state, const evm::BlockEnvironment& block, const Address& authority,
                             const Address& target) const override {
-        StateSlots slots{state};
+        StateSlots slots{state, kRolesAddress};
         Act act;
         act.origin = act.actor = authority;
         act.target = target.is_zero() ? authority : target;

@@ -250,11 +250,10 @@ Status Journal::rewrite(std::span<const Entry> entries, bool erase) {
     CRN_CHECK(fill(other, all.size() + kAppendMax));
     CRN_CHECK(write_slots(other, generation, 0, all));
     if (::fdatasync(files_[other]) != 0) return io_error("sync");
-    if (erase) {
-        const Bytes nothing(filled_[current_] * kSlotBytes);
-        CRN_CHECK(write_all(files_[current_], nothing, 0));
-        if (::fdatasync(files_[current_]) != 0) return io_error("sync");
-    }
+    // The old generation ends with its header: were the new file damaged, it would be taken for all there is.
+    const Bytes nothing((erase ? filled_[current_] : 1) * kSlotBytes);
+    CRN_CHECK(write_all(files_[current_], nothing, 0));
+    if (::fdatasync(files_[current_]) != 0) return io_error("sync");
     failed_ = false;
     current_ = other;
     generation_ = generation;

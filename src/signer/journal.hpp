@@ -39,8 +39,8 @@ public:
     /// At most kAppendMax; durable on success, with all that came before, or with `later` at the next sync. After a failure
     /// nothing is appended any more.
     Status append(std::span<const Entry> entries, Sync sync = Sync::now);
-    /// Begins a new generation with these entries in the other file; durable on success. `erase`: then overwrites the old
-    /// file too, because it has what must be gone.
+    /// Begins a new generation with these entries in the other file, and ends the old one; durable on success. `erase`: overwrites the
+    /// whole old file, because it has what must be gone.
     Status rewrite(std::span<const Entry> entries, bool erase = false);
     /// Whether it is time to.
     bool is_long() const { return next_ > kSlotsMax; }

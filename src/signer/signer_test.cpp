@@ -261,6 +261,23 @@ TEST_F(SignerJournal, refuses_a_flipped_byte_and_drops_only_a_torn_end) {
     EXPECT_EQ(status.error().code, error::SignerStateDamaged);
 }
 
+TEST_F(SignerJournal, a_damaged_generation_is_not_replaced_by_an_older_one) {
+    ASSERT_TRUE(Journal::create(path_, key_, {}));
+    const std::vector<Entry> many(5, vote(VoteKind::notarize, 1));
+    {
+        std::vector<Entry> entries;
+        auto journal = Journal::open(path_, key_, entries);
+        ASSERT_TRUE(journal);
+        ASSERT_TRUE(journal->rewrite(entries));
+        ASSERT_TRUE(journal->append(many));
+    }
+    EXPECT_EQ(reopen().size(), 5u);
+    Status status;
+    flip(1, 20);
+    reopen(&status);
+    EXPECT_EQ(status.error().code, error::SignerStateDamaged);
+}
+
 class SignerService : public ::testing::Test {
 protected:
     SignerService() {

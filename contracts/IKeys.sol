@@ -147,11 +147,12 @@ interface IKeys {
     /// @notice Only by a proposal. Quarantined, for a key whose quarantine would end by itself, makes it last.
     function decideState(bytes32 id, uint256 round, uint8 to, uint64 since, string calldata reason) external;
 
-    /// @notice The calling account moves to `newKey`; its present key signs nothing any more from here on.
+    /// @notice The calling account moves to `newKey`; its present key signs nothing any more from here on. A delegation of the account
+    /// (EIP-7702) ends, here and with a reset: the new key makes another one if it wants to.
     function rotate(address newKey, uint8 v, bytes32 r, bytes32 s) external;
     /// @notice Only by a proposal: a new key for an account whose key is lost or stopped. A key that still signs becomes lost,
     /// which locks the account, and after `delay` blocks (at least 5 if the key could object) finishReset may be called.
-    /// `round`: of the key that signs for the account.
+    /// `round`: of the key that signs for the account. A key that nobody ever used may take over, whatever incidents others opened about it.
     function decideReset(address account, uint256 round, address newKey, uint64 delay, uint8 v, bytes32 r, bytes32 s)
         external;
     /// @notice The account's old key, the one thing it may still sign: the reset is off and the account free.
@@ -159,8 +160,10 @@ interface IKeys {
     /// @notice Anybody, once the delay is over.
     function finishReset(address account) external;
 
-    /// @notice Stops the key at once: its owner for good, one organisation alone a foreign account key for 1000 blocks and once.
+    /// @notice Stops the key at once: its owner for good, one organisation alone a foreign account key for 1000 blocks and once. A lost
+    /// key signs nothing but an objection: that one organisation alone does not stop.
     function openIncident(bytes32 id, uint64 since, string calldata reason) external returns (uint256 incident);
     function noteIncident(uint256 incident, string calldata step, bytes32 digest) external;
+    /// @notice By the organisation that opened it, by the key's owner, or by a proposal; of what an account opened itself, by any organisation.
     function closeIncident(uint256 incident, bytes32 manifest) external;
 }

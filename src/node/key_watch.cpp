@@ -53,6 +53,9 @@ std::vector<TouchEvent> touches_of(const StoredBlock& stored) {
         const auto& transaction = stored.block.transactions[i];
         const auto& receipt = stored.receipts[i];
         ++signatures[ledger::signing_key_of(transaction)];
+        // Whoever carries it: the authority's key signed it (EIP-7702).
+        for (const auto& item : transaction.body.authorization_list)
+            if (const auto signer = ledger::recover_authority(item)) ++signatures[*signer];
         if (receipt.contract_address && receipt.success)
             out.push_back(at(height, Touch::deployed, ledger::account_key_id(transaction.sender),
                              ledger::account_key_id(*receipt.contract_address)));

@@ -1,6 +1,6 @@
-// Feeds the index of what keys touched (keys/touch_index.hpp) from the chain: who signed how much in which block, what accounts
-// deployed (by themselves or through contracts) and recorded, which key took over from which, who voted. What was missed while the node was down is read from the
-// stored blocks.
+// Feeds the index of what keys touched (keys/touch_index.hpp) from the chain: who signed how much in which block (transactions, and
+// authorisations of EIP-7702), what accounts deployed (by themselves or through contracts) and recorded, which key took over from which,
+// who voted. What was missed while the node was down is read from the stored blocks.
 #pragma once
 
 #include "keys/impact.hpp"

@@ -15,13 +15,20 @@ Address current_key(KeyBook& book, const Address& account) {
     return entry.key.is_zero() ? account : entry.key;
 }
 
+/// Nobody's but its holder's. Anybody may have opened an incident about it: that alone keeps no key from taking over an account, or
+/// one organisation could keep all of them from it.
+bool is_free(KeyBook& book, const Address& key) {
+    const auto head = book.storage().head(ledger::account_key_id(key));
+    return head.state == KeyState::none || (head.state == KeyState::quarantined && head.owner == key);
+}
+
 /// Somebody must hold the new key, or a slip of the pen would end the account, and a malicious one somebody else's: a key can
 /// sign for one account only.
 Done check_new_key(KeyBook& book, const Address& account, const Address& key, std::uint32_t version, const U256& v,
                    const Hash256& r, const Hash256& s) {
     auto& call = book.call();
     const Hash256 id = ledger::account_key_id(key);
-    if (key.is_zero() || key == account || book.has_entry(id)) return revert(kKeyTaken, {id});
+    if (key.is_zero() || key == account || !is_free(book, key)) return revert(kKeyTaken, {id});
     if (!call.is_unused(key)) return revert(kKeyInUse, {key});
     if (!call.charge(kRecoverGas)) return {};
     const auto message = ledger::possession_message(call.block().chain_id.low(), account, key, version);
@@ -34,7 +41,8 @@ Done check_new_key(KeyBook& book, const Address& account, const Address& key, st
     return {};
 }
 
-/// The account's next key takes over from its present one, whose state is `old_entry`'s already.
+/// The account's next key takes over from its present one, whose state is `old_entry`'s already. What the old key lent the account's
+/// name to goes with it: it may have been a thief who did.
 void hand_over(KeyBook& book, const Address& account, const Address& old_key, KeyEntry old_entry,
                const Address& new_key) {
     const Hash256 old_id = ledger::account_key_id(old_key);
@@ -47,10 +55,12 @@ void hand_over(KeyBook& book, const Address& account, const Address& old_key, Ke
         .owner = account, .key_class = ledger::KeyClass::account, .state = KeyState::active, .version = version};
     entry.terms.originator_from = book.now();
     entry.previous = old_id;
+    book.drop_coming_end(new_id);
     book.add(new_id, entry, book.call().caller());
     book.storage().store(account, AccountEntry{.key = new_key, .version = version});
     book.storage().store(account, ResetEntry{});
     book.storage().next_round(old_id);
+    book.call().end_delegation(account);
     book.call().emit(kKeyReplaced, {account, old_id, new_id}, {version});
 }
 
@@ -111,7 +121,10 @@ Reply decide_reset(Call& call, const AbiValue::List& arguments) {
     const Address new_key = arguments[2].as_address();
     const U256 delay = arguments[3].number();
     if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
-    if (!book.storage().reset(account).new_key.is_zero()) return revert(kResetPending, {account});
+    // A key that was put to use meanwhile cannot take over any more: another one is approved in its place.
+    if (const auto pending = book.storage().reset(account).new_key;
+        !pending.is_zero() && is_free(book, pending) && call.is_unused(pending))
+        return revert(kResetPending, {account});
     const Hash256 old_id = ledger::account_key_id(current_key(book, account));
     if (round != U256{book.storage().round(old_id)}) return revert(kRoundOver, {old_id, book.storage().round(old_id)});
     KeyEntry old_entry = book.entry(old_id);
@@ -163,8 +176,7 @@ Reply finish_reset(Call& call, const AbiValue::List& arguments) {
     if (reset.new_key.is_zero()) return revert(kResetUnknown, {account});
     if (book.now() < reset.finish_at) return revert(kTooEarly, {book.now(), reset.finish_at});
     // The key may have been put to use since it was approved.
-    if (book.has_entry(ledger::account_key_id(reset.new_key)) || !call.is_unused(reset.new_key))
-        return revert(kKeyInUse, {reset.new_key});
+    if (!is_free(book, reset.new_key) || !call.is_unused(reset.new_key)) return revert(kKeyInUse, {reset.new_key});
     const Address old_key = current_key(book, account);
     const Hash256 old_id = ledger::account_key_id(old_key);
     KeyEntry old_entry = book.entry(old_id);

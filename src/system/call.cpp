@@ -72,6 +72,11 @@ bool Call::is_unused(const Address& account) {
     return state.nonce(account) == 0 && state.code(account)->empty();
 }
 
+void Call::end_delegation(const Address& account) {
+    auto& state = machine_.state();
+    if (charge(state.warm_up(account) ? kColdAccount : kWarm) && state.delegation(account)) state.set_code(account, {});
+}
+
 Slots& Call::of(const Address& system_contract) {
     const auto found = others_.find(system_contract);
     if (found != others_.end()) return found->second;

@@ -48,6 +48,9 @@ public:
     /// anybody can send something anywhere. The price is that of BALANCE.
     bool is_unused(const Address& account);
 
+    /// The account lends its name to no code any more (EIP-7702).
+    void end_delegation(const Address& account);
+
     /// False, and exhausted from then on, if there is not enough left.
     bool charge(std::int64_t gas);
     void charge_words(std::size_t bytes);

@@ -162,6 +162,14 @@ public:
     static constexpr std::string_view kProposalType =
         "((address,address,bytes,string,uint8,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint256))";
 
+    /// As if the account had done something before: code, and a nonce.
+    void put(const Address& account, Bytes code, std::uint64_t nonce) {
+        evm::State state{state_};
+        state.set_code(account, std::move(code));
+        state.set_nonce(account, nonce);
+        state_.apply(state.diff());
+    }
+
     /// Slots that were written since genesis, with their values of now.
     std::map<U256, U256> written(const Address& contract) const {
         const auto found = written_.find(contract);

@@ -53,15 +53,18 @@ Done KeyBook::change(const Hash256& id, KeyEntry& entry, KeyState to, Asker aske
     if (to == KeyState::active && from == KeyState::pre_activation) entry.terms.originator_from = now();
     if (to == KeyState::active && is_account) storage_.store(entry.head.owner, ResetEntry{});
     store(id, entry);
-    // A quarantine's end that has not come yet will not come.
-    if (const auto length = storage_.history_length(id); length != 0 && storage_.change(id, length - 1).height > now())
-        storage_.drop_last(id);
+    drop_coming_end(id);
     if (!is_account) storage_.note_change();
     storage_.append(id, {.height = now(), .from = from, .to = to, .by = call_.caller()});
     call_.emit(kKeyStateChanged, {id, entry.head.owner},
                {static_cast<std::uint8_t>(entry.head.key_class), static_cast<std::uint8_t>(from),
                 static_cast<std::uint8_t>(to), to == KeyState::compromised ? since : now(), reason});
     return {};
+}
+
+void KeyBook::drop_coming_end(const Hash256& id) {
+    if (const auto length = storage_.history_length(id); length != 0 && storage_.change(id, length - 1).height > now())
+        storage_.drop_last(id);
 }
 
 void KeyBook::add(const Hash256& id, KeyEntry entry, const Address& by) {

@@ -56,6 +56,8 @@ public:
     /// TransitionRefused, or QuorumLost if too few validators would keep a key that signs. `since`: for compromised.
     Done change(const Hash256& id, KeyEntry& entry, KeyState to, Asker asker, std::uint64_t since,
                 std::string_view reason);
+    /// The end of a provisional quarantine that has not come yet will not come.
+    void drop_coming_end(const Hash256& id);
     /// A new key with its first state.
     void add(const Hash256& id, KeyEntry entry, const Address& by);
     /// Writes the entry without another change of state.

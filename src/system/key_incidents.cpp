@@ -34,7 +34,9 @@ Reply open_incident(Call& call, const AbiValue::List& arguments) {
     if (entry.head.state == KeyState::none) return revert(kKeyUnknown, {id});
     if (const auto open = book.storage().open_incident(id); open != 0) return revert(kIncidentOpen, {open - 1});
     const KeyState before = entry.head.state;
-    const bool stops = is_allowed(before, KeyState::quarantined, Asker::owner);
+    // A lost key signs nothing already; who holds it may still object to a reset, and nobody takes that from him alone.
+    const bool stops = is_allowed(before, KeyState::quarantined, Asker::owner) &&
+                       (before != KeyState::lost || call.caller() == entry.head.owner);
     if (stops) {
         const auto until = quarantine_until(book, id, entry);
         if (!until) return std::unexpected(until.error());
@@ -68,7 +70,7 @@ std::optional<Bytes> refused(KeyBook& book, const U256& number, IncidentEntry& e
     entry = book.storage().incident(number.low());
     if (entry.closed_at != 0) return revert(kIncidentUnknown, {number}).error();
     const auto& caller = book.call().caller();
-    if (caller != entry.opener && !book.members().administered_by(caller))
+    if (caller != entry.opener && caller != kProposalsAddress && !book.members().administered_by(caller))
         return revert(kNotAuthorised, {caller}).error();
     return std::nullopt;
 }
@@ -99,10 +101,15 @@ Reply close_incident(Call& call, const AbiValue::List& arguments) {
     KeyBook book{call};
     IncidentEntry entry;
     if (auto error = refused(book, arguments[0].number(), entry)) return std::unexpected(std::move(*error));
+    // The manifest is the word of the organisation that opened the incident: others may add steps, not the end. An account that
+    // opened it itself may be stopped with its key, and any organisation ends it.
+    KeyEntry key = book.entry(entry.key);
+    if (call.caller() != entry.opener && call.caller() != key.head.owner && call.caller() != kProposalsAddress &&
+        book.members().administered_by(entry.opener))
+        return revert(kNotAuthorised, {call.caller()});
     const Hash256 manifest = arguments[1].as_hash();
     if (manifest.is_zero()) return revert(kFieldRefused, {"manifest"});
     // A false alarm is closed too; but then more than half of the organisations have made the key active again.
-    KeyEntry key = book.entry(entry.key);
     if (key.quarantine.until != 0) return revert(kStillSigns, {entry.key});
     link(call, entry, "closed", manifest);
     entry.closed_at = book.now();

@@ -389,6 +389,78 @@ TEST_F(Keys, one_organisation_alone_stops_a_foreign_account_for_a_while_and_once
     EXPECT_EQ(account_of(account), account);
 }
 
+TEST_F(Keys, no_organisation_alone_takes_the_objection_to_a_reset_away) {
+    const Address account = address(1);
+    reset(account, 2, 2, 10);
+    send(kBeta, kOpen, {id(account), 0, "malice"}).values("(uint256)");
+    EXPECT_EQ(state_of(id(account)), KeyState::lost);
+    send(account, ledger::kObjectReset, {account}).values("()");
+    EXPECT_EQ(account_of(account), account);
+}
+
+TEST_F(Keys, an_incident_about_a_key_that_nobody_used_keeps_it_from_no_account) {
+    const Address account = address(1);
+    at(50);
+    // Seen in the proposal, before and after it is decided.
+    send(kBeta, kOpen, {id(address(2)), 0, "malice"}).values("(uint256)");
+    reset(account, 2, 2, 10);
+    EXPECT_EQ(state_of(id(account)), KeyState::lost);
+    at(100);
+    send(kStranger, "finishReset(address)", {account}).values("()");
+    EXPECT_EQ(account_of(address(2)), account);
+    EXPECT_EQ(key_state_at(chain.state(), id(address(2)), 99), KeyState::quarantined);
+    EXPECT_EQ(key_state_at(chain.state(), id(address(2)), 100), KeyState::active);
+    EXPECT_EQ(key_state_at(chain.state(), id(address(2)), 100 + 2 * kLoneQuarantineBlocks), KeyState::active);
+    reset(account, 3, 3, 10);
+    send(kDelta, kOpen, {id(address(3)), 0, "malice"}).values("(uint256)");
+    at(200);
+    send(kStranger, "finishReset(address)", {account}).values("()");
+    EXPECT_EQ(account_of(address(3)), account);
+}
+
+TEST_F(Keys, a_reset_to_a_key_that_was_put_to_use_meanwhile_is_decided_anew) {
+    const Address account = address(1);
+    at(50);
+    reset(account, 2, 2, 10);
+    propose_reset(kAlpha, account, 3, 2, 10).expect_revert("ResetPending(address)", {account});
+    chain.put(address(2), {}, 1);
+    at(100);
+    send(kStranger, "finishReset(address)", {account}).expect_revert("KeyInUse(address)", {address(2)});
+    reset(account, 3, 2, 10);
+    at(200);
+    send(kStranger, "finishReset(address)", {account}).values("()");
+    EXPECT_EQ(account_of(address(3)), account);
+}
+
+TEST_F(Keys, code_that_an_account_lent_its_name_to_stops_with_its_key_and_ends_with_it) {
+    const Address account = address(1);
+    const Address lender = filled<Address>(0x42);
+    at(50);
+    chain.put(lender, {0x00}, 1); // STOP
+    Bytes designator{0xef, 0x01, 0x00};
+    append(designator, lender);
+    chain.put(account, designator, 1);
+    const auto calls = [&] { return chain.run(TestChain::message(account, kStranger, {})); };
+    EXPECT_TRUE(calls().result.ok());
+    send(kBeta, kOpen, {id(account), 0, "leaked"}).values("(uint256)");
+    calls().expect_revert("PolicyDenied(string,address,address,bytes4)",
+                          {"the key of the account is stopped", account, account, Bytes(4)});
+    at(51 + kLoneQuarantineBlocks);
+    EXPECT_TRUE(calls().result.ok()) << "a false alarm harms nobody";
+    rotate(account, 2, 2).values("()");
+    EXPECT_EQ(chain.state().account(account)->code_hash, crypto::kEmptyKeccak);
+    EXPECT_EQ(account_of(address(2)), account);
+}
+
+TEST_F(Keys, an_incident_of_one_organisation_is_ended_by_no_other) {
+    const Address account = address(1);
+    send(kAlpha, kOpen, {id(account), 0, "leaked"}).values("(uint256)");
+    reset(account, 2, 2, 0);
+    send(kBeta, "noteIncident(uint256,string,bytes32)", {0, "seen", filled<Hash256>(7)}).values("()");
+    send(kBeta, "closeIncident(uint256,bytes32)", {0, filled<Hash256>(8)}).expect_revert("NotAuthorised(address)", {kBeta});
+    send(kAlpha, "closeIncident(uint256,bytes32)", {0, filled<Hash256>(8)}).values("()");
+}
+
 TEST_F(Keys, a_quarantine_that_leaves_no_quorum_of_validators_is_refused) {
     const auto key = [&](std::size_t i) { return key_id(genesis.validators.members[i].key.bytes); };
     send(kBeta, kOpen, {key(0), 0, ""}).expect_revert("NotAuthorised(address)", {kBeta});

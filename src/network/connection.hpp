@@ -64,8 +64,8 @@ public:
     bool is_ready() const { return ready_; }
     bool is_closed() const { return closed_; }
     bool was_dialled() const { return dialled_; }
-    /// After TLS: whom the certificate names.
-    std::optional<ValidatorIndex> peer() const { return verdict_.peer; }
+    /// Whom the certificate names, once the handshake has proven that the other side has its key.
+    std::optional<ValidatorIndex> peer() const { return encrypted_ ? verdict_.peer : std::nullopt; }
     Stream stream() const { return stream_; }
     Microseconds ready_since() const { return ready_since_; }
     /// CertificateRevoked, CertificateExpired, ...: what would be said of the peer's certificate if it came now.

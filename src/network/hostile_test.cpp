@@ -85,6 +85,38 @@ TEST_F(HostileTest, certificate_zoo_is_refused_and_counted) {
     expect_serving(*node);
 }
 
+/// Says that it has the key of a certificate, and signs with another.
+class Impostor final : public crypto::HandshakeSigner {
+public:
+    Impostor(const crypto::CertifiedKey& shown, const crypto::CertifiedKey& own)
+        : shown_(*crypto::certificate_tls_key(shown.certificate_pem)),
+          own_(*crypto::local_handshake_signer(own.key_pem.view())) {}
+    Result<Bytes> sign_handshake(BytesView message) override { return own_->sign_handshake(message); }
+    crypto::TlsPublicKey handshake_public_key() const override { return shown_; }
+
+private:
+    crypto::TlsPublicKey shown_;
+    std::shared_ptr<crypto::HandshakeSigner> own_;
+};
+
+TEST_F(HostileTest, who_shows_a_members_certificate_without_its_key_is_not_called_by_its_name) {
+    const auto node = last_node();
+    const auto shown = consortium().certificate(0, 0);
+    TlsClient::Options options{.chain_pem = shown.certificate_pem, .key_pem = {}};
+    options.signer = std::make_shared<Impostor>(shown, consortium().certificate(4, 4));
+    TlsClient impostor(node->port(), options);
+    EXPECT_FALSE(impostor.handshaken() && impostor.say_hello(consortium(), Stream::consensus));
+    ASSERT_TRUE(eventually([&] { return !node->refusals().empty(); }));
+    EXPECT_EQ(node->refusals()[0].code, error::HandshakeFailed);
+    EXPECT_EQ(node->refused_peers()[0], "");
+    // With the key it is that member, and called so.
+    TlsClient member(node->port(), shown);
+    Hello other{Hello::kProtocol, 78, ledger::hash_of(consortium().genesis()), Stream::consensus};
+    EXPECT_FALSE(member.say_hello(other));
+    ASSERT_TRUE(eventually([&] { return node->refusals().size() == 2; }));
+    EXPECT_EQ(node->refused_peers()[1], "node-A");
+}
+
 TEST_F(HostileTest, giant_chain_is_refused_before_it_is_looked_at) {
     const auto node = last_node();
     const auto key = consortium().certificate(0, 0);

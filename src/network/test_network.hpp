@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crypto/certificate.hpp"
+#include "crypto/remote_key.hpp"
 #include "network/frame.hpp"
 #include "network/network.hpp"
 
@@ -145,9 +146,10 @@ public:
         };
         handler.on_connected = [this](ValidatorIndex) { ++connects_; };
         handler.on_disconnected = [this](ValidatorIndex) { ++disconnects_; };
-        handler.on_refused = [this](const std::string&, const std::string&, const Error& error) {
+        handler.on_refused = [this](const std::string&, const std::string& peer, const Error& error) {
             const std::lock_guard lock(mutex_);
             refusals_.push_back(error);
+            refused_peers_.push_back(peer);
         };
         auto network = start_network(config, consortium.genesis(), std::move(handler));
         if (!network) throw std::runtime_error(network.error().text());
@@ -175,6 +177,11 @@ public:
         const std::lock_guard lock(mutex_);
         return refusals_;
     }
+    /// Whom each of the refusals was said of.
+    std::vector<std::string> refused_peers() const {
+        const std::lock_guard lock(mutex_);
+        return refused_peers_;
+    }
     int connects() const { return connects_; }
     int disconnects() const { return disconnects_; }
 
@@ -182,6 +189,7 @@ private:
     mutable std::mutex mutex_;
     std::vector<Received> received_;
     std::vector<Error> refusals_;
+    std::vector<std::string> refused_peers_;
     std::atomic<int> connects_ = 0;
     std::atomic<int> disconnects_ = 0;
     std::unique_ptr<Network> network_; // last: its thread uses the members above
@@ -252,6 +260,7 @@ public:
         std::string key_pem;
         int version = TLS1_3_VERSION;
         int receive_buffer = 0;
+        std::shared_ptr<crypto::HandshakeSigner> signer = nullptr; // instead of key_pem
     };
     TlsClient(std::uint16_t port, const Options& options) : tcp_(port, options.receive_buffer) {
         context_ = SSL_CTX_new(TLS_client_method());
@@ -261,8 +270,12 @@ public:
             const auto file = "/tmp/cairn-tls-client-" + std::to_string(::getpid()) + ".pem";
             std::ofstream(file) << options.chain_pem;
             EXPECT_EQ(SSL_CTX_use_certificate_chain_file(context_, file.c_str()), 1);
-            std::ofstream(file) << options.key_pem;
-            EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context_, file.c_str(), SSL_FILETYPE_PEM), 1);
+            if (options.signer) {
+                EXPECT_EQ(SSL_CTX_use_PrivateKey(context_, crypto::remote_key(options.signer)->get()), 1);
+            } else {
+                std::ofstream(file) << options.key_pem;
+                EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context_, file.c_str(), SSL_FILETYPE_PEM), 1);
+            }
             std::filesystem::remove(file);
         }
         ssl_ = SSL_new(context_);

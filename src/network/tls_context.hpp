@@ -10,7 +10,8 @@
 
 namespace cairn::network {
 
-/// What the certificate check found out during one handshake.
+/// What the certificate check found out during one handshake. Certificates are public: until the handshake is done, nothing says that
+/// the other side is who its certificate names.
 struct PeerVerdict {
     std::optional<ValidatorIndex> peer;
     Bytes certificate; // of the peer, to be judged again when trust changes or time passes

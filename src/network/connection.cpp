@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <boost/asio/connect.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
 #include <openssl/ssl.h>
@@ -34,7 +35,9 @@ Connection::Connection(Owner& owner, std::shared_ptr<TlsContext> tls, Socket soc
       tuning_(tuning),
       stream_socket_(std::move(socket), tls_->asio()),
       read_timer_(stream_socket_.get_executor()),
+      controls_(tuning.tls_controls, now()),
       started_(now()) {
+    verdict_.on_control = [this] { on_control(); };
     TlsContext::attach(stream_socket_.native_handle(), &verdict_);
 }
 
@@ -104,6 +107,14 @@ void Connection::read_after_pause(std::size_t bytes) {
         if (self->closed_ || code) return;
         self->last_read_ = now(); // it was this side that did not listen
         self->read();
+    });
+}
+
+/// In the middle of a read or of a handshake: the end has to wait until that returns.
+void Connection::on_control() {
+    if (controls_.take(1, now())) return;
+    asio::post(stream_socket_.get_executor(), [self = shared_from_this()] {
+        self->close({error::FrameInvalid, "changes its TLS keys again and again"});
     });
 }
 

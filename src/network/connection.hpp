@@ -82,6 +82,7 @@ private:
     void handshake(boost::asio::ssl::stream_base::handshake_type side);
     void read();
     void read_after_pause(std::size_t bytes);
+    void on_control();
     Status on_frame(const FrameHeader& header, std::shared_ptr<const Bytes> payload);
     Error error_of(const boost::system::error_code& code) const;
     void gather(std::vector<Frame> frames);
@@ -94,6 +95,7 @@ private:
     FrameReader reader_;
     boost::asio::steady_timer read_timer_;
     std::size_t frames_read_ = 0; // since read_pause was asked last
+    TokenBucket controls_;
     std::string remote_;
     Stream stream_ = Stream::consensus;
     bool dialled_ = false;

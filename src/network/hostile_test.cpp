@@ -314,6 +314,29 @@ TEST_F(HostileTest, member_that_sends_malformed_frames_again_and_again_is_banned
     EXPECT_TRUE(other.say_hello(consortium(), Stream::consensus)) << "at the same address, and innocent";
 }
 
+TEST_F(HostileTest, key_updates_without_end_cut_the_connection_and_count_against_the_member) {
+    auto tuning = quick();
+    tuning.ban = Milliseconds(3'600'000);
+    tuning.tls_controls = {0, 16};
+    const auto node = last_node(tuning);
+    auto restless = member(*node, Stream::consensus);
+    for (int i = 0; i < 16; ++i) ASSERT_TRUE(restless->update_keys());
+    EXPECT_TRUE(restless->send_frame(FrameKind::message, 1, Bytes{1}));
+    EXPECT_TRUE(eventually([&] { return node->received_count() == 1; })) << "limit";
+    EXPECT_EQ(node->network().counters().frames_invalid, 0u);
+    restless->update_keys(); // limit + 1
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::frames_invalid, 1));
+    EXPECT_TRUE(restless->closed_by_peer());
+    EXPECT_TRUE(eventually([&] { return node->state_of(0).ban_score > 0; }));
+
+    // At line speed.
+    auto fast = member(*node, Stream::consensus);
+    for (int i = 0; i < 100'000 && fast->update_keys(); ++i) {
+    }
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::frames_invalid, 2));
+    expect_serving(*node);
+}
+
 TEST_F(HostileTest, accusations_of_the_core_ban_too) {
     auto tuning = quick();
     tuning.ban = Milliseconds(3'600'000);

@@ -81,6 +81,9 @@ struct NetworkTuning {
     Milliseconds renewal_check{1'000}; // looks whether the certificate file has changed
     Milliseconds judgement_interval{30'000}; // live connections are judged anew, also without a change of trust
     std::uint64_t rekey_bytes = std::uint64_t{1} << 35; // new TLS traffic keys after so many bytes
+    /// TLS messages of a peer after the handshake: new traffic keys, of which an honest one sends few, and session tickets, of which
+    /// it sends none. No read budget sees them; above this one the connection is cut.
+    Rate tls_controls{1, 16};
 };
 
 /// Who votes in an epoch, and who once did.

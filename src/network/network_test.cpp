@@ -122,6 +122,7 @@ TEST_F(NetworkTest, restarted_peer_is_connected_again) {
 TEST_F(NetworkTest, traffic_keys_change_under_load_without_loss) {
     auto tuning = quick();
     tuning.rekey_bytes = 64 * 1024;
+    tuning.tls_controls = {1'000, 1'000};
     const auto nodes = start_all(consortium(), tuning);
     ASSERT_TRUE(all_connected(nodes));
     for (int i = 0; i < 100; ++i) {

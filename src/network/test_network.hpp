@@ -296,6 +296,10 @@ public:
     bool send(BytesView bytes) {
         return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) == static_cast<int>(bytes.size());
     }
+    /// New traffic keys for what this side sends.
+    bool update_keys() {
+        return SSL_key_update(ssl_, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl_) == 1;
+    }
     bool send_frame(FrameKind kind, std::uint8_t type, BytesView payload) {
         Bytes out;
         append(out, encode_frame_header({kind, type, static_cast<std::uint32_t>(payload.size())}));

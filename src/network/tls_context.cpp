@@ -52,6 +52,7 @@ TlsContext::TlsContext(const Seating& seating, std::shared_ptr<const PeerTrust> 
     SSL_CTX_set_max_cert_list(native, kPeerCertificateBytesMax);
     SSL_CTX_set_verify(native, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     SSL_CTX_set_cert_verify_callback(native, &TlsContext::judge, this);
+    SSL_CTX_set_msg_callback(native, &TlsContext::watch);
 }
 
 Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config, const Seating& seating,
@@ -98,6 +99,15 @@ Status TlsContext::check_own(const Seating& seating) const {
     CRN_TRY(index, identify_peer(own_, set, *trust_, wall_seconds(), Whose::own));
     if (index == seating.self) return {};
     return fail(error::CertificateForeign, file_ + ": is the certificate of " + set.members[index.value].name);
+}
+
+/// OpenSSL 3.0 takes any number of these in one read, and no bytes come out.
+void TlsContext::watch(int write, int, int kind, const void* bytes, std::size_t size, SSL* connection, void*) {
+    if (write != 0 || kind != SSL3_RT_HANDSHAKE || size == 0) return;
+    const auto type = *static_cast<const std::uint8_t*>(bytes);
+    if (type != SSL3_MT_KEY_UPDATE && type != SSL3_MT_NEWSESSION_TICKET) return;
+    const auto* verdict = static_cast<const PeerVerdict*>(SSL_get_ex_data(connection, verdict_slot()));
+    if (verdict != nullptr && verdict->on_control) verdict->on_control();
 }
 
 int TlsContext::judge(X509_STORE_CTX* store, void* self) {

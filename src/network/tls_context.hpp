@@ -16,6 +16,8 @@ struct PeerVerdict {
     std::optional<ValidatorIndex> peer;
     Bytes certificate; // of the peer, to be judged again when trust changes or time passes
     std::optional<Error> refusal;
+    /// Inside OpenSSL: the other side has sent a TLS message after its handshake, one that no read of ours returns.
+    std::function<void()> on_control;
 };
 
 /// TLS 1.3 alone, certificates from both sides, no session resumption. Every certificate is judged by identify_peer.
@@ -44,6 +46,7 @@ public:
 private:
     TlsContext(const Seating& seating, std::shared_ptr<const PeerTrust> trust);
     static int judge(X509_STORE_CTX* store, void* self);
+    static void watch(int write, int version, int kind, const void* bytes, std::size_t size, SSL* connection, void*);
 
     const Seating& seating_;
     const std::shared_ptr<const PeerTrust> trust_;

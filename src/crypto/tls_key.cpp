@@ -60,6 +60,9 @@ private:
     TlsKey key_;
 };
 
+/// Otherwise OpenSSL asks for one at the terminal, and waits.
+int no_password(char*, int, int, void*) { return -1; }
+
 EcKey key_of_point(const TlsPublicKey& point) {
     EcKey key(EC_KEY_new_by_curve_name(NID_X9_62_prime256v1));
     if (!key || point.size() != kPointBytes || EC_KEY_oct2key(key.get(), point.data(), point.size(), nullptr) != 1)
@@ -198,7 +201,7 @@ bool verify_tls(const TlsPublicKey& public_key, BytesView message, BytesView sig
 Result<TlsPublicKey> certificate_tls_key(std::string_view certificate_pem) {
     const ErrorScope errors;
     const Bio bio(BIO_new_mem_buf(certificate_pem.data(), static_cast<int>(certificate_pem.size())));
-    const Certificate certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr) : nullptr);
+    const Certificate certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr) : nullptr);
     auto out = public_key_of(certificate ? X509_get0_pubkey(certificate.get()) : nullptr);
     if (out.empty()) return fail(error::CertificateInvalid, "its key is neither P-256 nor Ed25519");
     return out;

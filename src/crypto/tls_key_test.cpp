@@ -6,6 +6,7 @@
 #include "crypto/remote_key.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/ui.h>
 
 namespace cairn::crypto {
 namespace {
@@ -62,6 +63,26 @@ TEST(TlsKey, message_is_a_certificate_verify_or_nothing) {
         }
     for (const std::size_t hash : {0, 20, 28, 33, 47, 64})
         EXPECT_FALSE(is_certificate_verify(certificate_verify(TlsSide::server, Bytes(hash, 1)))) << hash;
+}
+
+TEST(TlsKey, of_an_encrypted_certificate_is_refused_and_nobody_is_asked_at_the_terminal) {
+    static bool asked = false;
+    auto* terminal = UI_create_method("test");
+    UI_method_set_opener(terminal, [](UI*) {
+        asked = true;
+        return 0;
+    });
+    UI_set_default_method(terminal);
+    const auto key = certificate_tls_key("-----BEGIN CERTIFICATE-----\n"
+                                         "Proc-Type: 4,ENCRYPTED\n"
+                                         "DEK-Info: AES-256-CBC,000102030405060708090A0B0C0D0E0F\n\n"
+                                         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+                                         "-----END CERTIFICATE-----\n");
+    UI_set_default_method(UI_OpenSSL());
+    UI_destroy_method(terminal);
+    EXPECT_FALSE(asked);
+    ASSERT_FALSE(key);
+    EXPECT_EQ(key.error().code, error::CertificateInvalid);
 }
 
 TEST(RemoteKey, is_refused_if_it_is_of_no_known_algorithm) {

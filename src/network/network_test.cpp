@@ -2,6 +2,8 @@
 #include "base/errors/network.hpp"
 #include "network/test_network.hpp"
 
+#include <openssl/ui.h>
+
 namespace cairn::network {
 namespace {
 
@@ -196,6 +198,37 @@ TEST_F(NetworkTest, own_certificate_that_others_would_refuse_is_refused_at_start
                                crypto::SecretText(std::string(consortium().certificate(1, 1).key_pem.view()))};
     EXPECT_EQ(start(mixed, 1), id(error::KeyInvalid));
     EXPECT_EQ(start(consortium().certificate(1, 1), 9), id(error::CertificateForeign));
+}
+
+TEST_F(NetworkTest, encrypted_certificate_is_refused_and_nobody_is_asked_at_the_terminal) {
+    static bool asked = false;
+    auto* terminal = UI_create_method("test");
+    UI_method_set_opener(terminal, [](UI*) {
+        asked = true;
+        return 0;
+    });
+    UI_set_default_method(terminal);
+    const auto encrypted = [](std::string pem) {
+        const std::string_view begin = "-----BEGIN CERTIFICATE-----\n";
+        EXPECT_TRUE(pem.starts_with(begin));
+        return pem.insert(begin.size(), "Proc-Type: 4,ENCRYPTED\n"
+                                        "DEK-Info: AES-256-CBC,000102030405060708090A0B0C0D0E0F\n\n");
+    };
+    const auto key = consortium().certificate(1, 1);
+    const auto& ca = consortium().ca(1).certificate_pem;
+    for (const auto& chain : {encrypted(key.certificate_pem) + ca, key.certificate_pem + encrypted(ca)}) {
+        NetworkConfig config;
+        config.certificate_file = consortium().path("encrypted.crt");
+        Consortium::write(config.certificate_file, chain);
+        config.handshake_signer = *crypto::local_handshake_signer(key.key_pem.view());
+        config.seating.self = {1};
+        const auto started = start_network(config, consortium().genesis(), {});
+        ASSERT_FALSE(started);
+        EXPECT_EQ(started.error().code, error::CertificateInvalid) << started.error().text();
+        EXPECT_FALSE(asked);
+    }
+    UI_set_default_method(UI_OpenSSL());
+    UI_destroy_method(terminal);
 }
 
 } // namespace

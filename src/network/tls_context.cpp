@@ -26,6 +26,9 @@ int verdict_slot() {
     return slot;
 }
 
+/// Otherwise OpenSSL asks for one at the terminal, and waits.
+int no_password(char*, int, int, void*) { return -1; }
+
 std::int64_t wall_seconds() { return system_clock().wall().count() / 1000; }
 
 Result<std::string> read_text(const std::string& path) {
@@ -52,6 +55,7 @@ TlsContext::TlsContext(const Seating& seating, std::shared_ptr<const PeerTrust> 
     SSL_CTX_set_max_cert_list(native, kPeerCertificateBytesMax);
     SSL_CTX_set_verify(native, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     SSL_CTX_set_cert_verify_callback(native, &TlsContext::judge, this);
+    SSL_CTX_set_default_passwd_cb(native, no_password);
     SSL_CTX_set_msg_callback(native, &TlsContext::watch);
 }
 

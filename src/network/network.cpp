@@ -79,7 +79,9 @@ public:
     }
     void judge_again() override {
         asio::post(io_, [this] {
-            if (!stopping_) judge_connections();
+            if (stopping_) return;
+            renewal_.try_again();
+            judge_connections();
         });
     }
     void accuse(ValidatorIndex peer, const Error& error) override {

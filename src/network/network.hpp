@@ -77,8 +77,9 @@ struct NetworkTuning {
     std::array<Rate, kStreams> read_bytes{Rate{32u << 20, 64u << 20}, Rate{256u << 20, 512u << 20},
                                           Rate{256u << 20, 512u << 20}};
     std::array<Rate, kStreams> read_frames{Rate{20'000, 40'000}, Rate{20'000, 40'000}, Rate{2'000, 4'000}};
-    Milliseconds ban{60'000};          // first ban, 0: never; each further one lasts twice as long, at most 64 times
-    Milliseconds renewal_check{1'000}; // looks whether the certificate file has changed
+    Milliseconds ban{60'000};           // first ban, 0: never; each further one lasts twice as long, at most 64 times
+    Milliseconds renewal_check{1'000};  // looks whether the certificate file has changed
+    Milliseconds renewal_retry{60'000}; // tries a refused one again
     Milliseconds judgement_interval{30'000}; // live connections are judged anew, also without a change of trust
     std::uint64_t rekey_bytes = std::uint64_t{1} << 35; // new TLS traffic keys after so many bytes
     /// TLS messages of a peer after the handshake: new traffic keys, of which an honest one sends few, and session tickets, of which
@@ -149,7 +150,7 @@ struct NetworkCounters {
     std::uint64_t silent_cut = 0;         // PeerSilent
     std::uint64_t certificates_cut = 0;   // live connections whose certificate is revoked, expired or trusted no more
     std::uint64_t renewals = 0;           // own certificates taken into use while running
-    std::uint64_t renewals_refused = 0;   // changed certificate files that would not be accepted
+    std::uint64_t renewals_refused = 0;   // changed certificate files that would not be accepted, once for each reason
     std::uint64_t visits = 0;             // of former validators
     std::uint64_t visits_refused = 0;     // VisitRefused
     std::uint64_t replaced = 0;           // connections replaced by a newer one of the same peer and stream
@@ -188,7 +189,7 @@ public:
     virtual std::uint16_t port() const = 0;
     virtual NetworkCounters counters() const { return {}; }
     virtual OwnCertificate certificate() const { return {}; }
-    /// Trust has changed: judges the certificate behind each live connection again, soon.
+    /// Trust has changed: judges the certificate behind each live connection again, soon, and a refused renewal of the own one.
     virtual void judge_again() {}
     /// The peer sent, over its own authenticated connection, what proves that it is faulty: counts towards a ban.
     virtual void accuse(ValidatorIndex, const Error&) {}

@@ -2,6 +2,8 @@
 
 #include "base/log.hpp"
 
+#include <utility>
+
 #include <sys/stat.h>
 
 namespace cairn::network {
@@ -41,13 +43,19 @@ void Renewal::check(Microseconds time) {
     if (time - checked_ < config_.tuning.renewal_check) return;
     checked_ = time;
     auto mark = mark_of_file();
-    if (mark.empty() || mark == mark_) return;
+    if (mark.empty()) return;
+    const bool changed = mark != mark_;
+    if (!changed && (refusal_.empty() || time < retry_)) return;
     mark_ = std::move(mark);
+    retry_ = time + config_.tuning.renewal_retry;
+    const auto before = std::exchange(refusal_, {});
     auto renewed = TlsContext::open(config_, seating_, trust_);
     if (!renewed) {
+        refusal_ = renewed.error().text();
+        if (!changed && refusal_ == before) return;
         events_.count(&NetworkCounters::renewals_refused);
         log(LogLevel::warning, "network", "changed certificate refused, the old one stays in use",
-            {{"error", renewed.error().text()}});
+            {{"error", refusal_}});
         return;
     }
     if ((*renewed)->fingerprint() == tls_->fingerprint()) return;

@@ -14,8 +14,10 @@ public:
 
     /// Before there is a thread. As TlsContext::open.
     Status open();
-    /// Looks at the file, unless it did so a moment ago.
+    /// Looks at the file, unless it did so a moment ago. What was refused is tried again after a while: trust may have changed.
     void check(Microseconds time);
+    /// Trust has changed: what was refused is tried at the next check.
+    void try_again() { retry_ = {}; }
     /// For new handshakes; older connections hold theirs.
     const std::shared_ptr<TlsContext>& tls() const { return tls_; }
     /// Any thread.
@@ -31,6 +33,8 @@ private:
     Events& events_;
     std::shared_ptr<TlsContext> tls_;
     std::string mark_;
+    std::string refusal_; // of the file as it is now; empty if it was not refused
+    Microseconds retry_{};
     Microseconds checked_{};
     mutable std::mutex mutex_;
     OwnCertificate own_; // guarded by mutex_

@@ -21,7 +21,13 @@ public:
     }
     std::vector<Bytes> cas_of(std::string_view organisation) const override {
         const std::lock_guard lock(mutex_);
+        ++asked_;
         return cas_.at(std::string(organisation));
+    }
+    /// How often somebody wanted to know whom an organisation's CA certifies.
+    std::size_t asked() const {
+        const std::lock_guard lock(mutex_);
+        return asked_;
     }
     bool is_revoked(std::string_view, const Hash256& id) const override {
         const std::lock_guard lock(mutex_);
@@ -44,6 +50,7 @@ private:
     mutable std::mutex mutex_;
     std::map<std::string, std::vector<Bytes>> cas_;
     std::set<Hash256> revoked_;
+    mutable std::size_t asked_ = 0;
 };
 
 NetworkTuning quick() {
@@ -236,6 +243,35 @@ TEST_F(TrustTest, a_renewal_that_others_would_refuse_is_not_taken_into_use) {
     EXPECT_EQ(node->network().counters().renewals, 0u);
     TlsClient client(node->port(), consortium.certificate(0, 0));
     EXPECT_TRUE(client.say_hello(consortium, Stream::consensus));
+}
+
+TEST_F(TrustTest, a_refused_renewal_is_taken_into_use_once_its_ca_is_trusted) {
+    const auto fresh = *crypto::create_ca("D", consortium.validity(), crypto::system_random());
+    const auto leaf = *crypto::issue_node_certificate(fresh, {"D", "node-D", Consortium::consensus_key(3)},
+                                                      consortium.validity(), crypto::system_random());
+    const auto original = crypto::read_secret_file(consortium.key_file(3));
+    std::ifstream file(consortium.certificate_file(3));
+    const std::string original_pem{std::istreambuf_iterator<char>(file), {}};
+    for (const bool told : {true, false}) {
+        auto tuning = quick();
+        tuning.renewal_retry = told ? Milliseconds(3'600'000) : Milliseconds(20);
+        trust = std::make_shared<MovableTrust>(consortium.genesis());
+        replace(consortium.key_file(3), original->view());
+        replace(consortium.certificate_file(3), original_pem);
+        const auto node = last_node(tuning);
+        install(3, leaf, fresh);
+        ASSERT_TRUE(eventually([&] { return node->network().counters().renewals_refused == 1; }));
+        if (!told) { // it tries by itself, and says the same reason once
+            const auto asked = trust->asked();
+            ASSERT_TRUE(eventually([&] { return trust->asked() >= asked + 2; }));
+        }
+        trust->trust("D", fresh);
+        if (told) node->network().judge_again();
+        EXPECT_TRUE(eventually([&] { return node->network().counters().renewals == 1; })) << told;
+        EXPECT_EQ(node->network().certificate().fingerprint,
+                  crypto::inspect_certificate(leaf.certificate_pem)->fingerprint);
+        EXPECT_EQ(node->network().counters().renewals_refused, 1u);
+    }
 }
 
 TEST_F(TrustTest, a_ca_rolls_over_in_three_stages_without_losing_a_connection) {

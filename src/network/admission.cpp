@@ -27,20 +27,20 @@ Sources::Source& Sources::find(const SourceKey& key, const std::string& address,
     return sources_.emplace(key, Source{address, TokenBucket(tuning_.handshakes_per_source, now), 0, 0}).first->second;
 }
 
-bool Sources::begin(const SourceKey& key, const std::string& address, Microseconds now) {
+std::optional<Sources::Counted> Sources::begin(const SourceKey& key, const std::string& address, Microseconds now) {
     auto& source = find(key, address, now);
     if (source.half_open >= tuning_.half_open_per_source_max || !source.bucket.take(1, now)) {
         ++source.refused;
-        return false;
+        return std::nullopt;
     }
     ++source.half_open;
-    return true;
+    const bool shared = overflow_ && &source == &*overflow_;
+    return Counted{shared ? std::nullopt : std::optional(key)};
 }
 
-void Sources::done(const SourceKey& key) {
-    const auto found = sources_.find(key);
-    auto* source = found != sources_.end() ? &found->second : overflow_ ? &*overflow_ : nullptr;
-    if (source != nullptr && source->half_open > 0) --source->half_open;
+void Sources::done(const Counted& counted) {
+    auto& source = counted.source ? sources_.at(*counted.source) : *overflow_; // neither goes while it counts one
+    --source.half_open;
 }
 
 std::vector<ThrottledSource> Sources::throttled() const {

@@ -22,9 +22,14 @@ class Sources {
 public:
     explicit Sources(const NetworkTuning& tuning) : tuning_(tuning) {}
 
-    /// Whether a connection of this source may begin its handshake; then it counts as half open until `done`.
-    bool begin(const SourceKey& source, const std::string& address, Microseconds now);
-    void done(const SourceKey& source);
+    /// Where a half-open connection counts: a source that shared a budget may have one of its own when the connection ends.
+    struct Counted {
+        std::optional<SourceKey> source; // nothing: with all that share a budget
+    };
+    /// Nothing: a connection of this source may not begin its handshake. Otherwise it counts as half open until `done`.
+    std::optional<Counted> begin(const SourceKey& source, const std::string& address, Microseconds now);
+    /// Once for each that has begun.
+    void done(const Counted& counted);
 
     /// Sources with refusals that are still remembered, most refused first.
     std::vector<ThrottledSource> throttled() const;

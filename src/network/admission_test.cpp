@@ -20,9 +20,9 @@ protected:
     std::size_t begin(Sources& sources, std::uint8_t number, std::size_t count, Microseconds now = {}) {
         std::size_t begun = 0;
         for (; count > 0; --count)
-            if (sources.begin(source(number), std::to_string(number), now)) {
+            if (const auto counted = sources.begin(source(number), std::to_string(number), now)) {
                 ++begun;
-                sources.done(source(number));
+                sources.done(*counted);
             }
         return begun;
     }
@@ -49,11 +49,30 @@ TEST_F(AdmissionTest, source_may_begin_its_burst_and_then_its_rate) {
 TEST_F(AdmissionTest, half_open_connections_of_one_source_are_few) {
     tuning.half_open_per_source_max = 2;
     Sources sources(tuning);
-    EXPECT_TRUE(sources.begin(source(1), "1", {}));
+    const auto first = sources.begin(source(1), "1", {});
+    ASSERT_TRUE(first);
     EXPECT_TRUE(sources.begin(source(1), "1", {}));
     EXPECT_FALSE(sources.begin(source(1), "1", {}));
-    sources.done(source(1));
+    sources.done(*first);
     EXPECT_TRUE(sources.begin(source(1), "1", {}));
+}
+
+TEST_F(AdmissionTest, half_open_connection_ends_where_it_was_counted) {
+    tuning.half_open_per_source_max = 1;
+    Sources sources(tuning);
+    for (std::uint8_t i = 0; i < 3; ++i) begin(sources, i, 1);
+    const auto shared = sources.begin(source(9), "9", {});
+    ASSERT_TRUE(shared);
+    EXPECT_FALSE(sources.begin(source(10), "10", {})) << "with all that share the budget";
+    const auto own = sources.begin(source(9), "9", seconds{100});
+    ASSERT_TRUE(own) << "the others were quiet: it has a budget of its own now";
+    sources.done(*shared);
+    EXPECT_FALSE(sources.begin(source(9), "9", seconds{100})) << "its own is still open";
+    sources.done(*own);
+    EXPECT_EQ(begin(sources, 9, 1, seconds{100}), 1u);
+    for (std::uint8_t i = 20; i < 22; ++i) begin(sources, i, 1, seconds{100});
+    EXPECT_EQ(sources.size(), 3u);
+    EXPECT_EQ(begin(sources, 30, 1, seconds{100}), 1u) << "none of those that share is open";
 }
 
 TEST_F(AdmissionTest, table_of_sources_is_bounded) {

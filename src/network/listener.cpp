@@ -75,13 +75,14 @@ bool Listener::admit(tcp::socket socket) {
     error_code code;
     const auto endpoint = socket.remote_endpoint(code);
     if (code) return false; // gone already
-    const auto source = source_of(endpoint.address());
+    std::optional<Sources::Counted> counted;
     {
         const std::lock_guard lock(mutex_);
-        if (!sources_.begin(source, endpoint.address().to_string(), now())) {
-            events_.count(&NetworkCounters::handshakes_throttled);
-            return false;
-        }
+        counted = sources_.begin(source_of(endpoint.address()), endpoint.address().to_string(), now());
+    }
+    if (!counted) {
+        events_.count(&NetworkCounters::handshakes_throttled);
+        return false;
     }
     if (half_open_.size() >= tuning_.half_open_max) {
         events_.count(&NetworkCounters::half_open_evicted);
@@ -91,7 +92,7 @@ bool Listener::admit(tcp::socket socket) {
     }
     events_.count(&NetworkCounters::accepted);
     const auto connection = make_(std::move(socket));
-    half_open_.push_back({connection, source});
+    half_open_.push_back({connection, *counted});
     connection->accept();
     return true;
 }
@@ -100,10 +101,10 @@ void Listener::done(const Connection& connection) {
     const auto found =
         std::ranges::find_if(half_open_, [&](const auto& one) { return one.connection.get() == &connection; });
     if (found == half_open_.end()) return;
-    const auto source = found->source;
+    const auto counted = found->counted;
     half_open_.erase(found);
     const std::lock_guard lock(mutex_);
-    sources_.done(source);
+    sources_.done(counted);
 }
 
 std::vector<ThrottledSource> Listener::throttled() const {

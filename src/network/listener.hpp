@@ -34,7 +34,7 @@ private:
 
     struct HalfOpen {
         std::shared_ptr<Connection> connection;
-        SourceKey source;
+        Sources::Counted counted;
     };
     const NetworkTuning& tuning_;
     Events& events_;

@@ -106,7 +106,7 @@ void Connection::read_after_pause(std::size_t bytes) {
     read_timer_.async_wait([self = shared_from_this()](const error_code& code) {
         if (self->closed_ || code) return;
         self->last_read_ = now(); // it was this side that did not listen
-        self->read();
+        self->read_after_pause(0);
     });
 }
 

@@ -31,7 +31,8 @@ public:
         virtual std::vector<Frame> next_frames(Connection& connection, std::size_t bytes_max) = 0;
         /// What next_frames gave is with the operating system now.
         virtual void on_written(Connection& connection, std::size_t frames, std::size_t bytes) = 0;
-        /// After each read of a ready connection: how long to wait before the next one.
+        /// After each read of a ready connection: how long to wait before it asks again, then without frames and bytes; nothing is
+        /// read before the answer is zero.
         virtual Microseconds read_pause(Connection& connection, std::size_t frames, std::size_t bytes) = 0;
 
     protected:

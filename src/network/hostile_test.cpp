@@ -357,6 +357,21 @@ TEST_F(HostileTest, fast_sender_is_slowed_down_and_loses_nothing) {
     EXPECT_GT(node->state_of(0).read_pauses, 0u);
 }
 
+TEST_F(HostileTest, sender_far_above_its_budget_waits_until_it_has_flowed_in_again) {
+    auto tuning = quick();
+    tuning.read_frames[0] = {1, 1};
+    const auto node = last_node(tuning);
+    const auto begun = system_clock().monotonic();
+    auto fast = member(*node, Stream::consensus); // its hello is the first frame
+    Bytes three;
+    for (int i = 0; i < 3; ++i) append(three, encode_frame_header({FrameKind::message, 1, 0}));
+    ASSERT_TRUE(fast->send(three)); // one TLS record, and so one read
+    ASSERT_TRUE(fast->send_frame(FrameKind::message, 2, {}));
+    EXPECT_TRUE(eventually([&] { return node->received_count() == 4; }));
+    EXPECT_GE(system_clock().monotonic() - begun, std::chrono::milliseconds(3'900)) << "a second for each of four";
+    EXPECT_TRUE(eventually([&] { return node->state_of(0).read_pauses == 3; })) << "hello, the three, the last";
+}
+
 TEST_F(HostileTest, silent_strangers_are_limited_in_number) {
     auto tuning = quick();
     tuning.half_open_max = 8;

@@ -8,7 +8,7 @@
 namespace cairn::network {
 namespace {
 
-constexpr Microseconds kReadPauseMax{1'000'000};
+constexpr Microseconds kReadPauseMax{1'000'000}; // then it asks again; silence must not be taken for the peer's
 
 std::size_t size_of(const Frame& frame) { return kFrameHeaderBytes + (frame.payload ? frame.payload->size() : 0); }
 
@@ -225,7 +225,7 @@ Microseconds Seats::read_pause(Connection& connection, std::size_t frames, std::
     link.bytes_in.charge(bytes, time);
     link.frames_in.charge(frames, time);
     const auto pause = std::max(link.bytes_in.wait_for(1, time), link.frames_in.wait_for(1, time));
-    if (pause > Microseconds{0}) {
+    if (pause > Microseconds{0} && bytes != 0) { // otherwise it goes on
         const std::lock_guard lock(mutex_);
         ++(*this)[*connection.peer()].state.read_pauses;
     }

@@ -114,7 +114,7 @@ void Connection::read_after_pause(std::size_t bytes) {
 void Connection::on_control() {
     if (controls_.take(1, now())) return;
     asio::post(stream_socket_.get_executor(), [self = shared_from_this()] {
-        self->close({error::FrameInvalid, "changes its TLS keys again and again"});
+        self->close({error::FrameInvalid, "sends TLS key updates or session tickets again and again"});
     });
 }
 

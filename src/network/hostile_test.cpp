@@ -337,6 +337,66 @@ TEST_F(HostileTest, key_updates_without_end_cut_the_connection_and_count_against
     expect_serving(*node);
 }
 
+/// Validator 3, which waits to be dialled and serves one connection by hand.
+class DialledMember {
+public:
+    explicit DialledMember(const Consortium& consortium)
+        : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), context_(SSL_CTX_new(TLS_server_method())) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t length = sizeof address;
+        EXPECT_EQ(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), length), 0);
+        EXPECT_EQ(::listen(listener_, 64), 0);
+        ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
+        port_ = ntohs(address.sin_port);
+        SSL_CTX_set_num_tickets(context_, 0);
+        EXPECT_EQ(SSL_CTX_use_certificate_chain_file(context_, consortium.certificate_file(3).c_str()), 1);
+        EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context_, consortium.key_file(3).c_str(), SSL_FILETYPE_PEM), 1);
+        ssl_ = SSL_new(context_);
+    }
+    ~DialledMember() {
+        SSL_free(ssl_);
+        SSL_CTX_free(context_);
+        ::close(socket_);
+        ::close(listener_);
+    }
+    DialledMember(const DialledMember&) = delete;
+    DialledMember& operator=(const DialledMember&) = delete;
+
+    std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+    /// Answers the hello with the same.
+    bool serve() {
+        socket_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        SSL_set_fd(ssl_, socket_);
+        Bytes hello(kFrameHeaderBytes + Hello::kBytes);
+        return SSL_accept(ssl_) == 1 && SSL_read(ssl_, hello.data(), static_cast<int>(hello.size())) > 0 && send(hello);
+    }
+    bool send(BytesView bytes) { return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0; }
+    bool send_ticket() { return SSL_new_session_ticket(ssl_) == 1 && SSL_do_handshake(ssl_) == 1; }
+
+private:
+    int listener_;
+    int socket_ = -1;
+    std::uint16_t port_ = 0;
+    SSL_CTX* context_;
+    SSL* ssl_ = nullptr;
+};
+
+TEST_F(HostileTest, session_tickets_without_end_cut_the_connection_too) {
+    auto tuning = quick();
+    tuning.tls_controls = {0, 16};
+    DialledMember generous(consortium());
+    Node first(consortium(), 0, {{ValidatorIndex{3}, generous.address()}}, tuning);
+    ASSERT_TRUE(generous.serve());
+    for (int i = 0; i < 16; ++i) ASSERT_TRUE(generous.send_ticket());
+    EXPECT_TRUE(generous.send(encode_frame_header({FrameKind::message, 1, 0})));
+    EXPECT_TRUE(eventually([&] { return first.received_count() == 1; })) << "limit";
+    EXPECT_EQ(first.network().counters().frames_invalid, 0u);
+    generous.send_ticket(); // limit + 1
+    EXPECT_TRUE(counter_is(first, &NetworkCounters::frames_invalid, 1));
+}
+
 TEST_F(HostileTest, accusations_of_the_core_ban_too) {
     auto tuning = quick();
     tuning.ban = Milliseconds(3'600'000);

@@ -286,16 +286,6 @@ Result<std::string> evidence_directory(const Invocation& invocation) {
     return *out;
 }
 
-/// The open incident of this key, if there is one: then this run goes on with it.
-Result<std::optional<IncidentView>> find_open(RpcClient& rpc, const Hash256& id) {
-    CRN_TRY(count, incident_count(rpc));
-    for (std::uint64_t i = count; i-- > 0;) {
-        CRN_TRY(entry, read_incident(rpc, i));
-        if (entry.key == id && entry.closed_at == 0) return std::optional{entry};
-    }
-    return std::optional<IncidentView>{};
-}
-
 std::vector<ReplacementStep> replace(Case& of) {
     auto steps = replace_key(of.invocation, of.rpc, of.sender,
                              {.key = of.key,
@@ -327,29 +317,24 @@ Status incident_open(Invocation& invocation) {
         CRN_CHECK(send_keys(invocation, rpc, sender, "register(bytes32,uint8,uint64,uint64,bool)",
                             {id, static_cast<std::uint8_t>(certified->key_class), 0, 0, 1}));
     const auto start = clock.monotonic();
-    CRN_TRY(open, find_open(rpc, id));
-    const bool is_resumed = open.has_value();
-    std::uint64_t blocks = 0; // until it was stopped, if it is stopped now
-    if (!open) {
-        CRN_TRY(before_text, rpc.call("eth_blockNumber"));
-        CRN_TRY(before, quantity_u64(before_text, "the height"));
-        CRN_TRY(receipt, send_keys(invocation, rpc, sender, "openIncident(bytes32,uint64,string)",
-                                   {id, since, invocation.flag_or("reason", "")}));
-        static_cast<void>(receipt);
-        CRN_TRY(opened, find_open(rpc, id));
-        if (!opened) return fail(error::CliRpcInvalid, rpc.url() + " does not show the incident that it has taken");
-        open = opened;
-        blocks = open->opened_at - std::min(open->opened_at, before);
-    }
-    const auto block = open->opened_at;
+    CRN_TRY(before_text, rpc.call("eth_blockNumber"));
+    CRN_TRY(before, quantity_u64(before_text, "the height"));
+    CRN_TRY(opened, open_incident(invocation, rpc, sender, id, since, invocation.flag_or("reason", "")));
+    CRN_TRY(incident, read_incident(rpc, opened.number));
+    if (incident.key != id)
+        return fail(error::CliRpcInvalid, rpc.url() + " does not show the incident that it has taken");
+    const bool is_resumed = !opened.is_new;
+    const auto block = incident.opened_at;
+    // Until it was stopped, if it is stopped now.
+    const auto blocks = is_resumed ? 0 : block - std::min(block, before);
     CRN_TRY(key, read_key(rpc, id));
-    CRN_TRY(steps, steps_of(rpc, *open));
+    CRN_TRY(steps, steps_of(rpc, incident));
     Case of{.invocation = invocation,
             .rpc = rpc,
             .sender = sender,
-            .number = open->number,
+            .number = opened.number,
             .key = key,
-            .incident = *open,
+            .incident = incident,
             .files = {},
             .steps = std::move(steps)};
     // First that it is stopped everywhere: all else can wait.

@@ -19,6 +19,8 @@ using codec::AbiValue;
 using nlohmann::json;
 
 constexpr std::uint64_t kLogBlocks = 10'000; // what a node searches for one request unless it is told otherwise
+constexpr std::string_view kOpenIncident = "openIncident(bytes32,uint64,string)";
+constexpr std::string_view kIncidentIsOpen = "IncidentIsOpen(uint256)";
 constexpr std::string_view kKeyTuple = "((address,uint8,uint8,uint32,uint64,uint64,uint64,uint64,bytes32,bytes32))";
 
 /// The contract's own errors in words.
@@ -37,7 +39,7 @@ constexpr std::pair<std::string_view, std::string_view> kReasons[] = {
     {"ResetPending(address)", "a reset of this account waits already"},
     {"TooEarly(uint256,uint256)", "the delay is not over"},
     {"IncidentUnknown(uint256)", "no open incident has this number"},
-    {"IncidentIsOpen(uint256)", "an incident on this key is open already: cairn key incident list"},
+    {kIncidentIsOpen, "an incident on this key is open already: cairn key incident list"},
     {"KeyStillSigns(bytes32)", "the quarantine would end by itself: replace the key, or let more than half confirm it"},
     {"QuarantineUsed(bytes32)", "this organisation has stopped this key alone before; now more than half must agree"},
     {"NotAuthorised(address)", "the sending account is neither the key's owner nor an organisation's administrator"},
@@ -54,6 +56,23 @@ std::string reason_of(const std::string& revert_data) {
 }
 
 std::uint64_t number_at(const AbiValue::List& list, std::size_t i) { return list[i].number().low(); }
+
+/// The incident that is open on the key: asked for another one, the contract names it. Nothing if it refuses for another reason, or would
+/// open one.
+std::optional<std::uint64_t> open_incident_on(RpcClient& rpc, const Address& asker, const Hash256& id) {
+    const auto data = to_hex(keys_call(kOpenIncident, {id, 0, ""}));
+    const auto answer = rpc.call(
+        "eth_call",
+        {{{"from", to_hex(asker)}, {"to", to_hex(ledger::kKeysContract)}, {"data", data}, {"input", data}}, "latest"});
+    if (answer || answer.error().code != error::CliReverted) return std::nullopt;
+    const auto told = from_hex(rpc.revert_data());
+    const auto selector = ledger::selector_of(kIncidentIsOpen);
+    if (!told || told->size() < selector.size() || !std::equal(selector.begin(), selector.end(), told->begin()))
+        return std::nullopt;
+    const auto values = codec::abi_decode("(uint256)", BytesView{*told}.subspan(selector.size()));
+    if (!values || !(*values)[0].number().fits_u64()) return std::nullopt;
+    return number_at(*values, 0);
+}
 
 } // namespace
 
@@ -212,6 +231,32 @@ json to_json(const IncidentView& incident) {
             {"since", incident.since},
             {"steps", incident.steps},
             {"evidence", to_hex(incident.evidence)}};
+}
+
+Result<OpenedIncident> open_incident(const Invocation& invocation, RpcClient& rpc, const Sender& sender,
+                                     const Hash256& id, std::uint64_t since, const std::string& reason) {
+    if (const auto open = open_incident_on(rpc, sender.address, id)) return OpenedIncident{*open, false};
+    const auto receipt = send_keys(invocation, rpc, sender, kOpenIncident, {id, since, reason});
+    if (!receipt) {
+        // An earlier run's transaction, or somebody else's, may have come first.
+        if (receipt.error().code == error::CliReverted)
+            if (const auto open = open_incident_on(rpc, sender.address, id)) return OpenedIncident{*open, false};
+        return std::unexpected(receipt.error());
+    }
+    const auto topic = to_hex(ledger::event_topic("IncidentOpened(uint256,bytes32,uint64,string)"));
+    for (const auto& log : receipt->value("logs", json::array())) {
+        const auto topics = log.is_object() ? log.value("topics", json::array()) : json::array();
+        if (text_of(log, "address") != to_hex(ledger::kKeysContract) || topics.size() != 3 || topics[0] != topic ||
+            topics[2] != to_hex(id) || !topics[1].is_string())
+            continue;
+        const auto word = fixed_from_hex<Hash256>(topics[1].get<std::string>());
+        const auto number = word ? from_big_endian(*word) : U256{};
+        if (word && number.fits_u64()) return OpenedIncident{number.low(), true};
+    }
+    if (receipt->contains("logs"))
+        return fail(error::CliRpcInvalid, rpc.url() + " does not tell the number of the incident that it has taken");
+    return fail(error::CliPrecondition, "transaction " + text_of(*receipt, "transactionHash") +
+                                            " is sent and not waited for; the same command without --async goes on");
 }
 
 Result<Possession> prove_possession(RpcClient& rpc, const Address& account, const crypto::AccountKey& key) {

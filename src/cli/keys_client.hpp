@@ -52,6 +52,14 @@ Result<nlohmann::json> key_events(RpcClient& rpc, const nlohmann::json& topics, 
 Result<std::uint64_t> incident_count(RpcClient& rpc);
 Result<IncidentView> read_incident(RpcClient& rpc, std::uint64_t number);
 nlohmann::json to_json(const IncidentView& incident);
+struct OpenedIncident {
+    std::uint64_t number = 0;
+    bool is_new = false; // false: it was open before
+};
+/// Stops the key and opens an incident on it, or finds the one that is open. Asks for no other incident: anybody may have made many, and
+/// the key must be stopped first. CliReverted in the contract's words, CliPrecondition with --async.
+Result<OpenedIncident> open_incident(const Invocation& invocation, RpcClient& rpc, const Sender& sender,
+                                     const Hash256& id, std::uint64_t since, const std::string& reason);
 
 /// Calls a view; the decoded outputs.
 Result<codec::AbiValue::List> view_keys(RpcClient& rpc, std::string_view signature,

@@ -1,7 +1,9 @@
+#include "cli/config.hpp"
 #include "cli/files.hpp"
 #include "cli/invocation.hpp"
 #include "cli/keys_client.hpp"
 #include "cli/test_terminal.hpp"
+#include "cli/test_versioned_node.hpp"
 #include "rpc/http_server.hpp"
 #include "rpc/instant_chain.hpp"
 #include "rpc/server.hpp"
@@ -132,6 +134,53 @@ TEST_F(KeyIncident, stops_the_key_first_however_many_incidents_there_are) {
     EXPECT_EQ(printed()["resumed"], true);
     EXPECT_EQ(printed()["blocks_until_stopped"], 0);
     EXPECT_LE(requests_with(node->asked(), reading), 2u);
+}
+
+TEST_F(KeyIncident, of_a_storage_root_ends_only_when_what_was_current_then_opens_nothing) {
+    const Hash256 key{{0x52}};
+    send_to_keys("register(bytes32,uint8,uint64,uint64,bool)",
+                 {key, static_cast<std::uint8_t>(ledger::KeyClass::storage_root), 0, 0, 1});
+    const auto config = directory.file("node.toml");
+    ASSERT_TRUE(write_file(config,
+                           "[node]\ndata_dir=\".\"\ngenesis=\"g\"\nkeys=\"k\"\n[network]\nlisten=\"127.0.0.1:1\"\n"
+                           "tls_certificate=\"c\"\n",
+                           Access::shared, Existing::refuse));
+    // Rotated once, long ago.
+    VersionedNode local{read_node_config(config)->node.data_dir, {"destroyed", "current"}};
+    const auto storage = [&] {
+        const auto document = printed();
+        for (const auto& probe : document["probes"])
+            if (probe["interface"] == "storage") return probe["outcome"].get<std::string>();
+        return std::string{"no such probe"};
+    };
+    const std::vector<std::string> here{"--config", config};
+    const auto finish = [&](const std::string& action, const std::string& evidence) {
+        std::vector<std::string> words{action, "0", "--config", config};
+        if (!evidence.empty()) words.insert(words.end(), {"--out", directory.file(evidence)});
+        if (action == "close") words.insert(words.end(), {"--key-file", directory.file("administrator.key")});
+        return run_incident(std::move(words));
+    };
+    EXPECT_NE(open(to_hex(key), here), 0);
+    EXPECT_EQ(storage(), "accepted");
+    EXPECT_NE(finish("close", "evidence"), 0);
+    EXPECT_EQ(storage(), "accepted");
+
+    // Rotated again: a repeated run changes nothing of what was there first.
+    local.become({"destroyed", "superseded", "current"});
+    EXPECT_NE(open(to_hex(key), here), 0);
+    EXPECT_EQ(storage(), "accepted");
+    local.become({"destroyed", "destroyed", "current"});
+    EXPECT_EQ(finish("probe", "evidence"), 0) << terminal->out.str();
+    EXPECT_EQ(storage(), "refused");
+    EXPECT_NE(finish("probe", ""), 0);
+    EXPECT_EQ(storage(), "unclear");
+    EXPECT_NE(finish("close", "elsewhere"), 0);
+    EXPECT_EQ(storage(), "unclear");
+    ASSERT_EQ(finish("close", "evidence"), 0) << terminal->out.str() << terminal->err.str();
+    EXPECT_EQ(storage(), "refused");
+    EXPECT_EQ(run_incident({"verify", directory.file("evidence")}), 0) << terminal->err.str();
+    const auto manifest = json::parse(read_file(directory.file("evidence/manifest.json")).value());
+    EXPECT_TRUE(manifest["files"].contains("versions.json"));
 }
 
 TEST_F(KeyIncident, says_in_the_contracts_words_why_none_can_be_opened) {

@@ -33,6 +33,8 @@ constexpr const char* kOwnersStep = "owners notified";
 constexpr const char* kProbesStep = "probes";
 constexpr const char* kReplacementStep = "replacement";
 constexpr const char* kVerifiedStep = "verified";
+constexpr const char* kVersionsStep = "versions of storage keys";
+constexpr std::size_t kVersionsBytesMax = 1u << 20;
 
 std::vector<std::string> nodes_of(const Invocation& invocation, const RpcClient& rpc) {
     auto nodes = invocation.all("node");
@@ -128,6 +130,7 @@ struct Case {
     std::map<std::string, json> files;
     json steps = json::array();
     std::vector<Probe> probes;
+    NotedVersions versions; // of this machine's storage and backup keys when the incident was opened
 
     static std::string digest_of(const json& content) {
         return to_hex(crypto::sha256(as_bytes(content.dump(2) + "\n")));
@@ -167,6 +170,32 @@ struct Case {
 
 /// The sender cannot note steps if its own key is the one that was stopped.
 bool can_note(const Case& of) { return ledger::account_key_id(of.sender.address) != of.key.id; }
+
+bool has_versions(const Case& of) { return of.key.head.key_class == ledger::KeyClass::storage_root; }
+
+/// What an earlier run has left in the directory, if it is of this incident.
+void read_versions(Case& of, const std::string& directory) {
+    const std::string file{kVersionsFile};
+    const auto text = has_versions(of) ? read_file(directory + "/" + file, kVersionsBytesMax) : std::string{};
+    auto noted = text ? NotedVersions::from_json(*text, of.number, of.key.id) : std::nullopt;
+    if (!noted) return;
+    of.versions = *std::move(noted);
+    of.files[file] = of.versions.to_json(of.number, of.key.id);
+}
+
+/// On disk before anything else is asked: what is made from now on is not the thief's. The first note stays, also after a kill. One
+/// that was lost is made anew, and then asks for more than it must: one more rotation.
+Status note_versions(Case& of, const std::string& directory) {
+    if (!has_versions(of)) return {};
+    read_versions(of, directory);
+    of.versions.add(data_dirs_of(of.invocation));
+    const std::string file{kVersionsFile};
+    auto content = of.versions.to_json(of.number, of.key.id);
+    if (of.files[file] == content) return {};
+    of.files[file] = std::move(content);
+    CRN_CHECK(make_directory(directory, Access::secret));
+    return write_file(directory + "/" + file, of.files[file].dump(2) + "\n", Access::secret, Existing::replace);
+}
 
 Status find_impact(Case& of) {
     CRN_TRY(impact, of.rpc.call("cairn_keyImpact", {to_hex(of.key.id), to_quantity(U256{of.incident.since})}));
@@ -219,18 +248,20 @@ Status probe(Case& of, std::uint64_t since) {
                          .data_dirs = data_dirs_of(of.invocation),
                          .old_key = old_key,
                          .old_identity = of.invocation.flag_or("old-identity", ""),
-                         .since = since};
+                         .since = since,
+                         .versions = of.versions};
     const auto& clock = system_clock();
     const auto start = clock.monotonic();
     for (;;) {
         of.probes = probe_key(plan, {});
         const auto elapsed = clock.monotonic() - start;
-        // A use in a block stays; a connection is about to be cut, and a node that is a block behind is about to refuse.
-        const bool used = std::ranges::any_of(of.probes, [](const Probe& one) {
-            return one.outcome == ProbeOutcome::accepted && one.interface != "client" && one.interface != "peer" &&
-                   one.interface != "admin";
+        // A use in a block stays, and a version of a key that opens; a connection is about to be cut, and a node that is a block behind is
+        // about to refuse.
+        const bool stays = std::ranges::any_of(of.probes, [](const Probe& one) {
+            return (one.outcome == ProbeOutcome::accepted || one.outcome == ProbeOutcome::unclear) &&
+                   one.interface != "client" && one.interface != "peer" && one.interface != "admin";
         });
-        if (all_refused(of.probes) || used || elapsed >= kProbePatience) break;
+        if (all_refused(of.probes) || stays || elapsed >= kProbePatience) break;
         std::this_thread::sleep_for(kProbePause);
     }
     of.files["probes.json"] = {{"probes", to_json(of.probes)}, {"all_refused", all_refused(of.probes)}};
@@ -337,12 +368,14 @@ Status incident_open(Invocation& invocation) {
             .incident = incident,
             .files = {},
             .steps = std::move(steps)};
+    CRN_CHECK(note_versions(of, directory));
     // First that it is stopped everywhere: all else can wait.
     CRN_CHECK(probe(of, first_without_use(key, block)));
     const auto effective = std::chrono::duration_cast<Milliseconds>(clock.monotonic() - start);
     CRN_CHECK(find_impact(of));
     CRN_CHECK(find_owners(of));
     if (can_note(of)) {
+        if (has_versions(of)) CRN_CHECK(of.note(directory, kVersionsStep, std::string{kVersionsFile}));
         CRN_CHECK(of.note_once(directory, kImpactStep, "impact.json"));
         CRN_CHECK(of.note_once(directory, kOwnersStep, "owners.json"));
         CRN_CHECK(of.note_once(directory, kProbesStep, "probes.json"));
@@ -404,6 +437,7 @@ Status incident_close(Invocation& invocation) {
             .files = {}};
     CRN_TRY(steps, steps_of(rpc, incident));
     of.steps = std::move(steps);
+    read_versions(of, directory);
     // A replacement that everybody has approved is carried out now.
     bool is_pending = false;
     if (key.head.key_class == ledger::KeyClass::account) {
@@ -450,6 +484,7 @@ Status incident_probe(Invocation& invocation) {
             .key = key,
             .incident = incident,
             .files = {}};
+    if (const auto directory = invocation.flag("out")) read_versions(of, *directory);
     CRN_CHECK(probe(of, first_without_use(key, incident.opened_at)));
     print_case(of, {{"incident", number},
                     {"key", key_text(key.id)},
@@ -542,7 +577,10 @@ void declare_key_incident(CommandList& out) {
              "and the incident stays in the step `replace`. Run the same command again to go on, also after it was "
              "killed: nothing is done twice. Keep --out, and ask a node of another organisation (--rpc) if the key is "
              "that of the node itself. `probe` tries the key "
-             "again and says of each interface: used, refused, or why it has no use there. `close` carries out an "
+             "again and says of each interface: used, refused, or why it has no use there. Under a leaked storage root "
+             "only versions of a node's storage and backup keys that were made since the incident was opened may open "
+             "anything; `open` notes in versions.json which there were, so give `probe` and `close` the same --out. "
+             "`close` carries out an "
              "approved replacement, tries the old key again, and closes the incident with the digest of the final "
              "pack, or says what is missing. `verify` checks a pack without a node. Send as an organisation's "
              "administrator: an owner who stops his own account's key cannot note the steps that follow.",
@@ -554,7 +592,7 @@ void declare_key_incident(CommandList& out) {
                {.name = "reason", .value = "TEXT", .help = "open: why, public for ever"},
                {.name = "out",
                 .value = "DIR",
-                .help = "open, close: where the evidence goes",
+                .help = "open, close: where the evidence goes; probe: where open put it",
                 .completes = Completes::directory},
                {.name = "config",
                 .value = "FILE",

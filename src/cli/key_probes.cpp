@@ -256,23 +256,37 @@ void add_admin(std::vector<Probe>& out, const ProbePlan& plan, const std::string
 
 /// Under a leaked root every version of the storage keys, and of the backup keys, that the thief may have is out: only one that was made
 /// since may open anything. Asked of the signer itself, through the node.
-Probe probe_vault(const std::string& data_dir, const char* interface, const std::string& noun, const char* attempt) {
+Probe probe_vault(const ProbePlan& plan, const std::string& data_dir, const char* interface, const std::string& noun,
+                  const char* attempt) {
     Probe out{.interface = interface,
               .target = data_dir,
               .attempt = attempt,
               .outcome = ProbeOutcome::unreachable,
               .code = {},
               .detail = {}};
-    const auto status = ask_control(data_dir, noun + " status");
-    if (!status) {
-        out.detail = status.error().text();
+    const auto versions = versions_of(data_dir, noun);
+    if (!versions) {
+        out.detail = versions.error().text();
         return out;
     }
+    const auto noted = plan.versions.highest(data_dir, noun);
     std::size_t refused = 0;
-    for (const auto& version : status->value("versions", json::array())) {
-        const auto number = std::to_string(version.value("version", 0U));
-        const auto state = text_of(version, "state");
-        if (state == "current" && number != "1") continue; // made since
+    std::string unknown; // a current version that may be the thief's
+    for (const auto& [version, state] : *versions) {
+        if (noted && version > *noted) continue; // made since
+        const auto number = std::to_string(version);
+        if (state == "current") {
+            // The first version was always there.
+            if (!noted && version > 1) {
+                unknown = number;
+                continue;
+            }
+            out.outcome = ProbeOutcome::accepted;
+            out.code.clear();
+            out.detail = "version " + number +
+                         " is current and was there when the incident was opened: rotate, re-encrypt, retire";
+            return out;
+        }
         const auto tried = ask_control(data_dir, noun + " try " + number);
         if (!tried) {
             out.detail = tried.error().text();
@@ -280,6 +294,7 @@ Probe probe_vault(const std::string& data_dir, const char* interface, const std:
         }
         if (tried->value("refused", json(false)) != true) {
             out.outcome = ProbeOutcome::accepted;
+            out.code.clear();
             out.detail =
                 "version " + number + " is " + state + " and still opens what it wraps: rotate, re-encrypt, retire";
             return out;
@@ -287,8 +302,19 @@ Probe probe_vault(const std::string& data_dir, const char* interface, const std:
         out.code = text_of(*tried, "code");
         ++refused;
     }
+    if (!unknown.empty()) {
+        out.outcome = ProbeOutcome::unclear;
+        out.code.clear();
+        out.detail = "version " + unknown +
+                     " is current, and nothing here tells whether it was there when the incident was opened: name with "
+                     "--out the directory that cairn key incident open was given, which holds " +
+                     std::string{kVersionsFile} + "; if it is lost, run open again, then rotate, re-encrypt, retire";
+        return out;
+    }
     out.outcome = refused == 0 ? ProbeOutcome::not_applicable : ProbeOutcome::refused;
-    out.detail = refused == 0 ? "no version was ever made" : std::to_string(refused) + " old versions open nothing";
+    out.detail = refused != 0        ? std::to_string(refused) + " old versions open nothing"
+                 : versions->empty() ? "no version was ever made"
+                                     : "every version was made after the incident was opened";
     return out;
 }
 
@@ -336,7 +362,7 @@ std::vector<Probe> probe_key(const ProbePlan& plan, const std::string& token) {
             out.push_back(without(interface, attempt, ProbeOutcome::not_probed,
                                   "no node of this user runs on this machine: run it where the node is"));
         for (const auto& directory : is_storage ? plan.data_dirs : std::vector<std::string>{})
-            out.push_back(probe_vault(directory, interface, noun, attempt));
+            out.push_back(probe_vault(plan, directory, interface, noun, attempt));
     }
     return out;
 }

@@ -2,6 +2,7 @@
 // cannot be tried, is said so and never counted as refused.
 #pragma once
 
+#include "cli/key_versions.hpp"
 #include "cli/keys_client.hpp"
 
 #include <optional>
@@ -48,6 +49,7 @@ struct ProbePlan {
     std::optional<crypto::AccountKey> old_key; // an account's, to sign with
     std::string old_identity;                  // a person's folder: ca.pem, identity.pem, identity.key
     std::uint64_t since = 0;                   // first block that must not contain a use
+    NotedVersions versions;                    // of the storage and backup keys when the incident was opened
 };
 std::vector<Probe> probe_key(const ProbePlan& plan, const std::string& token);
 nlohmann::json to_json(const std::vector<Probe>& probes);

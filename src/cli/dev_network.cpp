@@ -16,10 +16,12 @@
 #include "crypto/hash.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 
@@ -40,6 +42,11 @@ const std::pair<crypto::ZoneRole, std::vector<const char*>> kDevPersons[] = {
 constexpr std::chrono::seconds kStopPatience{10};
 constexpr std::size_t kLastWords = 4; // lines of the log
 constexpr std::string_view kPassphrase = "signer.passphrase";
+constexpr const char* kState = "state.json";
+/// Stands in the directory from before the first file until state.json: what it stands beside without that file is of no use to anybody.
+constexpr const char* kHalfMade = "half-made";
+/// All that creation and nodes write, but for these two.
+constexpr const char* kMade[] = {"nodes", "organisations", "genesis.json", "heartbeat.key", "signer.passphrase"};
 
 /// The same bytes for the same seed: SHA-256 of seed and counter.
 class SeededRandom : public Random {
@@ -78,12 +85,72 @@ std::uint16_t zone_port_of(const DevPlan& plan, std::size_t node, std::size_t wh
     return static_cast<std::uint16_t>(plan.base_port + 2 * plan.nodes + 2 * node + which);
 }
 
+/// Held against the other commands until it is destroyed or this process ends. CliDevAbsent, CliInterrupted.
+Result<Descriptor> lock_directory(const std::string& directory) {
+    while (true) {
+        Descriptor lock{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        if (lock.get() < 0 && errno == ENOENT) return fail(error::CliDevAbsent, directory);
+        if (lock.get() < 0) return fail(error::CliFileUnreadable, directory);
+        while (::flock(lock.get(), LOCK_EX) != 0) {
+            if (errno != EINTR) return fail(error::CliFileUnwritable, directory + " cannot be locked");
+            if (interrupted()) return fail(error::CliInterrupted);
+        }
+        // Another command may have removed the directory that this one waited for.
+        struct stat held{}, named{};
+        if (::fstat(lock.get(), &held) == 0 && ::stat(directory.c_str(), &named) == 0 && held.st_dev == named.st_dev &&
+            held.st_ino == named.st_ino)
+            return Result<Descriptor>{std::move(lock)};
+    }
+}
+
+Status remove_file(const std::string& path) {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error) return fail(error::CliFileUnwritable, path + " (" + error.message() + ")");
+    return {};
+}
+
+/// `name` itself, and what write_file leaves beside it when it is killed.
+bool is_of(const std::string& entry, std::string_view name) {
+    return entry == name || entry.starts_with(std::string{name} + ".new-");
+}
+
+/// All of a network but state.json, which goes last: while it or the mark is there, the rest can be removed again.
+Status remove_made(const std::string& directory) {
+    std::error_code error;
+    std::vector<std::string> found;
+    for (std::filesystem::directory_iterator it{directory, error}, end; !error && it != end; it.increment(error)) {
+        const auto name = it->path().filename().string();
+        const bool is_ours = std::ranges::any_of(kMade, [&](const char* one) { return is_of(name, one); }) ||
+                             (name != kState && is_of(name, kState)) || (name != kHalfMade && is_of(name, kHalfMade));
+        if (is_ours) found.push_back(it->path().string());
+    }
+    if (error) return fail(error::CliFileUnwritable, directory + " (" + error.message() + ")");
+    for (const auto& path : found) CRN_CHECK(remove_file(path));
+    return remove_file(directory + "/" + kHalfMade);
+}
+
+/// Goes if nothing of the user's is in it.
+void remove_if_empty(const std::string& directory) {
+    std::error_code ignored;
+    std::filesystem::remove(directory, ignored);
+}
+
+/// What there is of a network's files; empty if none.
+std::string made_in(const std::string& directory) {
+    for (const char* name : kMade)
+        if (exists(directory + "/" + name)) return name;
+    return {};
+}
+
 } // namespace
 
 std::size_t faults_tolerated(std::size_t nodes) { return nodes == 0 ? 0 : (nodes - 1) / 3; }
 std::size_t quorum_of(std::size_t nodes) { return (nodes + faults_tolerated(nodes)) / 2 + 1; }
 
-Result<DevState> create_dev_network(const DevPlan& plan) {
+namespace {
+
+Result<DevState> make_network(const DevPlan& plan) {
     std::optional<SeededRandom> seeded;
     if (plan.seed) seeded.emplace(*plan.seed);
     Random& random = seeded ? static_cast<Random&>(*seeded) : crypto::system_random();
@@ -94,7 +161,6 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
     state.chain_id = plan.chain_id;
     state.boot_id = current_boot_id();
     state.genesis = plan.directory + "/genesis.json";
-    CRN_CHECK(make_directory(plan.directory, Access::secret));
 
     // Accounts first, so that a seed gives the same ones whatever the number of nodes.
     // The last three are the administrators, and an administrator is nothing else.
@@ -115,7 +181,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
             state.accounts.push_back({checksummed(address), text_of(key), std::string(name_of(role))});
         } else
             CRN_CHECK(write_file(plan.directory + "/" + std::string{kHeartbeat}, text_of(key) + "\n", Access::secret,
-                                 Existing::replace));
+                                 Existing::refuse));
     }
 
     // Development only: whoever reads this file can open the sealed keys. Random, so that guessing needs no slowing down.
@@ -123,7 +189,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
     random.fill(entropy.bytes);
     const auto passphrase = to_hex_digits(entropy);
     const auto passphrase_file = plan.directory + "/" + std::string{kPassphrase};
-    CRN_CHECK(write_file(passphrase_file, passphrase + "\n", Access::secret, Existing::replace));
+    CRN_CHECK(write_file(passphrase_file, passphrase + "\n", Access::secret, Existing::refuse));
 
     std::vector<Invitation> invitations;
     for (std::size_t i = 0; i < plan.nodes; ++i) {
@@ -163,7 +229,7 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
             for (const auto* person : names) CRN_CHECK(enrol_person(folder, role, person, kDevPersonDays, now));
         CRN_CHECK(make_directory(home, Access::secret));
         const auto config = home + "/node.toml";
-        CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::replace));
+        CRN_CHECK(write_file(config, to_toml(settings), Access::shared, Existing::refuse));
         const auto endpoint = "127.0.0.1:" + std::to_string(settings.rpc.port);
         state.nodes.push_back({.name = node,
                                .organisation = name,
@@ -186,9 +252,35 @@ Result<DevState> create_dev_network(const DevPlan& plan) {
         CRN_TRY(name, sign_genesis(genesis, plan.directory + "/organisations/" + lower(organisation_name(i)), now));
         static_cast<void>(name);
     }
-    CRN_CHECK(write_file(state.genesis, ledger::to_json(genesis), Access::shared, Existing::replace));
+    CRN_CHECK(write_file(state.genesis, ledger::to_json(genesis), Access::shared, Existing::refuse));
     CRN_CHECK(write_dev_state(state));
     return state;
+}
+
+} // namespace
+
+Result<DevState> create_dev_network(const DevPlan& plan) {
+    CRN_CHECK(make_directory(plan.directory, Access::secret));
+    const auto lock = lock_directory(plan.directory);
+    if (!lock && lock.error().code == error::CliDevAbsent) return create_dev_network(plan); // removed meanwhile
+    if (!lock) return std::unexpected(lock.error());
+    if (exists(plan.directory + "/" + kState))
+        return fail(error::CliPrecondition,
+                    "another command has made a network in " + plan.directory + " meanwhile: cairn dev status");
+    const auto mark = plan.directory + "/" + kHalfMade;
+    if (exists(mark)) CRN_CHECK(remove_made(plan.directory)); // of a command that was killed
+    if (const auto found = made_in(plan.directory); !found.empty())
+        return fail(error::CliFileExists, plan.directory + "/" + found + ", in a folder without " + kState);
+    CRN_CHECK(write_file(mark, "cairn dev up makes a network here, or was killed while it did.\n", Access::secret,
+                         Existing::refuse));
+    auto made = make_network(plan);
+    if (!made) {
+        CRN_CHECK(remove_made(plan.directory));
+        remove_if_empty(plan.directory);
+        return made;
+    }
+    CRN_CHECK(remove_file(mark));
+    return made;
 }
 
 Status check_plan_ports(const DevPlan& plan) {
@@ -231,6 +323,7 @@ Status note_process(const std::string& directory, DevNode& node, std::int64_t pi
     found->started_ticks = started_ticks;
     state.boot_id = current_boot_id();
     CRN_CHECK(write_dev_state(state));
+    CRN_CHECK(remove_file(directory + "/" + kHalfMade)); // its maker was killed when all was made
     node.pid = pid;
     node.started_ticks = started_ticks;
     return {};
@@ -348,15 +441,30 @@ Status stop_dev_network(DevState& state, Progress& progress) {
 }
 
 Status wipe_dev_network(const DevState& state) {
-    namespace fs = std::filesystem;
-    std::error_code error;
-    // state.json last: while it is there, the rest can be wiped again.
-    for (const char* name :
-         {"nodes", "organisations", "genesis.json", "heartbeat.key", "signer.passphrase", "state.json"}) {
-        fs::remove_all(state.directory + "/" + name, error);
-        if (error) return fail(error::CliFileUnwritable, state.directory + "/" + name + " (" + error.message() + ")");
+    const auto lock = lock_directory(state.directory);
+    if (!lock) return std::unexpected(lock.error());
+    CRN_CHECK(remove_made(state.directory));
+    CRN_CHECK(remove_file(state.directory + "/" + kState));
+    remove_if_empty(state.directory);
+    return {};
+}
+
+Status wipe_half_made_network(const std::string& directory) {
+    const auto lock = lock_directory(directory); // a command that is still making it comes first
+    if (!lock) return std::unexpected(lock.error());
+    if (exists(directory + "/" + kState))
+        return fail(error::CliPrecondition,
+                    "another command has made a network in " + directory + " meanwhile: the same command again");
+    if (!exists(directory + "/" + kHalfMade)) {
+        const auto found = made_in(directory);
+        return fail(error::CliDevAbsent,
+                    directory + (found.empty() ? ""
+                                               : ": " + found + " is there without " + kState +
+                                                     ", and nothing is removed that may be somebody else's; if a "
+                                                     "command that was killed has left it, remove the folder by hand"));
     }
-    fs::remove(state.directory, error); // stays if the user keeps other files there
+    CRN_CHECK(remove_made(directory));
+    remove_if_empty(directory);
     return {};
 }
 

@@ -1,5 +1,6 @@
 // Making and running a whole network on this machine. Everything lies in one directory:
 //     state.json  genesis.json  organisations/NAME/...  nodes/NAME/{node.toml,node.log,data/}
+// and, until state.json is there, a file `half-made`.
 #pragma once
 
 #include "cli/dev_state.hpp"
@@ -29,7 +30,9 @@ struct DevPlan {
 inline constexpr std::uint64_t kDevNodesMax = 32;
 inline constexpr std::size_t kDevAccounts = 10;
 
-/// Writes keys, genesis, configurations and state; starts nothing.
+/// Writes keys, genesis, configurations and, last, state; starts nothing. One command at a time: what another has made meanwhile is
+/// CliPrecondition. What a command that was killed has left is removed first; files of other origin stay, and are CliFileExists where they
+/// have a name that is needed.
 Result<DevState> create_dev_network(const DevPlan& plan);
 /// Notes which process the node is from now on (0, 0: none), and leaves the other nodes as the file has them now: several commands may work
 /// at once. CliDevRunning if another command has started it meanwhile.
@@ -56,6 +59,9 @@ Status wait_for_quorum(const DevState& state, Progress& progress, std::uint64_t 
 Status stop_dev_network(DevState& state, Progress& progress);
 /// Removes what create_dev_network and the nodes wrote, and the directory if nothing else is in it.
 Status wipe_dev_network(const DevState& state);
+/// The same for what a create_dev_network that was killed has left: a folder without state.json. CliDevAbsent if nothing shows that
+/// it was one.
+Status wipe_half_made_network(const std::string& directory);
 
 std::size_t quorum_of(std::size_t nodes);
 std::size_t faults_tolerated(std::size_t nodes);

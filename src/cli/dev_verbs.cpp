@@ -78,8 +78,7 @@ void print_banner(const Terminal& terminal, const DevState& state, const json& d
 void print_last_words(const Terminal& terminal, const DevState& state) {
     if (!std::ranges::all_of(state.nodes, is_running)) return;
     for (const auto& node : state.nodes)
-        if (const auto lines = tail(node.log, 3); !lines.empty())
-            terminal.err << node.log << ":\n" << printable(lines);
+        if (const auto lines = tail(node.log, 3); !lines.empty()) terminal.err << node.log << ":\n" << printable(lines);
 }
 
 Result<DevPlan> plan_of(const Invocation& invocation) {
@@ -308,14 +307,28 @@ Status dev_logs(Invocation& invocation) {
     return {};
 }
 
+/// What a `dev up` that was killed while it made the network has left.
+Status wipe_half_made(const Terminal& terminal, const std::string& directory) {
+    CRN_CHECK(wipe_half_made_network(directory));
+    if (terminal.json)
+        terminal.out << json{{"stopped", 0}, {"wiped", true}, {"directory", directory}}.dump(2) << '\n';
+    else
+        terminal.out << "Removed the network in " << directory << " that was not finished.\n";
+    return {};
+}
+
 Status dev_down(Invocation& invocation) {
     const auto& terminal = invocation.terminal();
-    CRN_TRY(state, read_dev_state(dev_dir(invocation)));
+    const bool wipe = invocation.has("wipe");
+    const auto directory = dev_dir(invocation);
+    auto found = read_dev_state(directory);
+    if (!found && found.error().code == error::CliDevAbsent && wipe) return wipe_half_made(terminal, directory);
+    if (!found) return std::unexpected(found.error());
+    auto& state = *found;
     {
         Progress progress(terminal, system_clock());
         CRN_CHECK(stop_dev_network(state, progress));
     }
-    const bool wipe = invocation.has("wipe");
     if (wipe) CRN_CHECK(wipe_dev_network(state));
     if (terminal.json)
         terminal.out << json{{"stopped", state.nodes.size()}, {"wiped", wipe}, {"directory", state.directory}}.dump(2)
@@ -403,6 +416,9 @@ void declare_dev(CommandList& out) {
     out.push_back({.noun = "dev",
                    .verb = "down",
                    .summary = "stop the network",
+                   .details =
+                       "With --wipe also what is left where `cairn dev up` was killed while it made the network. "
+                       "A folder that is not one of a development network stays as it is.",
                    .flags = {directory, {.name = "wipe", .help = "remove its keys and data too"}},
                    .examples = {{"cairn dev down", "its data stays"}, {"cairn dev down --wipe", ""}},
                    .run = dev_down});

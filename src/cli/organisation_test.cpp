@@ -5,6 +5,7 @@
 #include "cli/config.hpp"
 #include "cli/dev_network.hpp"
 #include "cli/files.hpp"
+#include "cli/invocation.hpp"
 #include "cli/load.hpp"
 #include "cli/process.hpp"
 #include "cli/test_terminal.hpp"
@@ -228,6 +229,90 @@ TEST(DevNetwork, wipes_only_what_it_made) {
     EXPECT_FALSE(exists(directory.file("net/state.json")));
     EXPECT_TRUE(exists(directory.file("net/mine.txt")));
     EXPECT_EQ(read_dev_state(plan.directory).error().code, error::CliDevAbsent);
+}
+
+TEST(DevNetwork, made_by_two_commands_at_once_is_made_by_one) {
+    const TestDirectory directory;
+    DevPlan plan;
+    plan.nodes = 2;
+    plan.directory = directory.file("net");
+    std::array<std::optional<Result<DevState>>, 4> made;
+    {
+        std::vector<std::jthread> commands;
+        for (auto& one : made) commands.emplace_back([&plan, &one] { one = create_dev_network(plan); });
+    }
+    const auto winner = std::ranges::find_if(made, [](const auto& one) { return one->has_value(); });
+    ASSERT_NE(winner, made.end());
+    EXPECT_EQ(std::ranges::count_if(made, [](const auto& one) { return one->has_value(); }), 1);
+    for (const auto& one : made) {
+        if (*one) continue;
+        EXPECT_EQ(one->error().code, error::CliPrecondition) << one->error().text();
+    }
+    // All files are the winner's: genesis names the keys, and the passphrase opens them.
+    const auto state = read_dev_state(plan.directory).value();
+    EXPECT_EQ(state.accounts[0].private_key, (*winner)->value().accounts[0].private_key);
+    const auto genesis = ledger::genesis_from_json(read_file(state.genesis).value()).value();
+    EXPECT_TRUE(ledger::verify_signatures(genesis));
+    const auto passphrase = read_file(directory.file("net/signer.passphrase")).value();
+    for (std::size_t i = 0; i < plan.nodes; ++i) {
+        const auto config = read_node_config(state.nodes[i].config).value();
+        const auto keys = signer::read_sealed_keys(config.node.keys_file).value();
+        EXPECT_EQ(keys.public_keys.consensus, genesis.validators.members[i].key);
+        EXPECT_TRUE(signer::unseal(keys, as_bytes(passphrase.substr(0, passphrase.find('\n'))), {}));
+    }
+    EXPECT_FALSE(exists(directory.file("net/half-made")));
+}
+
+/// A command that is killed when the second organisation begins.
+void kill_while_making(const DevPlan& plan) {
+    const auto maker = ::fork();
+    ASSERT_GE(maker, 0);
+    if (maker == 0) {
+        static_cast<void>(!create_dev_network(plan));
+        ::_exit(0);
+    }
+    while (!exists(plan.directory + "/organisations/beta") && start_ticks(maker) != 0) std::this_thread::yield();
+    ::kill(maker, SIGKILL);
+    int status = 0;
+    ::waitpid(maker, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "it was faster";
+    ASSERT_FALSE(exists(plan.directory + "/state.json"));
+}
+
+TEST(DevNetwork, killed_while_it_is_made_can_be_made_or_wiped) {
+    const TestDirectory directory;
+    DevPlan plan;
+    plan.nodes = 8;
+    plan.directory = directory.file("net");
+    kill_while_making(plan);
+    plan.nodes = 1;
+    const auto made = create_dev_network(plan);
+    ASSERT_TRUE(made) << made.error().text();
+    EXPECT_TRUE(read_node_config(made->nodes[0].config));
+    EXPECT_FALSE(exists(directory.file("net/organisations/beta")));
+
+    plan.nodes = 8;
+    plan.directory = directory.file("other");
+    kill_while_making(plan);
+    TestTerminal terminal;
+    EXPECT_EQ(run({"dev", "down", "--wipe", "--dir", plan.directory}, terminal.terminal), 0) << terminal.err.str();
+    EXPECT_FALSE(exists(plan.directory));
+}
+
+TEST(DevNetwork, leaves_alone_what_no_command_of_it_has_made) {
+    const TestDirectory directory;
+    DevPlan plan;
+    plan.nodes = 1;
+    plan.directory = directory.path();
+    ASSERT_TRUE(make_directory(directory.file("organisations"), Access::shared));
+    ASSERT_TRUE(write_file(directory.file("organisations/mine.txt"), "x", Access::shared, Existing::refuse));
+    const auto made = create_dev_network(plan);
+    EXPECT_EQ(made.error().code, error::CliFileExists);
+    TestTerminal terminal;
+    EXPECT_NE(run({"dev", "down", "--wipe", "--dir", plan.directory}, terminal.terminal), 0);
+    EXPECT_TRUE(terminal.err.str().contains("remove the folder by hand")) << terminal.err.str();
+    EXPECT_TRUE(exists(directory.file("organisations/mine.txt")));
+    EXPECT_FALSE(exists(directory.file("signer.passphrase")));
 }
 
 TEST(DevNetwork, takes_no_other_process_for_its_own) {

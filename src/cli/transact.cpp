@@ -47,7 +47,7 @@ Result<Hash256> submit(RpcClient& rpc, const Sender& sender, TransactionRequest 
                                   {"eth_getTransactionCount", {from, "pending"}},
                                   {"eth_getBlockByNumber", {"latest", false}},
                                   {"eth_maxPriorityFeePerGas"}};
-    if (!request.gas) calls.push_back({"eth_estimateGas", {call_object(sender, request)}});
+    if (!request.gas) calls.push_back({"eth_estimateGas", json::array({call_object(sender, request)})});
     CRN_TRY(answers, rpc.batch(calls));
     for (std::size_t i = 0; i < answers.size(); ++i) {
         if (i == 3 || answers[i]) continue; // a node without tips is fine

@@ -32,11 +32,13 @@ Reply open_incident(Call& call, const AbiValue::List& arguments) {
     if (since > book.now()) return revert(kFieldRefused, {"since"});
     KeyEntry entry = book.entry(id);
     if (entry.head.state == KeyState::none) return revert(kKeyUnknown, {id});
-    if (const auto open = book.storage().open_incident(id); open != 0) return revert(kIncidentOpen, {open - 1});
     const KeyState before = entry.head.state;
     // A lost key signs nothing already; who holds it may still object to a reset, and nobody takes that from him alone.
     const bool stops = is_allowed(before, KeyState::quarantined, Asker::owner) &&
                        (before != KeyState::lost || call.caller() == entry.head.owner);
+    // One that was opened before, and stops the key no more or never did, keeps nobody from stopping it now.
+    if (const auto open = book.storage().open_incident(id); open != 0 && !stops)
+        return revert(kIncidentOpen, {open - 1});
     if (stops) {
         const auto until = quarantine_until(book, id, entry);
         if (!until) return std::unexpected(until.error());

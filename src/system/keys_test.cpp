@@ -396,6 +396,10 @@ TEST_F(Keys, no_organisation_alone_takes_the_objection_to_a_reset_away) {
     EXPECT_EQ(state_of(id(account)), KeyState::lost);
     send(account, ledger::kObjectReset, {account}).values("()");
     EXPECT_EQ(account_of(account), account);
+    // The incident of before keeps nobody from stopping the key that signs again.
+    EXPECT_EQ(send(kDelta, kOpen, {id(account), 0, "a thief has objected"}).value("(uint256)"), AbiValue{1});
+    EXPECT_EQ(account_of(account).error().code, error::KeyQuarantined);
+    send(kGamma, kOpen, {id(account), 0, ""}).expect_revert("IncidentIsOpen(uint256)", {1});
 }
 
 TEST_F(Keys, an_incident_about_a_key_that_nobody_used_keeps_it_from_no_account) {
@@ -416,6 +420,8 @@ TEST_F(Keys, an_incident_about_a_key_that_nobody_used_keeps_it_from_no_account) 
     at(200);
     send(kStranger, "finishReset(address)", {account}).values("()");
     EXPECT_EQ(account_of(address(3)), account);
+    send(kAlpha, kOpen, {id(address(3)), 0, "leaked"}).values("(uint256)");
+    EXPECT_EQ(account_of(address(3)).error().code, error::KeyQuarantined) << "the incident of before is in nobody's way";
 }
 
 TEST_F(Keys, a_reset_to_a_key_that_was_put_to_use_meanwhile_is_decided_anew) {

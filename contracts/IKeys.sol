@@ -161,9 +161,10 @@ interface IKeys {
     function finishReset(address account) external;
 
     /// @notice Stops the key at once: its owner for good, one organisation alone a foreign account key for 1000 blocks and once. A lost
-    /// key signs nothing but an objection: that one organisation alone does not stop.
+    /// key signs nothing but an objection: that one organisation alone does not stop. IncidentIsOpen if one is open that this one could add nothing to: the key is stopped.
     function openIncident(bytes32 id, uint64 since, string calldata reason) external returns (uint256 incident);
     function noteIncident(uint256 incident, string calldata step, bytes32 digest) external;
-    /// @notice By the organisation that opened it, by the key's owner, or by a proposal; of what an account opened itself, by any organisation.
+    /// @notice By the organisation that opened it or the key's owner; what an account opened itself, or an organisation that is no member
+    /// any more, by any organisation.
     function closeIncident(uint256 incident, bytes32 manifest) external;
 }

@@ -309,9 +309,8 @@ Status check_dev_ports(std::span<const DevNode> nodes) {
 }
 
 Status note_process(const std::string& directory, DevNode& node, std::int64_t pid, std::uint64_t started_ticks) {
-    const Descriptor lock{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (lock.get() < 0) return fail(error::CliDevAbsent, directory);
-    ::flock(lock.get(), LOCK_EX); // for as long as it takes to write a file; ends with this process too
+    const auto lock = lock_directory(directory); // for as long as it takes to write a file
+    if (!lock) return std::unexpected(lock.error());
     CRN_TRY(state, read_dev_state(directory));
     const auto found = std::ranges::find(state.nodes, node.name, &DevNode::name);
     if (found == state.nodes.end()) return fail(error::CliNotFound, "node " + node.name + " in " + directory);

@@ -27,7 +27,6 @@ Certificate parse_pem(std::string_view pem) {
     if (pem.size() > kPemBytesMax) return {};
     const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     if (!bio) return {};
-    const auto no_password = [](char*, int, int, void*) { return -1; };
     return Certificate(PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr));
 }
 

@@ -20,8 +20,6 @@ using Extensions = std::unique_ptr<STACK_OF(X509_EXTENSION), Freer<free_extensio
 
 std::unexpected<Error> invalid(std::string why) { return fail(error::CertificateRequestInvalid, std::move(why)); }
 
-int no_password(char*, int, int, void*) { return -1; }
-
 bool is_of_person(ZoneRole role) {
     return role == ZoneRole::regulator || std::ranges::find(kAdministrators, role) != std::end(kAdministrators);
 }

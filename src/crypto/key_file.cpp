@@ -53,8 +53,6 @@ void sync_directory_of(const std::string& path) {
     if (opened.is_open()) ::fsync(opened.get());
 }
 
-int no_password(char*, int, int, void*) { return -1; }
-
 } // namespace
 
 SecretText::SecretText(SecretText&& other) noexcept { *this = std::move(other); }

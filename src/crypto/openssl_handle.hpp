@@ -36,6 +36,9 @@ public:
     ErrorScope& operator=(const ErrorScope&) = delete;
 };
 
+/// For every reader of a PEM text: without it OpenSSL asks for the passphrase of an encrypted one at the terminal, and waits.
+inline int no_password(char*, int, int, void*) { return -1; }
+
 /// The private key of a PKCS#8 PEM text, or null. Encrypted files are refused instead of asking at the terminal.
 Key parse_private_key(std::string_view pem);
 /// PKCS#8 PEM; empty on failure.

@@ -60,9 +60,6 @@ private:
     TlsKey key_;
 };
 
-/// Otherwise OpenSSL asks for one at the terminal, and waits.
-int no_password(char*, int, int, void*) { return -1; }
-
 EcKey key_of_point(const TlsPublicKey& point) {
     EcKey key(EC_KEY_new_by_curve_name(NID_X9_62_prime256v1));
     if (!key || point.size() != kPointBytes || EC_KEY_oct2key(key.get(), point.data(), point.size(), nullptr) != 1)

@@ -72,7 +72,7 @@ std::optional<Bytes> refused(KeyBook& book, const U256& number, IncidentEntry& e
     entry = book.storage().incident(number.low());
     if (entry.closed_at != 0) return revert(kIncidentUnknown, {number}).error();
     const auto& caller = book.call().caller();
-    if (caller != entry.opener && caller != kProposalsAddress && !book.members().administered_by(caller))
+    if (caller != entry.opener && !book.members().administered_by(caller))
         return revert(kNotAuthorised, {caller}).error();
     return std::nullopt;
 }
@@ -106,7 +106,7 @@ Reply close_incident(Call& call, const AbiValue::List& arguments) {
     // The manifest is the word of the organisation that opened the incident: others may add steps, not the end. An account that
     // opened it itself may be stopped with its key, and any organisation ends it.
     KeyEntry key = book.entry(entry.key);
-    if (call.caller() != entry.opener && call.caller() != key.head.owner && call.caller() != kProposalsAddress &&
+    if (call.caller() != entry.opener && call.caller() != key.head.owner &&
         book.members().administered_by(entry.opener))
         return revert(kNotAuthorised, {call.caller()});
     const Hash256 manifest = arguments[1].as_hash();

@@ -63,6 +63,7 @@ interface IIdentities {
     error LastCa();
     error AlreadyRevoked(bytes32 id, uint64 atBlock);
     error OrganisationUnknown(uint256 organisation);
+    error NotAuthorised(address caller);
 
     /// @notice Binds an account to the caller's organisation. Callers: its administrator or registrars.
     /// @param kind 1 person, 2 application, 3 node
@@ -75,6 +76,9 @@ interface IIdentities {
 
     /// @notice Ends a binding of the caller's organisation. A registrar's is ended by the administrator alone.
     function unbind(address account) external;
+
+    /// @notice Ends whatever binding the account has, where an organisation bound one that is not its own. Only by a proposal.
+    function release(address account) external;
 
     /// @notice A suspended account (dormant, or its owner left) cannot send until it is taken back.
     function setSuspended(address account, bool suspended) external;

@@ -140,6 +140,9 @@ interface IKeys {
     /// @notice Only by IMembers, when `key` begins to vote: it is active, and its validator's organisation (`owner`) has its entry, also
     /// where another had registered its id. TransitionRefused if that organisation itself has stopped this key before.
     function enterVotingKey(bytes32 key, address owner) external;
+    /// @notice The key is `owner`'s, an organisation's account, from now on, and active: where another had registered its id first. Only
+    /// by a proposal; not for keys of validators and accounts.
+    function award(bytes32 id, address owner, uint8 keyClass) external;
     /// @notice The owner replaces a key that is neither an account's nor a validator's; the old one is deactivated.
     function replaceKey(bytes32 id, bytes32 newId) external;
     /// @notice The owner changes the state. `since`: for compromised, the block of the leak; 0: now.

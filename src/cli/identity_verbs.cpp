@@ -1,7 +1,8 @@
-// Who stands behind an account: identity bind, unbind, suspend, resume, show, verify, list.
+// Who stands behind an account: identity bind, unbind, release, suspend, resume, show, verify, list.
 #include "base/errors/cli.hpp"
 #include "cli/certificates.hpp"
 #include "cli/files.hpp"
+#include "cli/governance.hpp"
 #include "cli/identity_chain.hpp"
 #include "cli/keystore.hpp"
 #include "cli/registry.hpp"
@@ -67,6 +68,12 @@ Status bind(Invocation& invocation) {
                   {"expires", expires == 0 ? "never" : day_text(static_cast<std::int64_t>(expires))},
                   {"real name", "in " + directory + "/registry.json alone"}});
     return {};
+}
+
+/// An account that another organisation bound, and should not have.
+Status release(Invocation& invocation) {
+    CRN_TRY(account, parse_address(invocation.argument(0)));
+    return propose_call(invocation, ledger::kIdentitiesContract, identity_call("release(address)", {account}));
 }
 
 Status change(Invocation& invocation, const char* what, const Bytes& data, const Address& account) {
@@ -242,6 +249,18 @@ void declare_identity(CommandList& out) {
                    .flags = sending({org_flag()}),
                    .examples = {{"cairn identity unbind 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --org ./Alpha", ""}},
                    .run = unbind});
+    out.push_back(
+        {.noun = "identity",
+         .verb = "release",
+         .summary = "propose to end a binding that another organisation made",
+         .details = "Whoever binds an account first is believed. Where he was wrong the organisations decide: more than "
+                    "half of them approve (cairn proposal approve), then the account can be bound by its own.",
+         .arguments = {kAccount},
+         .flags = proposing_flags(),
+         .examples = {{"cairn identity release 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --reason \"she works for us\" "
+                       "--from org:beta",
+                       ""}},
+         .run = release});
     out.push_back(
         {.noun = "identity",
          .verb = "suspend",

@@ -150,6 +150,31 @@ Status key_state(Invocation& invocation) {
     return {};
 }
 
+/// What an organisation registers, and not the chain itself.
+std::vector<std::string_view> award_classes() {
+    std::vector<std::string_view> out;
+    for (std::uint8_t i = 1; i < ledger::kKeyClasses; ++i)
+        if (const auto of = static_cast<ledger::KeyClass>(i);
+            of != ledger::KeyClass::consensus && of != ledger::KeyClass::account)
+            out.push_back(ledger::name_of(of));
+    return out;
+}
+
+/// A key that another organisation registered, and should not have.
+Status key_award(Invocation& invocation) {
+    CRN_TRY(id, parse_key_id(invocation.argument(0)));
+    CRN_TRY(owner, parse_address(invocation.argument(1)));
+    CRN_TRY(rpc, open_rpc(invocation));
+    CRN_TRY(key, read_key(rpc, id));
+    auto key_class = key.head.key_class;
+    if (const auto asked = invocation.flag("class"))
+        for (std::uint8_t i = 1; i < ledger::kKeyClasses; ++i)
+            if (ledger::name_of(static_cast<ledger::KeyClass>(i)) == *asked) key_class = static_cast<ledger::KeyClass>(i);
+    return propose_call(
+        invocation, ledger::kKeysContract,
+        keys_call("award(bytes32,address,uint8)", {id, owner, static_cast<std::uint8_t>(key_class)}));
+}
+
 Status key_rotate(Invocation& invocation) {
     CRN_TRY(sender, choose_sender(invocation));
     CRN_TRY(new_key, new_key_of(invocation));
@@ -303,6 +328,23 @@ void declare_key(CommandList& out) {
                        "\"seen on a forum\" --key-file administrator.key",
                        ""}},
          .run = key_state});
+    out.push_back(
+        {.noun = "key",
+         .verb = "award",
+         .summary = "propose that a key is another organisation's than the one that registered it",
+         .details = "Whoever registers a certificate's key first is believed. Where he was wrong the organisations decide: "
+                    "more than half of them approve (cairn proposal approve), then it is active and OWNER's. A validator's "
+                    "voting key follows the validator, an account's key the account.",
+         .arguments = {key, {"OWNER", "account of the administrator of the organisation whose key it is"}},
+         .flags = joined({{{.name = "class",
+                            .value = "CLASS",
+                            .help = "what the key is for (default: as registered)",
+                            .choices = award_classes()}},
+                          proposing_flags()}),
+         .examples = {{"cairn key award tls.pem 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --reason \"our certificate\" "
+                       "--from org:beta",
+                       ""}},
+         .run = key_award});
     out.push_back({.noun = "key",
                    .verb = "rotate",
                    .summary = "give an account a new key; its address stays",

@@ -1,6 +1,8 @@
 // Owners of OpenSSL objects, for this folder's .cpp files only.
 #pragma once
 
+#include "crypto/pem_password.hpp"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -35,9 +37,6 @@ public:
     ErrorScope(const ErrorScope&) = delete;
     ErrorScope& operator=(const ErrorScope&) = delete;
 };
-
-/// For every reader of a PEM text: without it OpenSSL asks for the passphrase of an encrypted one at the terminal, and waits.
-inline int no_password(char*, int, int, void*) { return -1; }
 
 /// The private key of a PKCS#8 PEM text, or null. Encrypted files are refused instead of asking at the terminal.
 Key parse_private_key(std::string_view pem);

@@ -43,7 +43,7 @@ bool is_server(ZoneRole role) {
 
 Certificate from_pem(std::string_view pem) {
     const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    return Certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr) : nullptr);
+    return Certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr) : nullptr);
 }
 Certificate from_der(BytesView der) {
     if (der.size() > kDerMax) return {};

@@ -4,6 +4,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/pem_password.hpp"
 #include "crypto/remote_key.hpp"
 #include "crypto/x509_der.hpp"
 #include "network/peer_identity.hpp"
@@ -25,9 +26,6 @@ int verdict_slot() {
     static const int slot = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
     return slot;
 }
-
-/// Otherwise OpenSSL asks for one at the terminal, and waits.
-int no_password(char*, int, int, void*) { return -1; }
 
 std::int64_t wall_seconds() { return system_clock().wall().count() / 1000; }
 
@@ -55,7 +53,7 @@ TlsContext::TlsContext(const Seating& seating, std::shared_ptr<const PeerTrust> 
     SSL_CTX_set_max_cert_list(native, kPeerCertificateBytesMax);
     SSL_CTX_set_verify(native, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     SSL_CTX_set_cert_verify_callback(native, &TlsContext::judge, this);
-    SSL_CTX_set_default_passwd_cb(native, no_password);
+    SSL_CTX_set_default_passwd_cb(native, crypto::no_password);
     SSL_CTX_set_msg_callback(native, &TlsContext::watch);
 }
 

@@ -65,6 +65,11 @@ public:
         }
         return true;
     }
+    /// New traffic keys of TLS for what follows. False once the server has closed.
+    bool update_keys() {
+        return shaken_ && SSL_key_update(session_.get(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+               SSL_do_handshake(session_.get()) == 1;
+    }
     HttpAnswer read_answer() {
         HttpAnswer out;
         std::size_t end = 0;

@@ -7,6 +7,7 @@
 #include "rpc/instant_chain.hpp"
 #include "rpc/loopback_client.hpp"
 #include "rpc/server.hpp"
+#include "zone/listener_files.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -479,6 +480,17 @@ TEST_P(TlsListener, a_source_begins_no_more_handshakes_than_its_budget) {
     EXPECT_EQ(told, 1) << "the junk alone";
     const auto flow = Json::parse(one.post(R"({"jsonrpc":"2.0","id":1,"method":"cairn_flow"})").body)["result"];
     EXPECT_EQ(flow["rpc"]["handshakesThrottled"], 101) << "connections that stand go on";
+}
+
+TEST_P(TlsListener, who_takes_new_keys_again_and_again_is_cut_off) {
+    start();
+    auto restless = client();
+    for (std::size_t i = 0; i < zone::kKeyUpdatesMax; ++i) ASSERT_TRUE(restless.update_keys());
+    EXPECT_EQ(restless.post(kAsk).body, kAnswer) << "limit";
+    restless.update_keys(); // limit + 1
+    restless.update_keys();
+    EXPECT_TRUE(restless.closed());
+    EXPECT_EQ(client().post(kAsk).body, kAnswer);
 }
 
 TEST_P(TlsListener, a_renewed_certificate_is_taken_and_a_wrong_one_is_not) {

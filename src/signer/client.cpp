@@ -71,6 +71,7 @@ Result<std::shared_ptr<Client>> Client::start(const ClientConfig& config) {
     if (!launched) return std::unexpected(launched.error());
     CRN_TRY(content, out->ask(request));
     CRN_TRY(started, decode_started(content));
+    CRN_CHECK(out->limit_waiting(config.patience)); // from here on no person types
     out->started_ = std::move(started);
     out->uses_.counts = out->started_.uses.counts;
     CRN_TRY(successions, read_successions(config.keys_file));
@@ -116,6 +117,13 @@ Status Client::launch(const ClientConfig& config, int passphrase) {
     return unavailable(program + ": " + system_error());
 }
 
+Status Client::limit_waiting(Milliseconds patience) const {
+    const timeval limit{.tv_sec = patience.count() / 1000, .tv_usec = patience.count() % 1000 * 1000};
+    for (const int direction : {SO_RCVTIMEO, SO_SNDTIMEO})
+        if (::setsockopt(socket_, SOL_SOCKET, direction, &limit, sizeof limit) != 0) return unavailable(system_error());
+    return {};
+}
+
 Client::~Client() {
     if (socket_ >= 0) ::close(socket_);
     if (witness_file_ >= 0) ::close(witness_file_);
@@ -156,14 +164,16 @@ void Client::witness(std::uint64_t counter) const {
 }
 
 Result<Reply> Client::receive() const {
-    if (is_broken_) return unavailable("its process has ended");
+    if (is_broken_) return unavailable("it has ended, or given no answer");
     ssize_t count = 0;
     do count = ::recv(socket_, buffer_.data(), buffer_.size(), 0);
     while (count < 0 && errno == EINTR);
     if (count <= 0) {
         // The kernel reports a reset before the replies that are still queued: those would answer the wrong requests.
         is_broken_ = true;
-        return unavailable(count == 0 ? "its process has ended" : system_error());
+        return unavailable(count == 0         ? "its process has ended"
+                           : errno == EAGAIN ? "it gives no answer: it or its token hangs"
+                                             : system_error());
     }
     CRN_TRY(reply, decode_reply({buffer_.data(), static_cast<std::size_t>(count)}));
     ::explicit_bzero(buffer_.data(), static_cast<std::size_t>(count)); // data keys
@@ -175,6 +185,7 @@ Result<Reply> Client::receive() const {
 
 Result<Reply> Client::exchange(BytesView request) const {
     const std::lock_guard lock(mutex_);
+    if (is_broken_) return unavailable("it has ended, or given no answer");
     if (::send(socket_, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
         return unavailable(errno == EPIPE || errno == ECONNRESET ? "its process has ended" : system_error());
     return receive();

@@ -1,6 +1,7 @@
 // The node's side of the signer: starts its process and asks it. The node never holds a private key.
 #pragma once
 
+#include "base/clock.hpp"
 #include "consensus/signing.hpp"
 #include "crypto/tls_key.hpp"
 #include "ledger/seal_succession.hpp"
@@ -27,7 +28,10 @@ struct ClientConfig {
     /// Where the highest counter that this node has seen is kept. Empty: nowhere.
     std::string witness_file;
     /// The program to run; empty: this one. It gets the words "signer" and "serve".
-    std::string program;
+    std::string program = {};
+    /// A signer that has started and gives no answer for so long, because its token hangs, counts as gone: who waits for it is the
+    /// thread that votes, or the one that serves all peers.
+    Milliseconds patience{20'000};
 };
 
 /// Thread-safe. Every call waits for the signer.
@@ -91,6 +95,7 @@ private:
     Result<Reply> exchange(BytesView request) const;
     Result<Reply> receive() const;
     Status launch(const ClientConfig& config, int passphrase);
+    Status limit_waiting(Milliseconds patience) const;
     void witness(std::uint64_t counter) const;
     void failed(const Error& error) const;
     std::optional<crypto::Signature> statement(const Request& request) const;

@@ -210,6 +210,22 @@ TEST_F(SignerProcess, tells_once_when_the_signer_is_gone) {
     EXPECT_EQ((*client)->versions(KeyPurpose::storage).error().code, error::VaultUnavailable);
 }
 
+TEST_F(SignerProcess, that_hangs_is_given_up_and_never_believed_again) {
+    config_.patience = Milliseconds{50};
+    const auto client = Client::start(config_);
+    ASSERT_TRUE(client) << client.error().text();
+    int told = 0;
+    (*client)->on_failure([&](const Error& error) { told += error.code == error::SignerUnavailable ? 1 : 100; });
+    ASSERT_EQ(::kill((*client)->process(), SIGSTOP), 0);
+    EXPECT_EQ((*client)->sign_handshake(kHandshake).error().code, error::SignerUnavailable);
+    EXPECT_EQ(told, 1);
+    // Its answer comes late, and would be taken for that to the next question.
+    ASSERT_EQ(::kill((*client)->process(), SIGCONT), 0);
+    EXPECT_FALSE((*client)->sign_vote(notarize(3)));
+    EXPECT_EQ((*client)->sign_handshake(kHandshake).error().code, error::SignerUnavailable);
+    EXPECT_EQ(told, 1);
+}
+
 TEST_F(SignerProcess, a_hostile_node_gets_no_two_contradicting_signatures_even_with_kills) {
     TestDirectory own;
     const auto report =

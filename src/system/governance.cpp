@@ -50,6 +50,8 @@ constexpr std::array kGoverned{
     Governed{kRolesAddress, "declassify(address,uint8,uint32)", Matter::declassification},
     Governed{kRolesAddress, "declassifyRecord(bytes32,uint8,uint32)", Matter::declassification},
     Governed{kRolesAddress, "retire(address,string)", Matter::retirement},
+    Governed{kIdentitiesAddress, "release(address)", Matter::membership},
+    Governed{kKeysAddress, "award(bytes32,address,uint8)", Matter::keys},
     Governed{kKeysAddress, "decideState(bytes32,uint256,uint8,uint64,string)", Matter::keys},
     Governed{kKeysAddress, "decideReset(address,uint256,address,uint64,uint8,bytes32,bytes32)", Matter::keys},
 };

@@ -4,6 +4,7 @@
 #include "crypto/hash.hpp"
 #include "system/addresses.hpp"
 #include "system/contract.hpp"
+#include "system/governance.hpp"
 #include "system/identity_storage.hpp"
 #include "system/member_storage.hpp"
 
@@ -141,6 +142,18 @@ Reply unbind(Call& call, const AbiValue::List& arguments) {
     if (identity->is_registrar && !administered_by_caller(call)) return revert(kNotAdministrator, {call.caller()});
     IdentityStorage{call.own()}.unbind(account);
     call.emit(kAccountUnbound, {account, *organisation}, {});
+    return AbiValue::List{};
+}
+
+/// Who binds an account first is believed, until the organisations decide that he was wrong.
+Reply release(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
+    const Address account = arguments[0].as_address();
+    IdentityStorage storage{call.own()};
+    const auto identity = storage.identity(account);
+    if (!identity) return revert(kNotBoundHere, {account});
+    storage.unbind(account);
+    call.emit(kAccountUnbound, {account, identity->organisation}, {});
     return AbiValue::List{};
 }
 
@@ -295,6 +308,7 @@ const Contract& identities_contract() {
             {"bind", "(address,uint8,bytes32,uint64)", "()", Access::write, bind},
             {"bindMany", "(address[],uint8,bytes32[],uint64)", "()", Access::write, bind_many},
             {"unbind", "(address)", "()", Access::write, unbind},
+            {"release", "(address)", "()", Access::write, release},
             {"setSuspended", "(address,bool)", "()", Access::write, set_suspended},
             {"setRegistrar", "(address,bool)", "()", Access::write, set_registrar},
             {"bindingOf", "(address)", "((uint32,uint8,bool,bool,uint64,uint64,bytes32))", Access::view, binding_of},
@@ -308,7 +322,7 @@ const Contract& identities_contract() {
         },
         {kAccountBound, kAccountUnbound, kAccountSuspended, kRegistrarSet, kCaTrusted, kCaRemoved, kCertificateRevoked},
         {kNotRegistrar, kNotAdministrator, kFieldInvalid, kAlreadyBound, kNotBoundHere, kCaKnown, kCaUnknown,
-         kTooManyCas, kLastCa, kAlreadyRevoked, kOrganisationUnknown}};
+         kTooManyCas, kLastCa, kAlreadyRevoked, kOrganisationUnknown, kNotAuthorised}};
     return contract;
 }
 

@@ -107,6 +107,18 @@ TEST_F(IdentitiesTest, an_account_has_one_organisation_at_a_time) {
     EXPECT_TRUE(bind(kAlpha, kPerson).result.ok());
 }
 
+TEST_F(IdentitiesTest, the_organisations_together_release_an_account_that_the_wrong_one_bound) {
+    ASSERT_TRUE(bind(kDelta, kPerson).result.ok());
+    send(kBeta, "release(address)", {kPerson}).expect_revert("NotAuthorised(address)", {kBeta});
+    chain.propose(kBeta, kIdentitiesAddress, "release(address)", {kStranger})
+        .expect_revert("NotBoundHere(address)", {kStranger});
+    chain.carry_out(chain.propose(kBeta, kIdentitiesAddress, "release(address)", {kPerson}),
+                    {kAlpha, filled<Address>(0xa3)});
+    EXPECT_EQ(standing(kPerson), Standing::unbound);
+    EXPECT_TRUE(bind(kBeta, kPerson).result.ok());
+    EXPECT_EQ(standing(kPerson), Standing::good);
+}
+
 TEST_F(IdentitiesTest, accounts_of_an_organisation_that_left_cannot_send_and_may_go_elsewhere) {
     ASSERT_TRUE(bind(kDelta, kPerson).result.ok());
     chain.carry_out(chain.propose(kAlpha, kMembersAddress, "removeOrganisation(string)", {"Delta"}),

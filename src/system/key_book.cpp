@@ -78,6 +78,13 @@ void KeyBook::add(const Hash256& id, KeyEntry entry, const Address& by) {
                {static_cast<std::uint8_t>(entry.head.key_class), 0, static_cast<std::uint8_t>(state), now(), ""});
 }
 
+bool KeyBook::votes(const Hash256& id) {
+    const std::uint64_t count = members_.validator_count();
+    for (std::uint64_t i = 0; i < count && !call_.exhausted(); ++i)
+        if (const auto validator = members_.validator(i); validator.active && key_id(validator.key) == id) return true;
+    return false;
+}
+
 /// A chain that cannot decide cannot end the incident either: 2f+1 validators must keep a key that signs.
 Done KeyBook::check_quorum(const Hash256& id) {
     std::uint64_t active = 0;

@@ -58,6 +58,8 @@ public:
                 std::string_view reason);
     /// The end of a provisional quarantine that has not come yet will not come.
     void drop_coming_end(const Hash256& id);
+    /// Whether it is the key of a validator.
+    bool votes(const Hash256& id);
     /// A new key with its first state.
     void add(const Hash256& id, KeyEntry entry, const Address& by);
     /// Writes the entry without another change of state.

@@ -133,8 +133,19 @@ Reply register_key(Call& call, const AbiValue::List& arguments) {
     return AbiValue::List{};
 }
 
-/// A key that begins to vote has an entry from that block on, and it is its organisation's: whatever another had entered under
-/// its id before, and whatever was proposed or opened about that, is over.
+/// Active from now on. Whatever was entered under the id before, and whatever was proposed or opened about that, is over.
+void enter_anew(KeyBook& book, const Hash256& id, ledger::KeyClass key_class, const Address& owner) {
+    if (book.has_entry(id)) {
+        book.storage().store_open_incident(id, 0);
+        book.storage().next_round(id);
+    }
+    KeyEntry entry;
+    entry.head = {.owner = owner, .key_class = key_class, .state = KeyState::active, .version = 1};
+    entry.terms.originator_from = book.now();
+    book.add(id, entry, book.call().caller());
+}
+
+/// A key that begins to vote has an entry from that block on, and it is its organisation's, whoever had entered it before.
 Reply enter_voting_key(Call& call, const AbiValue::List& arguments) {
     if (call.caller() != kMembersAddress) return revert(kNotAuthorised, {call.caller()});
     KeyBook book{call};
@@ -154,14 +165,26 @@ Reply enter_voting_key(Call& call, const AbiValue::List& arguments) {
             return AbiValue::List{};
         }
     }
-    if (state != KeyState::none) {
-        book.storage().store_open_incident(id, 0);
-        book.storage().next_round(id);
-    }
-    entry = {};
-    entry.head = {.owner = owner, .key_class = ledger::KeyClass::consensus, .state = KeyState::active, .version = 1};
-    entry.terms.originator_from = book.now();
-    book.add(id, entry, call.caller());
+    enter_anew(book, id, ledger::KeyClass::consensus, owner);
+    return AbiValue::List{};
+}
+
+/// Who registers an id first is believed, until the organisations decide that the key is another's.
+Reply award(Call& call, const AbiValue::List& arguments) {
+    if (const auto allowed = only_by_proposal(call); !allowed) return std::unexpected(allowed.error());
+    KeyBook book{call};
+    const Hash256 id = arguments[0].as_hash();
+    const Address owner = arguments[1].as_address();
+    if (is_account_key_id(id) || !book.has_entry(id)) return revert(kKeyUnknown, {id});
+    if (!book.members().administered_by(owner) || owner == book.entry(id).head.owner)
+        return revert(kFieldRefused, {"owner"});
+    // Members decides who votes, and with that whose a voting key is.
+    const auto key_class = static_cast<ledger::KeyClass>(arguments[2].number().low());
+    if (!is_class(arguments[2].number()) || key_class == ledger::KeyClass::consensus)
+        return revert(kFieldRefused, {"keyClass"});
+    if (book.votes(id)) return revert(kFieldRefused, {"id"});
+    enter_anew(book, id, key_class, owner);
+    book.storage().note_change();
     return AbiValue::List{};
 }
 
@@ -289,6 +312,7 @@ const Contract& keys_contract() {
             {"round", "(bytes32)", "(uint256)", Access::view, round},
             {"register", "(bytes32,uint8,uint64,uint64,bool)", "()", Access::write, register_key},
             {"enterVotingKey", "(bytes32,address)", "()", Access::write, enter_voting_key},
+            {"award", "(bytes32,address,uint8)", "()", Access::write, award},
             {"replaceKey", "(bytes32,bytes32)", "()", Access::write, replace_key},
             {"changeState", "(bytes32,uint8,uint64,string)", "()", Access::write, change_state},
             {"decideState", "(bytes32,uint256,uint8,uint64,string)", "()", Access::write, decide_state},

@@ -612,6 +612,40 @@ TEST_F(Keys, a_certificates_key_is_stopped_by_the_organisation_that_it_belongs_t
     EXPECT_TRUE(is_stopped(chain.state(), "Alpha", voting));
 }
 
+TEST_F(Keys, the_organisations_together_give_a_squatted_key_to_the_one_that_it_belongs_to) {
+    constexpr std::string_view kAward = "award(bytes32,address,uint8)";
+    const Hash256 squatted = filled<Hash256>(0xe2);
+    const auto award = [&](const Hash256& key, const Address& owner, std::uint8_t key_class) {
+        return chain.propose(kAlpha, kKeysAddress, kAward, {key, owner, key_class});
+    };
+    send(kBeta, kRegister, {squatted, 1, 0, 0, 1}).values("()"); // Alpha's, and no voting key
+    send(kBeta, kOpen, {squatted, 0, "malice"}).values("(uint256)");
+    const auto meant_before = propose_state(kBeta, squatted, KeyState::compromised, "malice").value("(uint256)");
+    send(kAlpha, kAward, {squatted, kAlpha, 2}).expect_revert("NotAuthorised(address)", {kAlpha});
+    award(squatted, kStranger, 2).expect_revert("FieldInvalid(string)", {"owner"});
+    award(squatted, kBeta, 2).expect_revert("FieldInvalid(string)", {"owner"});
+    award(squatted, kAlpha, 1).expect_revert("FieldInvalid(string)", {"keyClass"});
+    award(squatted, kAlpha, 3).expect_revert("FieldInvalid(string)", {"keyClass"});
+    award(filled<Hash256>(0xe3), kAlpha, 2).expect_revert("KeyUnknown(bytes32)", {filled<Hash256>(0xe3)});
+    award(id(address(1)), kAlpha, 2).expect_revert("KeyUnknown(bytes32)", {id(address(1))});
+    award(key_id(genesis.validators.members[1].key.bytes), kAlpha, 2).expect_revert("FieldInvalid(string)", {"id"});
+
+    const auto before = key_changes_of(chain.state());
+    chain.carry_out(award(squatted, kAlpha, 2), {kBeta, kDelta});
+    const auto facts = key_facts(chain.state(), squatted, height());
+    ASSERT_TRUE(facts);
+    EXPECT_EQ(facts->head.owner, kAlpha);
+    EXPECT_EQ(facts->head.key_class, KeyClass::tls);
+    EXPECT_EQ(facts->head.state, KeyState::active);
+    EXPECT_GT(key_changes_of(chain.state()), before);
+    // What was opened and proposed about the other's entry does not hold the owner up.
+    approve(kAlpha, meant_before).values("()");
+    approve(kDelta, meant_before).expect_revert("RoundOver(bytes32,uint256)", {squatted, 1});
+    send(kBeta, kOpen, {squatted, 0, "again"}).expect_revert("NotAuthorised(address)", {kBeta});
+    send(kAlpha, kOpen, {squatted, 0, "copied"}).values("(uint256)");
+    EXPECT_TRUE(is_stopped(chain.state(), "Alpha", squatted));
+}
+
 TEST_F(Keys, incidents_chain_their_steps_and_close_once) {
     const Address account = address(1);
     at(60);

@@ -20,6 +20,7 @@ using ledger::Role;
 
 const Address kContract = filled<Address>(0xc0);
 const Address kSuspect = filled<Address>(0x55);
+const Hash256 kForeignKey = filled<Hash256>(0xe1);
 
 std::uint8_t number_of_role(Role role) { return static_cast<std::uint8_t>(role); }
 
@@ -252,6 +253,8 @@ std::vector<Action> actions() {
          {ledger::account_key_id(kSuspect), 0, static_cast<std::uint8_t>(ledger::KeyState::compromised), 0,
           "found on a forum"}},
         {Matter::keys, kAlpha, kKeysAddress, kDecideReset, reset_arguments()},
+        {Matter::membership, kAlpha, kIdentitiesAddress, "release(address)", {kSuspect}},
+        {Matter::keys, kAlpha, kKeysAddress, "award(bytes32,address,uint8)", {kForeignKey, kBeta, 2}},
     };
 }
 
@@ -268,6 +271,9 @@ std::unique_ptr<TestChain> prepared() {
     const auto second =
         chain->propose(kAlpha, kRolesAddress, "grantAdministrator(address,uint8)", {filled<Address>(0x77), 0});
     chain->carry_out(second, {kBeta, kDelta});
+    chain->send(kIdentitiesAddress, kAlpha, "bind(address,uint8,bytes32,uint64)",
+                {kSuspect, 1, filled<Hash256>(7), 0});
+    chain->send(kKeysAddress, kAlpha, "register(bytes32,uint8,uint64,uint64,bool)", {kForeignKey, 2, 0, 0, 1});
     chain->block().number = 20;
     return chain;
 }
@@ -349,9 +355,16 @@ TEST_F(Powers, an_approval_that_was_taken_back_does_not_count_at_execution) {
     const auto id = propose(kAlpha, "grantAdministrator(address,uint8)", {kStranger, 0}).value("(uint256)");
     for (const auto& voter : {kBeta, kDelta}) vote(voter, "approve(uint256)", {id});
     vote(kDelta, "object(uint256,string)", {id, "wait"});
+    EXPECT_EQ(state_of(id), 1u);
     chain.block().number += 3;
+    vote(kAlpha, "execute(uint256)", {id}).expect_revert("WrongState(uint256,string)", {id, "open"});
+    // It can be decided again, and then there is time to object again.
+    EXPECT_TRUE(vote(kDelta, "approve(uint256)", {id}).result.ok());
+    EXPECT_EQ(state_of(id), 2u);
     vote(kAlpha, "execute(uint256)", {id})
-        .expect_revert("WrongState(uint256,string)", {id, "not enough approvals any more"});
+        .expect_revert("TooEarly(uint256,uint256)", {id, chain.block().number + 2});
+    chain.block().number += 2;
+    EXPECT_TRUE(vote(kAlpha, "execute(uint256)", {id}).result.ok());
 }
 
 TEST_F(Powers, proposals_lapse_and_can_be_withdrawn_by_their_proposer_only) {
@@ -689,6 +702,8 @@ std::vector<Row> matrix() {
         {"propose a confirmation", "-y-y------", proposing(19)},
         {"propose a key's state", "-y--------", proposing(20)},
         {"propose an account's new key", "-y--------", proposing(21)},
+        {"propose to release an account", "-y--------", proposing(22)},
+        {"propose whose a key is", "-y--------", proposing(23)},
         {"approve a key's state", "-y--------", voting(20, "approve(uint256)")},
         {"approve an account's new key", "-y--------", voting(21, "approve(uint256)")},
         {"approve membership", "-y--------", voting(0, "approve(uint256)")},

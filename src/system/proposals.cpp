@@ -57,8 +57,13 @@ public:
         return electorate_.count(proposal_.organisations, proposal_.administrators, proposal_.matter);
     }
     std::uint64_t objections() { return electorate_.count(proposal_.objections, {}, Matter::membership); }
-    ProposalState state() const { return proposal_.state_at(call_.block().number); }
-    std::unexpected<Bytes> wrong_state() const {
+    /// A decision that lost approvals, because who gave them objected or left, is open again: its delay begins anew with the next
+    /// approval that is enough.
+    ProposalState state() {
+        const auto state = proposal_.state_at(call_.block().number);
+        return state == ProposalState::approved && approvals() < needed() ? ProposalState::open : state;
+    }
+    std::unexpected<Bytes> wrong_state() {
         return revert(kWrongState, {id_, kProposalStateNames[static_cast<std::size_t>(state())]});
     }
     /// The caller may vote in this matter.
@@ -264,8 +269,6 @@ Reply execute(Call& call, const AbiValue::List& arguments) {
     if (one.state() != ProposalState::approved) return one.wrong_state();
     if (!one.is_voter() && one.proposal().proposer != call.caller()) return revert(kNotAuthorised, {call.caller()});
     if (call.block().number < one.proposal().ready) return revert(kTooEarly, {*id, one.proposal().ready});
-    // Voters may have left, or objected, since it was decided.
-    if (one.approvals() < one.needed()) return revert(kWrongState, {*id, "not enough approvals any more"});
     if (const auto done = one.execute(); !done) return std::unexpected(done.error());
     return AbiValue::List{};
 }

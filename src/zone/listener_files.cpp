@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/thread_name.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/pem_password.hpp"
 #include "crypto/x509_der.hpp"
 
 #include <openssl/err.h>
@@ -45,6 +46,19 @@ std::string mark_of(const std::vector<std::string>& paths) {
     return out;
 }
 
+/// OpenSSL 3.0 takes any number of key updates in one read, and no bytes come out. Beyond the limit the connection reads as one that its
+/// client has ended.
+void count_key_updates(int write, int, int kind, const void* bytes, std::size_t size, SSL* connection, void* listener) {
+    if (write != 0 || kind != SSL3_RT_HANDSHAKE || size == 0) return;
+    if (*static_cast<const std::uint8_t*>(bytes) != SSL3_MT_KEY_UPDATE) return;
+    static const int slot = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    const auto count = reinterpret_cast<std::uintptr_t>(SSL_get_ex_data(connection, slot)) + 1;
+    SSL_set_ex_data(connection, slot, reinterpret_cast<void*>(count));
+    if (count <= kKeyUpdatesMax) return;
+    SSL_set_shutdown(connection, SSL_get_shutdown(connection) | SSL_RECEIVED_SHUTDOWN);
+    if (count == kKeyUpdatesMax + 1 && listener != nullptr) (*static_cast<OnRestless*>(listener))(connection);
+}
+
 std::int64_t wall_seconds() { return system_clock().wall().count() / 1000; }
 
 } // namespace
@@ -61,7 +75,9 @@ CertificateStack stack_of(const std::vector<ListenerFiles::Authority>& authoriti
     return out;
 }
 
-bool set_up_tls(SSL_CTX* context) {
+bool set_up_tls(SSL_CTX* context, OnRestless* on_restless) {
+    SSL_CTX_set_msg_callback(context, count_key_updates);
+    SSL_CTX_set_msg_callback_arg(context, on_restless);
     // No session is resumed: a certificate that was withdrawn must not live on in a ticket.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 0);
@@ -78,7 +94,9 @@ Result<std::shared_ptr<const ListenerFiles>> ListenerFiles::read(const ListenerF
     };
     out->holder_ = {SSL_CTX_new(TLS_server_method()), SSL_CTX_free};
     auto* holder = out->holder_.get();
-    if (holder == nullptr || SSL_CTX_use_certificate_chain_file(holder, config.certificate.c_str()) != 1)
+    if (holder == nullptr) return refused(config.certificate, "OpenSSL has no room");
+    SSL_CTX_set_default_passwd_cb(holder, crypto::no_password);
+    if (SSL_CTX_use_certificate_chain_file(holder, config.certificate.c_str()) != 1)
         return refused(config.certificate, "no certificate in PEM form");
     if (SSL_CTX_use_PrivateKey_file(holder, config.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(holder) != 1)

@@ -8,6 +8,8 @@
 
 #include <openssl/ssl.h>
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -81,8 +83,15 @@ private:
     std::jthread thread_;
 };
 
-/// As between nodes: TLS 1.3 alone, two suites, nothing resumed, no early data. False if OpenSSL refuses.
-bool set_up_tls(SSL_CTX* context);
+/// New traffic keys in one connection. An honest client takes new ones after millions of records.
+inline constexpr std::size_t kKeyUpdatesMax = 64;
+
+/// Hears of a connection that was ended because its client went beyond kKeyUpdatesMax.
+using OnRestless = std::function<void(const SSL*)>;
+
+/// As between nodes: TLS 1.3 alone, two suites, nothing resumed, no early data, few new traffic keys. False if OpenSSL refuses.
+/// `on_restless` outlives the context, or is null.
+bool set_up_tls(SSL_CTX* context, OnRestless* on_restless = nullptr);
 
 struct FreeCertificates {
     void operator()(STACK_OF(X509) * stack) const;

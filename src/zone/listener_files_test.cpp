@@ -4,6 +4,8 @@
 #include "zone/listeners.hpp"
 #include "zone/test_zones.hpp"
 
+#include <openssl/pem.h>
+
 namespace cairn::zone {
 namespace {
 
@@ -43,6 +45,17 @@ TEST_F(Zones, a_certificate_is_replaced_while_the_listener_runs_and_a_bad_one_is
     write("management", alpha_.issue(crypto::ZoneRole::management, "alpha-1"));
     EXPECT_TRUE(management_->reload());
     EXPECT_EQ(status(management_->port(), "alice"), 403);
+}
+
+TEST_F(Zones, files_that_want_a_passphrase_are_refused_and_nobody_is_asked_for_one) {
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"),
+                                                                  EVP_PKEY_free);
+    const std::unique_ptr<BIO, decltype(&BIO_free_all)> bio(
+        BIO_new_file((directory_ / "management.key").c_str(), "w"), BIO_free_all);
+    char passphrase[] = "secret";
+    ASSERT_EQ(PEM_write_bio_PKCS8PrivateKey(bio.get(), key.get(), EVP_aes_256_cbc(), passphrase, 6, nullptr, nullptr), 1);
+    ASSERT_EQ(BIO_flush(bio.get()), 1);
+    EXPECT_EQ(management_->reload().error().code, error::ZoneFileInvalid);
 }
 
 TEST_F(Zones, only_two_suites_are_spoken) {

@@ -90,6 +90,11 @@ public:
         for (auto part = read(); !part.empty(); part = read()) out += part;
         return out;
     }
+    /// New traffic keys for what follows. False once the server has closed.
+    bool update_keys() {
+        return SSL_key_update(session_.get(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+               SSL_do_handshake(session_.get()) == 1;
+    }
     int chain_length() const { return sk_X509_num(SSL_get_peer_cert_chain(session_.get())); }
     Hash256 server_fingerprint() const {
         const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(session_.get()),

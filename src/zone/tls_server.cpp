@@ -144,7 +144,7 @@ private:
         SSL_CTX_set_cert_verify_callback(context, judge, this);
         SSL_CTX_set_cert_cb(context, begin, this);
         SSL_CTX_set_info_callback(context, on_state);
-        return set_up_tls(context);
+        return set_up_tls(context, &on_restless_);
     }
 
     /// After the client's hello: from here on the connection has the files as they are now.
@@ -217,6 +217,11 @@ private:
     mutable std::mutex mutex_;
     std::unique_ptr<WatchedFiles> files_;
     std::set<Session*> live_; // guarded by mutex_
+    OnRestless on_restless_ = [this](const SSL* ssl) {
+        const auto* session = session_of(ssl);
+        refused({address_of(SSL_get_fd(ssl)), "cut: it takes new TLS keys again and again",
+                 session != nullptr ? session->admitted.certificate : Bytes{}});
+    };
     std::unique_ptr<httplib::SSLServer> server_;
     std::uint16_t port_ = 0;
     std::atomic<bool> ended_ = false;

@@ -1,6 +1,7 @@
 #include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
 #include "base/errors/zone.hpp"
+#include "zone/listener_files.hpp"
 #include "zone/test_zones.hpp"
 
 #include <nlohmann/json.hpp>
@@ -57,6 +58,20 @@ TEST_F(Zones, an_idle_session_ends) {
     const auto session = raw(regulator_->port(), "super");
     ASSERT_TRUE(session->connected);
     EXPECT_EQ(session->read(), "") << "returns when the server ends the session";
+}
+
+TEST_F(Zones, who_takes_new_tls_keys_again_and_again_is_cut_off) {
+    write("super", alpha_.issue(crypto::ZoneRole::regulator, "super"));
+    const auto server = patient_regulator();
+    const auto calm = raw(server->port(), "super"), restless = raw(server->port(), "super");
+    for (std::size_t i = 0; i < kKeyUpdatesMax; ++i) ASSERT_TRUE(calm->update_keys() && restless->update_keys());
+    EXPECT_NE(calm->ask().find("200"), std::string::npos) << "limit";
+    restless->update_keys(); // limit + 1
+    restless->update_keys();
+    EXPECT_EQ(restless->read(), "") << "returns when the server ends the session";
+    const auto why = refusals("regulator");
+    ASSERT_EQ(why.size(), 1u);
+    EXPECT_NE(why[0].find("new TLS keys"), std::string::npos) << why[0];
 }
 
 TEST_F(Zones, a_revoked_certificate_is_refused_at_the_handshake) {

@@ -317,6 +317,22 @@ class WithNetwork(Base):
         self.cairn("identity", "resume", made["address"])
         self.cairn("tx", "send", "--to", TO, "--value", "1gwei", "--from", made["address"], "--keystore", "ks", "--passphrase-file", passphrase)
 
+    def test_organisations_give_a_key_back_that_another_has_registered(self):
+        register = {"type": "function", "name": "register", "stateMutability": "nonpayable", "outputs": [], "inputs": [
+            {"name": name, "type": type} for name, type in
+            (("id", "bytes32"), ("keyClass", "uint8"), ("originatorUntil", "uint64"), ("recipientUntil", "uint64"), ("active", "bool"))]}
+        key = "0x" + "e2" * 32
+        self.cairn("contract", "send", "0x000000000000000000000000000000000000ca06", "register", key, 4, 0, 0, "true",
+                   "--abi", self.write("register.json", json.dumps([register])), "--from", "org:beta")
+        keys = json.loads(self.cairn("key", "list", "--json").stdout)
+        squatter = next(one["owner"] for one in keys if one["id"] == key)
+        owner = next(one["owner"] for one in keys if one["class"] == "organisation" and one["owner"] != squatter)
+        made = json.loads(self.cairn("key", "award", key, owner, "--class", "tls", "--reason", "ours", "--from", "org:alpha", "--json").stdout)
+        for approver in ("org:gamma", "org:delta"):
+            self.cairn("proposal", "approve", made["proposal"], "--from", approver)
+        shown = json.loads(self.cairn("key", "show", key, "--json").stdout)
+        self.assertEqual((shown["owner"], shown["class"], shown["state"]), (owner, "tls", "active"))
+
     def test_deploys_calls_and_changes_a_contract(self):
         receipt = json.loads(self.cairn("contract", "deploy", ARTEFACT, "7", "--from", "dev:4", "--json").stdout)
         address = receipt["contractAddress"]

@@ -71,15 +71,14 @@ void Dialler::dial(ValidatorIndex peer, Stream stream) {
     error_code code;
     const auto numeric = asio::ip::make_address(parts->host, code);
     if (!code) return connect_(peer, stream, {tcp::endpoint(numeric, parts->port)});
-    resolver_.async_resolve(
-        parts->host, std::to_string(parts->port),
-        [this, peer, stream, address, seating = seats_.number()](const error_code& failure, const auto& results) {
-            if (stopped_ || seating != seats_.number()) return;
-            if (failure) return failed(peer, stream, {error::PeerUnreachable, address + ": " + failure.message()});
-            std::vector<tcp::endpoint> endpoints;
-            for (const auto& entry : results) endpoints.push_back(entry.endpoint());
-            connect_(peer, stream, endpoints);
-        });
+    names_.look_up(parts->host, [this, peer, stream, port = parts->port,
+                                 seating = seats_.number()](const Result<Addresses>& answer) {
+        if (stopped_ || seating != seats_.number()) return;
+        if (!answer) return failed(peer, stream, answer.error());
+        std::vector<tcp::endpoint> endpoints;
+        for (const auto& one : *answer) endpoints.emplace_back(one, port);
+        connect_(peer, stream, endpoints);
+    });
 }
 
 void Dialler::failed(ValidatorIndex peer, Stream stream, const Error& error) {
@@ -103,11 +102,6 @@ void Dialler::dial_after(ValidatorIndex peer, Stream stream, Milliseconds pause)
         if (code || seating != seats_.number() || seats_[peer].link(stream).current) return;
         dial(peer, stream);
     });
-}
-
-void Dialler::stop() {
-    stopped_ = true;
-    resolver_.cancel();
 }
 
 } // namespace cairn::network

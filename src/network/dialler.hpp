@@ -1,6 +1,7 @@
 // Which peers this node dials, where they are, and when it tries again. For this folder's .cpp files only.
 #pragma once
 
+#include "network/names.hpp"
 #include "network/renewal.hpp"
 #include "network/seats.hpp"
 
@@ -14,7 +15,7 @@ public:
     /// All must outlive it.
     Dialler(boost::asio::io_context& io, const NetworkConfig& config, Seats& seats, const Renewal& renewal,
             Connect connect)
-        : config_(config), seats_(seats), renewal_(renewal), connect_(std::move(connect)), resolver_(io) {}
+        : config_(config), seats_(seats), renewal_(renewal), connect_(std::move(connect)), names_(io) {}
 
     /// Between two nodes the one of lower name dials.
     bool we_dial(ValidatorIndex peer) const;
@@ -24,7 +25,7 @@ public:
     void failed(ValidatorIndex peer, Stream stream, const Error& error);
     /// A connection from the peer has ended: dials after a while, if it should have come back by then.
     void lost(ValidatorIndex peer, Stream stream);
-    void stop();
+    void stop() { stopped_ = true; }
 
 private:
     bool we_wait_for(ValidatorIndex peer) const;
@@ -36,8 +37,8 @@ private:
     Seats& seats_;
     const Renewal& renewal_;
     const Connect connect_;
-    boost::asio::ip::tcp::resolver resolver_;
     bool stopped_ = false;
+    Names names_;
 };
 
 } // namespace cairn::network

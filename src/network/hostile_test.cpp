@@ -250,7 +250,7 @@ TEST_F(HostileTest, newer_connection_of_a_member_replaces_the_older) {
 
 TEST_F(HostileTest, garbage_at_line_speed_leaves_memory_flat_and_members_served) {
     auto tuning = quick();
-    tuning.accepts_per_second = 10'000;
+    tuning.handshakes_of_strangers = {10'000, 10'000};
     const auto node = last_node(tuning);
     auto good = member(*node, Stream::consensus);
     const Bytes garbage(64 * 1024, 0xa5);
@@ -291,6 +291,38 @@ TEST_F(HostileTest, handshakes_over_the_budget_of_a_source_are_closed_before_tls
     EXPECT_EQ(node->network().throttled()[0].address, "127.0.0.1");
     EXPECT_EQ(node->network().throttled()[0].refused, 20u);
     EXPECT_TRUE(node->network().bans().empty()) << "nothing is proven";
+}
+
+TEST_F(HostileTest, strangers_of_many_sources_do_not_use_up_the_handshakes_of_members) {
+    auto tuning = quick();
+    tuning.handshakes_of_strangers = {0, 3};
+    const auto node = last_node(tuning);
+    auto known = member(*node, Stream::consensus); // a stranger until its hello
+    const TcpClient second(node->port(), 0, "127.0.0.2"), third(node->port(), 0, "127.0.0.3");
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::accepted, 3)) << "limit";
+    for (const auto* source : {"127.0.0.2", "127.0.0.4", "127.0.0.5"})
+        EXPECT_TRUE(TcpClient(node->port(), 0, source).closed_by_peer()) << source;
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::handshakes_throttled, 3));
+    for (int i = 0; i < 10; ++i) expect_serving(*node);
+}
+
+TEST_F(HostileTest, strangers_give_way_to_members_before_their_hello) {
+    auto tuning = quick();
+    tuning.half_open_max = 2;
+    const auto node = last_node(tuning);
+    const auto known = member(*node, Stream::data);
+    const TcpClient slow_member(node->port());
+    const TcpClient oldest(node->port(), 0, "127.0.0.2");
+    const TcpClient newer(node->port(), 0, "127.0.0.3"), newest(node->port(), 0, "127.0.0.4");
+    EXPECT_TRUE(oldest.closed_by_peer());
+    EXPECT_TRUE(newer.closed_by_peer());
+    EXPECT_TRUE(counter_is(*node, &NetworkCounters::half_open_evicted, 2));
+    expect_serving(*node);
+    EXPECT_TRUE(newest.closed_by_peer()) << "for the member that was served";
+    // Members alone give way to members, as before.
+    const TcpClient another_member(node->port());
+    const TcpClient last_member(node->port());
+    EXPECT_TRUE(slow_member.closed_by_peer());
 }
 
 TEST_F(HostileTest, member_that_sends_malformed_frames_again_and_again_is_banned) {

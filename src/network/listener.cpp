@@ -11,7 +11,9 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr int kRefusalsPerHandshake = 16;
+/// Connections that are looked at in a second, to be closed for the most part.
+constexpr std::int64_t kLooksPerSecond = 4'096;
+constexpr std::size_t kMembersMax = 1'024; // sources
 
 SourceKey source_of(const asio::ip::address& address) {
     SourceKey out{};
@@ -31,7 +33,13 @@ SourceKey source_of(const asio::ip::address& address) {
 } // namespace
 
 Listener::Listener(asio::io_context& io, const NetworkTuning& tuning, Events& events, Make make)
-    : tuning_(tuning), events_(events), make_(std::move(make)), acceptor_(io), timer_(io), sources_(tuning) {}
+    : tuning_(tuning),
+      events_(events),
+      make_(std::move(make)),
+      acceptor_(io),
+      timer_(io),
+      strangers_(tuning.handshakes_of_strangers, now()),
+      sources_(tuning) {}
 
 Status Listener::open(const std::string& host, std::uint16_t port) {
     const auto where = host + ":" + std::to_string(port);
@@ -52,12 +60,10 @@ void Listener::accept_next() {
     acceptor_.async_accept([this](const error_code& code, tcp::socket socket) {
         if (stopped_) return;
         if (code) return pause(Milliseconds(100)); // most likely out of descriptors
-        // Bursts of one second's worth pass; above that the system's backlog waits for us. Closing what is over its
-        // source's budget costs little, but not nothing.
-        const bool admitted = admit(std::move(socket));
-        const auto interval = Microseconds(1'000'000) / static_cast<std::int64_t>(tuning_.accepts_per_second) /
-                              (admitted ? 1 : kRefusalsPerHandshake);
-        credit_ = std::max(credit_, now() - std::chrono::seconds(1)) + interval;
+        admit(std::move(socket));
+        // Closing what is over a budget costs little, but not nothing. A burst of one second's worth passes; above that the system's
+        // backlog waits for us.
+        credit_ = std::max(credit_, now() - std::chrono::seconds(1)) + Microseconds(1'000'000) / kLooksPerSecond;
         if (credit_ <= now()) return accept_next();
         pause(credit_ - now());
     });
@@ -70,31 +76,43 @@ void Listener::pause(Microseconds length) {
     });
 }
 
-/// False if the source has used up its budget; then the connection is closed already.
-bool Listener::admit(tcp::socket socket) {
+void Listener::admit(tcp::socket socket) {
     error_code code;
     const auto endpoint = socket.remote_endpoint(code);
-    if (code) return false; // gone already
+    if (code) return; // gone already
+    const auto source = source_of(endpoint.address());
+    const bool is_member = members_.contains(source);
     std::optional<Sources::Counted> counted;
     {
         const std::lock_guard lock(mutex_);
-        counted = sources_.begin(source_of(endpoint.address()), endpoint.address().to_string(), now());
+        counted = sources_.begin(source, endpoint.address().to_string(), now());
+        if (counted && !is_member && !strangers_.take(1, now())) {
+            sources_.done(*counted);
+            counted.reset();
+        }
     }
-    if (!counted) {
-        events_.count(&NetworkCounters::handshakes_throttled);
-        return false;
-    }
+    if (!counted) return events_.count(&NetworkCounters::handshakes_throttled);
     if (half_open_.size() >= tuning_.half_open_max) {
         events_.count(&NetworkCounters::half_open_evicted);
+        auto oldest = std::ranges::find(half_open_, false, &HalfOpen::is_member);
+        if (oldest == half_open_.end()) oldest = half_open_.begin();
         // A copy: closing takes it off the list.
-        const auto oldest = half_open_.front().connection;
-        oldest->close({error::HandshakeFailed, "too many connections before their hello"});
+        const auto connection = oldest->connection;
+        connection->close({error::HandshakeFailed, "too many connections before their hello"});
     }
     events_.count(&NetworkCounters::accepted);
     const auto connection = make_(std::move(socket));
-    half_open_.push_back({connection, *counted});
+    half_open_.push_back({connection, *counted, is_member});
     connection->accept();
-    return true;
+}
+
+void Listener::welcome(const Connection& connection) {
+    error_code code;
+    const auto address = asio::ip::make_address(connection.remote_address(), code);
+    if (code) return;
+    members_[source_of(address)] = now();
+    if (members_.size() <= kMembersMax) return;
+    members_.erase(std::ranges::min_element(members_, {}, [](const auto& entry) { return entry.second; }));
 }
 
 void Listener::done(const Connection& connection) {

@@ -1,4 +1,5 @@
-// Incoming connections until their hello: how many a second, how many of one source, how many at a time.
+// Incoming connections until their hello: how many a second, how many of one source, how many at a time. Where members have come from,
+// or were reached, is remembered: strangers have a budget in common that does not bind members, and give way to them.
 // For this folder's .cpp files only.
 #pragma once
 
@@ -22,6 +23,8 @@ public:
     void accept_next();
     /// No longer half open: its hello has come, or it is closed. Any connection may be told of, any number of times.
     void done(const Connection& connection);
+    /// A member has shown who it is, over a connection of either direction.
+    void welcome(const Connection& connection);
     void stop();
 
     // Any thread.
@@ -29,12 +32,14 @@ public:
     std::vector<ThrottledSource> throttled() const;
 
 private:
-    bool admit(Connection::Socket socket);
+    /// Begins the handshake, or closes the connection at once.
+    void admit(Connection::Socket socket);
     void pause(Microseconds length);
 
     struct HalfOpen {
         std::shared_ptr<Connection> connection;
         Sources::Counted counted;
+        bool is_member = false;
     };
     const NetworkTuning& tuning_;
     Events& events_;
@@ -45,6 +50,8 @@ private:
     bool stopped_ = false;
     Microseconds credit_{};
     std::list<HalfOpen> half_open_; // oldest first
+    TokenBucket strangers_;
+    std::map<SourceKey, Microseconds> members_; // when last
     mutable std::mutex mutex_;
     Sources sources_; // guarded by mutex_
 };

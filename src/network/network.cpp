@@ -149,6 +149,7 @@ private:
             if (seats_.is_former(peer)) CRN_CHECK(seats_.admit_visitor(peer));
             listener_.done(connection);
         }
+        listener_.welcome(connection);
         const bool all_up = seats_.connect(connection, hello.stream);
         connection.enter_ready(hello.stream, connection.was_dialled() ? std::nullopt : std::optional(expected));
         if (all_up) {

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
+#include <arpa/inet.h>
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
@@ -218,11 +219,14 @@ inline bool all_connected(const std::vector<std::unique_ptr<Node>>& nodes) {
 /// A plain TCP connection to a loopback port.
 class TcpClient {
 public:
-    explicit TcpClient(std::uint16_t port, int receive_buffer = 0)
+    /// `source`: the loopback address to come from.
+    explicit TcpClient(std::uint16_t port, int receive_buffer = 0, const char* source = "127.0.0.1")
         : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         if (receive_buffer != 0) ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
         sockaddr_in address{};
         address.sin_family = AF_INET;
+        EXPECT_EQ(::inet_pton(AF_INET, source, &address.sin_addr), 1);
+        EXPECT_EQ(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
         address.sin_port = htons(port);
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         connected_ = ::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;

@@ -278,7 +278,8 @@ std::vector<ReplacementStep> IncidentCase::replace() {
                              {.key = key,
                               .incident = incident.number,
                               .configs = configs_of(invocation),
-                              .proof = invocation.flag_or("proof", "")});
+                              .proof = invocation.flag_or("proof", ""),
+                              .versions = versions});
     files["replacement.json"] = {{"replacement", to_json(done)}};
     if (auto now = read_key(rpc, key.id)) key = *std::move(now);
     return done;

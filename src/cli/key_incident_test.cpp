@@ -153,6 +153,15 @@ TEST_F(KeyIncident, of_a_storage_root_ends_only_when_what_was_current_then_opens
             if (probe["interface"] == "storage") return probe["outcome"].get<std::string>();
         return std::string{"no such probe"};
     };
+    const auto steps = [&] {
+        const auto document = printed();
+        std::vector<std::string> out;
+        for (const auto& step : document["replacement"]) {
+            const auto name = step["step"].get<std::string>();
+            out.push_back(name.substr(0, name.find(" of /")) + " " + step["state"].get<std::string>());
+        }
+        return out;
+    };
     const std::vector<std::string> here{"--config", config};
     const auto finish = [&](const std::string& action, const std::string& evidence) {
         std::vector<std::string> words{action, "0", "--config", config};
@@ -165,10 +174,17 @@ TEST_F(KeyIncident, of_a_storage_root_ends_only_when_what_was_current_then_opens
     EXPECT_NE(finish("close", "evidence"), 0);
     EXPECT_EQ(storage(), "accepted");
 
-    // Rotated again: a repeated run changes nothing of what was there first.
-    local.become({"destroyed", "superseded", "current"});
-    EXPECT_NE(open(to_hex(key), here), 0);
-    EXPECT_EQ(storage(), "accepted");
+    // It was rotated then, and is not again: a repeated run changes nothing of what was there first.
+    const std::vector<std::string> rotated{"destroyed", "superseded", "current"};
+    for (int i = 0; i < 2; ++i) {
+        for (const auto* noun : {"storage-key", "backup-key"}) EXPECT_EQ(local.states(noun), rotated) << noun;
+        EXPECT_NE(open(to_hex(key), here), 0);
+        EXPECT_EQ(storage(), "accepted");
+        EXPECT_EQ(steps(),
+                  (std::vector<std::string>{"new backup-key done", "end of the old versions of the backup-key left",
+                                            "new storage-key done", "old files done",
+                                            "end of the old versions of the storage-key left"}));
+    }
     local.become({"destroyed", "destroyed", "current"});
     EXPECT_EQ(finish("probe", "evidence"), 0) << terminal->out.str();
     EXPECT_EQ(storage(), "refused");

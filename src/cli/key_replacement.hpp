@@ -2,6 +2,7 @@
 // - on chain, in the node's files - and not done again, so it may stop at any instant and be run again.
 #pragma once
 
+#include "cli/key_versions.hpp"
 #include "cli/keys_client.hpp"
 
 #include <nlohmann/json.hpp>
@@ -32,6 +33,7 @@ struct ReplacementPlan {
     std::uint64_t incident = 0;
     std::vector<std::string> configs; // of nodes on this machine
     std::string proof;                // file that shows who holds the new key; empty: none given
+    NotedVersions versions = {};      // of storage and backup keys when the incident was opened
 };
 
 /// In order; what follows a step that is not done waits for it. Never fails as a whole: what went wrong is a step that says so.

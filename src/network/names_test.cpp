@@ -13,7 +13,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-class NamesTest : public testing::Test {
+class NamesTest : public ::testing::Test {
 protected:
     static Addresses address(const char* text) { return {asio::ip::make_address(text)}; }
     /// What the server says of `host`, now or when it is told; its first question stays open until then.

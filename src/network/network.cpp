@@ -228,7 +228,7 @@ private:
     Status seat_all(Seating next, const std::function<void()>& seated) {
         if (stopping_) return {};
         const auto& tls = *renewal_.tls();
-        CRN_CHECK(tls.check_own(next));
+        CRN_CHECK(tls.check_seat(next));
         const auto from = seats_.before(next);
         // Under the old seating: whoever is in the middle of a handshake begins again, because it was judged by the old set; and
         // whoever is nobody in the new one is cut.

@@ -12,6 +12,7 @@ Status Renewal::open() {
     mark_ = mark_of_file();
     checked_ = system_clock().monotonic();
     CRN_TRY(tls, TlsContext::open(config_, seating_, trust_));
+    CRN_CHECK(tls->check_seat(seating_));
     take_into_use(std::move(tls));
     return {};
 }
@@ -50,6 +51,9 @@ void Renewal::check(Microseconds time) {
     retry_ = time + config_.tuning.renewal_retry;
     const auto before = std::exchange(refusal_, {});
     auto renewed = TlsContext::open(config_, seating_, trust_);
+    if (renewed)
+        if (auto judged = (*renewed)->check_own(seating_); !judged)
+            renewed = std::unexpected(std::move(judged).error());
     if (!renewed) {
         refusal_ = renewed.error().text();
         if (!changed && refusal_ == before) return;

@@ -12,7 +12,7 @@ public:
     Renewal(const NetworkConfig& config, const Seating& seating, std::shared_ptr<const PeerTrust> trust, Events& events)
         : config_(config), seating_(seating), trust_(std::move(trust)), events_(events) {}
 
-    /// Before there is a thread. As TlsContext::open.
+    /// Before there is a thread. As TlsContext::open and check_seat.
     Status open();
     /// Looks at the file, unless it did so a moment ago. What was refused is tried again after a while: trust may have changed.
     void check(Microseconds time);

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/errors/crypto.hpp"
 #include "base/errors/network.hpp"
+#include "base/log.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/pem_password.hpp"
 #include "crypto/remote_key.hpp"
@@ -70,7 +71,6 @@ Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
         auto out = std::shared_ptr<TlsContext>(new TlsContext(seating, std::move(trust)));
         out->file_ = config.certificate_file;
         out->own_ = std::move(der);
-        CRN_CHECK(out->check_own(seating));
         out->name_ = info.common_name;
         out->validity_ = info.validity;
         out->fingerprint_ = info.fingerprint;
@@ -101,6 +101,14 @@ Status TlsContext::check_own(const Seating& seating) const {
     CRN_TRY(index, identify_peer(own_, set, *trust_, wall_seconds(), Whose::own));
     if (index == seating.self) return {};
     return fail(error::CertificateForeign, file_ + ": is the certificate of " + set.members[index.value].name);
+}
+
+Status TlsContext::check_seat(const Seating& seating) const {
+    auto status = check_own(seating);
+    if (status || status.error().code != error::CertificateRevoked) return status;
+    log(LogLevel::error, "network", "the node's own certificate is revoked or its key stopped, as far as it knows",
+        {{"error", status.error().text()}, {"next", "cairn key show, cairn signer renew-tls-key"}});
+    return {};
 }
 
 /// OpenSSL 3.0 takes any number of these in one read, and no bytes come out.

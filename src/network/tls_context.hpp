@@ -23,8 +23,7 @@ struct PeerVerdict {
 /// TLS 1.3 alone, certificates from both sides, no session resumption. Every certificate is judged by identify_peer.
 class TlsContext {
 public:
-    /// KeyInvalid, KeyFileRefused, and the errors of identify_peer: also if the own certificate would be refused by the
-    /// others. `seating` must outlive the result, which always judges by what is in it: it may be changed, on the network's thread.
+    /// KeyInvalid, KeyFileRefused, CertificateInvalid. Whether the others would take the certificate is not judged yet. `seating` must outlive the result, which always judges by what is in it: it may be changed, on the network's thread.
     /// The result must outlive the connections made with it.
     static Result<std::shared_ptr<TlsContext>> open(const NetworkConfig& config, const Seating& seating,
                                                     std::shared_ptr<const PeerTrust> trust);
@@ -35,9 +34,13 @@ public:
     /// Identifies the holder of a certificate by today's trust and time.
     Result<ValidatorIndex> identify(BytesView certificate_der) const { return identify(certificate_der, seating_); }
     Result<ValidatorIndex> identify(BytesView certificate_der, const Seating& seating) const;
-    /// CertificateForeign: the own certificate is not that of the own seat. Who has no seat is not judged by it: its organisation may
+    /// The errors of identify_peer if the others would refuse the own certificate, by what is known here; CertificateForeign if it is not that
+    /// of the own seat. Who has no seat is not judged by it: its organisation may
     /// be unknown here.
     Status check_own(const Seating& seating) const;
+    /// As check_own, but a revocation is only logged: this node may have been away when a stop was lifted, and learns that from its
+    /// peers alone, who decide.
+    Status check_seat(const Seating& seating) const;
     /// Of the own certificate.
     const std::string& name() const { return name_; }
     const crypto::Validity& validity() const { return validity_; }

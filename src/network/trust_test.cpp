@@ -188,6 +188,33 @@ TEST_F(TrustTest, a_stopped_voting_key_keeps_its_validator_out_but_not_from_star
     EXPECT_EQ(identify_peer(*certificate, next, *trust, now).error().code, error::CertificateForeign);
 }
 
+TEST_F(TrustTest, a_stopped_tls_key_keeps_its_validator_out_but_not_from_starting_or_from_coming_back) {
+    std::ifstream file(consortium.certificate_file(3));
+    const std::string pem{std::istreambuf_iterator<char>(file), {}};
+    trust->revoke(crypto::inspect_certificate(pem)->key_id);
+    // The stop was lifted while node 3 was away: only the others know.
+    const auto newest = std::make_shared<MovableTrust>(consortium.genesis());
+    const auto away = last_node();
+    const std::map<ValidatorIndex, std::string> addresses{{ValidatorIndex{3}, away->address()}};
+    const Node other(consortium, std::uint16_t{0}, addresses, quick(), std::uint16_t{0}, newest);
+    EXPECT_TRUE(eventually([&] { return other.connected_to(3); }));
+    EXPECT_TRUE(eventually([&] { return away->connected_to(0); }));
+    Seating next{consortium.genesis().validators, ValidatorIndex{3}, {}};
+    next.validators.epoch = Epoch{1};
+    EXPECT_TRUE(away->network().seat(next, {})) << "nor does it end with an epoch";
+    // Those who know of the stop refuse it.
+    const Node knowing(consortium, std::uint16_t{1}, addresses, quick(), std::uint16_t{0}, trust);
+    EXPECT_TRUE(eventually([&] { return !knowing.state_of(3).last_error.empty(); }));
+    EXPECT_FALSE(knowing.connected_to(3));
+    // And the node takes no certificate into use that it knows to be revoked.
+    install(3, consortium.certificate(3, 3), consortium.ca(3));
+    EXPECT_TRUE(eventually([&] { return away->network().counters().renewals == 1; }));
+    const auto another = consortium.certificate(3, 3);
+    trust->revoke(crypto::inspect_certificate(another.certificate_pem)->fingerprint);
+    install(3, another, consortium.ca(3));
+    EXPECT_TRUE(eventually([&] { return away->network().counters().renewals_refused > 0; }));
+}
+
 TEST_F(TrustTest, a_renewed_certificate_is_used_for_new_handshakes_and_no_connection_is_lost) {
     const auto nodes = four();
     ASSERT_TRUE(all_connected(nodes));

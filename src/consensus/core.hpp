@@ -86,6 +86,8 @@ struct LaneRoom {
     Position next;           // where it will lie; of no meaning without room
     /// Advice: of the next batch. While execution lags behind order, large batches make short lanes wait.
     std::uint64_t transactions = 0;
+    /// Advice: intervals between batches to wait before the next one, as many as lanes give something.
+    std::uint64_t giving = 1;
 };
 
 struct CoreStatus {

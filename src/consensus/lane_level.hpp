@@ -42,8 +42,14 @@ public:
     /// Of a lane of mean weight, in gas.
     std::uint64_t value() const { return is_uneven() ? level_ : kMax; }
 
+    /// Lanes that gave something lately, more than one transaction now and then; from 1 to kGivingMax. Each batch of any lane costs
+    /// everyone signatures and a sync: the more give, the longer an owner waits for company, and the larger its batches may be.
+    std::uint64_t giving() const {
+        const auto count = std::ranges::count_if(wanted_, [](auto lane) { return lane >= kIdle; });
+        return std::clamp<std::uint64_t>(static_cast<std::uint64_t>(count), 1, kGivingMax);
+    }
     /// In a batch.
-    std::uint64_t batch_transactions() const { return std::clamp(value() / kTransactionGas, kBatchMin, kBatchMax); }
+    std::uint64_t batch_transactions() const { return std::clamp(value() / kTransactionGas, kBatchMin, kBatchMax * giving()); }
 
     /// A block came. What each lane gave to it, as of mean weight, and what it would have given: that and what waits.
     void ordered(Height height, std::span<const std::uint64_t> gave, std::span<const std::uint64_t> wanted,
@@ -73,7 +79,8 @@ public:
 
     static constexpr std::uint64_t kMax = 1ull << 40;
     static constexpr std::uint64_t kBatchMin = 64;
-    static constexpr std::uint64_t kBatchMax = 256; // at one batch every 25 ms a lane is not held back by it
+    static constexpr std::uint64_t kBatchMax = 256; // for each giving lane: at a batch every 25 ms for each none is held back by it
+    static constexpr std::uint64_t kGivingMax = 4;  // that count for the pace and the size of batches
     static constexpr std::uint64_t kMin = kBatchMin * kTransactionGas; // a batch
     static constexpr std::uint64_t kStart = kBatchMax * kTransactionGas;
     static constexpr std::uint64_t kIdle = kTransactionGas / 8; // below: less than one in so many blocks

@@ -61,9 +61,23 @@ TEST(LaneLevel, binds_only_while_lanes_want_to_give_unevenly) {
     EXPECT_EQ(level.batch_transactions(), LaneLevel::kBatchMin);
     for (int i = 0; i < 300; ++i) lanes.block_of({kWork / 2 + 100, 0, kWork, 0});
     EXPECT_EQ(level.value(), LaneLevel::kMax) << "half as much as another is enough";
-    EXPECT_EQ(level.batch_transactions(), LaneLevel::kBatchMax);
+    EXPECT_EQ(level.batch_transactions(), 2 * LaneLevel::kBatchMax) << "two lanes give";
     for (int i = 0; i < 100; ++i) lanes.block_of({kWork / 2 - 100, 0, kWork, 0});
     EXPECT_EQ(level.value(), LaneLevel::kMin) << "less is not";
+}
+
+TEST(LaneLevel, counts_the_lanes_that_give_something) {
+    Lanes lanes;
+    EXPECT_EQ(lanes.level.giving(), 1u) << "at first";
+    const auto giving = [&](const std::vector<std::uint64_t>& work) {
+        for (int i = 0; i < 300; ++i) lanes.block_of(work);
+        EXPECT_EQ(lanes.level.batch_transactions(), lanes.level.giving() * LaneLevel::kBatchMax);
+        return lanes.level.giving();
+    };
+    EXPECT_EQ(giving({kWork, 0, 0, 0}), 1u);
+    EXPECT_EQ(giving({kWork, kWork, kWork, 0}), 3u);
+    EXPECT_EQ(giving({kWork, kWork, kWork, kWork}), 4u);
+    EXPECT_EQ(giving({0, 0, 0, 0}), 1u);
 }
 
 TEST(LaneLevel, binds_on_while_what_it_holds_back_waits) {

@@ -32,7 +32,7 @@ LaneRoom Machine::lane_room() const {
     if (used >= limits.window_positions || lane.bytes >= limits.window_bytes) return {};
     return {limits.window_positions - used,
             std::min<std::uint64_t>(ledger::kBatchBytesMax, limits.window_bytes - lane.bytes),
-            own_tip().position.next(), level_.batch_transactions()};
+            own_tip().position.next(), level_.batch_transactions(), level_.giving()};
 }
 
 void Machine::on_local_batch(const LocalBatch& local) {

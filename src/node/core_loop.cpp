@@ -8,8 +8,7 @@ namespace {
 
 constexpr std::size_t kInputsPerTurnMax = 64;
 constexpr Microseconds kBatchDelay{5'000}; // consensus.md L3: a batch waits so long for company,
-constexpr Microseconds kBatchInterval{
-    25'000}; // and so long after the one before it: each costs everyone signatures and a sync
+constexpr Microseconds kBatchInterval{25'000}; // and so long for each lane that gives something, after the one before it
 constexpr std::size_t kBatchBytes = 256u << 10;
 constexpr std::size_t kCheckpointBytes = 64u << 20;
 constexpr Microseconds kReportInterval{1'000'000};
@@ -75,7 +74,7 @@ Status CoreLoop::turn(std::optional<consensus::Input> first) {
 
     if (batch_due_ && now >= *batch_due_) {
         batch_due_.reset();
-        batch_next_ = now + kBatchInterval;
+        batch_next_ = now + kBatchInterval * core_.lane_room().giving;
         CRN_CHECK(pack(turn));
     }
     if (!batch_due_ && (unfinished_ || ports_.has_ready())) batch_due_ = std::max(now + kBatchDelay, batch_next_);

@@ -131,6 +131,7 @@ struct Actions {
     bool batch_refused = false;
     /// The node must stop before it lies: its result differs from the certified one, or its own vote would contradict another.
     std::optional<Error> halt;
+    Height differs_at;         // the block whose result differs, if that is why it halts; 0 otherwise
     Microseconds wake_at{};
 };
 

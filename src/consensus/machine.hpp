@@ -145,6 +145,7 @@ private:
     void report(ValidatorIndex peer, ErrorCode code, std::string detail);
     void report(ValidatorIndex peer, const Error& error) { report(peer, error.code, error.detail); }
     void halt(ErrorCode code, std::string detail);
+    void differs(std::uint64_t height, const Hash256& own, const Hash256& certified);
     void found(Evidence evidence);
     std::size_t n() const { return config_.validators.size(); }
     std::size_t quorum() const { return guards_.quorum(config_.validators); }

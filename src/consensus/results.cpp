@@ -21,8 +21,7 @@ void Machine::on_execution(const ExecutionFinished& done) {
         return halt(error::VoteContradicts,
                     "execution of height " + std::to_string(height) + " gave another result before");
     if (execution.certificate && execution.certificate->statement.digest != done.header_hash)
-        return halt(error::ResultDiffers, "height " + std::to_string(height) + ": own " + to_hex(done.header_hash) +
-                                              ", certified " + to_hex(execution.certificate->statement.digest));
+        return differs(height, done.header_hash, execution.certificate->statement.digest);
     vote_for_result(height, execution);
     changed_ = true;
 }
@@ -83,8 +82,13 @@ void Machine::settle_execution(std::uint64_t height, const Certificate& certific
         certified_by_ = certificate;
     }
     if (execution.result && *execution.result != certificate.statement.digest)
-        halt(error::ResultDiffers, "height " + std::to_string(height) + ": own " + to_hex(*execution.result) +
-                                       ", certified " + to_hex(certificate.statement.digest));
+        differs(height, *execution.result, certificate.statement.digest);
+}
+
+void Machine::differs(std::uint64_t height, const Hash256& own, const Hash256& certified) {
+    if (!out_.halt) out_.differs_at = Height{height};
+    halt(error::ResultDiffers,
+         "height " + std::to_string(height) + ": own " + to_hex(own) + ", certified " + to_hex(certified));
 }
 
 void Machine::advance_execution_floor() {

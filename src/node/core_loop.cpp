@@ -131,7 +131,7 @@ Status CoreLoop::carry_out(Turn& turn) {
             log(LogLevel::warning, "consensus", report.error.text(), {{"peer", std::to_string(report.peer.value)}});
         }
         if (actions.halt) {
-            ports_.on_divergence(*actions.halt);
+            ports_.on_divergence(*actions.halt, actions.differs_at);
             return std::unexpected(*actions.halt);
         }
     }

@@ -30,7 +30,7 @@ public:
         /// A peer sent what no honest peer sends.
         std::function<void(const consensus::PeerReport&)> on_report;
         /// This node's result contradicts the certified one.
-        std::function<void(const Error&)> on_divergence;
+        std::function<void(const Error&, Height differs_at)> on_divergence; // 0: not about a result
         /// The epoch that has begun, as far as the chain is executed.
         std::function<Epoch()> epoch;
         /// The core of that epoch, recovered from the same log; everything of the old one has been carried out.

@@ -54,6 +54,17 @@ Result<SharedTransaction> for_its_account(SharedTransaction transaction, std::ui
     return std::make_shared<const ledger::SignedTransaction>(std::move(copy));
 }
 
+/// The highest executed block with a certificate of this very result.
+Height agreed(const BlockStore& blocks, Height executed) {
+    auto height = std::min(blocks.last_certified(), executed);
+    const auto agrees = [&] {
+        const auto certificate = blocks.certificate(height);
+        return certificate && certificate->statement.digest == blocks.hash_of(height);
+    };
+    while (height.value > 0 && !agrees()) height = Height{height.value - 1};
+    return height;
+}
+
 } // namespace
 
 LiveChain::LiveChain(ExecutedChain& chain, const Epochs& epochs, TransactionCache& cache,
@@ -66,7 +77,7 @@ LiveChain::LiveChain(ExecutedChain& chain, const Epochs& epochs, TransactionCach
       parameters_(next_parameters(chain)),
       pool_(pool_config(parameters_)),
       executed_(chain.height()),
-      certified_(std::min(chain.blocks().last_certified(), chain.height())),
+      certified_(agreed(chain.blocks(), chain.height())),
       published_(certified_),
       key_watch_(chain.blocks(), epochs, chain.store()) {
     key_watch_.advance(certified_);
@@ -129,16 +140,27 @@ void LiveChain::executed(const ExecutedChain::Outcome& outcome) {
     {
         const std::lock_guard lock(head_mutex_);
         executed_ = height;
+        if (const auto awaited = awaited_.find(height); awaited != awaited_.end())
+            compare(height, outcome.block->hash, awaited->second);
+        awaited_.erase(awaited_.begin(), awaited_.upper_bound(height));
     }
     head_changed_.notify_all();
 }
 
-void LiveChain::certified(Height height) {
+void LiveChain::certified(Height height, const Hash256& result) {
     {
         const std::lock_guard lock(head_mutex_);
-        certified_ = std::max(certified_, height);
+        if (height > executed_)
+            awaited_.insert_or_assign(height, result);
+        else
+            compare(height, chain_.blocks().hash_of(height), result);
     }
     head_changed_.notify_all();
+}
+
+/// A result vouches for all before it: after one that differs none is the same again.
+void LiveChain::compare(Height height, const Hash256& own, const Hash256& result) {
+    if (own == result) certified_ = std::max(certified_, height);
 }
 
 void LiveChain::publish() {
@@ -147,7 +169,7 @@ void LiveChain::publish() {
         Height next;
         {
             std::unique_lock lock(head_mutex_);
-            head_changed_.wait(lock, [&] { return stopping_ || std::min(executed_, certified_) > published_; });
+            head_changed_.wait(lock, [&] { return stopping_ || certified_ > published_; });
             if (stopping_) return;
             next = published_ = published_.next();
         }
@@ -185,7 +207,7 @@ bool LiveChain::has_ready() const {
 
 Height LiveChain::head() const {
     const std::lock_guard lock(head_mutex_);
-    return std::min(executed_, certified_);
+    return certified_;
 }
 
 std::shared_ptr<const StoredBlock> LiveChain::block(Height height) const {

@@ -37,7 +37,8 @@ public:
 
     // The executor and the core report here; the head follows both.
     void executed(const ExecutedChain::Outcome& outcome);
-    void certified(Height height);
+    /// The head is the highest block of which this node got the certified result itself. What differs is told to nobody: the core halts.
+    void certified(Height height, const Hash256& result);
     /// Transactions for the own lane; empty if there are none.
     std::vector<SharedTransaction> take_batch(pool::BatchLimits limits);
     void give_back();
@@ -71,6 +72,8 @@ public:
 
 private:
     void publish();
+    /// Holds head_mutex_.
+    void compare(Height height, const Hash256& own, const Hash256& result);
     /// The organisations' shares as the state has them for the next block. Holds pool_mutex_, or nobody else is there yet.
     void follow_shares(const ledger::StateView& state, Height next);
 
@@ -90,7 +93,8 @@ private:
 
     mutable std::mutex head_mutex_;
     std::condition_variable head_changed_;
-    Height executed_, certified_, published_; // guarded by head_mutex_
+    Height executed_, certified_, published_; // guarded by head_mutex_; certified_ is the head
+    std::map<Height, Hash256> awaited_;       // certified, not executed yet; guarded by head_mutex_
     bool stopping_ = false;                   // guarded by head_mutex_
 
     std::mutex listeners_mutex_;

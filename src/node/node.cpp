@@ -123,7 +123,7 @@ private:
     void set_fatal(const Error& error);
     void watch_disk(std::stop_token stop);
     void warn_of_expiry();
-    void report_divergence(const Error& error);
+    void report_divergence(const Error& error, Height height);
     void note_own_keys(std::string_view tls_certificate);
     void note_session(const ledger::Validator& peer);
 
@@ -378,7 +378,7 @@ CoreLoop::Ports ValidatorNode::ports() {
         .certified = [this](const ledger::Certificate& certificate) -> Status {
             const Height height{certificate.statement.number};
             CRN_CHECK(executed_->certify(height, certificate));
-            live_->certified(height);
+            live_->certified(height, certificate.statement.digest);
             return {};
         },
         .take_batch = [this](std::size_t bytes, std::size_t transactions) -> consensus::LocalBatch {
@@ -403,7 +403,7 @@ CoreLoop::Ports ValidatorNode::ports() {
             [this](const consensus::PeerReport& report) {
                 if (report.error.code == error::SignatureInvalid) peers_->accuse(report.peer, report.error);
             },
-        .on_divergence = [this](const Error& error) { report_divergence(error); },
+        .on_divergence = [this](const Error& error, Height height) { report_divergence(error, height); },
         .epoch = [this] { return epochs_->current()->validators.epoch; },
         .next_core = [this] { return change_epoch(); },
     };
@@ -436,9 +436,8 @@ void ValidatorNode::note_session(const ledger::Validator& peer) {
                              .subject = peer.name});
 }
 
-void ValidatorNode::report_divergence(const Error& error) {
-    // All certificates up to the head agreed with this node.
-    const auto height = std::min(live_->head().next(), executed_->height());
+void ValidatorNode::report_divergence(const Error& error, Height height) {
+    if (height == Height{}) height = std::min(live_->head().next(), executed_->height());
     const auto here = executed_->blocks().block(height);
     if (!here) return;
     const auto there = peers_->ask_result(height, stopping_);

@@ -351,6 +351,7 @@ TEST(Node, halts_with_the_first_difference_when_its_result_is_not_the_certified_
     ASSERT_NE(number, std::string::npos) << why;
     const auto differs_at = std::stoull(why.substr(number + 7));
     ASSERT_GE(differs_at, wrong) << why;
+    EXPECT_LT(network.chain(3).head().value, wrong) << "told to nobody";
     const auto path = network.config(3).data_dir + "/divergence-" + std::to_string(differs_at) + ".json";
     network.stop(3);
     const auto at_rest = *open_at_rest(network.config(3), network.genesis());

@@ -140,9 +140,9 @@ void LiveChain::executed(const ExecutedChain::Outcome& outcome) {
     {
         const std::lock_guard lock(head_mutex_);
         executed_ = height;
-        if (const auto awaited = awaited_.find(height); awaited != awaited_.end())
-            compare(height, outcome.block->hash, awaited->second);
-        awaited_.erase(awaited_.begin(), awaited_.upper_bound(height));
+        // Stored before it is told here: if it came first it is found, else it is told later.
+        if (const auto certificate = chain_.blocks().certificate(height))
+            compare(height, outcome.block->hash, certificate->statement.digest);
     }
     head_changed_.notify_all();
 }
@@ -150,10 +150,7 @@ void LiveChain::executed(const ExecutedChain::Outcome& outcome) {
 void LiveChain::certified(Height height, const Hash256& result) {
     {
         const std::lock_guard lock(head_mutex_);
-        if (height > executed_)
-            awaited_.insert_or_assign(height, result);
-        else
-            compare(height, chain_.blocks().hash_of(height), result);
+        if (height <= executed_) compare(height, chain_.blocks().hash_of(height), result);
     }
     head_changed_.notify_all();
 }

@@ -38,6 +38,7 @@ public:
     // The executor and the core report here; the head follows both.
     void executed(const ExecutedChain::Outcome& outcome);
     /// The head is the highest block of which this node got the certified result itself. What differs is told to nobody: the core halts.
+    /// The certificate is in the store already.
     void certified(Height height, const Hash256& result);
     /// Transactions for the own lane; empty if there are none.
     std::vector<SharedTransaction> take_batch(pool::BatchLimits limits);
@@ -94,7 +95,6 @@ private:
     mutable std::mutex head_mutex_;
     std::condition_variable head_changed_;
     Height executed_, certified_, published_; // guarded by head_mutex_; certified_ is the head
-    std::map<Height, Hash256> awaited_;       // certified, not executed yet; guarded by head_mutex_
     bool stopping_ = false;                   // guarded by head_mutex_
 
     std::mutex listeners_mutex_;

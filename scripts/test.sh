@@ -21,8 +21,13 @@ stage_cli()      { tests/cli/run.sh; }
 stage_network()  { tests/network/run.sh; }
 stage_tour()     { tests/tour/run.sh; }
 stage_clients()  { tests/clients/run.sh; }
-# One build for both: the preset `fuzz` has the address and undefined behaviour sanitizers too.
+# One build for both: the preset `fuzz` has the address and undefined behaviour sanitizers too. The stages that run whole networks wait more
+# than they compute, so meanwhile it is made ahead of its stage, with what time they leave.
 build_sanitized() { scripts/build.sh fuzz all_tests all_fuzzers; }
+build_ahead() {
+    chrt --idle --pid 0 "$BASHPID" || return 1
+    build_sanitized
+}
 stage_asan()     { build_sanitized && ctest --test-dir build/fuzz --output-on-failure --timeout 900 -j "$jobs"; }
 # Left out, because the sanitizer forbids it (they hang now and then): tests whose forked children open a RocksDB, which starts threads, after
 # their parent had some. They run in stages unit and asan. tsan.supp names what is suppressed, and why.
@@ -33,18 +38,23 @@ stage_tsan() {
         TSAN_OPTIONS="suppressions=$PWD/scripts/tsan.supp" GTEST_FILTER="-$left_out" \
             ctest --test-dir build/tsan --output-on-failure --timeout 900 -j "$jobs" -R "^($(IFS='|'; echo "${floors[*]}"))\$"
 }
+fuzz_one() {
+    local said
+    said=$("$1" -max_total_time="$fuzz_seconds" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 -artifact_prefix="$logs/" 2>&1)
+    local ended=$?
+    echo "fuzz: $(basename "$1") for $fuzz_seconds s"
+    grep -E 'stat::number_of_executed_units|ERROR|SUMMARY|ALARM' <<<"$said"
+    return $ended
+}
 stage_fuzz() {
     build_sanitized || return 1
-    local program count=0
-    for program in $(find build/fuzz/src -type f -name '*_fuzz' -executable | sort); do
-        echo "fuzz: $(basename "$program") for $fuzz_seconds s"
-        "$program" -max_total_time="$fuzz_seconds" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
-            -artifact_prefix="$logs/" 2>&1 | grep -E 'stat::number_of_executed_units|ERROR|SUMMARY|ALARM' || true
-        [[ ${PIPESTATUS[0]} -eq 0 ]] || return 1
-        count=$((count + 1))
-    done
-    echo "fuzz: $count programs without a finding"
-    [[ $count -gt 0 ]]
+    local programs
+    mapfile -t programs < <(find build/fuzz/src -type f -name '*_fuzz' -executable | sort)
+    export -f fuzz_one
+    export fuzz_seconds logs
+    printf '%s\0' "${programs[@]}" | xargs -0 -P "$jobs" -I{} bash -c 'fuzz_one "$1" || exit 255' _ {} || return 1
+    echo "fuzz: ${#programs[@]} programs without a finding"
+    [[ ${#programs[@]} -gt 0 ]]
 }
 
 all=(packages vectors build floors unit assurance model docs cli network tour clients asan tsan fuzz)
@@ -62,7 +72,7 @@ descendants() {
 interrupted() {
     trap '' TERM INT
     local running
-    running=$(descendants "$work")
+    running=$(descendants "$work"; [[ -z $ahead ]] || { echo "$ahead"; descendants "$ahead"; })
     printf '\ninterrupted in stage %s after %d s; running:\n' "$stage" $((SECONDS - start))
     ps -ww -o pid,ppid,etime,stat,args -p "$(echo $work $running | tr ' ' ,)"
     printf 'the end of %s:\n' "$logs/$stage.log"
@@ -72,10 +82,17 @@ interrupted() {
 }
 
 mkdir -p "$logs"
-passed=0 failed=()
+passed=0 failed=() ahead=
 for stage in "${stages[@]}"; do
     start=$SECONDS
     printf '%-10s ' "$stage"
+    if [[ $stage == docs && " ${stages[*]} " == *" asan "* ]]; then
+        build_ahead >"$logs/ahead.log" 2>&1 &
+        ahead=$!
+    elif [[ $stage == asan && -n $ahead ]]; then
+        wait "$ahead" # if it has failed, the stage says why
+        ahead=
+    fi
     "stage_$stage" >"$logs/$stage.log" 2>&1 & # so that a signal is answered at once, not when the stage is over
     work=$!
     trap 'interrupted 143' TERM

@@ -36,10 +36,12 @@ interface IAnchors {
     error NodeUnknown(string node);
     /// @notice The signature is not one of the key that has to sign.
     error SignatureInvalid();
-    /// @notice The node has an anchor of this event, or a later one.
+    /// @notice The node has an anchor of this event, or a later one, by a key that is not stopped.
     error NotNewer(uint64 sequence, uint64 latest);
     /// @notice The node has not introduced the key that seals its log.
     error NoSealKey(string node);
+    /// @notice The seal key has been stopped (see IKeys): the node introduces another one first.
+    error SealKeyStopped(string node);
 
     /// @notice Introduces the key that seals the log of a node.
     /// @param signature by the validator's consensus key (Ed25519) over "cairn-audit-key-v1", chain id (8 bytes), length of

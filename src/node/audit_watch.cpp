@@ -232,9 +232,12 @@ Result<std::uint64_t> AuditWatch::anchor_now() {
                                               std::to_string(latest->sequence) + ", the log ends at " +
                                               std::to_string(head.sequence));
     }
-    const auto anchored = std::max(anchored_, latest ? latest->sequence : 0);
+    const auto on_chain = latest ? latest->sequence : 0;
+    const auto anchored = std::max(anchored_, on_chain);
     // Only what matters asks for an anchor, or an idle network would anchor its own anchors for ever.
-    if (trail_->last_notable() <= anchored) return anchored;
+    const auto key = sealer_->key();
+    const bool is_introduced = system::seal_key_of(*state, node_) == key;
+    if (trail_->last_notable() <= anchored && (is_introduced || head.sequence <= on_chain)) return anchored;
 
     const auto parameters = system::parameters_of(*state, Height{height.value + 1});
     CRN_TRY(payer, carrier(*state, parameters));
@@ -256,8 +259,7 @@ Result<std::uint64_t> AuditWatch::anchor_now() {
         (void)hash;
         return {};
     };
-    const auto key = sealer_->key();
-    if (system::seal_key_of(*state, node_) != key) {
+    if (!is_introduced) {
         // The chain judges by the voting key that it has for this validator now.
         const auto members = system::validators_of(*state, Epoch{0}).members;
         const auto self = std::ranges::find(members, node_, &ledger::Validator::name);

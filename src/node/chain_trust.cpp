@@ -42,6 +42,12 @@ Result<std::shared_ptr<ChainTrust>> ChainTrust::open(const ExecutedChain& chain,
     return out;
 }
 
+void ChainTrust::drop_stopped(std::vector<Bytes>& cas, const ledger::StateView& state, std::string_view organisation) {
+    std::erase_if(cas, [&](const Bytes& der) {
+        return system::is_stopped(state, organisation, system::authority_id(crypto::certificate_pem_of(der)));
+    });
+}
+
 std::vector<Bytes> ChainTrust::joined_ca_of(const ledger::StateView& state, std::string_view organisation) {
     for (const auto& one : system::organisations_of(state))
         if (one.name == organisation)
@@ -58,6 +64,7 @@ std::vector<Bytes> ChainTrust::cas_of(std::string_view organisation) const {
         if (out.empty()) out = joined_ca_of(*state, organisation);
     }
     for (auto& ca : system::added_cas_of(*state, organisation)) out.push_back(std::move(ca.der));
+    drop_stopped(out, *state, organisation);
     if (const auto found = extra_.find(organisation); found != extra_.end())
         out.insert(out.end(), found->second.begin(), found->second.end());
     return out;
@@ -70,6 +77,7 @@ std::vector<Bytes> ChainTrust::former_cas_of(std::string_view organisation) cons
     if (!system::trusts_founding_ca(*state, organisation)) return out;
     for (const auto& pem : system::former_cas_of(*state, organisation))
         if (auto der = crypto::certificate_der(pem)) out.push_back(*std::move(der));
+    drop_stopped(out, *state, organisation);
     return out;
 }
 

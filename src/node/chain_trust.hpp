@@ -8,8 +8,9 @@
 
 namespace cairn::node {
 
-/// Revoked is a certificate or key that Identities has revoked, and a key that Keys has stopped. The CAs that an organisation has on chain (system contract Identities), the founding one among them until it is removed, and
-/// those of the operator's own file. That file is for the day on which the chain cannot be asked or changed any more because no
+/// Revoked is a certificate or key that Identities has revoked, and a key that Keys has stopped. CAs are those that an organisation has on chain
+/// (system contract Identities), the founding one among them until it is removed, unless Keys has stopped them, and those of the
+/// operator's own file. That file is for the day on which the chain cannot be asked or changed any more because no
 /// certificate is valid: docs/how-to/everything-expired.md. Thread-safe.
 class ChainTrust final : public network::PeerTrust {
 public:
@@ -26,6 +27,7 @@ public:
     std::uint64_t version() const;
 
 private:
+    static void drop_stopped(std::vector<Bytes>& cas, const ledger::StateView& state, std::string_view organisation);
     static std::vector<Bytes> joined_ca_of(const ledger::StateView& state, std::string_view organisation);
     explicit ChainTrust(const ExecutedChain& chain)
         : chain_(chain), founding_(network::trust_of_genesis(chain.genesis())) {}

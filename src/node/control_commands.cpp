@@ -46,7 +46,7 @@ constexpr std::size_t kPageBytesMax = 8u << 20; // of records: twice that in hex
 Result<json> audit_records(const ControlParts& parts, const std::string& cursor) {
     const auto from = audit::cursor_from(cursor);
     if (!from) return fail(error::AuditQueryInvalid, "cursor " + cursor);
-    CRN_CHECK(parts.trail.flush());
+    CRN_CHECK(parts.audit.trail().flush());
     CRN_TRY(page, audit::read_page(parts.at_rest.files(), parts.data_dir + "/audit", *from, audit::kPageRecordsMax,
                                    kPageBytesMax));
     json records = json::array(), places = json::array();
@@ -133,6 +133,10 @@ Result<json> run(const ControlParts& parts, const std::string& line) {
     std::string noun, verb, word;
     in >> noun >> verb >> word;
     if (noun == "audit-records") return audit_records(parts, verb);
+    if (noun == "audit-anchor") {
+        CRN_TRY(sequence, parts.audit.anchor_now());
+        return json{{"sequence", sequence}};
+    }
     if (noun == "log-lines") return log_lines(parts, verb);
     if (noun == "evidence-file") return evidence_file(parts, verb);
     // A path may hold spaces: it is the rest of the line.

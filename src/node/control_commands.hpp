@@ -2,12 +2,13 @@
 //     storage-key status | rotate | rewrap | reencrypt MIB_PER_SECOND | try VERSION
 //     backup create|verify PATH, backup status, backup-key status|rotate|try VERSION
 //     audit-records CURSOR     records of the audit log from there on, in hex; everything queued is sealed first
+//     audit-anchor             the end of the audit log goes on chain now, a new seal key first; the event's number
 //     evidence-file NAME       a proof that is kept, in the clear
 //     log-lines CURSOR         lines of the node's own log from there on
 // Answer: {"result": {...}} or {"error": {"code": "CRN-STO-0022", "detail": "..."}}.
 #pragma once
 
-#include "audit/trail.hpp"
+#include "node/audit_watch.hpp"
 #include "node/backup_job.hpp"
 #include "node/chain.hpp"
 #include "node/data_at_rest.hpp"
@@ -21,7 +22,7 @@ namespace cairn::node {
 struct ControlParts {
     const std::string& data_dir;
     DataAtRest& at_rest;
-    audit::Trail& trail;
+    AuditWatch& audit;
     BackupJob& backups;
     const InfoLog* log = nullptr; // null: the process keeps none
 };

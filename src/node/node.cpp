@@ -248,7 +248,7 @@ Status ValidatorNode::open(const NodeConfig& config) {
     CRN_TRY(control, ControlSocket::listen(config.data_dir, [this](const std::string& line) {
                 return answer_control_command({.data_dir = config_.data_dir,
                                                .at_rest = *at_rest_,
-                                               .trail = audit_->trail(),
+                                               .audit = *audit_,
                                                .backups = *backups_,
                                                .log = info_log_.get()},
                                               line);
@@ -420,7 +420,7 @@ void ValidatorNode::note_own_keys(std::string_view tls_certificate) {
     note(keys::Touch::stored, tls_key_, self.name + ": " + config_.keys_file);
     for (const auto& organisation : genesis_.organisations)
         if (organisation.name == self.organisation)
-            note(keys::Touch::issued, system::key_id(as_bytes(organisation.ca_certificate_pem)), self.name + " TLS",
+            note(keys::Touch::issued, system::authority_id(organisation.ca_certificate_pem), self.name + " TLS",
                  tls_key_);
 }
 

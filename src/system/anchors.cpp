@@ -6,8 +6,12 @@
 #include "ledger/slot_layout.hpp"
 #include "system/addresses.hpp"
 #include "system/contract.hpp"
+#include "system/key_storage.hpp"
+#include "system/keys.hpp"
 #include "system/member_storage.hpp"
 #include "system/vote_signature.hpp"
+
+#include <functional>
 
 namespace cairn::system {
 namespace {
@@ -25,6 +29,7 @@ constexpr std::string_view kNodeUnknown = "NodeUnknown(string)";
 constexpr std::string_view kSignatureInvalid = "SignatureInvalid()";
 constexpr std::string_view kNotNewer = "NotNewer(uint64,uint64)";
 constexpr std::string_view kNoSealKey = "NoSealKey(string)";
+constexpr std::string_view kSealKeyStopped = "SealKeyStopped(string)";
 
 Hash256 id_of(std::string_view node) { return crypto::keccak256(as_bytes(node)); }
 
@@ -63,27 +68,67 @@ AnchorEntry unpack(const U256& word, const Hash256& head) {
             .head = head};
 }
 
-/// The key of an active validator.
-std::optional<crypto::VotingKey> validator_key(Call& call, std::string_view node) {
-    if (node.size() > kMemberNameBytesMax) return std::nullopt;
-    MemberStorage members{call.of(kMembersAddress)};
-    const auto index = members.find_validator(node);
+struct AnchoringNode {
+    crypto::VotingKey key;
+    bool is_active = false;
+    Address owner; // administrator of its organisation
+};
+std::optional<AnchoringNode> anchoring_node(Slots& member_slots, std::string_view name) {
+    if (name.size() > kMemberNameBytesMax) return std::nullopt;
+    MemberStorage members{member_slots};
+    const auto index = members.find_validator(name);
     if (!index) return std::nullopt;
     const auto entry = members.validator(*index);
-    if (!entry.active) return std::nullopt;
-    return entry.voting_key();
+    return AnchoringNode{entry.voting_key(), entry.active, members.account(entry.organisation)};
+}
+std::optional<AnchoringNode> active_node(Call& call, std::string_view name) {
+    auto found = anchoring_node(call.of(kMembersAddress), name);
+    return found && found->is_active ? found : std::nullopt;
+}
+
+/// Whether its organisation, or others, have stopped the key: anybody may have registered the id, which says nothing of the node's.
+bool is_seal_key_stopped(Slots& key_slots, const AnchoringNode& node, const Hash256& key) {
+    const auto head = KeyStorage{key_slots}.head(key_id(key));
+    return head.state != ledger::KeyState::none && !ledger::signs(head.state) && head.owner == node.owner;
+}
+
+/// What a stopped key has sealed does not count: whoever copied it may have anchored an event that never was, and kept away all
+/// that come before it. It stays on chain, for whoever verifies the log.
+std::optional<AnchorEntry> newest_counting(EntryList& anchors, EntryList& keys, Slots& key_slots,
+                                           const std::optional<AnchoringNode>& node,
+                                           const std::function<bool(std::size_t)>& may_go_on) {
+    auto end = anchors.count();
+    for (auto k = keys.count(); k-- > 0 && end > 0 && may_go_on(crypto::ValidatorPublicKey::kSize);) {
+        // Those of this key: they begin in the block that introduced it.
+        const auto introduced = keys.numbers(k).low();
+        std::uint64_t first = 0, last = end;
+        while (first < last) {
+            const auto middle = first + (last - first) / 2;
+            if (unpack(anchors.numbers(middle), {}).block_number < introduced)
+                first = middle + 1;
+            else
+                last = middle;
+        }
+        if (first < end && !(node && is_seal_key_stopped(key_slots, *node, keys.content(k))))
+            return unpack(anchors.numbers(end - 1), anchors.content(end - 1));
+        end = first;
+    }
+    return std::nullopt;
 }
 
 Reply introduce_key(Call& call, const AbiValue::List& arguments) {
     const auto node = arguments[0].as_text();
     const auto key = arguments[1].as_hash();
-    const auto owner = validator_key(call, node);
+    const auto owner = active_node(call, node);
     if (!owner) return revert(kNodeUnknown, {arguments[0]});
+    call.charge_words(key.size());
+    if (is_seal_key_stopped(call.of(kKeysAddress), *owner, key)) return revert(kSealKeyStopped, {node});
     const ledger::SealKeyStatement statement{
         .chain_id = call.block().chain_id.low(), .node = node, .seal_key = *crypto::ValidatorPublicKey::from(key)};
-    if (!is_signed_by(call, *owner, signed_bytes(statement), arguments[2].bytes()))
+    if (!is_signed_by(call, owner->key, signed_bytes(statement), arguments[2].bytes()))
         return revert(kSignatureInvalid, {});
     EntryList keys{call.own(), node, kSealKeysSlot};
+    if (const auto count = keys.count(); count != 0 && keys.content(count - 1) == key) return AbiValue::List{};
     keys.append(U256{call.block().number}, key);
     call.emit(kKeyIntroduced, {id_of(node)}, {node, key});
     return AbiValue::List{};
@@ -93,15 +138,21 @@ Reply anchor(Call& call, const AbiValue::List& arguments) {
     const auto node = arguments[0].as_text();
     const std::uint64_t sequence = arguments[1].number().low();
     const auto head = arguments[2].as_hash();
-    if (!validator_key(call, node)) return revert(kNodeUnknown, {arguments[0]});
+    const auto owner = active_node(call, node);
+    if (!owner) return revert(kNodeUnknown, {arguments[0]});
     EntryList keys{call.own(), node, kSealKeysSlot};
     const auto key_count = keys.count();
     if (key_count == 0) return revert(kNoSealKey, {node});
     EntryList anchors{call.own(), node, kAnchorsSlot};
-    const auto count = anchors.count();
-    const auto latest = count == 0 ? 0 : anchors.numbers(count - 1).low();
-    if (sequence <= latest) return revert(kNotNewer, {sequence, latest});
-    const auto key = *crypto::ValidatorPublicKey::from(keys.content(key_count - 1));
+    const auto sealed_by = keys.content(key_count - 1);
+    call.charge_words(sealed_by.size());
+    if (is_seal_key_stopped(call.of(kKeysAddress), *owner, sealed_by)) return revert(kSealKeyStopped, {node});
+    const auto newest = newest_counting(anchors, keys, call.of(kKeysAddress), owner, [&](std::size_t hashed) {
+        call.charge_words(hashed);
+        return !call.exhausted();
+    });
+    if (newest && sequence <= newest->sequence) return revert(kNotNewer, {sequence, newest->sequence});
+    const auto key = *crypto::ValidatorPublicKey::from(sealed_by);
     const ledger::AnchorStatement statement{
         .chain_id = call.block().chain_id.low(), .node = node, .sequence = sequence, .head = head};
     if (!is_signed_by(call, key, signed_bytes(statement), arguments[3].bytes())) return revert(kSignatureInvalid, {});
@@ -159,16 +210,14 @@ const Contract& anchors_contract() {
             {"sealKeys", "(string,uint256,uint256)", "((uint48,bytes32)[])", Access::view, seal_keys},
         },
         {kAnchored, kKeyIntroduced},
-        {kNodeUnknown, kSignatureInvalid, kNotNewer, kNoSealKey}};
+        {kNodeUnknown, kSignatureInvalid, kNotNewer, kNoSealKey, kSealKeyStopped}};
     return contract;
 }
 
 std::optional<AnchorEntry> latest_anchor(const ledger::StateView& view, std::string_view node) {
-    ViewSlots slots{view, kAnchorsAddress};
-    EntryList list{slots, node, kAnchorsSlot};
-    const auto count = list.count();
-    if (count == 0) return std::nullopt;
-    return unpack(list.numbers(count - 1), list.content(count - 1));
+    ViewSlots slots{view, kAnchorsAddress}, key_slots{view, kKeysAddress}, member_slots{view, kMembersAddress};
+    EntryList anchors{slots, node, kAnchorsSlot}, keys{slots, node, kSealKeysSlot};
+    return newest_counting(anchors, keys, key_slots, anchoring_node(member_slots, node), [](std::size_t) { return true; });
 }
 
 std::optional<crypto::ValidatorPublicKey> seal_key_of(const ledger::StateView& view, std::string_view node) {

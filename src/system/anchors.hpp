@@ -17,7 +17,7 @@ struct AnchorEntry {
     Hash256 head;
 };
 
-/// The newest anchor of a node; nothing if it has none.
+/// The newest anchor of a node that a stopped key has not sealed; nothing if it has none.
 std::optional<AnchorEntry> latest_anchor(const ledger::StateView& view, std::string_view node);
 /// The key that seals its log now.
 std::optional<crypto::ValidatorPublicKey> seal_key_of(const ledger::StateView& view, std::string_view node);

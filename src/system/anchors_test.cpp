@@ -2,6 +2,7 @@
 
 #include "ledger/audit_statement.hpp"
 #include "system/chain_test.hpp"
+#include "system/keys.hpp"
 
 #include <gtest/gtest.h>
 
@@ -101,6 +102,38 @@ TEST_F(Anchors, never_goes_back) {
     ASSERT_TRUE(anchor(seal, 10).result.ok());
     anchor(seal, 10).expect_revert("NotNewer(uint64,uint64)", {10, 10});
     anchor(seal, 9).expect_revert("NotNewer(uint64,uint64)", {9, 10});
+}
+
+TEST_F(Anchors, a_stopped_seal_key_anchors_nothing_until_another_one_is_introduced) {
+    const auto next = key_of(3);
+    const auto id = key_id(seal.public_key());
+    const auto of_keys = [&](const Address& sender, std::string_view signature, const AbiValue::List& arguments) {
+        return chain.send(kKeysAddress, sender, signature, arguments);
+    };
+    ASSERT_TRUE(introduce(validator, seal).result.ok());
+    ASSERT_TRUE(anchor(seal, 10).result.ok());
+    const auto register_seal = "register(bytes32,uint8,uint64,uint64,bool)";
+    const auto open = "openIncident(bytes32,uint64,string)";
+    // Whoever else registers the id says nothing of the node's key.
+    const auto foreign = key_id(next.public_key());
+    ASSERT_TRUE(of_keys(kBeta, register_seal, {foreign, 6, 0, 0, 1}).result.ok());
+    ASSERT_TRUE(of_keys(kBeta, open, {foreign, 0, "a lie"}).result.ok());
+    ASSERT_TRUE(of_keys(kAlpha, register_seal, {id, 6, 0, 0, 1}).result.ok());
+    ASSERT_TRUE(anchor(seal, 11).result.ok());
+    ASSERT_TRUE(of_keys(kAlpha, open, {id, 0, "copied"}).result.ok());
+    anchor(seal, 12).expect_revert("SealKeyStopped(string)", {"Alpha-1"});
+    introduce(validator, seal).expect_revert("SealKeyStopped(string)", {"Alpha-1"});
+    // What a thief may have anchored with it keeps nothing away, and the next key goes on from where the log is.
+    chain.block().number = 9;
+    EXPECT_FALSE(latest_anchor(chain.state(), "Alpha-1"));
+    ASSERT_TRUE(introduce(validator, next).result.ok());
+    ASSERT_TRUE(introduce(validator, next).result.ok());
+    EXPECT_TRUE(anchor(next, 9).result.ok());
+    anchor(next, 9).expect_revert("NotNewer(uint64,uint64)", {9, 9});
+    EXPECT_EQ(latest_anchor(chain.state(), "Alpha-1")->sequence, 9u);
+    const auto keys = chain.send(kAnchorsAddress, kAnyone, "sealKeys(string,uint256,uint256)", {"Alpha-1", 0, ~U256{}})
+                          .value("((uint48,bytes32)[])");
+    EXPECT_EQ(keys.list().size(), 2u) << "the same one again is not another one";
 }
 
 TEST_F(Anchors, a_new_seal_key_takes_over_and_the_old_one_is_remembered) {

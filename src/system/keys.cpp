@@ -1,6 +1,7 @@
 // Keys and their states. Interface: contracts/IKeys.sol; accounts and their keys: account_keys.cpp; incidents: key_incidents.cpp.
 #include "system/keys.hpp"
 
+#include "crypto/certificate.hpp"
 #include "crypto/hash.hpp"
 #include "system/addresses.hpp"
 #include "system/contract.hpp"
@@ -335,6 +336,11 @@ const Contract& keys_contract() {
 
 Hash256 key_id(BytesView public_key) { return crypto::keccak256(public_key); }
 
+Hash256 authority_id(std::string_view ca_pem) {
+    const auto der = crypto::certificate_der(ca_pem);
+    return key_id(der ? as_bytes(crypto::certificate_pem_of(*der)) : as_bytes(ca_pem));
+}
+
 std::optional<KeyFacts> key_facts(const ledger::StateView& view, const Hash256& id, std::uint64_t height) {
     ViewSlots slots{view, kKeysAddress};
     KeyEntry entry = KeyStorage{slots}.key(id);
@@ -417,8 +423,7 @@ std::optional<Address> account_in_event(const ledger::Log& log) {
 
 void write_keys(Slots& slots, const ledger::Genesis& genesis) {
     KeyStorage storage{slots};
-    const auto put = [&](BytesView public_key, ledger::KeyClass key_class, const Address& owner) {
-        const Hash256 id = key_id(public_key);
+    const auto put = [&](const Hash256& id, ledger::KeyClass key_class, const Address& owner) {
         if (storage.head(id).state != KeyState::none) return; // one key in two places is one key
         KeyEntry entry;
         entry.head = {.owner = owner, .key_class = key_class, .state = KeyState::active, .version = 1};
@@ -429,10 +434,10 @@ void write_keys(Slots& slots, const ledger::Genesis& genesis) {
     for (const auto& validator : genesis.validators.members)
         for (const auto& organisation : genesis.organisations)
             if (organisation.name == validator.organisation)
-                put(validator.key.bytes, ledger::KeyClass::consensus, organisation.account);
+                put(key_id(validator.key.bytes), ledger::KeyClass::consensus, organisation.account);
     for (const auto& organisation : genesis.organisations) {
-        put(organisation.signing_key, ledger::KeyClass::organisation, organisation.account);
-        put(as_bytes(organisation.ca_certificate_pem), ledger::KeyClass::authority, organisation.account);
+        put(key_id(organisation.signing_key), ledger::KeyClass::organisation, organisation.account);
+        put(authority_id(organisation.ca_certificate_pem), ledger::KeyClass::authority, organisation.account);
     }
 }
 

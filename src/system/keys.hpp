@@ -21,8 +21,10 @@ inline constexpr std::uint64_t kLoneQuarantineBlocks = 1'000;
 inline constexpr std::uint64_t kResetDelayMin = 5;
 inline constexpr std::uint64_t kResetDelayMax = 10'000'000;
 
-/// Keccak-256 of the public key's bytes (consensus, organisation), or of the certificate as Members has it (authorities).
+/// Keccak-256 of the public key's bytes (consensus, organisation, seal keys).
 Hash256 key_id(BytesView public_key);
+/// Of a CA: Keccak-256 of its certificate in PEM form as OpenSSL writes it, whatever stands around it in the text.
+Hash256 authority_id(std::string_view ca_pem);
 
 /// A key as a state says, in block `height` (a provisional quarantine may have ended by itself).
 struct KeyFacts {

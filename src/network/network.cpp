@@ -53,7 +53,7 @@ public:
             name_thread("network");
             listener_.accept_next();
             schedule_tick();
-            judged_ = now();
+            judged_ = with_quorum_ = now();
             dialler_.dial_all();
             io_.run();
         });
@@ -209,10 +209,18 @@ private:
             const auto time = now();
             for (const auto& connection : all_connections()) connection->tick(time);
             seats_.end_visits(time);
-            renewal_.check(time);
+            if (has_quorum()) with_quorum_ = time;
+            renewal_.check(time, time - with_quorum_ >= config_.tuning.cut_off_after);
             if (time - judged_ >= config_.tuning.judgement_interval) judge_connections();
             schedule_tick();
         });
+    }
+
+    bool has_quorum() {
+        const auto& set = seats_.seating().validators;
+        std::size_t here = 1; // this node
+        for (std::uint16_t i = 0; i < set.size(); ++i) here += seats_[{i}].is_here();
+        return here >= set.quorum();
     }
 
     void judge_connections() {
@@ -285,6 +293,7 @@ private:
     Dialler dialler_;
     bool stopping_ = false;
     Microseconds judged_{};
+    Microseconds with_quorum_{}; // when there was last one to talk with
     std::map<const Connection*, std::shared_ptr<Connection>> connections_; // order does not matter
     std::thread thread_;
 };

@@ -81,6 +81,8 @@ struct NetworkTuning {
     Milliseconds ban{60'000};           // first ban, 0: never; each further one lasts twice as long, at most 64 times
     Milliseconds renewal_check{1'000};  // looks whether the certificate file has changed
     Milliseconds renewal_retry{60'000}; // tries a refused one again
+    /// So long without connections to a quorum, and what the node shows evidently counts for too few of the others.
+    Milliseconds cut_off_after{10'000};
     Milliseconds judgement_interval{30'000}; // live connections are judged anew, also without a change of trust
     std::uint64_t rekey_bytes = std::uint64_t{1} << 35; // new TLS traffic keys after so many bytes
     /// TLS messages of a peer after the handshake: new traffic keys, of which an honest one sends few, and session tickets, of which

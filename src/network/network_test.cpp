@@ -175,11 +175,11 @@ TEST_F(NetworkTest, port_that_is_taken_is_named) {
 }
 
 TEST_F(NetworkTest, own_certificate_that_others_would_refuse_is_refused_at_start) {
-    const auto start = [&](const crypto::CertifiedKey& key, std::uint16_t self) {
+    const auto start = [&](const crypto::CertifiedKey& key, std::uint16_t self, const std::string& ca = {}) {
         static int number = 0;
         const auto certificate = consortium().path("own-" + std::to_string(number) + ".crt");
         ++number;
-        Consortium::write(certificate, key.certificate_pem);
+        Consortium::write(certificate, key.certificate_pem + ca);
         NetworkConfig config;
         config.certificate_file = certificate;
         config.handshake_signer = *crypto::local_handshake_signer(key.key_pem.view());
@@ -192,6 +192,12 @@ TEST_F(NetworkTest, own_certificate_that_others_would_refuse_is_refused_at_start
     EXPECT_EQ(start(consortium().certificate(1, 1), 2), id(error::CertificateForeign));
     EXPECT_EQ(start(consortium().certificate(2, 1), 1), id(error::CertificateForeign));
     EXPECT_EQ(start(consortium().certificate(4, 1), 1), id(error::CertificateForeign));
+    // A CA that the file itself names counts for nobody else's nodes, and only for what it has signed.
+    for (const std::uint16_t ca : {std::uint16_t{2}, std::uint16_t{4}})
+        EXPECT_EQ(start(consortium().certificate(ca, 1), 1, consortium().ca(ca).certificate_pem),
+                  id(error::CertificateForeign));
+    const auto own = *crypto::create_ca("B", consortium().validity(), crypto::system_random());
+    EXPECT_EQ(start(consortium().certificate(4, 1), 1, own.certificate_pem), id(error::CertificateForeign));
     const auto now = consortium().now();
     EXPECT_EQ(start(consortium().certificate(1, 1, {now - 1000, now - 10}), 1), id(error::CertificateExpired));
     crypto::CertifiedKey mixed{consortium().certificate(1, 1).certificate_pem,

@@ -40,9 +40,11 @@ std::string Renewal::mark_of_file() const {
     return out;
 }
 
-void Renewal::check(Microseconds time) {
+void Renewal::check(Microseconds time, bool is_cut_off) {
     if (time - checked_ < config_.tuning.renewal_check) return;
     checked_ = time;
+    if (is_cut_off && !was_cut_off_) try_again();
+    was_cut_off_ = is_cut_off;
     auto mark = mark_of_file();
     if (mark.empty()) return;
     const bool changed = mark != mark_;
@@ -52,7 +54,7 @@ void Renewal::check(Microseconds time) {
     const auto before = std::exchange(refusal_, {});
     auto renewed = TlsContext::open(config_, seating_, trust_);
     if (renewed)
-        if (auto judged = (*renewed)->check_own(seating_); !judged)
+        if (auto judged = (*renewed)->check_own(seating_); !judged && !(is_cut_off && (*renewed)->check_by_own_ca(seating_)))
             renewed = std::unexpected(std::move(judged).error());
     if (!renewed) {
         refusal_ = renewed.error().text();

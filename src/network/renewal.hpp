@@ -14,8 +14,9 @@ public:
 
     /// Before there is a thread. As TlsContext::open and check_seat.
     Status open();
-    /// Looks at the file, unless it did so a moment ago. What was refused is tried again after a while: trust may have changed.
-    void check(Microseconds time);
+    /// Looks at the file, unless it did so a moment ago. What was refused is tried again after a while: trust may have changed. A node
+    /// that is cut off takes a certificate by a CA of its organisation that it does not know: others may know it already.
+    void check(Microseconds time, bool is_cut_off);
     /// Trust has changed: what was refused is tried at the next check.
     void try_again() { retry_ = {}; }
     /// For new handshakes; older connections hold theirs.
@@ -36,6 +37,7 @@ private:
     std::string refusal_; // of the file as it is now; empty if it was not refused
     Microseconds retry_{};
     Microseconds checked_{};
+    bool was_cut_off_ = false;
     mutable std::mutex mutex_;
     OwnCertificate own_; // guarded by mutex_
 };

@@ -40,6 +40,33 @@ Result<std::string> read_text(const std::string& path) {
     return text;
 }
 
+/// The CA that a certificate file names itself, in the place of those that the chain names.
+class OwnCa final : public PeerTrust {
+public:
+    OwnCa(const Bytes& ca, const PeerTrust& trust) : ca_(ca), trust_(trust) {}
+    std::vector<Bytes> cas_of(std::string_view organisation) const override {
+        const auto info = crypto::inspect_certificate_der(ca_);
+        return info && info->organisation == organisation ? std::vector<Bytes>{ca_} : std::vector<Bytes>{};
+    }
+    bool is_revoked(std::string_view organisation, const Hash256& id) const override {
+        return trust_.is_revoked(organisation, id);
+    }
+
+private:
+    const Bytes& ca_;
+    const PeerTrust& trust_;
+};
+
+constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+
+/// DER of the second certificate of the text; empty if there is none.
+Bytes second_certificate(std::string_view pem) {
+    const auto end = pem.find(kEnd);
+    if (end == std::string_view::npos) return {};
+    auto der = crypto::certificate_der(pem.substr(end + kEnd.size()));
+    return der ? *std::move(der) : Bytes{};
+}
+
 } // namespace
 
 TlsContext::TlsContext(const Seating& seating, std::shared_ptr<const PeerTrust> trust)
@@ -71,6 +98,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::open(const NetworkConfig& config
         auto out = std::shared_ptr<TlsContext>(new TlsContext(seating, std::move(trust)));
         out->file_ = config.certificate_file;
         out->own_ = std::move(der);
+        out->own_ca_ = second_certificate(certificate);
         out->name_ = info.common_name;
         out->validity_ = info.validity;
         out->fingerprint_ = info.fingerprint;
@@ -103,11 +131,26 @@ Status TlsContext::check_own(const Seating& seating) const {
     return fail(error::CertificateForeign, file_ + ": is the certificate of " + set.members[index.value].name);
 }
 
+Status TlsContext::check_by_own_ca(const Seating& seating) const {
+    const auto& set = seating.validators;
+    if (seating.self.value >= set.size() || own_ca_.empty()) return fail(error::CertificateForeign, file_ + ": no CA");
+    const OwnCa trust{own_ca_, *trust_};
+    CRN_TRY(index, identify_peer(own_, set, trust, wall_seconds(), Whose::own));
+    if (index == seating.self) return {};
+    return fail(error::CertificateForeign, file_ + ": is the certificate of " + set.members[index.value].name);
+}
+
 Status TlsContext::check_seat(const Seating& seating) const {
     auto status = check_own(seating);
-    if (status || status.error().code != error::CertificateRevoked) return status;
-    log(LogLevel::error, "network", "the node's own certificate is revoked or its key stopped, as far as it knows",
-        {{"error", status.error().text()}, {"next", "cairn key show, cairn signer renew-tls-key"}});
+    if (status) return status;
+    if (status.error().code == error::CertificateRevoked)
+        log(LogLevel::error, "network", "the node's own certificate is revoked or its key stopped, as far as it knows",
+            {{"error", status.error().text()}, {"next", "cairn key show, cairn signer renew-tls-key"}});
+    else if (check_by_own_ca(seating))
+        log(LogLevel::error, "network", "the CA of the node's own certificate does not count, as far as it knows",
+            {{"error", status.error().text()}, {"next", "cairn org rotate-ca, if the others refuse it too"}});
+    else
+        return status;
     return {};
 }
 

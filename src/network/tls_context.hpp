@@ -38,8 +38,10 @@ public:
     /// of the own seat. Who has no seat is not judged by it: its organisation may
     /// be unknown here.
     Status check_own(const Seating& seating) const;
-    /// As check_own, but a revocation is only logged: this node may have been away when a stop was lifted, and learns that from its
-    /// peers alone, who decide.
+    /// The same by the CA that the certificate's file names, if that is of the node's organisation: others may trust it already.
+    Status check_by_own_ca(const Seating& seating) const;
+    /// As check_own, but a revocation, and a CA of its organisation that does not count here, is only logged: this node may have been away
+    /// when a stop was lifted or a CA replaced, and learns that from its peers alone, who decide.
     Status check_seat(const Seating& seating) const;
     /// Of the own certificate.
     const std::string& name() const { return name_; }
@@ -54,7 +56,8 @@ private:
     const Seating& seating_;
     const std::shared_ptr<const PeerTrust> trust_;
     std::string file_, name_;
-    Bytes own_; // certificate
+    Bytes own_;    // certificate
+    Bytes own_ca_; // that follows it in the file; empty if none does
     crypto::Validity validity_;
     Hash256 fingerprint_;
     boost::asio::ssl::context context_;

@@ -324,6 +324,46 @@ TEST_F(TrustTest, a_ca_rolls_over_in_three_stages_without_losing_a_connection) {
     EXPECT_EQ(nodes[2]->disconnects(), 1);
 }
 
+/// The chain has replaced the CA of D while node 3 was away: only the others know.
+TEST_F(TrustTest, a_node_goes_on_with_a_certificate_of_its_organisations_next_ca_that_only_the_others_know) {
+    const auto next = *crypto::create_ca("D", consortium.validity(), crypto::system_random());
+    const auto issue = [&](const crypto::CertifiedKey& ca) {
+        return *crypto::issue_node_certificate(ca, {"D", "node-D", Consortium::consensus_key(3)}, consortium.validity(),
+                                               crypto::system_random());
+    };
+    const auto told = std::make_shared<MovableTrust>(consortium.genesis());
+    told->trust("D", next);
+    told->remove_first("D");
+    auto tuning = quick();
+    tuning.cut_off_after = Milliseconds(300);
+    auto away = last_node(tuning);
+    std::vector<std::unique_ptr<Node>> others;
+    std::map<ValidatorIndex, std::string> addresses{{ValidatorIndex{3}, away->address()}};
+    const auto bring_others = [&] {
+        for (std::uint16_t i = 3; i-- > 0;) {
+            others.push_back(std::make_unique<Node>(consortium, i, addresses, quick(), std::uint16_t{0}, told));
+            addresses[{i}] = others.back()->address();
+        }
+    };
+    bring_others();
+    // Running: nobody lets it in with the old one, so it has nothing to lose with the next.
+    install(3, issue(next), next);
+    for (const auto& other : others) EXPECT_TRUE(eventually([&] { return other->connected_to(3); }));
+    EXPECT_EQ(away->network().counters().renewals, 1u);
+    // With a quorum it takes none that is unknown to it, whoever issued it.
+    const auto stranger = *crypto::create_ca("D", consortium.validity(), crypto::system_random());
+    const auto refused = away->network().counters().renewals_refused;
+    install(3, issue(stranger), stranger);
+    EXPECT_TRUE(eventually([&] { return away->network().counters().renewals_refused > refused; }));
+    // From its start on.
+    install(3, issue(next), next);
+    others.clear();
+    away = last_node(tuning);
+    addresses = {{ValidatorIndex{3}, away->address()}};
+    bring_others();
+    for (const auto& other : others) EXPECT_TRUE(eventually([&] { return other->connected_to(3); }));
+}
+
 TEST_F(TrustTest, a_connection_ends_with_the_certificate_behind_it) {
     auto tuning = quick();
     tuning.judgement_interval = Milliseconds(20);

@@ -78,7 +78,7 @@ void Announcer::announce_blocks() {
         announced_ = announced_.next();
         if (!block) continue;
         subscriptions_.on_block(chain_, *block);
-        sync_sends_.on_block(*block);
+        sync_sends_.on_block(chain_, *block);
     }
 }
 

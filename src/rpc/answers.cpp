@@ -1,5 +1,7 @@
 #include "rpc/answers.hpp"
 
+#include "rpc/labels.hpp"
+
 namespace cairn::rpc {
 namespace {
 
@@ -173,7 +175,8 @@ void write_log(JsonWriter& out, const node::StoredBlock& block, const LogPlace& 
     out.end_object();
 }
 
-void write_receipt(JsonWriter& out, const node::StoredBlock& block, std::size_t index, std::size_t first_log) {
+void write_receipt(JsonWriter& out, const node::StoredBlock& block, std::size_t index, std::size_t first_log,
+                   Labels& labels) {
     const auto& transaction = block.block.transactions[index];
     const auto& receipt = block.receipts[index];
     out.begin_object();
@@ -189,7 +192,7 @@ void write_receipt(JsonWriter& out, const node::StoredBlock& block, std::size_t 
     out.key("gasUsed").quantity(receipt.gas_used);
     out.key("logs").begin_array();
     for (std::size_t i = 0; i < receipt.logs.size(); ++i)
-        write_log(out, block, {&receipt.logs[i], index, first_log + i});
+        if (!labels.covers(receipt.logs[i])) write_log(out, block, {&receipt.logs[i], index, first_log + i});
     out.end_array();
     out.key("logsBloom").hex(ledger::bloom_of(receipt.logs));
     out.key("status").quantity(receipt.success ? 1u : 0u);
@@ -270,20 +273,20 @@ std::string head_json(const node::StoredBlock& block) {
     return out.take();
 }
 
-std::string receipt_json(const node::StoredBlock& block, std::size_t index) {
+std::string receipt_json(const node::StoredBlock& block, std::size_t index, Labels& labels) {
     std::size_t first_log = 0;
     for (std::size_t i = 0; i < index; ++i) first_log += block.receipts[i].logs.size();
     JsonWriter out;
-    write_receipt(out, block, index, first_log);
+    write_receipt(out, block, index, first_log, labels);
     return out.take();
 }
 
-std::string receipts_json(const node::StoredBlock& block) {
+std::string receipts_json(const node::StoredBlock& block, Labels& labels) {
     JsonWriter out;
     std::size_t first_log = 0;
     out.begin_array();
     for (std::size_t i = 0; i < block.receipts.size(); ++i) {
-        write_receipt(out, block, i, first_log);
+        write_receipt(out, block, i, first_log, labels);
         first_log += block.receipts[i].logs.size();
     }
     out.end_array();

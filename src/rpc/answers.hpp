@@ -9,6 +9,8 @@
 
 namespace cairn::rpc {
 
+class Labels;
+
 /// A log and where it lies.
 struct LogPlace {
     const ledger::Log* log = nullptr;
@@ -32,7 +34,9 @@ enum class Transactions : std::uint8_t { hashes, full };
 void write_transaction(JsonWriter& out, const ledger::SignedTransaction& transaction, const node::StoredBlock* block,
                        std::size_t index);
 void write_log(JsonWriter& out, const node::StoredBlock& block, const LogPlace& place);
-void write_receipt(JsonWriter& out, const node::StoredBlock& block, std::size_t index, std::size_t first_log);
+/// Without the logs that `labels` cover; the bloom filter is that of the block.
+void write_receipt(JsonWriter& out, const node::StoredBlock& block, std::size_t index, std::size_t first_log,
+                   Labels& labels);
 
 std::string block_json(const node::StoredBlock& block, Transactions transactions);
 /// The block that would follow `parent` now. Its hash and nonce are null, since nobody has agreed on it.
@@ -41,8 +45,8 @@ std::string pending_block_json(const node::StoredBlock& parent,
                                Transactions transactions);
 /// As subscribers of newHeads get it: the header alone.
 std::string head_json(const node::StoredBlock& block);
-std::string receipt_json(const node::StoredBlock& block, std::size_t index);
-std::string receipts_json(const node::StoredBlock& block);
+std::string receipt_json(const node::StoredBlock& block, std::size_t index, Labels& labels);
+std::string receipts_json(const node::StoredBlock& block, Labels& labels);
 std::string log_json(const node::StoredBlock& block, const LogPlace& place);
 /// A final or waiting transaction; nothing if the hash is unknown.
 std::optional<std::string> transaction_json(const node::Chain& chain, const Hash256& hash);

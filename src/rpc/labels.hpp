@@ -1,4 +1,4 @@
-// Labels for reads without a call: storage, proofs, logs. The client listener knows nobody by name (its token is one for all), so what
+// Labels for reads without a call: storage, proofs, logs, traces. The client listener knows nobody by name (its token is one for all), so what
 // has a label is not read through it; who dominates the label reads by a call, or beside the node that he runs himself.
 #pragma once
 
@@ -30,10 +30,10 @@ public:
     /// As storage: a slot of the records does not say whose it is, so none of them is read once there are labels at all.
     RpcResult<bool> readable_storage(const Address& contract);
     RpcResult<bool> readable_record(const Hash256& digest);
-
-private:
+    /// LabelForbidsRead, reported if there is somebody to report to.
     std::unexpected<RpcError> refuse(std::string object) const;
 
+private:
     const Context* context_ = nullptr;
     std::shared_ptr<const ledger::StateView> view_;
     std::uint64_t next_ = 0; // block for which they count

@@ -1,4 +1,5 @@
 #include "rpc/answers.hpp"
+#include "rpc/labels.hpp"
 #include "rpc/lookup.hpp"
 #include "rpc/method.hpp"
 
@@ -83,13 +84,18 @@ Answer receipt(Context& context, const Parameters& parameters) {
     if (!location || location->height > context.chain.head()) return kNull;
     const auto block = context.chain.block(location->height);
     if (!block || location->index >= block->receipts.size()) return kNull;
-    return receipt_json(*block, location->index);
+    Labels labels{context};
+    CRN_CHECK(labels.known());
+    return receipt_json(*block, location->index, labels);
 }
 
 Answer block_receipts(Context& context, const Parameters& parameters) {
     CRN_TRY(at, to_block(parameters.at(0), Parameters::name(0)));
     const auto block = find_block(context.chain, at);
-    return block ? receipts_json(*block) : kNull;
+    if (!block) return kNull;
+    Labels labels{context};
+    CRN_CHECK(labels.known());
+    return receipts_json(*block, labels);
 }
 
 } // namespace

@@ -60,8 +60,9 @@ TEST_F(Methods, read_accounts_at_any_block) {
 TEST_F(Methods, what_has_a_label_is_not_read_without_a_call) {
     const auto contract = chain.deploy(deployer(store_runtime()));
     const auto other = chain.deploy(deployer(store_runtime()));
-    chain.send({.to = contract, .data = word(42)});
-    chain.send({.to = other, .data = word(43)});
+    const auto stored = hex(chain.send({.to = contract, .data = word(42)}));
+    const auto stored_at = to_quantity(chain.head().value);
+    const auto stored_elsewhere = hex(chain.send({.to = other, .data = word(43)}));
     const auto all = [&] { return call("eth_getLogs", Json{{"fromBlock", "0x0"}, {"toBlock", "latest"}}).size(); };
     const auto slot = [&](const Address& of) { return answer("eth_getStorageAt", {hex(of), "0x0"}); };
     EXPECT_TRUE(slot(contract).contains("result"));
@@ -85,8 +86,15 @@ TEST_F(Methods, what_has_a_label_is_not_read_without_a_call) {
              {"eth_getStorageAt", {hex(contract), "0x0", "0x3"}}, // also of before
              {"eth_getStorageValues", Json::array({Json{{hex(contract), Json::array({"0x0"})}}})},
              {"eth_getProof", {hex(contract), {"0x0"}, "latest"}},
-             {"eth_getLogs", Json::array({Json{{"fromBlock", "0x0"}, {"address", hex(contract)}}})}})
+             {"eth_getLogs", Json::array({Json{{"fromBlock", "0x0"}, {"address", hex(contract)}}})},
+             {"debug_traceTransaction", Json::array({stored})},
+             {"debug_traceBlockByNumber", Json::array({stored_at})},
+             {"debug_getRawReceipts", Json::array({stored_at})}})
         EXPECT_EQ(error(method, parameters)["data"]["code"], "CRN-RPC-0008") << method;
+    EXPECT_TRUE(answer("debug_traceTransaction", Json::array({stored_elsewhere})).contains("result"));
+    EXPECT_EQ(call("eth_getTransactionReceipt", Json::array({stored}))["logs"], Json::array());
+    EXPECT_EQ(call("eth_getBlockReceipts", Json::array({stored_at}))[0]["logs"], Json::array());
+    EXPECT_EQ(call("eth_getTransactionReceipt", Json::array({stored_elsewhere}))["logs"].size(), 1u);
     EXPECT_TRUE(slot(other).contains("result"));
     const auto logs = call("eth_getLogs", Json{{"fromBlock", "0x0"}, {"toBlock", "latest"}});
     for (const auto& log : logs) EXPECT_NE(log["address"], hex(contract));

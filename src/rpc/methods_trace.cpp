@@ -1,5 +1,6 @@
 #include "execution/history_contract.hpp"
 #include "rpc/json_writer.hpp"
+#include "rpc/labels.hpp"
 #include "rpc/simulation.hpp"
 #include "rpc/tracers.hpp"
 #include "system/parameters.hpp"
@@ -7,7 +8,8 @@
 namespace cairn::rpc {
 namespace {
 
-/// Runs the transactions of a block again, one after another, on the state before it.
+/// Runs the transactions of a block again, one after another, on the state before it. What entered or changed something with a label is
+/// traced for nobody: LabelForbidsRead.
 class Replay {
 public:
     static RpcResult<Replay> start(const Context& context, BlockPointer block) {
@@ -34,6 +36,7 @@ public:
         const auto tracer = make_tracer(options, limits, state);
         CRN_TRY(outcome, apply(state, i, tracer.get()));
         const auto changes = state.diff();
+        CRN_CHECK(watch_->readable_by_all(changes));
         auto answer = tracer->result({transaction(i), outcome, state_, changes, environment_});
         advance(outcome, changes);
         return answer;
@@ -45,7 +48,8 @@ private:
         : block_(std::move(block)),
           state_(std::move(parent)),
           environment_(execution::environment_of(block_->block.header, parameters, block_hashes(context.chain))),
-          rules_(execution::rules_of(parameters, context.chain.natives())) {
+          rules_(execution::rules_of(parameters, context.chain.natives())),
+          watch_(std::make_unique<ReadWatch>(context)) {
         evm::State state(state_);
         execution::record_parent_hash(state, block_->block.header.number, block_->block.header.parent_hash);
         state_.apply(state.diff());
@@ -54,6 +58,7 @@ private:
     RpcResult<execution::TransactionOutcome> apply(evm::State& state, std::size_t i, evm::Tracer* tracer) {
         auto rules = rules_;
         rules.tracer = tracer;
+        if (tracer != nullptr && watch_->natives() != nullptr) rules.natives = watch_->natives();
         auto outcome = execution::apply_transaction(state, transaction(i), environment_,
                                                     environment_.gas_limit - gas_used_, rules);
         // The block is certified: that one of its transactions does not apply means this node's state is damaged.
@@ -69,6 +74,7 @@ private:
     ScratchState state_;
     evm::BlockEnvironment environment_;
     execution::Rules rules_;
+    std::unique_ptr<ReadWatch> watch_;
     std::uint64_t gas_used_ = 0;
 };
 
@@ -146,6 +152,11 @@ Answer raw_block(Context& context, const Parameters& parameters) {
 Answer raw_receipts(Context& context, const Parameters& parameters) {
     CRN_TRY(at, to_block(parameters.at(0), Parameters::name(0)));
     CRN_TRY(block, require_block(context.chain, at));
+    // As bytes they are whole or nothing.
+    Labels labels{context};
+    for (const auto& receipt : block->receipts)
+        for (const auto& log : receipt.logs)
+            if (labels.covers(log)) return labels.refuse("receipts of block " + std::to_string(block->block.header.number));
     JsonWriter out;
     out.begin_array();
     for (const auto& receipt : block->receipts) out.hex(ledger::encode_receipt(receipt));

@@ -21,6 +21,8 @@ public:
     const evm::NativeContracts* natives() const { return labels_.any() ? &natives_ : nullptr; }
     /// What was read since the last time and not told before. AuditSinkFailed.
     Status report(const Address& sender);
+    /// For an answer that nobody in particular gets: LabelForbidsRead if something with a label was read or changed.
+    RpcResult<bool> readable_by_all(const ledger::StateDiff& changes);
 
     std::optional<Bytes> refusal(evm::State& state, const evm::BlockEnvironment& block, const Address& origin,
                                  const evm::Message& message) const override;

@@ -3,8 +3,17 @@
 #include "base/errors/node.hpp"
 #include "rpc/answers.hpp"
 #include "rpc/json_writer.hpp"
+#include "rpc/labels.hpp"
 
 namespace cairn::rpc {
+namespace {
+
+Answer receipt_of(const node::StoredBlock& block, std::size_t index, Labels& labels) {
+    CRN_CHECK(labels.known());
+    return receipt_json(block, index, labels);
+}
+
+} // namespace
 
 bool SyncSends::wait(const Hash256& hash, Milliseconds patience, std::function<void(Answer)> done) {
     {
@@ -30,12 +39,15 @@ void SyncSends::settle(const node::Chain& chain, const Hash256& hash) {
     if (!location || location->height > chain.head()) return;
     const auto block = chain.block(location->height);
     if (!block) return;
-    for (auto& one : take(hash)) one.done(receipt_json(*block, location->index));
+    Labels labels{chain};
+    for (auto& one : take(hash)) one.done(receipt_of(*block, location->index, labels));
 }
 
-void SyncSends::on_block(const node::StoredBlock& block) {
+void SyncSends::on_block(const node::Chain& chain, const node::StoredBlock& block) {
+    if (empty()) return;
+    Labels labels{chain};
     for (std::size_t i = 0; i < block.block.transactions.size(); ++i)
-        for (auto& one : take(block.block.transactions[i].hash)) one.done(receipt_json(block, i));
+        for (auto& one : take(block.block.transactions[i].hash)) one.done(receipt_of(block, i, labels));
 }
 
 void SyncSends::on_time() {

@@ -24,7 +24,7 @@ public:
     /// The transaction is final already: answers those who wait for it.
     void settle(const node::Chain& chain, const Hash256& hash);
 
-    void on_block(const node::StoredBlock& block);
+    void on_block(const node::Chain& chain, const node::StoredBlock& block);
     void on_time();
     /// The node stops: answers all who wait with an error.
     void give_up();

@@ -35,13 +35,20 @@ Result<AbiValue::List> fetch_list(RpcClient& rpc, std::string_view function, std
 
 } // namespace
 
+Result<std::vector<crypto::ValidatorPublicKey>> fetch_seal_keys(RpcClient& rpc, const std::string& node) {
+    CRN_TRY(keys, fetch_list(rpc, "sealKeys", "((uint48,bytes32)[])", node));
+    std::vector<crypto::ValidatorPublicKey> out;
+    for (const auto& key : keys) out.push_back(*crypto::ValidatorPublicKey::from(key.list()[1].as_hash()));
+    return out;
+}
+
 Result<audit::AnchorList> fetch_anchors(RpcClient& rpc, const std::string& node) {
     audit::AnchorList out{.node = node};
     CRN_TRY(chain, rpc.call("eth_chainId"));
     CRN_TRY(chain_id, quantity_u64(chain, "the chain id"));
     out.chain_id = chain_id;
-    CRN_TRY(keys, fetch_list(rpc, "sealKeys", "((uint48,bytes32)[])", node));
-    for (const auto& key : keys) out.seal_keys.push_back(*crypto::ValidatorPublicKey::from(key.list()[1].as_hash()));
+    CRN_TRY(keys, fetch_seal_keys(rpc, node));
+    out.seal_keys = std::move(keys);
     CRN_TRY(anchors, fetch_list(rpc, "anchors", "((uint64,uint48,uint48,bytes32)[])", node));
     for (const auto& anchor : anchors) {
         const auto& fields = anchor.list();

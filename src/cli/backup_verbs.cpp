@@ -37,16 +37,16 @@ Result<NodeSettings> settings_of(const Invocation& invocation) {
 }
 
 /// Genesis and signer of a node that does not run; its data is not touched.
-struct Keys {
+struct BackupKeys {
     ledger::Genesis genesis;
     std::shared_ptr<signer::Client> signer;
 };
-Result<Keys> open_keys(const node::NodeConfig& config) {
+Result<BackupKeys> open_keys(const node::NodeConfig& config) {
     CRN_TRY(text, read_file(config.genesis_file));
     CRN_TRY(genesis, ledger::genesis_from_json(text));
     CRN_CHECK(ledger::verify_signatures(genesis));
     CRN_TRY(signer, node::start_own_signer(config, genesis.parameters.chain_id));
-    return Keys{std::move(genesis), std::move(signer)};
+    return BackupKeys{std::move(genesis), std::move(signer)};
 }
 
 void print_report(const Terminal& terminal, const json& report, const std::string& path, const char* verdict) {

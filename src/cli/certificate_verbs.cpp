@@ -2,6 +2,7 @@
 #include "cli/certificate_verbs.hpp"
 #include "base/errors/cli.hpp"
 #include "base/errors/crypto.hpp"
+#include "cli/ca_rollover.hpp"
 #include "cli/files.hpp"
 #include "cli/identity_chain.hpp"
 #include "cli/keystore.hpp"
@@ -186,122 +187,20 @@ Status revoke(Invocation& invocation) {
     return {};
 }
 
-/// True if the chain trusts this CA of the organisation beside the founding one.
-Result<bool> chain_trusts(RpcClient& rpc, const std::string& organisation, const Hash256& fingerprint) {
-    CRN_TRY(index, organisation_index(rpc, organisation));
-    CRN_TRY(values, ask(rpc, ledger::kIdentitiesContract, "caCertificates(uint256)", {index},
-                        "(bool,(bytes32,uint64,bytes)[])"));
-    return std::ranges::any_of(values[1].list(), [&](const auto& ca) { return ca.list()[0].as_hash() == fingerprint; });
-}
-
-Status trust_certificate(Invocation& invocation, RpcClient& rpc, const Sender& sender, const Bytes& der) {
-    CRN_TRY(receipt, tell_identities(invocation, rpc, sender, identity_call("trustCa(bytes)", {der})));
-    static_cast<void>(receipt);
-    return {};
-}
-
-/// What is to be the file of the next CA's key: sealed under the same passphrase if the present CA's is.
-Result<crypto::SecretText> in_the_form_of_the_present(const Invocation& invocation, const std::string& directory,
-                                                      const crypto::SecretText& key_pem) {
-    const auto file = directory + "/ca.key";
-    CRN_TRY(present, crypto::read_secret_file(file));
-    if (!is_sealed_ca_key(present.view())) return crypto::SecretText{std::string{key_pem.view()}};
-    CRN_TRY(passphrase, ca_passphrase(invocation)());
-    const auto right = open_ca_key(present.view(), passphrase);
-    auto sealed = right ? seal_ca_key(key_pem.view(), passphrase, {}) : std::string{};
-    wipe(passphrase);
-    if (!right) return fail(right.error().code, file);
-    return crypto::SecretText{std::move(sealed)};
-}
-
-/// Stage 1: a second CA, which the chain trusts beside the first.
-Status trust_next(Invocation& invocation, const std::string& directory, RpcClient& rpc, const Sender& sender) {
-    CRN_TRY(current, read_file(directory + "/ca.pem", crypto::kPemBytesMax));
-    CRN_TRY(info, crypto::inspect_certificate(current));
-    if (exists(directory + "/ca-old.pem")) {
-        CRN_TRY(trusted, chain_trusts(rpc, info.organisation, info.fingerprint));
-        if (trusted)
-            return fail(error::CliPrecondition, "the last roll-over is not finished: rotate-ca --stage remove");
-        // Reissued off line while the chain stood still: it learns of the new CA now.
-        CRN_TRY(der, crypto::certificate_der(current));
-        return trust_certificate(invocation, rpc, sender, der);
-    }
-    if (!exists(directory + "/ca-next.pem")) {
-        const auto now = now_seconds();
-        CRN_TRY(made, crypto::create_ca(info.organisation, {now - 300, now + 3650 * kDaySeconds},
-                                        crypto::system_random(), info.key.value_or(crypto::CertificateKey::p256)));
-        CRN_TRY(key_file, in_the_form_of_the_present(invocation, directory, made.key_pem));
-        CRN_CHECK(write_file(directory + "/ca-next.key", key_file.view(), Access::secret, Existing::replace));
-        CRN_CHECK(write_file(directory + "/ca-next.pem", made.certificate_pem, Access::shared, Existing::refuse));
-    }
-    CRN_TRY(next, read_file(directory + "/ca-next.pem", crypto::kPemBytesMax));
-    CRN_TRY(der, crypto::certificate_der(next));
-    return trust_certificate(invocation, rpc, sender, der);
-}
-
-/// Stage 2: every certificate anew by the second CA, which takes the place of the first in the directory.
-Status reissue_all(Invocation& invocation, const std::string& directory, RpcClient& rpc) {
-    CRN_TRY(next, read_ca(directory, ca_passphrase(invocation), "ca-next"));
-    CRN_TRY(info, crypto::inspect_certificate(next.certificate_pem));
-    auto trusted = Result<bool>(true);
-    if (!invocation.has("offline")) trusted = chain_trusts(rpc, info.organisation, info.fingerprint);
-    if (!trusted) return std::unexpected(trusted.error());
-    if (!*trusted) return fail(error::CliPrecondition, "the chain does not trust ca-next.pem yet: --stage trust");
-    CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
-    CRN_TRY(folders, certificate_folders(directory));
-    // First who is to be believed: while the certificates change, both ends meet those of both CAs.
-    CRN_TRY(current_pem, read_file(directory + "/ca.pem", crypto::kPemBytesMax));
-    CRN_CHECK(write_zone_authorities(folders, {next.certificate_pem, current_pem}));
-    for (auto& folder : folders) {
-        CRN_TRY(renewed, renew_certificate(folder, next, days, Keys::renew, crypto::system_random(), now_seconds()));
-        folder.info = std::move(renewed);
-    }
-    namespace fs = std::filesystem;
-    for (const auto& [from, to] : {std::pair{"ca", "ca-old"}, std::pair{"ca-next", "ca"}})
-        for (const char* end : {".key", ".pem"}) fs::rename(directory + "/" + from + end, directory + "/" + to + end);
-    print_certificates(invocation, folders);
-    return {};
-}
-
-/// Stage 3: the chain trusts the first CA no more.
-Status remove_old(Invocation& invocation, const std::string& directory, RpcClient& rpc, const Sender& sender) {
-    if (!exists(directory + "/ca-old.pem"))
-        return fail(error::CliPrecondition, "there is no old CA: --stage trust and --stage reissue come before");
-    CRN_TRY(old_pem, read_file(directory + "/ca-old.pem", crypto::kPemBytesMax));
-    CRN_TRY(old_ca, crypto::inspect_certificate(old_pem));
-    CRN_TRY(old_der, crypto::certificate_der(old_pem));
-    CRN_TRY(folders, certificate_folders(directory));
-    for (const auto& folder : folders) {
-        CRN_TRY(pem, read_file(folder.certificate_file(), crypto::kPemBytesMax));
-        CRN_TRY(der, crypto::certificate_der(pem));
-        if (folder.info.validity.not_after > now_seconds() && crypto::is_signed_by(der, old_der))
-            return fail(error::CliPrecondition, folder.certificate_file() + " is still the old CA's: --stage reissue");
-    }
-    CRN_TRY(added, chain_trusts(rpc, old_ca.organisation, old_ca.fingerprint));
-    // The founders' CA stands in Members and is named by zero.
-    const auto name = added ? old_ca.fingerprint : Hash256{};
-    CRN_TRY(receipt, tell_identities(invocation, rpc, sender, identity_call("removeCa(bytes32)", {name})));
-    static_cast<void>(receipt);
-    CRN_TRY(current_pem, read_file(directory + "/ca.pem", crypto::kPemBytesMax));
-    CRN_CHECK(write_zone_authorities(folders, {current_pem}));
-    namespace fs = std::filesystem;
-    const auto kept = directory + "/ca-removed-" + to_hex(old_ca.fingerprint).substr(2, 16);
-    for (const char* end : {".key", ".pem"}) fs::rename(directory + "/ca-old" + end, kept + end);
-    return {};
-}
-
 Status rotate_ca(Invocation& invocation) {
     const auto stage = invocation.flag("stage");
     if (!stage) return fail(error::CliUsage, "missing --stage\n" + usage_of(invocation.command()));
     CRN_TRY(directory, org_directory(invocation));
     CRN_TRY(rpc, open_rpc(invocation));
-    if (*stage == "reissue") return reissue_all(invocation, directory, rpc);
-    CRN_TRY(sender, registrar_of(invocation, directory));
-    if (*stage == "trust") {
-        CRN_CHECK(trust_next(invocation, directory, rpc, sender));
-    } else {
-        CRN_CHECK(remove_old(invocation, directory, rpc, sender));
+    if (*stage == "reissue") {
+        CRN_TRY(days, invocation.number("days", kCertificateDays, 1, 825));
+        CRN_TRY(folders, reissue_by_next_ca(invocation, directory, invocation.has("offline") ? nullptr : &rpc, days));
+        print_certificates(invocation, folders);
+        return {};
     }
+    CRN_TRY(sender, registrar_of(invocation, directory));
+    CRN_CHECK(*stage == "trust" ? trust_next_ca(invocation, directory, rpc, sender)
+                                : remove_old_ca(invocation, directory, rpc, sender));
     if (invocation.json())
         invocation.terminal().out << json{{"stage", *stage}, {"done", true}}.dump(2) << '\n';
     else

@@ -75,6 +75,18 @@ Result<std::vector<CertificateFolder>> certificate_folders(const std::string& di
     return out;
 }
 
+std::string replaced_certificate_file(const std::string& certificate_file, const Hash256& key_id) {
+    const fs::path file{certificate_file};
+    return (file.parent_path() / (file.stem().string() + "-replaced-" + to_hex(key_id).substr(2, 16) + ".pem")).string();
+}
+
+Status keep_replaced_certificate(const std::string& certificate_file, const Hash256& next) {
+    CRN_TRY(pem, read_file(certificate_file, crypto::kPemBytesMax));
+    CRN_TRY(info, crypto::inspect_certificate(pem));
+    if (info.key_id == next) return {};
+    return write_file(replaced_certificate_file(certificate_file, info.key_id), pem, Access::shared, Existing::replace);
+}
+
 Status write_zone_authorities(const std::vector<CertificateFolder>& folders, const std::vector<std::string>& cas_pem) {
     std::string text;
     for (const auto& pem : cas_pem) text += pem;
@@ -101,6 +113,8 @@ Result<crypto::CertificateInfo> renew_certificate(const CertificateFolder& folde
         } else {
             CRN_TRY(issued, crypto::issue_zone_certificate(ca, *folder.zone, validity, random));
             made = std::move(issued);
+            CRN_TRY(fresh, crypto::inspect_certificate(made.certificate_pem));
+            CRN_CHECK(keep_replaced_certificate(folder.certificate_file(), fresh.key_id));
             CRN_CHECK(write_file(folder.key_file(), made.key_pem.view(), Access::secret, Existing::replace));
         }
         CRN_CHECK(write_file(folder.certificate_file(), made.certificate_pem, Access::shared, Existing::replace));
@@ -116,6 +130,8 @@ Result<crypto::CertificateInfo> renew_certificate(const CertificateFolder& folde
         if (!info.client) return fail(error::CertificateNameWrong, folder.path);
         CRN_TRY(made, crypto::issue_client_certificate(ca, info.organisation, info.common_name, *info.client, validity,
                                                        random, info.key.value_or(crypto::CertificateKey::p256)));
+        CRN_TRY(fresh, crypto::inspect_certificate(made.certificate_pem));
+        CRN_CHECK(keep_replaced_certificate(folder.certificate_file(), fresh.key_id));
         CRN_CHECK(write_file(folder.path + "/tls.key", made.key_pem.view(), Access::secret, Existing::replace));
         pem = made.certificate_pem;
     }

@@ -37,6 +37,12 @@ struct CertificateFolder {
 /// out.
 Result<std::vector<CertificateFolder>> certificate_folders(const std::string& directory);
 
+/// Where the last certificate of a key stays when another key takes its place: whoever stops or revokes that key has to name it, and
+/// whoever asks later whether it was replaced here finds the answer.
+std::string replaced_certificate_file(const std::string& certificate_file, const Hash256& key_id);
+/// Keeps it there before that of the key `next` takes its place; nothing if it is of the same key.
+Status keep_replaced_certificate(const std::string& certificate_file, const Hash256& next);
+
 /// ca.pem in the folders of listeners, administrators and regulators: the CAs whose certificates they meet at the other end.
 Status write_zone_authorities(const std::vector<CertificateFolder>& folders, const std::vector<std::string>& cas_pem);
 

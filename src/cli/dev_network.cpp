@@ -71,11 +71,6 @@ std::string organisation_name(std::size_t index) {
     return index < std::size(kNames) ? kNames[index] : "Org" + std::to_string(index + 1);
 }
 
-std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-}
-
 std::uint16_t port_of(const DevPlan& plan, std::size_t node, std::size_t which) {
     return static_cast<std::uint16_t>(plan.base_port + 2 * node + which);
 }
@@ -194,7 +189,7 @@ Result<DevState> make_network(const DevPlan& plan) {
     std::vector<Invitation> invitations;
     for (std::size_t i = 0; i < plan.nodes; ++i) {
         const auto name = organisation_name(i);
-        const auto node = lower(name) + "-1";
+        const auto node = dev_folder_name(name) + "-1";
         OrganisationPlan organisation;
         organisation.name = name;
         organisation.passphrase = passphrase;
@@ -202,7 +197,7 @@ Result<DevState> make_network(const DevPlan& plan) {
         organisation.validators = {{node, "127.0.0.1:" + std::to_string(port_of(plan, i, 1))}};
         organisation.offers_officers = false;
         organisation.suite = plan.suite;
-        const auto folder = plan.directory + "/organisations/" + lower(name);
+        const auto folder = plan.directory + "/organisations/" + dev_folder_name(name);
         CRN_TRY(invitation, create_organisation(folder, organisation, random, now));
         invitations.push_back(std::move(invitation));
 
@@ -249,7 +244,7 @@ Result<DevState> make_network(const DevPlan& plan) {
     CRN_TRY(genesis, assemble_genesis(std::move(invitations), std::move(parameters), std::move(accounts),
                                       static_cast<std::uint64_t>(now), std::move(roles)));
     for (std::size_t i = 0; i < plan.nodes; ++i) {
-        CRN_TRY(name, sign_genesis(genesis, plan.directory + "/organisations/" + lower(organisation_name(i)), now));
+        CRN_TRY(name, sign_genesis(genesis, plan.directory + "/organisations/" + dev_folder_name(organisation_name(i)), now));
         static_cast<void>(name);
     }
     CRN_CHECK(write_file(state.genesis, ledger::to_json(genesis), Access::shared, Existing::refuse));

@@ -33,6 +33,11 @@ void trust_nodes(const DevState& state) {
 
 } // namespace
 
+std::string dev_folder_name(std::string organisation) {
+    for (auto& c : organisation) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return organisation;
+}
+
 std::string default_dev_dir() {
     if (const auto directory = environment("CAIRN_DEV_DIR")) return absolute(*directory);
     return state_home() + "/dev";

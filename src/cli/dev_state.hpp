@@ -33,6 +33,9 @@ struct DevState {
     std::vector<DevAccount> accounts;
 };
 
+/// Of an organisation, in DIR/organisations.
+std::string dev_folder_name(std::string organisation);
+
 /// CAIRN_DEV_DIR, else $XDG_STATE_HOME/cairn/dev.
 std::string default_dev_dir();
 /// CliDevAbsent, CliFileInvalid.

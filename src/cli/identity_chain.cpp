@@ -101,9 +101,7 @@ Result<std::string> org_directory(const Invocation& invocation) {
     const auto state = read_dev_state(dev_dir(invocation));
     if (!state || state->nodes.empty())
         return fail(error::CliUsage, "missing --org DIR\n" + usage_of(invocation.command()));
-    auto name = state->nodes.front().organisation;
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return state->directory + "/organisations/" + name;
+    return state->directory + "/organisations/" + dev_folder_name(state->nodes.front().organisation);
 }
 
 Result<Sender> registrar_of(const Invocation& invocation, const std::string& directory) {

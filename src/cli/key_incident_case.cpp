@@ -11,6 +11,7 @@
 #include "crypto/hash.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -34,14 +35,17 @@ std::vector<std::string> nodes_of(const Invocation& invocation, const RpcClient&
     return nodes;
 }
 
-/// Configurations of the nodes on this machine.
-std::vector<std::string> configs_of(const Invocation& invocation) {
-    auto out = invocation.all("config");
-    for (auto& config : out) config = absolute(config);
+/// Folders of organisations on this machine, with their CAs.
+std::vector<std::string> organisations_of(const Invocation& invocation) {
+    auto out = invocation.all("org");
+    for (auto& directory : out) directory = absolute(directory);
     if (!out.empty()) return out;
     const auto state = read_dev_state(dev_dir(invocation));
     if (!state) return out;
-    for (const auto& node : state->nodes) out.push_back(node.config);
+    std::error_code problem;
+    for (const auto& entry : std::filesystem::directory_iterator(state->directory + "/organisations", problem))
+        out.push_back(entry.path().string());
+    std::ranges::sort(out);
     return out;
 }
 
@@ -123,6 +127,16 @@ std::string digest_of(const json& content) {
 }
 
 } // namespace
+
+std::vector<std::string> configs_of(const Invocation& invocation) {
+    auto out = invocation.all("config");
+    for (auto& config : out) config = absolute(config);
+    if (!out.empty()) return out;
+    const auto state = read_dev_state(dev_dir(invocation));
+    if (!state) return out;
+    for (const auto& node : state->nodes) out.push_back(node.config);
+    return out;
+}
 
 Result<IncidentCase> IncidentCase::read(const Invocation& invocation, RpcClient& rpc, const Sender& sender,
                                         std::uint64_t number) {
@@ -237,9 +251,10 @@ Status IncidentCase::probe() {
         const auto elapsed = clock.monotonic() - start;
         // A use in a block stays, and a version of a key that opens; a connection is about to be cut, and a node that is a block behind is
         // about to refuse.
-        const bool stays = std::ranges::any_of(probes, [](const Probe& one) {
+        const bool stays = std::ranges::any_of(probes, [&](const Probe& one) {
             return (one.outcome == ProbeOutcome::accepted || one.outcome == ProbeOutcome::unclear) &&
-                   one.interface != "client" && one.interface != "peer" && one.interface != "admin";
+                   one.interface != "client" && one.interface != "peer" && one.interface != "admin" &&
+                   !(one.interface == "consensus" && key.head.key_class == ledger::KeyClass::audit_seal);
         });
         if (all_refused(probes) || stays || elapsed >= kProbePatience) break;
         std::this_thread::sleep_for(kProbePause);
@@ -278,6 +293,7 @@ std::vector<ReplacementStep> IncidentCase::replace() {
                              {.key = key,
                               .incident = incident.number,
                               .configs = configs_of(invocation),
+                              .organisations = organisations_of(invocation),
                               .proof = invocation.flag_or("proof", ""),
                               .versions = versions});
     files["replacement.json"] = {{"replacement", to_json(done)}};

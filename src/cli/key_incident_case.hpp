@@ -22,6 +22,9 @@ inline constexpr const char* kReplacementStep = "replacement";
 inline constexpr const char* kVerifiedStep = "verified";
 inline constexpr const char* kVersionsStep = "versions of storage keys";
 
+/// Configurations of the nodes on this machine: --config, or those of the development network.
+std::vector<std::string> configs_of(const Invocation& invocation);
+
 struct IncidentCase {
     const Invocation& invocation;
     RpcClient& rpc;

@@ -1,10 +1,18 @@
 // `cairn key incident`: open, close, probe, list, show, verify.
 #include "base/errors/cli.hpp"
 #include "base/errors/keys.hpp"
+#include "cli/audit_anchors.hpp"
+#include "cli/ca_key.hpp"
+#include "cli/config.hpp"
 #include "cli/evidence_pack.hpp"
+#include "cli/files.hpp"
+#include "cli/governance.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/key_incident_case.hpp"
+#include "cli/keystore.hpp"
 #include "cli/transact.hpp"
+#include "signer/sealed_keys.hpp"
+#include "system/addresses.hpp"
 #include "system/keys.hpp"
 
 #include <algorithm>
@@ -39,25 +47,90 @@ Result<std::string> evidence_directory(const Invocation& invocation) {
     return *out;
 }
 
-/// `cairn validator list` shows voting keys themselves: their digits name them as well as their ids do.
-Hash256 id_of(RpcClient& rpc, const Hash256& named) {
-    if (read_key(rpc, named)) return named;
-    const auto id = system::key_id(named);
-    return read_key(rpc, id) ? id : named;
+/// A key that the register may lack: of a certificate, or of the seal of an audit log.
+struct NamedKey {
+    Hash256 id;
+    ledger::KeyClass key_class = ledger::KeyClass::none; // none: it is in the register, or is not known at all
+    std::string organisation;                            // whose it is
+};
+
+/// The seal key of an audit log: of a node on this machine, or one that a validator has introduced.
+std::optional<NamedKey> named_seal_key(const Invocation& invocation, RpcClient& rpc, const Hash256& named) {
+    const auto is_named = [&](const crypto::ValidatorPublicKey& key) {
+        return system::key_id(key) == named || *Hash256::from(key) == named;
+    };
+    const auto found = [](const crypto::ValidatorPublicKey& key, std::string organisation) {
+        return NamedKey{system::key_id(key), ledger::KeyClass::audit_seal, std::move(organisation)};
+    };
+    for (const auto& config : configs_of(invocation)) {
+        const auto settings = read_node_config(config);
+        if (!settings) continue;
+        const auto keys = signer::read_sealed_keys(settings->node.keys_file);
+        const auto certified = certified_key(settings->node.tls_certificate_file);
+        if (keys && certified && is_named(keys->public_keys.audit)) return found(keys->public_keys.audit, certified->organisation);
+    }
+    const auto set = rpc.call("cairn_getValidators");
+    if (!set || !set->is_object()) return std::nullopt;
+    for (const auto& member : set->value("members", json::array()))
+        if (const auto keys = fetch_seal_keys(rpc, text_of(member, "name")))
+            for (const auto& key : *keys)
+                if (is_named(key)) return found(key, text_of(member, "organisation"));
+    return std::nullopt;
+}
+
+/// `cairn validator list` and `cairn signer show` show keys themselves: their digits name them as well as their ids do.
+Result<NamedKey> named_key(const Invocation& invocation, RpcClient& rpc, const std::string& text) {
+    if (const auto certified = certified_key(text))
+        return NamedKey{certified->id, certified->key_class, certified->organisation};
+    CRN_TRY(named, parse_key_id(text));
+    if (read_key(rpc, named)) return NamedKey{named, {}, {}};
+    if (const auto id = system::key_id(named); read_key(rpc, id)) return NamedKey{id, {}, {}};
+    return named_seal_key(invocation, rpc, named).value_or(NamedKey{named, {}, {}});
+}
+
+constexpr std::string_view kNamedFile = "named.json"; // in the directory of the evidence
+constexpr std::size_t kNamedBytesMax = 1u << 16;
+
+/// A certificate's file names another key once the stopped one is replaced: whoever goes on with an incident means the key of its first run.
+Result<NamedKey> key_of_first_run(const Invocation& invocation, RpcClient& rpc, const std::string& directory) {
+    const auto& word = invocation.argument(1);
+    const auto file = directory + "/" + std::string{kNamedFile};
+    if (const auto text = read_file(file, kNamedBytesMax)) {
+        const auto kept = json::parse(*text, nullptr, false);
+        const auto id = kept.is_object() ? fixed_from_hex<Hash256>(text_of(kept, "key")) : std::nullopt;
+        if (id && text_of(kept, "named") == word && read_key(rpc, *id)) return NamedKey{*id, {}, {}};
+    }
+    CRN_TRY(named, named_key(invocation, rpc, word));
+    CRN_CHECK(make_directory(directory, Access::secret));
+    CRN_CHECK(write_file(file, json{{"named", word}, {"key", to_hex(named.id)}}.dump(2) + "\n", Access::secret,
+                         Existing::replace));
+    return named;
+}
+
+/// Whose key it is has to enter it: entered by another, the chain would take the stop for a word about somebody else's key.
+Status enter(const Invocation& invocation, RpcClient& rpc, const Sender& sender, const NamedKey& named) {
+    if (named.key_class == ledger::KeyClass::none || read_key(rpc, named.id)) return {};
+    CRN_TRY(found, read_contract(rpc, system::kMembersAddress, "organisationByName(string)", {named.organisation},
+                                 "(uint256,(string,address,bool,bytes32,string))"));
+    const auto owner = found[1].list()[1].as_address();
+    if (owner != sender.address)
+        return fail(error::CliPrecondition, "the key is of " + named.organisation + ": its administrator " +
+                                                checksummed(owner) + " opens the incident");
+    CRN_TRY(receipt, send_keys(invocation, rpc, sender, "register(bytes32,uint8,uint64,uint64,bool)",
+                               {named.id, static_cast<std::uint8_t>(named.key_class), 0, 0, 1}));
+    static_cast<void>(receipt);
+    return {};
 }
 
 Status incident_open(Invocation& invocation) {
-    CRN_TRY(named, parse_key_id(invocation.argument(1)));
     CRN_TRY(since, invocation.number("since", 0, 0, UINT64_MAX - 1));
     CRN_TRY(directory, evidence_directory(invocation));
     CRN_TRY(sender, choose_sender(invocation));
     CRN_TRY(rpc, open_rpc(invocation));
-    const auto id = id_of(rpc, named);
+    CRN_TRY(named, key_of_first_run(invocation, rpc, directory));
+    const auto id = named.id;
     const auto& clock = system_clock();
-    // The key of a certificate has an entry only if somebody made one.
-    if (const auto certified = certified_key(invocation.argument(1)); certified && !read_key(rpc, id))
-        CRN_CHECK(send_keys(invocation, rpc, sender, "register(bytes32,uint8,uint64,uint64,bool)",
-                            {id, static_cast<std::uint8_t>(certified->key_class), 0, 0, 1}));
+    CRN_CHECK(enter(invocation, rpc, sender, named));
     const auto start = clock.monotonic();
     CRN_TRY(before_text, rpc.call("eth_blockNumber"));
     CRN_TRY(before, quantity_u64(before_text, "the height"));
@@ -251,12 +324,15 @@ void declare_key_incident(CommandList& out) {
              "`open` quarantines the key on chain (from that block on nothing signed by it is accepted, and a "
              "validator is "
              "cut off), tries it on every interface of every node, lists what it touched, notes each step on chain and "
-             "writes an evidence pack. A TLS or person's key is named by its certificate's file, and registered if the "
-             "chain does not know it yet. Then it replaces the key as far as it can from here. For the voting key of a "
+             "writes an evidence pack. A TLS key, a person's or a CA's is named by its certificate's file, the seal key "
+             "of an audit log by its digits (`cairn signer show`); they are registered if the "
+             "chain does not know them yet. Then it replaces the key as far as it can from here. For the voting key of a "
              "node on this machine it makes a new one beside the old, names it in node.toml, starts the node of a "
              "development network again, proposes it, and carries out what the others have approved; --proof takes one "
-             "that was made elsewhere. For an account it proposes the key of --proof. What it cannot do - keys on "
-             "tokens, certificates, nodes elsewhere, the approvals of others - it names with the command and for whom, "
+             "that was made elsewhere. For an account it proposes the key of --proof. A TLS or seal key it makes in the "
+             "node's keys.sealed; where the organisation's CA is on this machine (--org) it issues the new certificates, "
+             "and replaces the CA itself in its three stages. What it cannot do - keys on "
+             "tokens, keys and nodes elsewhere, the approvals of others - it names with the command and for whom, "
              "and the incident stays in the step `replace`. Run the same command again to go on, also after it was "
              "killed: nothing is done twice. Keep --out, and ask a node of another organisation (--rpc) if the key is "
              "that of the node itself. `probe` tries the key "
@@ -282,6 +358,13 @@ void declare_key_incident(CommandList& out) {
                 .help = "open: node.toml of a node on this machine (default: all of the development network)",
                 .repeatable = true,
                 .completes = Completes::file},
+               {.name = "org",
+                .value = "DIR",
+                .help = "open: folder of an organisation on this machine, with its CA (default: all of the development "
+                        "network)",
+                .repeatable = true,
+                .completes = Completes::directory},
+               ca_passphrase_flag(),
                {.name = "node",
                 .value = "URL",
                 .help = "client endpoint to try the key on (default: all of the development network, or --rpc)",

@@ -128,9 +128,13 @@ Probe probe_blocks(const ProbePlan& plan, const std::string& url, const std::str
     }
     out.height = *height;
     const auto key_class = plan.key.head.key_class;
+    if (key_class == ledger::KeyClass::audit_seal) {
+        out.attempt = "an anchor of the audit log that the key seals";
+        return judged_by_state(std::move(out), *rpc, plan.key, "the contract Anchors");
+    }
     if (key_class != ledger::KeyClass::account && key_class != ledger::KeyClass::consensus) {
         out.outcome = ProbeOutcome::not_applicable;
-        out.detail = "blocks hold what account and voting keys sign";
+        out.detail = "blocks hold what account and voting keys sign, and anchors that seal keys sign";
         return out;
     }
     std::uint64_t uses = 0;
@@ -164,8 +168,8 @@ Probe probe_peers(const ProbePlan& plan, const std::string& url, const std::stri
               .detail = {}};
     const auto key_class = plan.key.head.key_class;
     const bool is_voting = key_class == ledger::KeyClass::consensus;
-    if (!is_voting && key_class != ledger::KeyClass::tls) {
-        out.detail = "nodes connect with voting and TLS keys";
+    if (!is_voting && key_class != ledger::KeyClass::tls && key_class != ledger::KeyClass::authority) {
+        out.detail = "nodes connect with voting and TLS keys, which CAs certify";
         return out;
     }
     out.outcome = ProbeOutcome::unreachable;
@@ -229,8 +233,9 @@ Probe probe_admin(const ProbePlan& plan, const ManagementDoor& door) {
 }
 
 void add_admin(std::vector<Probe>& out, const ProbePlan& plan, const std::string& token) {
-    const bool is_person = plan.key.head.key_class == ledger::KeyClass::person;
-    if (is_person && !plan.old_identity.empty()) {
+    const auto key_class = plan.key.head.key_class;
+    const bool enters = key_class == ledger::KeyClass::person || key_class == ledger::KeyClass::authority;
+    if (key_class == ledger::KeyClass::person && !plan.old_identity.empty()) {
         for (const auto& door : plan.doors) out.push_back(probe_admin(plan, door));
         if (!plan.doors.empty()) return;
     }
@@ -240,8 +245,8 @@ void add_admin(std::vector<Probe>& out, const ProbePlan& plan, const std::string
                   .attempt = "a signed command in the management zone",
                   .outcome = ProbeOutcome::not_applicable,
                   .code = {},
-                  .detail = "persons enter and sign with the keys of their certificates"};
-        if (!is_person) {
+                  .detail = "persons enter and sign with the keys of their certificates, which CAs issue"};
+        if (!enters) {
             out.push_back(std::move(one));
             continue;
         }

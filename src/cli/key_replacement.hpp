@@ -32,6 +32,7 @@ struct ReplacementPlan {
     KeyView key;
     std::uint64_t incident = 0;
     std::vector<std::string> configs; // of nodes on this machine
+    std::vector<std::string> organisations = {}; // folders of organisations on this machine, with their CAs
     std::string proof;                // file that shows who holds the new key; empty: none given
     NotedVersions versions = {};      // of storage and backup keys when the incident was opened
 };

@@ -25,7 +25,7 @@ Result<std::set<Hash256>> known_keys(RpcClient& rpc) {
     CRN_TRY(genesis, ledger::genesis_from_json(text.is_string() ? text.get<std::string>() : text.dump()));
     for (const auto& organisation : genesis.organisations) {
         out.insert(system::key_id(organisation.signing_key));
-        out.insert(system::key_id(as_bytes(organisation.ca_certificate_pem)));
+        out.insert(system::authority_id(organisation.ca_certificate_pem));
     }
     for (const auto& validator : genesis.validators.members) out.insert(system::key_id(validator.key.bytes));
     CRN_TRY(logs, key_events(rpc, json::array({to_hex(system::key_state_topic())}), 0));

@@ -11,7 +11,7 @@
 
 namespace cairn::cli {
 
-/// An account key's address, an id of 64 hex digits, or a file with the certificate of a TLS or person's key. CliUsage.
+/// An account key's address, an id of 64 hex digits, or a file with the certificate of a TLS key, a person's or a CA's. CliUsage.
 Result<Hash256> parse_key_id(std::string_view text);
 /// As people know it: an address for an account key, all digits otherwise.
 std::string key_text(const Hash256& id);
@@ -20,6 +20,7 @@ std::string key_text(const Hash256& id);
 struct CertifiedKeyId {
     Hash256 id;
     ledger::KeyClass key_class = ledger::KeyClass::none;
+    std::string organisation; // as the certificate says
 };
 std::optional<CertifiedKeyId> certified_key(const std::string& text);
 

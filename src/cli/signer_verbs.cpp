@@ -180,6 +180,7 @@ Status signer_renew_tls_key(Invocation& invocation) {
     CRN_TRY(made, crypto::issue_node_certificate(ca, {info.organisation, info.common_name, *info.consensus_key},
                                                  validity, crypto::system_random(), algorithm));
     CRN_TRY(key, crypto::TlsKey::from_pem(made.key_pem.view()));
+    CRN_CHECK(keep_replaced_certificate(folder + "/tls.pem", {}));
     CRN_TRY(passphrase, read_passphrase(invocation, "Passphrase of " + folder + "/keys.sealed: ", Ask::once));
     const auto replaced =
         signer::replace_tls_key(folder + "/keys.sealed", as_bytes(passphrase), key, crypto::system_random());
@@ -189,7 +190,8 @@ Status signer_renew_tls_key(Invocation& invocation) {
         write_file(folder + "/tls.pem", made.certificate_pem + ca.certificate_pem, Access::shared, Existing::replace));
     print_fields(invocation.terminal(), {{"TLS key", to_hex(replaced->tls)}, {"certificate", folder + "/tls.pem"}});
     if (!invocation.terminal().quiet)
-        invocation.terminal().err << "Next: restart the node, then: cairn identity revoke OLD-CERTIFICATE\n";
+        invocation.terminal().err << "Next: restart the node, then: cairn identity revoke "
+                                  << replaced_certificate_file(folder + "/tls.pem", info.key_id) << '\n';
     return {};
 }
 

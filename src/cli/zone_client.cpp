@@ -70,11 +70,6 @@ void listen_for_alert(SSL_CTX* context, const ZoneAccess& access) {
     ERR_clear_error();
 }
 
-std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-}
-
 /// The node's own error, if the answer has one that this program knows.
 Error error_of(const json& answer, int status) {
     if (answer.is_object() && answer.contains("error") && answer["error"].is_object()) {
@@ -157,7 +152,7 @@ Result<ZoneAccess> zone_access(const Invocation& invocation, const std::string& 
         out.port = tls.port;
     }
     if (out.identity_directory.empty())
-        out.identity_directory = directory + "/organisations/" + lower(node->organisation) + "/" + person;
+        out.identity_directory = directory + "/organisations/" + dev_folder_name(node->organisation) + "/" + person;
     return out;
 }
 

@@ -56,13 +56,13 @@ class Network(unittest.TestCase):
             print(f"==> {log}", *lines, sep="\n", file=sys.stderr)
 
     @classmethod
-    def run_cairn(cls, *words):
-        return subprocess.run([CAIRN, *map(str, words)], env=cls.environment, capture_output=True, text=True, timeout=120,
-                              cwd=cls.folder)
+    def run_cairn(cls, *words, environment=None):
+        return subprocess.run([CAIRN, *map(str, words)], env=environment or cls.environment, capture_output=True, text=True,
+                              timeout=120, cwd=cls.folder)
 
     @classmethod
-    def cairn(cls, *words):
-        done = cls.run_cairn(*words)
+    def cairn(cls, *words, environment=None):
+        done = cls.run_cairn(*words, environment=environment)
         if done.returncode != 0:
             raise AssertionError(f"cairn {' '.join(map(str, words))}\n{done.stdout}\n{done.stderr}")
         return done.stdout
@@ -228,6 +228,12 @@ class LeakedKey(Network):
         self.assert_matrix(opened["probes"], {"admin"})
         self.assertIn("revoked", self.refused("admin", "status", "--node", "alpha-1", "--identity", stolen))
         self.cairn("key", "incident", "probe", opened["incident"], "--old-identity", stolen)
+        # The organisation's CA is here, so there is a new key already, under the same name.
+        self.assertEqual([(s["step"], s["state"]) for s in opened["replacement"]],
+                         [("new key and certificate", "done"), ("entered in the register", "done")], opened)
+        self.cairn("admin", "status", "--node", "alpha-1", "--identity", stolen.parent / "net/organisations/alpha/administrators/system-1")
+        self.cairn("key", "incident", "close", opened["incident"], "--key-file", self.administrators[0], "--old-identity", stolen,
+                   "--out", "person", "--json")
 
 
 class ValidatorsKeys(Network):
@@ -245,6 +251,9 @@ class ValidatorsKeys(Network):
     def setUp(self):
         if self.has_failed:
             self.skipTest("an earlier step has failed")
+
+    def certificate(self):
+        return self.settings.parent / tomllib.loads(self.settings.read_text())["network"]["tls_certificate"]
 
     def key_of(self, organisation, key_class):
         genesis = self.rpc(self.nodes[0], "cairn_getGenesis")["result"]
@@ -310,11 +319,15 @@ class ValidatorsKeys(Network):
         return found
 
     def test_1_a_tls_key_is_cut_off_and_back_after_a_false_alarm(self):
-        certificate = self.settings.parent / tomllib.loads(self.settings.read_text())["network"]["tls_certificate"]
-        opened = json.loads(self.cairn("key", "incident", "open", certificate, "--reason", "disk sold", "--key-file", self.delta,
-                                       "--out", "tls", "--json"))
+        # Where neither the node nor the CA is, the key is stopped and the rest is left to those who have them.
+        elsewhere = dict(self.environment, CAIRN_DEV_DIR=str(self.folder / "elsewhere"))
+        nodes = [word for url in self.nodes for word in ("--node", url)]
+        opened = json.loads(self.cairn("key", "incident", "open", self.certificate(), "--reason", "disk sold", "--key-file",
+                                       self.delta, "--rpc", self.nodes[0], *nodes, "--out", "tls", "--json",
+                                       environment=elsewhere))
         self.assertTrue(opened["all_refused"], opened)
         self.assert_matrix(opened["probes"], {"peer"})
+        self.assertEqual([(s["step"], s["state"]) for s in opened["replacement"]], [("new TLS key", "left")], opened)
         for url in self.others:
             self.wait(lambda: not self.is_connected(url, self.victim["name"]), "still connected", 3)
         proposed = json.loads(self.cairn("key", "state", opened["key"], "active", "--reason", "false alarm", "--key-file",
@@ -323,6 +336,67 @@ class ValidatorsKeys(Network):
             self.cairn("proposal", "approve", proposed, "--key-file", administrator)
         for url in self.others:
             self.wait(lambda: self.is_connected(url, self.victim["name"]), "not connected again")
+
+    def assert_replaced(self, opened, steps, out):
+        self.assertEqual([(s["step"], s["state"]) for s in opened["replacement"]], [(step, "done") for step in steps], opened)
+        self.assertEqual(opened["step"], "close", opened)
+        self.assertTrue(opened["all_refused"], opened)
+        for url in self.others:
+            self.wait(lambda: self.is_connected(url, self.victim["name"]), "not connected again")
+        closed = json.loads(self.cairn("key", "incident", "close", opened["incident"], "--key-file", self.delta, "--rpc",
+                                       self.others[0], "--out", out, "--json"))
+        self.assertGreater(closed["closed_in_block"], opened["stopped_in_block"])
+        self.cairn("key", "incident", "verify", out)
+
+    def test_1a_a_tls_key_is_replaced_by_one_command_that_may_be_killed(self):
+        keys, certificate = self.keys / "keys.sealed", self.certificate()
+        stolen = self.folder / "stolen.pem"
+        shutil.copy(certificate, stolen)
+        before = keys.read_bytes()
+        command = ("key", "incident", "open", stolen, "--reason", "disk sold", "--key-file", self.delta, "--rpc", self.others[0],
+                   "--out", "tls-replaced", "--json")
+        kept = lambda: [p for p in self.keys.iterdir() if p.name.startswith("tls-replaced-")]
+        kills = [self.kill_when(condition, command) for condition in (
+            kept, lambda: keys.read_bytes() != before, lambda: certificate.read_bytes() != stolen.read_bytes())]
+        self.assertGreaterEqual(sum(kills), 1, kills)
+        opened = json.loads(self.cairn(*command))
+        self.assertTrue(opened["resumed"])
+        self.assert_replaced(opened, ["new TLS key", "certificate of the new TLS key", "node started again with the new key",
+                                      "connected again", "entered in the register"], "tls-replaced")
+        self.assertNotEqual(certificate.read_bytes(), stolen.read_bytes())
+        self.assertEqual(len(kept()), 1)
+
+    def test_1b_the_seal_key_of_an_audit_log_is_replaced_by_one_command(self):
+        shown = json.loads(self.cairn("signer", "show", "--keys", self.keys / "keys.sealed", "--json"))
+        opened = json.loads(self.cairn("key", "incident", "open", shown["audit_key"], "--reason", "disk sold", "--key-file",
+                                       self.delta, "--rpc", self.others[0], "--out", "seal", "--json"))
+        self.assert_matrix(opened["probes"], {"consensus"})
+        self.assert_replaced(opened, ["new seal key", "node started again with the new key", "vouched for on chain",
+                                      "entered in the register"], "seal")
+        after = json.loads(self.cairn("signer", "show", "--keys", self.keys / "keys.sealed", "--json"))
+        self.assertNotEqual(after["audit_key"], shown["audit_key"])
+        anchors = json.loads(self.cairn("audit", "anchors", "--node", self.victim["name"], "--rpc", self.others[0], "--json"))
+        self.assertEqual(anchors["seal_keys"][-1].removeprefix("0x"), after["audit_key"].removeprefix("0x"))
+
+    def test_1c_a_ca_is_replaced_by_one_command_that_may_be_killed_and_its_node_comes_back(self):
+        folder = self.folder / "net/organisations/delta"
+        stopped = (folder / "ca.pem").read_bytes()
+        # The file that names the CA is another CA's once the first is replaced: the command still means the one of its first run.
+        command = ("key", "incident", "open", folder / "ca.pem", "--reason", "disk sold", "--key-file", self.delta, "--rpc",
+                   self.others[0], "--out", "ca", "--json")
+        kills = [self.kill_when(condition, command) for condition in (
+            (folder / "ca-next.pem").exists, (folder / "ca-old.key").exists, lambda: list(folder.glob("ca-removed-*.pem")))]
+        self.assertGreaterEqual(sum(kills), 1, kills)
+        opened = json.loads(self.cairn(*command))
+        self.assert_matrix(opened["probes"], {"peer", "admin"})
+        self.assert_replaced(opened, ["next CA", "certificates by the next CA", "connected again", "stopped CA removed",
+                                      "entered in the register"], "ca")
+        self.assertNotEqual((folder / "ca.pem").read_bytes(), stopped)
+        self.assertEqual([p.read_bytes() for p in folder.glob("ca-removed-*.pem")], [stopped])
+        # The chain goes on with the node, and its people come in with the certificates of the next CA.
+        self.cairn(*SEND, "--from", "dev:1", "--rpc", self.victim["rpc"])
+        command = ("admin", "status", "--node", self.victim["name"], "--identity", folder / "administrators/system-1")
+        self.wait(lambda: self.run_cairn(*command).returncode == 0, "the listener has not taken its new files")
 
     def test_2_a_voting_key_is_stopped_and_all_is_done_that_this_machine_can_do(self):
         voting = self.key_of("delta", "consensus")

@@ -22,7 +22,8 @@ public:
             if (plan_.proof.empty())
                 return leave(step, "whoever shall hold it", "the holder of the new key proves that he has it",
                              "cairn key reset prove " + checksummed(owner) +
-                                 " --to-key-file NEW.key --out proof.json, then " + kAgain + " with --proof proof.json");
+                                 " --to-key-file NEW.key --out proof.json, then " + kAgain +
+                                 " with --proof proof.json");
             const auto text = read_file(plan_.proof);
             if (!text) return give_up(step, text.error());
             const auto proof = possession_from_json(plan_.proof, *text);

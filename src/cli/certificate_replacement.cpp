@@ -24,17 +24,18 @@ public:
         std::string directory;
         const auto folder = holder(directory);
         if (!folder)
-            return leave(step, "its holder, and the organisation's registrar, who has its CA key",
-                         "no organisation's folder on this machine has a certificate of the stopped key",
-                         std::string{"cairn identity request, where the new key is to be; cairn identity sign, where the CA "
-                                     "is; then "} +
-                             kAgain + " there with --org DIR");
+            return leave(
+                step, "its holder, and the organisation's registrar, who has its CA key",
+                "no organisation's folder on this machine has a certificate of the stopped key",
+                std::string{"cairn identity request, where the new key is to be; cairn identity sign, where the CA "
+                            "is; then "} +
+                    kAgain + " there with --org DIR");
         if (folder->info.key_id == plan_.key.id) {
             if (!exists(folder->key_file()))
                 return leave(step, "the holder of " + folder->name, "the key was made elsewhere, and so is the new one",
                              "cairn identity request KIND NAME --name " + folder->info.organisation +
-                                 " --out DIR there, cairn identity sign request.pem --key-id ID --role KIND --org " + directory +
-                                 " here, then " + kAgain);
+                                 " --out DIR there, cairn identity sign request.pem --key-id ID --role KIND --org " +
+                                 directory + " here, then " + kAgain);
             const auto renewed = [&]() -> Status {
                 CRN_TRY(ca, read_ca(directory, ca_passphrase(invocation_)));
                 CRN_TRY(made, renew_certificate(*folder, ca, kCertificateDays, Keys::renew, crypto::system_random(),
@@ -102,7 +103,8 @@ public:
         const auto ca = certificate ? crypto::inspect_certificate(*certificate)
                                     : Result<crypto::CertificateInfo>{std::unexpected(certificate.error())};
         for (const auto& member : set->value("members", nlohmann::json::array()))
-            if (ca && text_of(member, "organisation") == ca->organisation && !wait_for_connection(text_of(member, "name")))
+            if (ca && text_of(member, "organisation") == ca->organisation &&
+                !wait_for_connection(text_of(member, "name")))
                 return false;
         const auto removed = name == "removed" ? Status{} : remove_old_ca(invocation_, directory, rpc_, sender_);
         if (!is_done("stopped CA removed", removed, "the chain trusts it no more")) return false;
@@ -123,21 +125,23 @@ private:
         if (!exists(file)) return true;
         const std::string step = "next CA";
         const auto pem = read_file(file, crypto::kPemBytesMax);
-        const auto info = pem ? crypto::inspect_certificate(*pem)
-                              : Result<crypto::CertificateInfo>{std::unexpected(pem.error())};
+        const auto info =
+            pem ? crypto::inspect_certificate(*pem) : Result<crypto::CertificateInfo>{std::unexpected(pem.error())};
         if (!info) return give_up(step, info.error());
         const auto incident = read_incident(rpc_, plan_.incident);
         const auto block = incident ? rpc_.call("eth_getBlockByNumber", {to_quantity(U256{incident->opened_at}), false})
                                     : Result<nlohmann::json>{std::unexpected(incident.error())};
-        const auto opened = block && block->is_object() ? quantity_u64(block->value("timestamp", nlohmann::json{}), "the time")
-                                                        : Result<std::uint64_t>{0};
+        const auto opened = block && block->is_object()
+                                ? quantity_u64(block->value("timestamp", nlohmann::json{}), "the time")
+                                : Result<std::uint64_t>{0};
         if (!block || !opened) return give_up(step, "when the incident was opened is not known");
         constexpr std::int64_t kSlack = 300 + 60; // a CA's time begins earlier than it is made, and clocks differ
         if (info->validity.not_before + kSlack >= static_cast<std::int64_t>(*opened)) return true;
-        return leave(step, "the organisation's registrar", file + " is older than the incident, so the thief may have it too",
-                     "move ca-next.key and ca-next.pem away, have the chain forget that CA if it trusts it (removeCa of the "
-                     "contract Identities), then " +
-                         std::string{kAgain});
+        return leave(
+            step, "the organisation's registrar", file + " is older than the incident, so the thief may have it too",
+            "move ca-next.key and ca-next.pem away, have the chain forget that CA if it trusts it (removeCa of the "
+            "contract Identities), then " +
+                std::string{kAgain});
     }
 
     /// Nodes of this machine may have their certificates elsewhere.
@@ -148,8 +152,8 @@ private:
             if (!settings) continue;
             const auto& file = settings->node.tls_certificate_file;
             const auto pem = read_file(file, crypto::kPemBytesMax);
-            const auto info = pem ? crypto::inspect_certificate(*pem)
-                                  : Result<crypto::CertificateInfo>{std::unexpected(pem.error())};
+            const auto info =
+                pem ? crypto::inspect_certificate(*pem) : Result<crypto::CertificateInfo>{std::unexpected(pem.error())};
             if (!info || !info->consensus_key) continue;
             for (const auto& folder : folders) {
                 std::error_code problem;

@@ -77,7 +77,8 @@ Result<std::vector<CertificateFolder>> certificate_folders(const std::string& di
 
 std::string replaced_certificate_file(const std::string& certificate_file, const Hash256& key_id) {
     const fs::path file{certificate_file};
-    return (file.parent_path() / (file.stem().string() + "-replaced-" + to_hex(key_id).substr(2, 16) + ".pem")).string();
+    return (file.parent_path() / (file.stem().string() + "-replaced-" + to_hex(key_id).substr(2, 16) + ".pem"))
+        .string();
 }
 
 Status keep_replaced_certificate(const std::string& certificate_file, const Hash256& next) {

@@ -264,7 +264,8 @@ Status report(Invocation& invocation) {
     if (!invocation.has("genesis"))
         return fail(error::CliUsage, "--genesis is needed: there is no development network here");
     if (!invocation.has("org") && state)
-        invocation.set("org", state->directory + "/organisations/" + dev_folder_name(state->nodes.front().organisation));
+        invocation.set("org",
+                       state->directory + "/organisations/" + dev_folder_name(state->nodes.front().organisation));
     if (!invocation.has("org")) return fail(error::CliUsage, "--org is needed: whose key shall sign the pack");
     CRN_TRY(genesis, read_genesis(*invocation.flag("genesis")));
     // Whose key it is is settled before the work, not after it.

@@ -244,7 +244,8 @@ Result<DevState> make_network(const DevPlan& plan) {
     CRN_TRY(genesis, assemble_genesis(std::move(invitations), std::move(parameters), std::move(accounts),
                                       static_cast<std::uint64_t>(now), std::move(roles)));
     for (std::size_t i = 0; i < plan.nodes; ++i) {
-        CRN_TRY(name, sign_genesis(genesis, plan.directory + "/organisations/" + dev_folder_name(organisation_name(i)), now));
+        CRN_TRY(name,
+                sign_genesis(genesis, plan.directory + "/organisations/" + dev_folder_name(organisation_name(i)), now));
         static_cast<void>(name);
     }
     CRN_CHECK(write_file(state.genesis, ledger::to_json(genesis), Access::shared, Existing::refuse));

@@ -122,9 +122,7 @@ Result<json> steps_of(RpcClient& rpc, const IncidentView& incident) {
     return out;
 }
 
-std::string digest_of(const json& content) {
-    return to_hex(crypto::sha256(as_bytes(content.dump(2) + "\n")));
-}
+std::string digest_of(const json& content) { return to_hex(crypto::sha256(as_bytes(content.dump(2) + "\n"))); }
 
 } // namespace
 
@@ -290,12 +288,12 @@ Result<Hash256> IncidentCase::pack(const std::string& directory, std::string_vie
 
 std::vector<ReplacementStep> IncidentCase::replace() {
     auto done = replace_key(invocation, rpc, sender,
-                             {.key = key,
-                              .incident = incident.number,
-                              .configs = configs_of(invocation),
-                              .organisations = organisations_of(invocation),
-                              .proof = invocation.flag_or("proof", ""),
-                              .versions = versions});
+                            {.key = key,
+                             .incident = incident.number,
+                             .configs = configs_of(invocation),
+                             .organisations = organisations_of(invocation),
+                             .proof = invocation.flag_or("proof", ""),
+                             .versions = versions});
     files["replacement.json"] = {{"replacement", to_json(done)}};
     if (auto now = read_key(rpc, key.id)) key = *std::move(now);
     return done;

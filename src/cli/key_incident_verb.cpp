@@ -67,7 +67,8 @@ std::optional<NamedKey> named_seal_key(const Invocation& invocation, RpcClient& 
         if (!settings) continue;
         const auto keys = signer::read_sealed_keys(settings->node.keys_file);
         const auto certified = certified_key(settings->node.tls_certificate_file);
-        if (keys && certified && is_named(keys->public_keys.audit)) return found(keys->public_keys.audit, certified->organisation);
+        if (keys && certified && is_named(keys->public_keys.audit))
+            return found(keys->public_keys.audit, certified->organisation);
     }
     const auto set = rpc.call("cairn_getValidators");
     if (!set || !set->is_object()) return std::nullopt;
@@ -324,13 +325,17 @@ void declare_key_incident(CommandList& out) {
              "`open` quarantines the key on chain (from that block on nothing signed by it is accepted, and a "
              "validator is "
              "cut off), tries it on every interface of every node, lists what it touched, notes each step on chain and "
-             "writes an evidence pack. A TLS key, a person's or a CA's is named by its certificate's file, the seal key "
+             "writes an evidence pack. A TLS key, a person's or a CA's is named by its certificate's file, the seal "
+             "key "
              "of an audit log by its digits (`cairn signer show`); they are registered if the "
-             "chain does not know them yet. Then it replaces the key as far as it can from here. For the voting key of a "
+             "chain does not know them yet. Then it replaces the key as far as it can from here. For the voting key of "
+             "a "
              "node on this machine it makes a new one beside the old, names it in node.toml, starts the node of a "
              "development network again, proposes it, and carries out what the others have approved; --proof takes one "
-             "that was made elsewhere. For an account it proposes the key of --proof. A TLS or seal key it makes in the "
-             "node's keys.sealed; where the organisation's CA is on this machine (--org) it issues the new certificates, "
+             "that was made elsewhere. For an account it proposes the key of --proof. A TLS or seal key it makes in "
+             "the "
+             "node's keys.sealed; where the organisation's CA is on this machine (--org) it issues the new "
+             "certificates, "
              "and replaces the CA itself in its three stages. What it cannot do - keys on "
              "tokens, keys and nodes elsewhere, the approvals of others - it names with the command and for whom, "
              "and the incident stays in the step `replace`. Run the same command again to go on, also after it was "

@@ -25,7 +25,8 @@ std::vector<ReplacementStep> replace_key(const Invocation& invocation, RpcClient
              .state = StepState::left,
              .detail = "no command makes keys of this class",
              .who = "its owner",
-             .command = "replaceKey(bytes32,bytes32) of the contract Keys, by the owner's account, then cairn key incident close " +
+             .command = "replaceKey(bytes32,bytes32) of the contract Keys, by the owner's account, then cairn key "
+                        "incident close " +
                         std::to_string(plan.incident) + " --out DIR"}};
 }
 

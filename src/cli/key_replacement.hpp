@@ -31,10 +31,10 @@ struct ReplacementStep {
 struct ReplacementPlan {
     KeyView key;
     std::uint64_t incident = 0;
-    std::vector<std::string> configs; // of nodes on this machine
+    std::vector<std::string> configs;            // of nodes on this machine
     std::vector<std::string> organisations = {}; // folders of organisations on this machine, with their CAs
-    std::string proof;                // file that shows who holds the new key; empty: none given
-    NotedVersions versions = {};      // of storage and backup keys when the incident was opened
+    std::string proof;                           // file that shows who holds the new key; empty: none given
+    NotedVersions versions = {};                 // of storage and backup keys when the incident was opened
 };
 
 /// In order; what follows a step that is not done waits for it. Never fails as a whole: what went wrong is a step that says so.

@@ -169,10 +169,10 @@ Status key_award(Invocation& invocation) {
     auto key_class = key.head.key_class;
     if (const auto asked = invocation.flag("class"))
         for (std::uint8_t i = 1; i < ledger::kKeyClasses; ++i)
-            if (ledger::name_of(static_cast<ledger::KeyClass>(i)) == *asked) key_class = static_cast<ledger::KeyClass>(i);
-    return propose_call(
-        invocation, ledger::kKeysContract,
-        keys_call("award(bytes32,address,uint8)", {id, owner, static_cast<std::uint8_t>(key_class)}));
+            if (ledger::name_of(static_cast<ledger::KeyClass>(i)) == *asked)
+                key_class = static_cast<ledger::KeyClass>(i);
+    return propose_call(invocation, ledger::kKeysContract,
+                        keys_call("award(bytes32,address,uint8)", {id, owner, static_cast<std::uint8_t>(key_class)}));
 }
 
 Status key_rotate(Invocation& invocation) {
@@ -332,18 +332,20 @@ void declare_key(CommandList& out) {
         {.noun = "key",
          .verb = "award",
          .summary = "propose that a key is another organisation's than the one that registered it",
-         .details = "Whoever registers a certificate's key first is believed. Where he was wrong the organisations decide: "
-                    "more than half of them approve (cairn proposal approve), then it is active and OWNER's. A validator's "
-                    "voting key follows the validator, an account's key the account.",
+         .details =
+             "Whoever registers a certificate's key first is believed. Where he was wrong the organisations decide: "
+             "more than half of them approve (cairn proposal approve), then it is active and OWNER's. A validator's "
+             "voting key follows the validator, an account's key the account.",
          .arguments = {key, {"OWNER", "account of the administrator of the organisation whose key it is"}},
          .flags = joined({{{.name = "class",
                             .value = "CLASS",
                             .help = "what the key is for (default: as registered)",
                             .choices = award_classes()}},
                           proposing_flags()}),
-         .examples = {{"cairn key award tls.pem 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --reason \"our certificate\" "
-                       "--from org:beta",
-                       ""}},
+         .examples =
+             {{"cairn key award tls.pem 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --reason \"our certificate\" "
+               "--from org:beta",
+               ""}},
          .run = key_award});
     out.push_back({.noun = "key",
                    .verb = "rotate",

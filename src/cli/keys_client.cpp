@@ -91,7 +91,8 @@ std::optional<CertifiedKeyId> certified_key(const std::string& text) {
     if (!content) return std::nullopt;
     const auto info = crypto::inspect_certificate(*content);
     if (!info) return std::nullopt;
-    if (info->is_ca) return CertifiedKeyId{system::authority_id(*content), ledger::KeyClass::authority, info->organisation};
+    if (info->is_ca)
+        return CertifiedKeyId{system::authority_id(*content), ledger::KeyClass::authority, info->organisation};
     return CertifiedKeyId{info->key_id, info->consensus_key ? ledger::KeyClass::tls : ledger::KeyClass::person,
                           info->organisation};
 }

@@ -54,7 +54,8 @@ public:
             stopped = stopped_certificate(one.settings.node.tls_certificate_file);
             return stopped.has_value();
         });
-        const auto by_hand = std::string{"cairn signer renew-tls-key --keys DIR --org DIR, start the node again, then "} + kAgain;
+        const auto by_hand =
+            std::string{"cairn signer renew-tls-key --keys DIR --org DIR, start the node again, then "} + kAgain;
         if (!local)
             return leave("new TLS key", "the operator of the node and the organisation's registrar, who has its CA key",
                          "no configuration on this machine names the certificate of the stopped key", by_hand);
@@ -79,10 +80,11 @@ private:
     bool make(Local& local, const Certified& stopped) {
         const std::string step = "new TLS key";
         if (local.keys.on_token())
-            return leave(step, "whoever has the token", "the key is on the token " + local.keys.token_label,
-                         "cairn signer token --module " + local.keys.token_module +
-                             " --token LABEL --out keys.sealed, cairn signer request, cairn identity sign, a new voting "
-                             "key with it (cairn signer prove-key)");
+            return leave(
+                step, "whoever has the token", "the key is on the token " + local.keys.token_label,
+                "cairn signer token --module " + local.keys.token_module +
+                    " --token LABEL --out keys.sealed, cairn signer request, cairn identity sign, a new voting "
+                    "key with it (cairn signer prove-key)");
         if (!is_own_file(step, local.file)) return false;
         const auto made = [&]() -> Status {
             // First what tells the next run that the key was here.
@@ -121,8 +123,8 @@ private:
                 return give_up(step, written.error());
             return leave(step, "the registrar of " + stopped.info.organisation + ", who has its CA key",
                          "the CA is not on this machine; the request is " + path,
-                         "cairn identity sign tls-request.pem --role node --org DIR, its tls.pem in the place of " + file +
-                             ", then " + kAgain);
+                         "cairn identity sign tls-request.pem --role node --org DIR, its tls.pem in the place of " +
+                             file + ", then " + kAgain);
         }
         const auto issued = [&]() -> Status {
             CRN_TRY(ca, read_ca(*folder, ca_passphrase(invocation_)));

@@ -76,7 +76,8 @@ bool Replacement::enter_new_key(const Hash256& id) {
     const std::string step = "entered in the register";
     if (!plan_.key.next.is_zero()) return done(step, key_text(plan_.key.next));
     if (plan_.key.head.owner != sender_.address)
-        return leave(step, checksummed(plan_.key.head.owner), "only the owner of the stopped key says which one follows it",
+        return leave(step, checksummed(plan_.key.head.owner),
+                     "only the owner of the stopped key says which one follows it",
                      std::string{kAgain} + ", sent by its owner");
     const auto sent = send_keys(invocation_, rpc_, sender_, "replaceKey(bytes32,bytes32)", {plan_.key.id, id});
     if (sent) return done(step, key_text(id));
@@ -127,7 +128,7 @@ Result<std::string> Replacement::passphrase_of(const node::NodeConfig& node) con
 }
 
 bool Replacement::is_own_file(const std::string& step, const std::string& file) {
-    struct stat status {};
+    struct stat status{};
     if (::lstat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == ::geteuid() &&
         status.st_gid == ::getegid())
         return true;
@@ -141,9 +142,10 @@ bool Replacement::restart(const std::string& config, const std::string& validato
     const auto node =
         state ? std::ranges::find(state->nodes, config, &DevNode::config) : std::vector<DevNode>::iterator{};
     if (!state || node == state->nodes.end())
-        return is_taken_up ? done(step, validator)
-                           : leave(step, "whoever runs " + validator, "how the node is run here is not known to this command",
-                                   "systemctl restart cairn, or as the node is run");
+        return is_taken_up
+                   ? done(step, validator)
+                   : leave(step, "whoever runs " + validator, "how the node is run here is not known to this command",
+                           "systemctl restart cairn, or as the node is run");
     if (is_running(*node) && is_taken_up) return done(step, node->name);
     const auto start_again = [&]() -> Status {
         if (is_running(*node)) CRN_CHECK(stop_dev_node(*state, *node));

@@ -130,7 +130,8 @@ Status sign(Invocation& invocation) {
     CRN_TRY(validity, validity_of(ca, days));
     CRN_TRY(issued, crypto::issue_from_request(ca, pem, validity, crypto::system_random()));
     CRN_CHECK(make_directory(folder.path, Access::secret));
-    if (exists(folder.certificate_file())) CRN_CHECK(keep_replaced_certificate(folder.certificate_file(), asked.key_id));
+    if (exists(folder.certificate_file()))
+        CRN_CHECK(keep_replaced_certificate(folder.certificate_file(), asked.key_id));
     if (asked.person)
         CRN_CHECK(write_file(folder.path + "/ca.pem", ca.certificate_pem, Access::shared, Existing::replace));
     else

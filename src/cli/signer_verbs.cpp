@@ -435,29 +435,28 @@ void declare_signer(CommandList& out) {
                    signer_passphrase_flag()},
          .examples = {{"cairn signer tpm --keys keys.sealed", ""}},
          .run = signer_tpm});
-    out.push_back(
-        {.noun = "signer",
-         .verb = "renew-tls-key",
-         .summary = "give a node a fresh TLS key and the certificate for it",
-         .details =
-             "For a key that leaked, is too old or is to be of another algorithm: renewed certificates keep the key. The "
-             "organisation's CA signs, so "
-             "this runs where ca.key is. The node takes both into use when it is started again.",
-         .flags = {{.name = "keys",
-                    .value = "DIR",
-                    .help = "the validator's folder, with keys.sealed and tls.pem (required)"},
-                   {.name = "org",
-                    .value = "DIR",
-                    .help = "the organisation's folder, with ca.pem and ca.key (required)"},
-                   {.name = "days", .value = "N", .help = "how long the certificate holds (default: 90)"},
-                   {.name = "algorithm",
-                    .value = "NAME",
-                    .help = "of the fresh key (default: that of the old one)",
-                    .choices = {"p256", "ed25519"}},
-                   signer_passphrase_flag(),
-                   ca_passphrase_flag()},
-         .examples = {{"cairn signer renew-tls-key --keys Alpha/validators/alpha-1 --org Alpha", ""}},
-         .run = signer_renew_tls_key});
+    out.push_back({.noun = "signer",
+                   .verb = "renew-tls-key",
+                   .summary = "give a node a fresh TLS key and the certificate for it",
+                   .details = "For a key that leaked, is too old or is to be of another algorithm: renewed "
+                              "certificates keep the key. The "
+                              "organisation's CA signs, so "
+                              "this runs where ca.key is. The node takes both into use when it is started again.",
+                   .flags = {{.name = "keys",
+                              .value = "DIR",
+                              .help = "the validator's folder, with keys.sealed and tls.pem (required)"},
+                             {.name = "org",
+                              .value = "DIR",
+                              .help = "the organisation's folder, with ca.pem and ca.key (required)"},
+                             {.name = "days", .value = "N", .help = "how long the certificate holds (default: 90)"},
+                             {.name = "algorithm",
+                              .value = "NAME",
+                              .help = "of the fresh key (default: that of the old one)",
+                              .choices = {"p256", "ed25519"}},
+                             signer_passphrase_flag(),
+                             ca_passphrase_flag()},
+                   .examples = {{"cairn signer renew-tls-key --keys Alpha/validators/alpha-1 --org Alpha", ""}},
+                   .run = signer_renew_tls_key});
     out.push_back(
         {.noun = "signer",
          .verb = "change-passphrase",

@@ -86,10 +86,11 @@ bool StorageKeyReplacement::old_versions(const std::string& data_dir, const std:
     const auto noted = plan_.versions.highest(data_dir, noun).value_or(0);
     for (const auto& one : *versions)
         if (one.number <= noted && one.state != "destroyed")
-            return leave(step, "two security administrators",
-                         "version " + std::to_string(one.number) +
-                             " still opens what it protects; a root that is known itself is replaced with its keys.sealed",
-                         "cairn admin retire-" + noun + " " + std::to_string(one.number) + ", then " + kAgain);
+            return leave(
+                step, "two security administrators",
+                "version " + std::to_string(one.number) +
+                    " still opens what it protects; a root that is known itself is replaced with its keys.sealed",
+                "cairn admin retire-" + noun + " " + std::to_string(one.number) + ", then " + kAgain);
     return done(step, "they open nothing");
 }
 

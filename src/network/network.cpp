@@ -293,7 +293,7 @@ private:
     Dialler dialler_;
     bool stopping_ = false;
     Microseconds judged_{};
-    Microseconds with_quorum_{}; // when there was last one to talk with
+    Microseconds with_quorum_{};                                           // when there was last one to talk with
     std::map<const Connection*, std::shared_ptr<Connection>> connections_; // order does not matter
     std::thread thread_;
 };

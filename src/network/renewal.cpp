@@ -54,7 +54,8 @@ void Renewal::check(Microseconds time, bool is_cut_off) {
     const auto before = std::exchange(refusal_, {});
     auto renewed = TlsContext::open(config_, seating_, trust_);
     if (renewed)
-        if (auto judged = (*renewed)->check_own(seating_); !judged && !(is_cut_off && (*renewed)->check_by_own_ca(seating_)))
+        if (auto judged = (*renewed)->check_own(seating_);
+            !judged && !(is_cut_off && (*renewed)->check_by_own_ca(seating_)))
             renewed = std::unexpected(std::move(judged).error());
     if (!renewed) {
         refusal_ = renewed.error().text();

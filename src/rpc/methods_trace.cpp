@@ -156,7 +156,8 @@ Answer raw_receipts(Context& context, const Parameters& parameters) {
     Labels labels{context};
     for (const auto& receipt : block->receipts)
         for (const auto& log : receipt.logs)
-            if (labels.covers(log)) return labels.refuse("receipts of block " + std::to_string(block->block.header.number));
+            if (labels.covers(log))
+                return labels.refuse("receipts of block " + std::to_string(block->block.header.number));
     JsonWriter out;
     out.begin_array();
     for (const auto& receipt : block->receipts) out.hex(ledger::encode_receipt(receipt));

@@ -45,7 +45,8 @@ RpcResult<bool> ReadWatch::readable_by_all(const ledger::StateDiff& changes) {
     Labels reported{context_};
     if (!seen_.empty()) return reported.refuse(seen_.begin()->first);
     for (const auto& [address, change] : changes)
-        if ((change.code || !change.storage.empty()) && labels_.covers(address)) return reported.refuse("contract " + to_hex(address));
+        if ((change.code || !change.storage.empty()) && labels_.covers(address))
+            return reported.refuse("contract " + to_hex(address));
     return true;
 }
 

@@ -217,7 +217,8 @@ const Contract& anchors_contract() {
 std::optional<AnchorEntry> latest_anchor(const ledger::StateView& view, std::string_view node) {
     ViewSlots slots{view, kAnchorsAddress}, key_slots{view, kKeysAddress}, member_slots{view, kMembersAddress};
     EntryList anchors{slots, node, kAnchorsSlot}, keys{slots, node, kSealKeysSlot};
-    return newest_counting(anchors, keys, key_slots, anchoring_node(member_slots, node), [](std::size_t) { return true; });
+    return newest_counting(anchors, keys, key_slots, anchoring_node(member_slots, node),
+                           [](std::size_t) { return true; });
 }
 
 std::optional<crypto::ValidatorPublicKey> seal_key_of(const ledger::StateView& view, std::string_view node) {

@@ -384,8 +384,12 @@ class ValidatorsKeys(Network):
         # The file that names the CA is another CA's once the first is replaced: the command still means the one of its first run.
         command = ("key", "incident", "open", folder / "ca.pem", "--reason", "disk sold", "--key-file", self.delta, "--rpc",
                    self.others[0], "--out", "ca", "--json")
-        kills = [self.kill_when(condition, command) for condition in (
-            (folder / "ca-next.pem").exists, (folder / "ca-old.key").exists, lambda: list(folder.glob("ca-removed-*.pem")))]
+        kills = [self.kill_when((folder / "ca-next.pem").exists, command)]
+        # Stopped, and nothing is in its place yet: nobody counts what this CA has signed, so its node is cut off and stays so.
+        for url in self.others:
+            self.wait(lambda: not self.is_connected(url, self.victim["name"]), "still connected", 5)
+        kills += [self.kill_when(condition, command) for condition in (
+            (folder / "ca-old.key").exists, lambda: list(folder.glob("ca-removed-*.pem")))]
         self.assertGreaterEqual(sum(kills), 1, kills)
         opened = json.loads(self.cairn(*command))
         self.assert_matrix(opened["probes"], {"peer", "admin"})

@@ -68,8 +68,8 @@ struct NetworkTuning {
     Milliseconds visit_max{60'000};               // so long each, and then so long not
     Rate visit_read_bytes{32u << 10, 256u << 10}; // each stream of a former validator; questions are small
     Rate visit_read_frames{40, 80};
-    std::size_t half_open_max =
-        64; // incoming connections before their hello; above it the oldest goes, a stranger's first
+    /// Incoming connections before their hello; above it the oldest goes, a stranger's first.
+    std::size_t half_open_max = 64;
     // Above these the connection is closed before TLS.
     Rate handshakes_of_strangers{256, 256}; // of all sources from which no member has come yet
     Rate handshakes_per_source{16, 96};
